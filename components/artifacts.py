@@ -1,0 +1,27 @@
+"""What casegate's own components hand on, as ML Metadata artifact types."""
+
+from tfx.types.artifact import Artifact
+
+
+class CaseIndex(Artifact):
+    """`cases.jsonl`, a line per written case, and `summary.json`: counts, leaks, skipped cases."""
+
+    TYPE_NAME = "CasegateCaseIndex"
+
+
+class DataAdmission(Artifact):
+    """`admission.json`: what was checked before training was allowed."""
+
+    TYPE_NAME = "CasegateDataAdmission"
+
+
+class CaseScores(Artifact):
+    """`scores.json`: one model's score for every case of the case set."""
+
+    TYPE_NAME = "CasegateCaseScores"
+
+
+class Decision(Artifact):
+    """`decision.json`: the verdict and every number that led to it."""
+
+    TYPE_NAME = "CasegateDecision"

@@ -1,0 +1,178 @@
+"""The fixed historical cases the gate judges on, locked by content: ids, labels and hashes.
+
+The Merkle root (components/baselines/merkle.py) is taken over the canonical JSON of each case in
+the order of case_id, so any change to any case changes it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.baselines.files import canonical_json, sha256_json, write_atomically
+from components.baselines.merkle import merkle_root
+from components.baselines.rows import first_few, json_with_rows
+from components.baselines.schema import read_json
+from components.errors import IntegrityError, NothingEvaluated
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SeenCase:
+    """A case as its source shows it now."""
+
+    case_id: str
+    label: int
+    bytes_sha256: str
+    pixels_sha256: str
+    patient_id: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LockedCase:
+    """A case as it was locked.
+
+    Attributes:
+      label: 1 positive, 0 negative.
+      bytes_sha256, pixels_sha256: hex; of the encoded file, and of the decoded samples.
+      attributes: what to slice by.
+      sentinel: never to be missed by a model that follows one that got it right.
+    """
+
+    case_id: str
+    patient_id: str
+    label: int
+    bytes_sha256: str
+    pixels_sha256: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    sentinel: bool = False
+
+
+@dataclass(frozen=True)
+class CaseSet:
+    """One version of a case set; `cases` are always in the order of case_id.
+
+    Attributes:
+      parent: Merkle root of the version this one amends, None for the first.
+      source: the data source the cases came from, as a person would type it.
+      merkle_root: hex, over `cases`.
+    """
+
+    name: str
+    version: int
+    parent: str | None
+    author: str
+    reason: str
+    date: str
+    source: str
+    cases: tuple[LockedCase, ...]
+    merkle_root: str
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.cases, key=lambda case: case.case_id))
+        object.__setattr__(self, "cases", ordered)
+
+
+def cases_root(cases: Iterable[LockedCase]) -> str:
+    """Merkle root (hex) of `cases`, in whatever order they come."""
+    ordered = sorted(cases, key=lambda case: case.case_id)
+    return merkle_root(canonical_json(_row(case)) for case in ordered)
+
+
+def lock_cases(
+    seen: Iterable[SeenCase],
+    *,
+    name: str,
+    author: str,
+    reason: str,
+    date: str,
+    source: str,
+    sentinels: Iterable[str] = (),
+) -> CaseSet:
+    """Version 1 of a case set, from what a source shows now.
+
+    Args:
+      date: ISO 8601, such as 2025-03-31.
+      sentinels: ids of never-miss cases.
+
+    Raises:
+      NothingEvaluated: no case.
+      IntegrityError: an id stands twice, or a sentinel is not among the cases.
+    """
+    never_miss = frozenset(sentinels)
+    cases = tuple(
+        LockedCase(
+            case_id=case.case_id,
+            patient_id=case.patient_id,
+            label=case.label,
+            bytes_sha256=case.bytes_sha256,
+            pixels_sha256=case.pixels_sha256,
+            attributes=dict(case.attributes),
+            sentinel=case.case_id in never_miss,
+        )
+        for case in seen
+    )
+    if not cases:
+        raise NothingEvaluated(f"case set {name}: got no case to lock, wanted at least one")
+    refuse_duplicates((case.case_id for case in cases), where=f"case set {name}")
+    if unknown := never_miss - {case.case_id for case in cases}:
+        raise IntegrityError(
+            f"case set {name}: sentinels not among its cases: {first_few(unknown)}"
+        )
+    return CaseSet(name, 1, None, author, reason, date, source, cases, cases_root(cases))
+
+
+def save_case_set(case_set: CaseSet, path: Path) -> None:
+    """Writes a case set, one case per line, atomically."""
+    header = _header(case_set)
+    document = {**header, "header_sha256": sha256_json(header)}
+    rows = (_row(case) for case in case_set.cases)
+    write_atomically(path, json_with_rows(document, "cases", rows))
+
+
+def load_case_set(path: Path) -> CaseSet:
+    """The case set in `path`, unaltered since it was saved.
+
+    Raises:
+      IntegrityError: unreadable, against schemas/case_set.json, an id stands twice, or a case or
+        the header differs from what its hash says.
+    """
+    document = read_json(path, "case_set")
+    rows = document["cases"]
+    refuse_duplicates((row["case_id"] for row in rows), where=str(path))
+    named = {key: document[key] for key in _HEADER}
+    case_set = CaseSet(**named, cases=tuple(LockedCase(**row) for row in rows))
+    root = cases_root(case_set.cases)
+    if root != case_set.merkle_root:
+        raise IntegrityError(
+            f"{path}: the cases were edited: their Merkle root is {root[:12]}..., "
+            f"the file says {case_set.merkle_root[:12]}...; restore the file from version control"
+        )
+    if sha256_json(_header(case_set)) != document["header_sha256"]:
+        raise IntegrityError(
+            f"{path}: the header (name, version, author, reason, ...) was edited: it does not "
+            "match header_sha256; restore the file from version control"
+        )
+    return case_set
+
+
+def refuse_duplicates(ids: Iterable[str], *, where: str) -> None:
+    """Raises IntegrityError naming the ids that stand more than once."""
+    seen: set[str] = set()
+    twice = {name for name in ids if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
+    if twice:
+        raise IntegrityError(f"{where}: case ids that stand twice: {first_few(twice)}")
+
+
+_HEADER = ("name", "version", "parent", "author", "reason", "date", "source", "merkle_root")
+
+
+def _header(case_set: CaseSet) -> dict[str, Any]:
+    named = {key: getattr(case_set, key) for key in _HEADER}
+    return {"schema_version": SCHEMA_VERSION, **named}
+
+
+def _row(case: LockedCase) -> dict[str, Any]:
+    return {**vars(case), "attributes": dict(case.attributes)}

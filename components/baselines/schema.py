@@ -1,0 +1,128 @@
+"""Governed JSON files checked against their contract in schemas/, with errors in one line."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.errors import CasegateError, IntegrityError, suggestion
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+JsonPath = Sequence[str | int]
+
+
+def read_json(path: Path, schema: str) -> dict[str, Any]:
+    """The document at `path`, which satisfies schemas/<schema>.json.
+
+    Raises:
+      IntegrityError: no such file, not JSON, a key stands twice, NaN, or the schema forbids it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise IntegrityError(f"{path}: cannot be read: {reason}") from error
+    return parse_json(text, schema, where=str(path))
+
+
+def parse_json(text: str, schema: str, *, where: str) -> dict[str, Any]:
+    """As `read_json`, from text; `where` names it in errors."""
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except ValueError as error:
+        raise IntegrityError(f"{where}: not valid JSON: {error}") from error
+    check_document(document, schema, locate=lambda path: where, error=IntegrityError)
+    assert isinstance(document, dict)  # every schema says so
+    return document
+
+
+def check_document(
+    document: Any,
+    schema: str,
+    *,
+    locate: Callable[[JsonPath], str],
+    error: type[CasegateError],
+) -> None:
+    """Raises `error` for the first fault in `document`, at `locate(path of the fault)`."""
+    fault = next(_validator(schema).iter_errors(document), None)
+    if fault is None:
+        return
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in fault.path)
+    at = f"{place.lstrip('.')}: " if place else ""
+    raise error(f"{locate(list(fault.path))}: {at}{_explain(fault)}")
+
+
+def _explain(fault: "ValidationError") -> str:
+    instance: Any = fault.instance
+    limit: Any = fault.validator_value
+    if fault.validator == "additionalProperties" and isinstance(fault.schema, dict):
+        known = fault.schema.get("properties", {})
+        unknown = next(str(key) for key in instance if key not in known)
+        return f"unknown key '{unknown}'{suggestion(unknown, known)}"
+    if fault.validator == "required":
+        missing = next(key for key in limit if key not in instance)
+        return f"key '{missing}' is missing"
+    if fault.validator == "enum":
+        noun = fault.path[-1] if fault.path else "value"
+        known = [str(value) for value in limit]
+        return f"unknown {noun} '{instance}'{suggestion(str(instance), known)}"
+    if fault.validator in ("anyOf", "oneOf") and isinstance(fault.schema, dict):
+        return f"got {_short(instance)}, wanted {fault.schema['description']}"
+    if fault.validator == "pattern" and isinstance(fault.schema, dict):
+        wanted = fault.schema.get("description", f"text matching {limit}")
+        return f"got {_short(instance)}, wanted {wanted}"
+    if wanted := _WANTED.get(str(fault.validator)):
+        return f"got {_short(instance)}, wanted {wanted.format(limit)}"
+    return fault.message if len(fault.message) < 200 else f"{fault.message[:200]}..."
+
+
+_WANTED = {
+    "type": "{}",
+    "const": "{}",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "at least {} character",
+    "minItems": "at least {} entries",
+}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@cache
+def _validator(schema: str) -> "Draft202012Validator":
+    # With every optional format checker installed, jsonschema compiles an IRI grammar at import:
+    # five seconds for a format that no schema here uses. A None entry makes that import fail,
+    # which jsonschema expects.
+    grammar = "rfc3987_syntax"
+    blocked = "jsonschema" not in sys.modules and grammar not in sys.modules
+    if blocked:
+        sys.modules[grammar] = None  # type: ignore[assignment]
+    try:
+        from jsonschema import Draft202012Validator
+    finally:
+        if blocked:
+            del sys.modules[grammar]
+    return Draft202012Validator(json.loads((SCHEMAS / f"{schema}.json").read_text("utf-8")))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key '{twice}' stands twice")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"got {name}, wanted a number")

@@ -1,0 +1,159 @@
+"""One model's scores for the cases of a case set, exact to the last bit.
+
+A failed model's NaN and infinities are kept, as null, "inf" and "-inf": the gate has to see them.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from components.baselines.case_set import CaseSet, refuse_duplicates
+from components.baselines.files import canonical_json, write_atomically
+from components.baselines.rows import first_few, json_with_rows
+from components.baselines.schema import read_json
+from components.errors import IntegrityError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class CaseScores:
+    """Scores in the order of `case_ids`.
+
+    Attributes:
+      scores: float64, shape (n_cases,); given as anything array-like.
+      operating_point: a score at or above it is a positive call; fixed before these cases.
+      model_sha256: hex, over the model's files.
+      scored_case_set: Merkle root of the case set that was scored.
+      latency_ms: named timings, None where not measured.
+    """
+
+    case_ids: tuple[str, ...]
+    scores: NDArray[np.float64]
+    operating_point: float
+    model_sha256: str
+    scored_case_set: str
+    latency_ms: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "case_ids", tuple(self.case_ids))
+        object.__setattr__(self, "scores", float64(self.scores))
+        if self.scores.shape != (len(self.case_ids),):
+            raise IntegrityError(
+                f"scores: got shape {self.scores.shape} for {len(self.case_ids)} case ids, "
+                "wanted one score per id"
+            )
+
+    @property
+    def scores_sha256(self) -> str:
+        """SHA-256 (hex) of what was scored and how, whatever the order of the cases.
+
+        Over the canonical JSON of [ids in order, operating point, model, case set], then the
+        scores in the order of the ids as little-endian float64.
+        """
+        order = sorted(range(len(self.case_ids)), key=self.case_ids.__getitem__)
+        ids = [self.case_ids[i] for i in order]
+        point = encode_score(self.operating_point)
+        head = canonical_json([ids, point, self.model_sha256, self.scored_case_set])
+        scores = self.scores[order].astype("<f8")
+        scores[np.isnan(scores)] = np.nan  # NaN has many bit patterns, and JSON null one
+        return hashlib.sha256(head + b"\n" + scores.tobytes()).hexdigest()
+
+
+def float64(values: ArrayLike) -> NDArray[np.float64]:
+    """`values` as float64; a float32 keeps its exact value."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def encode_score(score: float) -> float | str | None:
+    """A JSON value that reads back as the same float64."""
+    value = float(score)
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
+
+
+def decode_score(value: float | str | None) -> float:
+    """The inverse of `encode_score`."""
+    return math.nan if value is None else float(value)
+
+
+def scores_document(scores: CaseScores) -> tuple[dict[str, Any], list[Sequence[Any]]]:
+    """The header and the rows [case_id, score] of the JSON form, in the order of case_id."""
+    header = {
+        "schema_version": SCHEMA_VERSION,
+        "model_sha256": scores.model_sha256,
+        "scored_case_set": scores.scored_case_set,
+        "operating_point": encode_score(scores.operating_point),
+        "latency_ms": scores.latency_ms,
+        "scores_sha256": scores.scores_sha256,
+    }
+    rows = [(name, encode_score(score)) for name, score in zip(scores.case_ids, scores.scores)]
+    return header, sorted(rows, key=lambda row: row[0])
+
+
+def scores_from_document(document: dict[str, Any], *, where: str) -> CaseScores:
+    """The inverse of `scores_document`, checked against the document's own hash."""
+    rows = document["scores"]
+    scores = CaseScores(
+        case_ids=tuple(row[0] for row in rows),
+        scores=float64([decode_score(row[1]) for row in rows]),
+        operating_point=decode_score(document["operating_point"]),
+        model_sha256=document["model_sha256"],
+        scored_case_set=document["scored_case_set"],
+        latency_ms=document["latency_ms"],
+    )
+    if scores.scores_sha256 != document["scores_sha256"]:
+        raise IntegrityError(
+            f"{where}: the scores were edited: they hash to {scores.scores_sha256[:12]}..., the "
+            f"file says {document['scores_sha256'][:12]}...; score the model again"
+        )
+    return scores
+
+
+def save_scores(scores: CaseScores, path: Path) -> None:
+    """Writes scores, one case per line, atomically."""
+    header, rows = scores_document(scores)
+    write_atomically(path, json_with_rows(header, "scores", rows))
+
+
+def load_scores(path: Path) -> CaseScores:
+    """The scores in `path`; IntegrityError where unreadable, malformed or edited."""
+    return scores_from_document(read_json(path, "case_scores"), where=str(path))
+
+
+def aligned(scores: CaseScores, case_set: CaseSet, *, who: str = "scores") -> NDArray[np.float64]:
+    """The scores in the order of the case set's cases, shape (n_cases,).
+
+    Args:
+      who: whose scores these are, for errors.
+
+    Raises:
+      IntegrityError: another case set was scored, or its cases are missing, additional or twice.
+    """
+    if scores.scored_case_set != case_set.merkle_root:
+        raise IntegrityError(
+            f"{who}: scored case set {scores.scored_case_set[:12]}..., wanted {case_set.name} "
+            f"version {case_set.version} ({case_set.merkle_root[:12]}...); score that one"
+        )
+    wanted = [case.case_id for case in case_set.cases]
+    if list(scores.case_ids) == wanted:
+        return scores.scores
+    refuse_duplicates(scores.case_ids, where=who)
+    place = {case_id: i for i, case_id in enumerate(scores.case_ids)}
+    missing = set(wanted) - place.keys()
+    additional = place.keys() - set(wanted)
+    if missing or additional:
+        parts = {"missing": missing, "additional": additional}
+        details = "; ".join(f"{what}: {first_few(ids)}" for what, ids in parts.items() if ids)
+        raise IntegrityError(
+            f"{who}: {details}; wanted exactly the {len(wanted)} cases of {case_set.name} "
+            f"version {case_set.version}"
+        )
+    return scores.scores[[place[case_id] for case_id in wanted]]

@@ -1,0 +1,136 @@
+"""CaseExampleGen: cases to TFX Examples, shard by shard.
+
+TFX's base ExampleGen shuffles every record through Beam, which the direct runner does in
+memory. Here each shard is read, measured and written by the worker that got it, so memory
+does not grow with the data; training shuffles for itself.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import tensorflow as tf
+from tfx.dsl.component.experimental.annotations import (
+    BeamComponentParameter,
+    OutputArtifact,
+    Parameter,
+)
+from tfx.dsl.component.experimental.decorators import component
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples
+
+from components import events
+from components.artifacts import CaseIndex
+from components.baselines.case_set import load_case_set
+from components.baselines.files import sha256_file
+from components.cases.case import BadCase, Shard, Source
+from components.cases.example import serialized_example
+from components.cases.images import inspect_image
+from components.cases.index import CaseRecord, write_records
+from components.cases.intake import Intake, check_case_set, check_training
+from components.cases.sources import open_source
+from components.errors import IntegrityError
+from components.problems import reported
+
+CASES_PER_SHARD = 512
+GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+
+
+@component(use_beam=True)
+def CaseExampleGen(
+    examples: OutputArtifact[Examples],
+    index: OutputArtifact[CaseIndex],
+    source: Parameter[str],
+    source_sha256: Parameter[str],
+    splits: Parameter[str],
+    case_set: Parameter[str],
+    case_set_sha256: Parameter[str],
+    skip_bad_cases: Parameter[int],
+    leakage: Parameter[str],
+    code_sha256: Parameter[str],
+    problems: Parameter[str],
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
+) -> None:
+    """Writes the source's cases as Examples, and an index of what was written.
+
+    Args:
+      splits: "test" for the case set, which is then verified against its lock; otherwise the
+        training data, which is then searched for cases of the case set.
+      case_set: path of the lock.
+      leakage: "stop" or "report", where a case-set case stands in the training data.
+    """
+    with reported(problems):
+        opened = open_source(source)
+        if opened.fingerprint() != source_sha256 or sha256_file(Path(case_set)) != case_set_sha256:
+            raise IntegrityError(f"{source}: the data or the case set changed during the run")
+        names = splits.split(",")
+        folders = {name: Path(examples.uri) / f"Split-{name}" for name in names}
+        shards = [
+            (number, shard)
+            for name in names
+            for number, shard in enumerate(
+                opened.shards(name, cases_per_shard=CASES_PER_SHARD)
+            )
+        ]
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        with beam_pipeline as pipeline:
+            _ = (
+                pipeline
+                | beam.Create(shards, reshuffle=False)
+                | beam.ParDo(WriteShard(opened, examples.uri, index.uri, len(shards)))
+            )
+        lock = load_case_set(Path(case_set))
+        intake = Intake(Path(index.uri), shards=len(shards), skip_bad_cases=skip_bad_cases)
+        summary = (
+            check_case_set(intake, lock)
+            if names == ["test"]
+            else check_training(intake, lock, leakage=leakage)
+        )
+        (Path(index.uri) / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+        examples.split_names = artifact_utils.encode_split_names(names)
+        examples.set_string_custom_property("file_format", "tfrecords_gzip")
+        examples.set_string_custom_property(
+            "payload_format",
+            example_gen_pb2.PayloadFormat.Name(example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE),
+        )
+
+
+class WriteShard(beam.DoFn):
+    """Writes a shard's records, and beside them what the checks need to know of each case."""
+
+    def __init__(self, source: Source, examples: str, index: str, shards: int) -> None:
+        self._source = source
+        self._examples = examples
+        self._index = index
+        self._shards = shards
+
+    def process(self, numbered: tuple[int, Shard]) -> None:
+        number, shard = numbered
+        name = f"{shard.split}-{number:06d}"
+        target = Path(self._examples) / f"Split-{shard.split}" / f"cases-{number:06d}.gz"
+        bad: list[BadCase] = []
+        with tf.io.TFRecordWriter(str(target), GZIP) as writer:
+            records = self._written(shard, writer, bad)
+            write_records(Path(self._index) / f"{name}.jsonl", records)
+        lines = "".join(f"{json.dumps([case.where, case.reason])}\n" for case in bad)
+        (Path(self._index) / f"{name}.bad").write_text(lines, encoding="utf-8")
+        events.publish(
+            "progress",
+            detail=f"{shard.stop} {shard.split} cases",
+            done=number + 1,
+            total=self._shards,
+        )
+
+    def _written(
+        self, shard: Shard, writer: tf.io.TFRecordWriter, bad: list[BadCase]
+    ) -> Iterator[CaseRecord]:
+        for case in self._source.read(shard):
+            if isinstance(case, BadCase):
+                bad.append(case)
+                continue
+            pixels_sha256, quality = inspect_image(case.image)
+            writer.write(serialized_example(case, quality))
+            yield CaseRecord.of(case, pixels_sha256)

@@ -1,0 +1,176 @@
+"""A folder of images sorted into `train/` and `test/` (perhaps `val/`), one subfolder per class.
+
+Names of the Kermany chest radiographs carry more, and are read: `person100_bacteria_475.jpeg` is
+an image of patient person100 with bacterial pneumonia, `NORMAL2-IM-0381-0001.jpeg` one of patient
+NORMAL2-IM-0381 (another than IM-0381: the two series are numbered apart). It is not documented
+that a number means the same patient in another folder, so the patient is
+`<split>/<class>/<number>`, and a patient who is in both folders goes unseen.
+"""
+
+import functools
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from components.cases.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
+from components.cases.files import ImageFile, files_sha256, read_image_file
+from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
+from components.errors import SourceError, suggestion
+
+LABELS: Mapping[str, int] = {
+    **dict.fromkeys(("normal", "negative", "0"), NEGATIVE),
+    **dict.fromkeys(("pneumonia", "abnormal", "positive", "1"), POSITIVE),
+}
+SPLIT_FOLDERS: Mapping[str, str] = {"train": "train", "val": "tune", "test": "test"}
+
+_PNEUMONIA_NAME = re.compile(r"(person\d+)_(bacteria|virus)_\d+(?:_\d+)*")
+_NORMAL_NAME = re.compile(r"((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+")
+_AETIOLOGY = {"bacteria": "bacterial", "virus": "viral"}
+
+_FilesBySplit = Mapping[str, Sequence[ImageFile]]
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Cases of a folder with class folders; made by `open_folder`, which checks it."""
+
+    path: Path
+    spec: str
+    name: str
+    synthetic: bool = False
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the sorted (relative path, SHA-256 of the bytes) of every file."""
+        by_split = _list_files(self.path)
+        return files_sha256(self.path, (file.path for files in by_split.values() for file in files))
+
+    def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
+        return cut_shards(split, len(_list_files(self.path).get(split, ())), cases_per_shard)
+
+    def read(self, shard: Shard) -> Iterator[Case | BadCase]:
+        for file in _list_files(self.path)[shard.split][shard.start : shard.stop]:
+            yield read_image_file(self.path, file)
+
+
+def open_folder(path: Path, spec: str) -> FolderSource:
+    """The source in a folder that has `train/` and `test/`.
+
+    Where `val/` is absent, tune is a fifth of train's patients.
+
+    Raises:
+      SourceError: a split or a class is missing, misnamed or empty, or two files are one case.
+    """
+    root = path.resolve()
+    for split, files in _list_files(root).items():
+        require_both_classes(spec, split, (file.label for file in files if file.is_image))
+        _check_case_ids(spec, [file for file in files if file.is_image])
+    return FolderSource(root, spec, root.name)
+
+
+def parse_name(stem: str, label: int) -> tuple[str | None, Mapping[str, str]]:
+    """Patient (number with its prefix) and attributes from a Kermany file name without suffix.
+
+    Returns:
+      (None, {}) for other names. The aetiology is bacterial or viral as the name says, and none
+      for the name of a normal image with a negative label.
+    """
+    if match := _PNEUMONIA_NAME.fullmatch(stem):
+        return match[1], {"aetiology": _AETIOLOGY[match[2]]}
+    if match := _NORMAL_NAME.fullmatch(stem):
+        # Other exports number their images IM-... too, so a positive one says nothing.
+        return match[1], {"aetiology": "none"} if label == NEGATIVE else {}
+    return None, {}
+
+
+def _list_files(root: Path) -> _FilesBySplit:
+    """The files of each split, in the order of their paths."""
+    try:
+        present = _visible_folders(root)
+        for folder in sorted(present - set(SPLIT_FOLDERS)):
+            clause = suggestion(folder, SPLIT_FOLDERS)
+            if "did you mean" in clause:  # a misspelt val/ would silently go unused
+                raise SourceError(f"{root}: unknown split folder '{folder}'{clause}")
+        for folder in ("train", "test"):
+            if folder not in present:
+                raise SourceError(f"{root}: no folder '{folder}'; wanted train/ and test/")
+        classes = _class_labels(root, sorted(present & set(SPLIT_FOLDERS)))
+        folders = tuple((str(folder.relative_to(root)), label) for folder, label in classes)
+        changed = tuple(os.stat(folder).st_mtime_ns for folder, _ in classes)
+        return _list_class_folders(root, folders, changed)
+    except OSError as error:
+        raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+
+def _class_labels(root: Path, split_folders: Sequence[str]) -> list[tuple[Path, int]]:
+    """Every class folder with its label.
+
+    Raises:
+      SourceError: not two classes, no known class name, or other classes than in train.
+    """
+    labels = _two_labels(root / "train")
+    folders = []
+    for split_folder in split_folders:
+        names = _visible_folders(root / split_folder)
+        if {name.lower() for name in names} != set(labels) or len(names) != len(labels):
+            raise SourceError(
+                f"{root / split_folder}: class folders {sorted(names)}; wanted {sorted(labels)}, "
+                "as in train"
+            )
+        folders += [(root / split_folder / name, labels[name.lower()]) for name in sorted(names)]
+    return folders
+
+
+def _two_labels(folder: Path) -> dict[str, int]:
+    names = sorted(name.lower() for name in _visible_folders(folder))
+    if len(set(names)) != 2 or len(names) != 2:
+        raise SourceError(f"{folder}: class folders {names}; wanted exactly two")
+    known = {name: LABELS[name] for name in names if name in LABELS}
+    if not known:
+        raise SourceError(f"{folder}: unknown label '{names[0]}'{suggestion(names[0], LABELS)}")
+    if len(set(known.values())) < len(known):
+        raise SourceError(f"{folder}: classes {names} mean the same; wanted one of each")
+    # The class that is not recognised is the opposite of the one that is: NORMAL and COVID.
+    opposite = {POSITIVE: NEGATIVE, NEGATIVE: POSITIVE}[next(iter(known.values()))]
+    return {name: known.get(name, opposite) for name in names}
+
+
+# Every shard needs the listing; it is kept until a folder's entries change. It holds names only.
+@functools.lru_cache(maxsize=2)
+def _list_class_folders(
+    root: Path, folders: tuple[tuple[str, int], ...], changed: tuple[int, ...]
+) -> _FilesBySplit:
+    has_val = any(PurePosixPath(folder).parts[0] == "val" for folder, _ in folders)
+    by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
+    for folder, label in folders:
+        split = SPLIT_FOLDERS[PurePosixPath(folder).parts[0]]
+        for name in sorted(filter(_is_visible, os.listdir(root / folder))):
+            file = _image_file(PurePosixPath(folder, name), label)
+            carve = split == "train" and not has_val
+            by_split[assign_split(file.patient_id, TRAIN_TUNE) if carve else split].append(file)
+    return by_split
+
+
+def _image_file(path: PurePosixPath, label: int) -> ImageFile:
+    case_id = str(path.with_suffix(""))
+    patient, attributes = parse_name(path.stem, label)
+    patient_id = case_id if patient is None else str(path.with_name(patient))
+    return ImageFile(str(path), case_id, patient_id, label, attributes)
+
+
+def _check_case_ids(spec: str, files: Sequence[ImageFile]) -> None:
+    paths: dict[str, str] = {}
+    for file in files:
+        other = paths.setdefault(file.case_id, file.path)
+        if other != file.path:
+            raise SourceError(f"{spec}: {other} and {file.path} would be one case; rename one")
+
+
+def _visible_folders(folder: Path) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_dir() and _is_visible(entry.name)}
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name.lower() != "thumbs.db"

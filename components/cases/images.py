@@ -1,0 +1,231 @@
+"""What is in an encoded image: its samples, a hash that survives lossless re-encoding, its quality.
+
+The hash answers "is this the same picture?", which the hash of the bytes does not: two PNG
+encoders write the same picture in different bytes. For a JPEG the samples are those of Pillow's
+decoder (libjpeg, accurate integer DCT), so its pixel hash holds as long as that decoder does.
+"""
+
+import functools
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from components.errors import SourceError
+
+Samples = npt.NDArray[Any]  # uint8 or uint16, shape (height, width) or (height, width, 3)
+
+MAX_PIXELS = 100_000_000
+MIN_SIDE = 3  # the Laplacian needs a neighbour on every side
+_PNG_END = b"IEND\xaeB`\x82"
+_HASH_HEADER = "casegate-pixels-v1"
+_BLOCK_PIXELS = 1 << 20  # measured at a time, so that a large image costs no large temporaries
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good a picture is, on its grey values scaled to [0, 1].
+
+    Attributes:
+      width, height: pixels.
+      mean: in [0, 1]; 0 is black.
+      standard_deviation: in [0, 0.5].
+      entropy_bits: of the grey values in 256 bins, in [0, 8].
+      sharpness: variance of the 4-neighbour Laplacian; low is blurred.
+      clipped_fraction: share of the pixels at 0 or at full scale, in [0, 1].
+    """
+
+    width: int
+    height: int
+    mean: float
+    standard_deviation: float
+    entropy_bits: float
+    sharpness: float
+    clipped_fraction: float
+
+
+# Reading a case decodes it to see that it can be; whoever hashes it next need not decode it again.
+@functools.lru_cache(maxsize=1)
+def decode(image: bytes) -> Samples:
+    """The samples of a PNG or JPEG image as stored: not rescaled, not rotated.
+
+    Returns:
+      A read-only array, uint8 or uint16 (the type is the bit depth), of shape (height, width) for
+      grey or (height, width, 3) for colour. Colour whose three channels are equal is grey. Fewer
+      than 8 bits are scaled to 8, a palette becomes colour, an opaque alpha channel is dropped.
+
+    Raises:
+      SourceError: why the image cannot be used, in one line, without saying where it is.
+    """
+    try:
+        with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as opened:
+            _check_header(opened)
+            # Pillow lets a PNG end early once it has every row; other decoders do not.
+            if opened.format == "PNG" and _PNG_END not in image:
+                raise SourceError("the file ends early")
+            opened.load()
+            samples = canonical(_samples(opened))
+    except SourceError:
+        raise
+    except UnidentifiedImageError:
+        raise SourceError("not a PNG or JPEG image") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise SourceError(f"more than {MAX_PIXELS:,} pixels") from None
+    # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damage.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SourceError(f"cannot be decoded: {reason}") from None
+    samples.flags.writeable = False
+    return samples
+
+
+def encode_png(samples: Samples) -> bytes:
+    """PNG bytes of uint8 or uint16 grey samples (h, w), or of uint8 colour samples (h, w, 3)."""
+    stream = io.BytesIO()
+    Image.fromarray(samples).save(stream, format="PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def canonical(samples: Samples) -> Samples:
+    """The same picture in its one shape: colour with three equal channels as grey."""
+    if samples.ndim == 3 and samples.shape[2] == 3:
+        first = samples[..., 0]
+        if np.array_equal(first, samples[..., 1]) and np.array_equal(first, samples[..., 2]):
+            return np.ascontiguousarray(first)
+    return samples
+
+
+def bytes_sha256(image: bytes) -> str:
+    """SHA-256 (hex) of the encoded bytes."""
+    return hashlib.sha256(image).hexdigest()
+
+
+def pixels_sha256(image: bytes) -> str:
+    """SHA-256 (hex) of the picture in an encoded image: see `samples_sha256`."""
+    return samples_sha256(decode(image))
+
+
+def samples_sha256(samples: Samples) -> str:
+    """SHA-256 (hex) of a header (version, mode, width, height) and the little-endian samples."""
+    picture = canonical(samples)
+    height, width = picture.shape[:2]
+    mode = f"{'grey' if picture.ndim == 2 else 'rgb'}{8 * picture.dtype.itemsize}"
+    digest = hashlib.sha256(f"{_HASH_HEADER} {mode} {width}x{height}\n".encode())
+    little_endian = picture.astype(picture.dtype.newbyteorder("<"), copy=False)
+    digest.update(np.ascontiguousarray(little_endian).data)
+    return digest.hexdigest()
+
+
+def inspect_image(image: bytes) -> tuple[str, Quality]:
+    """Pixel hash and quality of an encoded image, decoded once.
+
+    Raises:
+      SourceError: the image cannot be used.
+    """
+    samples = decode(image)
+    return samples_sha256(samples), measure(samples)
+
+
+def measure(samples: Samples) -> Quality:
+    """The quality of decoded samples, shape (h, w) or (h, w, 3), both sides at least MIN_SIDE.
+
+    Sums are exact integers, so the figures do not depend on how an array library adds up.
+    """
+    grey = _grey(samples)
+    height, width = grey.shape
+    levels = int(np.iinfo(grey.dtype).max) + 1
+    histogram = np.zeros(levels, np.int64)
+    laplacian_sum = laplacian_squares = 0
+    for block in _row_blocks(grey):
+        inner = block[1:-1]
+        histogram += np.bincount(inner.ravel(), minlength=levels)
+        laplacian = _laplacian(block)
+        laplacian_sum += int(laplacian.sum(dtype=np.int64))
+        laplacian_squares += int(np.dot(laplacian, laplacian))
+    for edge in (grey[0], grey[-1]):  # the blocks' inner rows are all but these two
+        histogram += np.bincount(edge, minlength=levels)
+
+    pixels, full_scale = height * width, levels - 1
+    values = np.arange(levels, dtype=np.int64)
+    total = int((histogram * values).sum())
+    squares = int((histogram * values * values).sum())
+    inner_pixels = (height - 2) * (width - 2)
+    return Quality(
+        width=width,
+        height=height,
+        mean=total / pixels / full_scale,
+        standard_deviation=_variance(pixels, total, squares) ** 0.5 / full_scale,
+        entropy_bits=_entropy_bits(histogram.reshape(256, -1).sum(axis=1)),
+        sharpness=_variance(inner_pixels, laplacian_sum, laplacian_squares) / full_scale**2,
+        clipped_fraction=int(histogram[0] + histogram[-1]) / pixels,
+    )
+
+
+def _check_header(opened: ImageFile.ImageFile) -> None:
+    """Refuses, before anything is decoded, what would be too large or decoded with a loss."""
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise SourceError(f"{width} x {height}: more than {MAX_PIXELS:,} pixels")
+    if min(width, height) < MIN_SIDE:
+        raise SourceError(f"{width} x {height}: smaller than {MIN_SIDE} x {MIN_SIDE}")
+    # Pillow keeps only the upper 8 bits of 16-bit colour, without a word.
+    raw_mode = str(opened.tile[0].args) if opened.tile else ""
+    if ";16B" in raw_mode and not opened.mode.startswith("I"):
+        raise SourceError("16-bit colour; wanted 16-bit grey or 8-bit colour")
+
+
+def _samples(opened: Image.Image) -> Samples:
+    if opened.mode in ("P", "LA", "RGBA") or "transparency" in opened.info:
+        rgba = np.asarray(opened.convert("RGBA"))
+        if (rgba[..., 3] != 255).any():
+            raise SourceError("transparent pixels: what they look like depends on the viewer")
+        return np.ascontiguousarray(rgba[..., :3])
+    if opened.mode == "1":
+        return np.array(opened.convert("L"))
+    if opened.mode in ("L", "RGB"):
+        return np.array(opened)
+    if opened.mode in ("I;16", "I"):  # "I" is how Pillow before 11.3 opens a 16-bit grey PNG
+        return np.array(opened).astype(np.uint16)
+    raise SourceError(f"mode {opened.mode}; wanted grey or RGB")
+
+
+def _grey(samples: Samples) -> Samples:
+    """Grey samples of the same type; colour by ITU-R BT.601 luma, rounded."""
+    if samples.ndim == 2:
+        return samples
+    red, green, blue = (samples[..., channel].astype(np.uint32) for channel in range(3))
+    # Sixteenth-bit fractions, as in Pillow; 65535 * 65536 + 32768 still fits 32 bits.
+    luma: Samples = (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
+    return luma.astype(samples.dtype)
+
+
+def _row_blocks(grey: Samples) -> Iterator[Samples]:
+    """Blocks of rows, each with the row above and the row below its own."""
+    height, width = grey.shape
+    rows = max(1, _BLOCK_PIXELS // width)
+    for top in range(1, height - 1, rows):
+        yield grey[top - 1 : min(top + rows, height - 1) + 1]
+
+
+def _laplacian(block: Samples) -> npt.NDArray[np.int64]:
+    """4-neighbour Laplacian of the block's inner pixels, flat."""
+    # 8-bit samples fit 16 bits four times over, which is what makes small images quick.
+    wide: npt.NDArray[Any] = block.astype(np.int16 if block.dtype == np.uint8 else np.int32)
+    around = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
+    inner: npt.NDArray[Any] = around - 4 * wide[1:-1, 1:-1]
+    return inner.astype(np.int64).ravel()
+
+
+def _variance(count: int, total: int, squares: int) -> float:
+    """Population variance from exact integer sums."""
+    return (count * squares - total * total) / (count * count)
+
+
+def _entropy_bits(counts: npt.NDArray[np.int64]) -> float:
+    shares = counts[counts > 0] / counts.sum()
+    return float(np.abs((shares * np.log2(shares)).sum()))

@@ -1,0 +1,175 @@
+"""A folder of images described by `manifest.csv`: what a hospital's export usually looks like.
+
+Columns: `path` and `label`; perhaps `case_id`, `patient_id` and `split`; any other column is an
+attribute to slice by. Where a mistake in the file could go unseen (a misspelt `patient_id`
+would put one patient on both sides), it is refused by its line.
+"""
+
+import csv
+import difflib
+import functools
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from components.cases.case import BadCase, Case, Shard
+from components.cases.files import ImageFile, files_sha256, read_image_file
+from components.cases.folder import LABELS
+from components.cases.splits import (
+    TRAIN_TUNE_TEST,
+    assign_split,
+    cut_shards,
+    require_both_classes,
+)
+from components.errors import SourceError, suggestion
+
+MANIFEST = "manifest.csv"
+REQUIRED = ("path", "label")
+OPTIONAL = ("case_id", "patient_id", "split")
+SPLIT_WORDS: Mapping[str, str] = {"train": "train", "val": "tune", "tune": "tune", "test": "test"}
+
+_FilesBySplit = Mapping[str, Sequence[ImageFile]]
+
+
+@dataclass(frozen=True)
+class ManifestSource:
+    """Cases of a folder with a manifest; made by `open_manifest`, which checks it."""
+
+    path: Path
+    spec: str
+    name: str
+    synthetic: bool = False
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the manifest's and the images' (relative path, SHA-256 of the bytes)."""
+        by_split = _list_files(self.path)
+        paths = {file.path for files in by_split.values() for file in files}
+        return files_sha256(self.path, paths | {MANIFEST})
+
+    def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
+        return cut_shards(split, len(_list_files(self.path).get(split, ())), cases_per_shard)
+
+    def read(self, shard: Shard) -> Iterator[Case | BadCase]:
+        for file in _list_files(self.path)[shard.split][shard.start : shard.stop]:
+            yield read_image_file(self.path, file)
+
+
+def open_manifest(path: Path, spec: str) -> ManifestSource:
+    """The source in a folder with a `manifest.csv`.
+
+    Without a split column, patients are split 60/20/20 into train, tune and test by their id.
+    Without a patient_id column, every case is a patient of its own.
+
+    Raises:
+      SourceError: naming the manifest's line, where a line is at fault.
+    """
+    root = path.resolve()
+    for split, files in _list_files(root).items():
+        require_both_classes(spec, split, (file.label for file in files))
+    return ManifestSource(root, spec, root.name)
+
+
+def _list_files(root: Path) -> _FilesBySplit:
+    try:
+        return _parse(root, (root / MANIFEST).read_bytes())
+    except OSError as error:
+        raise SourceError(f"{root / MANIFEST}: cannot be read: {error.strerror}") from None
+
+
+# Every shard needs the listing; it is kept until the manifest's bytes change.
+@functools.lru_cache(maxsize=1)
+def _parse(root: Path, content: bytes) -> _FilesBySplit:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SourceError(f"{root / MANIFEST}:{line}: not UTF-8; export it as CSV UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
+    once = _Once()
+    try:
+        columns = _check_columns(f"{root / MANIFEST}:1", next(reader, []))
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                where = f"{root / MANIFEST}:{reader.line_num}"
+                split, file = _parse_row(root, where, columns, cells)
+                once.check(where, split, file)
+                by_split[split].append(file)
+    except csv.Error as error:
+        raise SourceError(f"{root / MANIFEST}:{reader.line_num}: {error}") from None
+    return by_split
+
+
+def _check_columns(where: str, header: Sequence[str]) -> list[str]:
+    """The columns' names; those that mean something here in lower case."""
+    known = (*REQUIRED, *OPTIONAL)
+    columns = [name.strip() for name in header]
+    columns = [name.lower() if name.lower() in known else name for name in columns]
+    for name in columns:
+        if not name or columns.count(name) > 1:
+            raise SourceError(f"{where}: column '{name}' is unnamed or there twice")
+    for required in REQUIRED:
+        if required not in columns:
+            raise SourceError(f"{where}: no column '{required}'; got {columns}")
+    for name in columns:
+        plain = name.lower().replace(" ", "_").replace("-", "_")
+        close = difflib.get_close_matches(plain, OPTIONAL, n=1, cutoff=0.85)
+        if name not in known and close and close[0] not in columns:
+            raise SourceError(f"{where}: column '{name}'{suggestion(plain, OPTIONAL)}")
+    return columns
+
+
+def _parse_row(
+    root: Path, where: str, columns: Sequence[str], cells: Sequence[str]
+) -> tuple[str, ImageFile]:
+    if len(cells) != len(columns):
+        raise SourceError(f"{where}: {len(cells)} cells; wanted {len(columns)}, as in line 1")
+    row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
+    for column in (*REQUIRED, *OPTIONAL):
+        if row.get(column) == "":
+            raise SourceError(f"{where}: no {column}")
+    path = _confined(root, where, row["path"])
+    label = row["label"].lower()
+    if label not in LABELS:
+        raise SourceError(f"{where}: unknown label '{row['label']}'{suggestion(label, LABELS)}")
+    case_id = row.get("case_id", str(path.with_suffix("")))
+    patient_id = row.get("patient_id", case_id)
+    word = row.get("split", "").lower() or assign_split(patient_id, TRAIN_TUNE_TEST)
+    if word not in SPLIT_WORDS:
+        raise SourceError(f"{where}: unknown split '{word}'{suggestion(word, SPLIT_WORDS)}")
+    attributes = {name: row[name] for name in columns if name not in (*REQUIRED, *OPTIONAL)}
+    return SPLIT_WORDS[word], ImageFile(str(path), case_id, patient_id, LABELS[label], attributes)
+
+
+def _confined(root: Path, where: str, text: str) -> PurePosixPath:
+    """The path of a file that stands in the folder, symbolic links followed."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or "\0" in text:
+        raise SourceError(f"{where}: path '{text}' leaves the folder; wanted one inside it")
+    target = (root / path).resolve()
+    if not target.is_relative_to(root):
+        raise SourceError(f"{where}: path '{text}' is a link that leads out of the folder")
+    if not target.is_file():
+        raise SourceError(f"{where}: no file '{text}' in {root}")
+    return path
+
+
+class _Once:
+    """Which case ids and paths were seen, and the one split each patient is in."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], str] = {}
+        self._split_of: dict[str, tuple[str, str]] = {}
+
+    def check(self, where: str, split: str, file: ImageFile) -> None:
+        for kind, value in (("case_id", file.case_id), ("path", file.path)):
+            first = self._seen.setdefault((kind, value), where)
+            if first is not where:
+                raise SourceError(f"{where}: {kind} '{value}' stands in {first} already")
+        other, first = self._split_of.setdefault(file.patient_id, (split, where))
+        if other != split:
+            raise SourceError(
+                f"{where}: patient '{file.patient_id}' in split '{split}', but in '{other}' at "
+                f"{first}; wanted one split for a patient"
+            )

@@ -1,0 +1,131 @@
+"""Published MedMNIST files, downloaded once and verified by their published MD5."""
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.progress import Progress
+
+from components.cases.npz import NpzSource, open_npz
+from components.errors import SourceError, suggestion
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A published file. MD5 is what its publisher gives; it finds damage, not malice."""
+
+    url: str
+    md5: str
+    n_bytes: int
+
+
+# MedMNIST v2, Zenodo record 6496656; Yang et al. (2023), Scientific Data 10:41.
+PUBLISHED = {
+    "pneumoniamnist": Publication(
+        "https://zenodo.org/records/6496656/files/pneumoniamnist.npz?download=1",
+        "28209eda62fecd6e6a2d98b1501bb15f",
+        4_170_669,
+    )
+}
+
+
+def open_medmnist(name: str) -> NpzSource:
+    """The source `medmnist:NAME`, downloaded unless the cache holds it.
+
+    Raises:
+      SourceError: unknown name, or no verified file could be had.
+    """
+    spec = f"medmnist:{name}"
+    if name not in PUBLISHED:
+        raise SourceError(f"{spec}: unknown set '{name}'{suggestion(name, PUBLISHED)}")
+    path = cache_folder() / f"{name}.npz"
+    publication = PUBLISHED[name]
+    try:
+        if not is_verified(path, publication.md5):
+            download(publication, path)
+    except (OSError, HTTPException, SourceError) as error:
+        raise SourceError(
+            f"{spec}: no verified download of {publication.url} ({error}); put the file at {path}"
+        ) from None
+    return open_npz(path, spec)
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: $CASEGATE_CACHE, or ~/.cache/casegate."""
+    return Path(os.environ.get("CASEGATE_CACHE") or "~/.cache/casegate").expanduser()
+
+
+def is_verified(path: Path, md5: str) -> bool:
+    """Whether the file is there with that MD5."""
+    if not path.is_file():
+        return False
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest() == md5
+
+
+def download(publication: Publication, path: Path) -> None:
+    """Puts the published file at `path`, whole and verified, or leaves `path` as it was.
+
+    Raises:
+      OSError, HTTPException: the network or the disk failed.
+      SourceError: an address that is not https (or http on this machine), or other content.
+    """
+    require_secure(publication.url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    opener = urllib.request.build_opener(_SecureRedirects)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            with opener.open(publication.url, timeout=TIMEOUT_S) as response:
+                _copy(response, stream, publication.n_bytes, path.name)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if not is_verified(partial, publication.md5):
+            raise SourceError(f"its MD5 is not {publication.md5}")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def require_secure(url: str) -> None:
+    """Refuses an address that is neither https nor plain http on the loopback interface."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1"):
+        return
+    raise SourceError(f"{url}: wanted https")
+
+
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(  # type: ignore[no-untyped-def]
+        self, req, fp, code, msg, headers, newurl
+    ) -> urllib.request.Request | None:
+        require_secure(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _copy(response: IO[bytes], partial: IO[bytes], n_bytes: int, name: str) -> None:
+    """Copies the response with a progress bar, where standard error is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"Downloading {name}", total=n_bytes)
+        received = 0
+        while piece := response.read(1 << 16):
+            received += len(piece)
+            if received > n_bytes:
+                raise SourceError(f"more than the {n_bytes:,} bytes it should have")
+            partial.write(piece)
+            progress.update(task, completed=received)

@@ -1,0 +1,52 @@
+"""Which split a patient belongs to, what a split must hold, and how it is cut into shards."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from components.cases.case import NEGATIVE, POSITIVE, Shard
+from components.errors import SourceError
+
+# Shares of the patients, in the order in which they are cut from [0, 1).
+TRAIN_TUNE: Mapping[str, float] = {"tune": 0.2, "train": 0.8}
+TRAIN_TUNE_TEST: Mapping[str, float] = {"test": 0.2, "tune": 0.2, "train": 0.6}
+
+
+def assign_split(patient_id: str, shares: Mapping[str, float]) -> str:
+    """The split of a patient, from a hash of the id alone.
+
+    A patient therefore never moves when others come or go, no two splits share one, and no pass
+    over the pool is needed. The shares hold on average.
+
+    Args:
+      patient_id: any text.
+      shares: split to share of the patients; they add up to 1.
+    """
+    # A file name that is not UTF-8 comes as surrogates, hence the error handler.
+    digest = hashlib.sha256(b"casegate-split-v1\0" + patient_id.encode("utf-8", "surrogateescape"))
+    draw = int.from_bytes(digest.digest()[:8], "big") / 2**64
+    upper = 0.0
+    for split, share in shares.items():
+        upper += share
+        if draw < upper:
+            return split
+    return list(shares)[-1]  # rounding leaves the sum of the shares a hair below 1
+
+
+def require_both_classes(where: str, split: str, labels: Iterable[int]) -> None:
+    """Refuses a split without positives or without negatives.
+
+    Raises:
+      SourceError: naming `where`, the split and the class it lacks.
+    """
+    found = set(labels)
+    for label, word in ((POSITIVE, "positive"), (NEGATIVE, "negative")):
+        if label not in found:
+            raise SourceError(f"{where}: no {word} case in split '{split}'; wanted both classes")
+
+
+def cut_shards(split: str, rows: int, cases_per_shard: int) -> list[Shard]:
+    """Shards that cover the rows of a split once, in order; none where it has no row."""
+    if cases_per_shard < 1:
+        raise ValueError(f"cases_per_shard: got {cases_per_shard}, wanted at least 1")
+    starts = range(0, rows, cases_per_shard)
+    return [Shard(split, start, min(start + cases_per_shard, rows)) for start in starts]

@@ -1,0 +1,40 @@
+"""What a running pipeline tells whoever watches: components, epochs, cases.
+
+TFX runs components inside Beam, which serialises what it runs; a module-level list of
+listeners is what both sides can reach. On a remote runner nobody listens, and nothing breaks.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """Attributes:
+    kind: "started", "finished", "cached", "failed" or "progress".
+    component: the component's id in the graph; empty for progress of whatever runs now.
+    """
+
+    kind: str
+    component: str = ""
+    detail: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+_listeners: list[Callable[[Event], None]] = []
+
+
+def publish(kind: str, component: str = "", detail: str = "", **values: Any) -> None:
+    for listener in list(_listeners):
+        listener(Event(kind, component, detail, values))
+
+
+@contextmanager
+def listening(listener: Callable[[Event], None]) -> Iterator[None]:
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)

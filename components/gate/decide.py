@@ -1,0 +1,247 @@
+"""The gate: one candidate, one case set, one policy, one verdict. Reads and writes no file.
+
+Whatever cannot be judged is said in a check and is never PASS; a verdict is never an exception.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.baselines.case_set import CaseSet
+from components.baselines.golden import Golden
+from components.baselines.scores import CaseScores, aligned
+from components.errors import IntegrityError
+from components.gate.decision import (
+    EXIT_BROKEN,
+    EXIT_FAIL,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTEGRITY,
+    EXIT_NOTHING_EVALUATED,
+    EXIT_PASS,
+    CheckResult,
+    Decision,
+    SelfTest,
+    Verdict,
+)
+from components.gate.describe import describe_flips, describe_slices, remarks
+from components.gate.judged_cases import JudgedCases
+from components.gate.policy import Policy
+from components.gate.rules import apply_rules
+from components.gate.self_test import self_tests
+from components.metrics import Outputs
+
+MODELS = ("candidate", "champion", "golden")
+EXIT_CODES = {
+    Verdict.PASS: EXIT_PASS,
+    Verdict.FAIL: EXIT_FAIL,
+    Verdict.INCONCLUSIVE: EXIT_INCONCLUSIVE,
+}
+
+
+@dataclass(frozen=True)
+class EvaluatorFindings:
+    """What the other judge, working from the images, said of the same candidate."""
+
+    blessed: bool
+    failures: tuple[str, ...] = ()
+
+
+def decide(
+    *,
+    policy: Policy,
+    case_set: CaseSet,
+    candidate: CaseScores,
+    champion: CaseScores | None,
+    golden: Golden | None,
+    evaluator: EvaluatorFindings | None,
+    findings: Iterable[str],
+    run_id: str,
+    created: str,
+    evaluator_required: bool = True,
+    same_inputs: bool = False,
+) -> Decision:
+    """The decision on a candidate; depends on nothing but its arguments.
+
+    Args:
+      champion: scores of the released model, None where nothing is released yet.
+      golden: approved scores, None before the first approval: then never PASS.
+      evaluator: None where there was none, which is FAIL while `evaluator_required`.
+      findings: remarks to keep with the decision.
+      created: ISO 8601 in UTC.
+      same_inputs: the candidate was made from the champion's inputs, so it may be the same model.
+    """
+    models = {"candidate": candidate}
+    if champion is not None:
+        models["champion"] = champion
+    if golden is not None:
+        models["golden"] = golden.scores
+    cases = JudgedCases(case_set)
+    draft = _draft(policy, case_set, cases, models, tuple(findings), run_id, created)
+    checks = _evaluator_check(evaluator, evaluator_required)
+
+    if not case_set.cases:
+        empty = _problem("scores.cases", "scores", "the case set has no case to judge on")
+        return _close(draft, checks + [empty], EXIT_NOTHING_EVALUATED)
+    outputs, faults = _outputs(models, case_set, cases)
+    if faults:
+        return _close(draft, checks + faults, EXIT_INTEGRITY)
+    if not_finite := _not_finite(outputs):
+        return _close(draft, checks + not_finite)
+
+    ours = outputs.pop("candidate")
+    checks += _baseline_checks(models, same_inputs)
+    checks += apply_rules(policy, cases, ours, outputs)
+    tests = self_tests(policy, cases, ours, outputs)
+    broken = [_broken(test) for test in tests if not test.passed]
+    draft |= {
+        "flips": describe_flips(cases, ours, outputs),
+        "self_tests": tuple(tests),
+        "slices": describe_slices(policy, cases, ours),
+        "already_released": same_inputs and _same_scores(ours, outputs.get("champion")),
+        "findings": (*draft["findings"], *remarks(policy, cases, ours, outputs)),
+    }
+    return _close(draft, checks + broken, EXIT_BROKEN if broken else None)
+
+
+def overall_verdict(checks: Iterable[CheckResult]) -> Verdict:
+    """FAIL where any check fails, INCONCLUSIVE where any is or no metric was judged, else PASS."""
+    results = list(checks)
+    verdicts = {result.verdict for result in results}
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    judged = any(result.rule in ("floor", "non_inferiority") for result in results)
+    if Verdict.INCONCLUSIVE in verdicts or not judged:
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASS
+
+
+def _draft(
+    policy: Policy,
+    case_set: CaseSet,
+    cases: JudgedCases,
+    models: Mapping[str, CaseScores],
+    findings: tuple[str, ...],
+    run_id: str,
+    created: str,
+) -> dict[str, Any]:
+    """The fields of the decision that are known before anything is judged."""
+    hashes: dict[str, str | None] = {
+        "case_set": case_set.merkle_root,
+        "policy": policy.sha256,
+    }
+    for name in MODELS:
+        hashes[name] = models[name].model_sha256 if name in models else None
+        hashes[f"{name}_scores"] = models[name].scores_sha256 if name in models else None
+    points = {name: models[name].operating_point if name in models else None for name in MODELS}
+    return {
+        "run_id": run_id,
+        "created": created,
+        "policy": policy.name,
+        "alpha": policy.alpha,
+        "case_set": {
+            "name": case_set.name,
+            "version": case_set.version,
+            "cases": len(case_set.cases),
+            "positives": int(np.count_nonzero(cases.labels)),
+        },
+        "hashes": hashes,
+        # A point that is not finite has its own failing check, and no place in JSON.
+        "operating_points": {
+            name: point if point is not None and math.isfinite(point) else None
+            for name, point in points.items()
+        },
+        "findings": findings,
+    }
+
+
+def _close(
+    draft: dict[str, Any], checks: list[CheckResult], exit_code: int | None = None
+) -> Decision:
+    """The decision; `exit_code` where something went wrong that a verdict alone does not say."""
+    verdict = overall_verdict(checks)
+    already = draft.pop("already_released", False) and verdict is Verdict.PASS
+    return Decision(
+        **draft,
+        checks=tuple(checks),
+        verdict=verdict,
+        exit_code=EXIT_CODES[verdict] if exit_code is None else exit_code,
+        already_released=already,
+    )
+
+
+def _outputs(
+    models: Mapping[str, CaseScores], case_set: CaseSet, cases: JudgedCases
+) -> tuple[dict[str, Outputs], list[CheckResult]]:
+    """Each model's answers in the order of the cases, or why they are for other cases."""
+    outputs, faults = {}, []
+    for name, model in models.items():
+        try:
+            scores = aligned(model, case_set, who=f"{name} scores")
+        except IntegrityError as error:
+            faults.append(_problem(f"scores.cases.{name}", "scores", str(error)))
+        else:
+            outputs[name] = Outputs(cases.labels, scores, model.operating_point)
+    return outputs, faults
+
+
+def _not_finite(outputs: Mapping[str, Outputs]) -> list[CheckResult]:
+    problems = []
+    for name, model in outputs.items():
+        wrong = int(np.count_nonzero(~np.isfinite(model.scores)))
+        if wrong:
+            reason = f"{wrong} of {model.scores.size} {name} scores are NaN or infinite"
+            problems.append(_problem(f"scores.finite.{name}", "scores", reason))
+        if not math.isfinite(model.operating_point):
+            reason = f"the {name}'s operating point is {model.operating_point}, wanted a number"
+            problems.append(_problem(f"scores.operating_point.{name}", "scores", reason))
+    return problems
+
+
+def _same_scores(ours: Outputs, champion: Outputs | None) -> bool:
+    """Saving one model twice gives different files, so the scores say whether it is the same."""
+    if champion is None or ours.operating_point != champion.operating_point:
+        return False
+    return bool((ours.scores == champion.scores).all())
+
+
+def _evaluator_check(evaluator: EvaluatorFindings | None, required: bool) -> list[CheckResult]:
+    if evaluator is None:
+        if not required:
+            return []
+        return [_problem("evaluator", "evaluator", "the Evaluator gave no answer")]
+    if not evaluator.blessed:
+        named = "; ".join(evaluator.failures) or "it named no failure"
+        return [_problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
+    return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
+
+
+def _baseline_checks(models: Mapping[str, CaseScores], same_inputs: bool) -> list[CheckResult]:
+    """Whether there is something to compare with, and it is not the candidate by mistake."""
+    ours = models["candidate"].model_sha256
+    checks = [
+        _problem(
+            f"baseline.{name}",
+            "baseline",
+            f"the candidate is the {name} itself although its inputs differ: a model compared "
+            "with itself by mistake",
+            against=name,
+        )
+        for name in models
+        if name != "candidate" and models[name].model_sha256 == ours and not same_inputs
+    ]
+    if "golden" not in models:
+        reason = "no golden scores: bootstrap by name"
+        checks.append(CheckResult("baseline.golden", "baseline", Verdict.INCONCLUSIVE, reason))
+    return checks
+
+
+def _broken(test: SelfTest) -> CheckResult:
+    reason = f"gate broken: {test.name}: wanted {test.wanted}, got {test.got}"
+    return _problem(f"self_test.{test.name}", "self_test", reason)
+
+
+def _problem(check: str, rule: str, reason: str, *, against: str = "none") -> CheckResult:
+    return CheckResult(check, rule, Verdict.FAIL, reason, against=against)

@@ -1,0 +1,172 @@
+"""The persisted verdict, with every number and hash that led to it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from components.baselines.files import sha256_json, write_atomically
+from components.baselines.rows import json_with_rows
+from components.baselines.schema import parse_json, read_json
+from components.errors import IntegrityError
+
+SCHEMA_VERSION = 1
+
+EXIT_PASS = 0
+EXIT_FAIL = 1
+EXIT_INCONCLUSIVE = 3
+EXIT_INTEGRITY = 4
+EXIT_NOTHING_EVALUATED = 5
+EXIT_BROKEN = 70
+
+
+class Verdict(str, Enum):
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One rule applied once.
+
+    Attributes:
+      check: unique within the decision, such as `sensitivity[overall].floor`.
+      rule: floor, non_inferiority, negative_flips, sentinel, evaluator, scores, self_test or
+        baseline.
+      against: none, champion or golden.
+      n: cases it was judged on.
+      limit: what the bounds were held against: a floor, a negative margin, a ceiling.
+      reason: one line, for a person.
+    """
+
+    check: str
+    rule: str
+    verdict: Verdict
+    reason: str
+    metric: str | None = None
+    slice: str | None = None
+    against: str = "none"
+    n: int = 0
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    limit: float | None = None
+    method: str | None = None
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Ids of the cases that turned right and that turned wrong against a baseline, in order."""
+
+    against: str
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """One planted input, what the gate had to say of it and what it said."""
+
+    name: str
+    wanted: str
+    got: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class SliceEstimate:
+    """A metric of the candidate on a slice, reported and never gated."""
+
+    metric: str
+    slice: str
+    n: int
+    estimate: float
+    lower: float
+    upper: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Attributes:
+    created: ISO 8601 in UTC, given by the caller.
+    policy: its name; case_set: name, version, cases and positives.
+    hashes: SHA-256 (hex) of candidate, champion, golden, case_set (Merkle root), policy and the
+      scores of each model; None where there is none.
+    operating_points: of candidate, champion and golden; None where there is none.
+    findings: remarks that changed no verdict.
+    already_released: PASS for the champion once more, so there is nothing to release.
+    """
+
+    run_id: str
+    created: str
+    verdict: Verdict
+    exit_code: int
+    policy: str
+    alpha: float
+    case_set: Mapping[str, str | int]
+    hashes: Mapping[str, str | None]
+    operating_points: Mapping[str, float | None]
+    checks: tuple[CheckResult, ...]
+    flips: tuple[Flips, ...] = ()
+    self_tests: tuple[SelfTest, ...] = ()
+    slices: tuple[SliceEstimate, ...] = ()
+    findings: tuple[str, ...] = ()
+    already_released: bool = False
+
+    @property
+    def decision_sha256(self) -> str:
+        """SHA-256 (hex) over the canonical JSON of the whole decision."""
+        return sha256_json(self._document())
+
+    def to_json(self) -> str:
+        """One value per line, one check per line; the hash stands inside."""
+        document = {**self._document(), "decision_sha256": self.decision_sha256}
+        checks = document.pop("checks")
+        return json_with_rows(document, "checks", checks).decode()
+
+    def _document(self) -> dict[str, Any]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+
+def decision_from_json(text: str, *, where: str = "decision") -> Decision:
+    """The inverse of `Decision.to_json`.
+
+    Raises:
+      IntegrityError: against schemas/gate_decision.json, or edited since it was written.
+    """
+    return _from_document(parse_json(text, "gate_decision", where=where), where=where)
+
+
+def save_decision(decision: Decision, path: Path) -> None:
+    """Writes a decision atomically."""
+    write_atomically(path, decision.to_json().encode())
+
+
+def load_decision(path: Path) -> Decision:
+    """The decision in `path`; IntegrityError where unreadable, malformed or edited."""
+    return _from_document(read_json(path, "gate_decision"), where=str(path))
+
+
+def _from_document(document: dict[str, Any], *, where: str) -> Decision:
+    stored = document.pop("decision_sha256")
+    del document["schema_version"]
+    document["verdict"] = Verdict(document["verdict"])
+    document["checks"] = tuple(
+        CheckResult(**{**row, "verdict": Verdict(row["verdict"])}) for row in document["checks"]
+    )
+    document["flips"] = tuple(
+        Flips(row["against"], tuple(row["gained"]), tuple(row["lost"])) for row in document["flips"]
+    )
+    document["self_tests"] = tuple(SelfTest(**row) for row in document["self_tests"])
+    document["slices"] = tuple(SliceEstimate(**row) for row in document["slices"])
+    document["findings"] = tuple(document["findings"])
+    decision = Decision(**document)
+    if decision.decision_sha256 != stored:
+        raise IntegrityError(
+            f"{where}: the decision was edited: it hashes to {decision.decision_sha256[:12]}..., "
+            f"it says {stored[:12]}...; compare it with the ledger"
+        )
+    return decision

@@ -1,0 +1,81 @@
+"""The champion as TFX's Evaluator wants it, and TFX's Pusher made all-or-nothing."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.components.pusher import executor as pusher_executor
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Model
+from tfx.utils import path_utils
+
+from components.baselines.files import sha256_tree, sync_tree
+from components.errors import IntegrityError
+from components.problems import reported
+from components.release.serving import INCOMING
+
+
+@component
+def ChampionModel(
+    model: OutputArtifact[Model],
+    version_path: Parameter[str],
+    sha256: Parameter[str],
+    problems: Parameter[str],
+) -> None:
+    """Copies the released version into a Model artifact, after checking what it is."""
+    with reported(problems):
+        target = path_utils.serving_model_dir(model.uri)
+        shutil.copytree(version_path, target)
+        if sha256_tree(Path(target)) != sha256:
+            raise IntegrityError(f"{version_path}: changed while it was read; run again")
+
+
+class AtomicPusherExecutor(pusher_executor.Executor):
+    """TFX's Pusher, but a version appears in the destination whole or not at all.
+
+    TFX copies file by file into the served folder, so a run that is killed leaves half a
+    model there. Here it copies beside the destination, on the same file system, and the
+    finished version is renamed into place.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        push = tfx.proto.PushDestination()
+        _from_json(exec_properties["push_destination"], push)
+        destination = Path(push.filesystem.base_directory)
+        incoming = destination.parent / INCOMING / destination.name
+        push.filesystem.base_directory = str(incoming)
+        super().Do(
+            input_dict, output_dict, {**exec_properties, "push_destination": _to_json(push)}
+        )
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        if not pushed.get_int_custom_property("pushed"):
+            return
+        version = pushed.get_string_custom_property("pushed_version")
+        target = destination / version
+        destination.mkdir(parents=True, exist_ok=True)
+        sync_tree(incoming / version)
+        os.rename(incoming / version, target)
+        sync_tree(destination)
+        shutil.rmtree(destination.parent / INCOMING, ignore_errors=True)
+        pushed.set_string_custom_property("pushed_destination", str(target))
+
+
+def _from_json(text: str, message: Any) -> None:
+    from google.protobuf import json_format
+
+    json_format.Parse(text, message)
+
+
+def _to_json(message: Any) -> str:
+    from google.protobuf import json_format
+
+    return str(json_format.MessageToJson(message, preserving_proto_field_name=True))

@@ -1,0 +1,71 @@
+"""What is really released: the versions under the serving folder, and who decided them.
+
+The champion is read from the destination, not from a record of what was meant to be there.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.files import sha256_tree
+from components.errors import IntegrityError
+from components.run_files import DECISION
+
+INCOMING = ".incoming"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model now released.
+
+    Attributes:
+      version: its version number, as TensorFlow Serving counts them.
+      path: the SavedModel's folder.
+      sha256: hash of the whole folder, names and contents.
+      decision: the decision that released it.
+    """
+
+    version: int
+    path: Path
+    sha256: str
+    decision: Path
+
+
+def versions(destination: Path) -> list[int]:
+    """Version numbers in the destination (`serving/<model>`), ascending."""
+    if not destination.is_dir():
+        return []
+    return sorted(
+        int(entry.name) for entry in destination.iterdir() if entry.is_dir() and entry.name.isdigit()
+    )
+
+
+def find_champion(destination: Path, decisions: Path) -> Champion | None:
+    """The highest version in the destination; None where nothing is released.
+
+    Args:
+      destination: `serving/<model>`.
+      decisions: the folder of runs, each with its `decision.json`.
+
+    Raises:
+      IntegrityError: the version's files are not those of any model that passed here.
+    """
+    found = versions(destination)
+    if not found:
+        return None
+    path = destination / str(found[-1])
+    digest = sha256_tree(path)
+    for decision in sorted(decisions.glob(f"*/{DECISION}"), reverse=True):
+        record = json.loads(decision.read_text(encoding="utf-8"))
+        if record["verdict"] == "PASS" and record["hashes"].get("candidate") == digest:
+            return Champion(found[-1], path, digest, decision)
+    raise IntegrityError(
+        f"{path}: got SHA-256 {digest[:12]}, wanted a model that a decision under {decisions} "
+        "let pass; it was altered or put there by hand: restore it, or remove the version"
+    )
+
+
+def discard_incoming(destination: Path) -> None:
+    """Removes what an interrupted push left beside the destination."""
+    shutil.rmtree(destination.parent / INCOMING, ignore_errors=True)

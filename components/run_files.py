@@ -1,0 +1,10 @@
+"""Names of the files in a run's folder, which outlive the run and are read by the next."""
+
+DECISION = "decision.json"
+REQUEST = "request.json"
+SCORES = "scores.json"  # the candidate's, for the approval that may follow
+REPORT = "report.md"
+LOG = "run.log"
+
+# TFDV statistics of the training split: the next run's data are compared with the champion's.
+STATISTICS = "training_statistics.pb"

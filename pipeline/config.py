@@ -1,0 +1,230 @@
+"""The configuration: YAML at the edge, frozen dataclasses inside, unknown keys rejected."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from components.errors import ConfigError, suggestion
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Attributes:
+    source: where training and tuning cases come from.
+    skip_bad_cases: how many unusable cases are tolerated, and listed, before the run stops.
+    """
+
+    source: str = "phantom"
+    skip_bad_cases: int = 0
+
+
+@dataclass(frozen=True)
+class CaseSetConfig:
+    """Attributes:
+    source: where the case set's images come from; null takes the test split of the data.
+    baseline: which folder of the baselines judges; null takes the source's own name.
+    directory: the folder that holds baselines; null takes the one shipped here.
+    """
+
+    source: str | None = None
+    baseline: str | None = None
+    directory: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Attributes:
+    image_size: side of the network's input, in pixels.
+    filters: channels of each strided convolution.
+    target_sensitivity: what the operating point aims at on the tuning split, in (0, 1).
+    patience: epochs without a better tuning loss before training stops.
+    """
+
+    image_size: int = 64
+    filters: tuple[int, ...] = (16, 32, 64)
+    dropout: float = 0.2
+    learning_rate: float = 0.002
+    batch_size: int = 64
+    epochs: int = 20
+    patience: int = 6
+    augment: bool = True
+    target_sensitivity: float = 0.9
+    seed: int = 20
+
+
+@dataclass(frozen=True)
+class ServingConfig:
+    """Attributes:
+    model_name: the folder that TensorFlow Serving serves under this name.
+    directory: where releases go; null takes `serving/` in the workspace.
+    """
+
+    model_name: str = "pneumonia"
+    directory: str | None = None
+
+
+@dataclass(frozen=True)
+class BeamConfig:
+    """Attributes:
+    pipeline_args: passed to Beam unchanged, e.g. ["--runner=FlinkRunner", ...].
+    """
+
+    pipeline_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    owner: str = "unnamed"
+    data: DataConfig = field(default_factory=DataConfig)
+    case_set: CaseSetConfig = field(default_factory=CaseSetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    serving: ServingConfig = field(default_factory=ServingConfig)
+    beam: BeamConfig = field(default_factory=BeamConfig)
+
+    def sha256(self) -> str:
+        """Hash of every setting, whatever file or flag it came from."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """The configuration of a YAML file (or the defaults), with `section.key=value` overrides.
+
+    Raises:
+      ConfigError: unreadable file, unknown key, or a value of the wrong type or range.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}") from None
+        except yaml.YAMLError as error:
+            where = getattr(error, "problem_mark", None)
+            line = f":{where.line + 1}" if where else ""
+            problem = getattr(error, "problem", None) or "not YAML"
+            raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
+        if loaded is not None and not isinstance(loaded, dict):
+            raise ConfigError(f"{path}: got {type(loaded).__name__}, wanted keys with values")
+        tree = loaded or {}
+    for setting in settings:
+        _override(tree, setting)
+    config = _build(Config, tree, str(path or "--set"), "")
+    _check_ranges(config, str(path or "--set"))
+    return config
+
+
+def _override(tree: dict[str, Any], setting: str) -> None:
+    dotted, equals, text = setting.partition("=")
+    if not equals or not dotted:
+        raise ConfigError(f"--set {setting}: wanted section.key=value, e.g. model.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {setting}: the value is not valid YAML") from None
+    *sections, key = dotted.split(".")
+    place = tree
+    for section in sections:
+        inner = place.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {setting}: '{section}' has no keys of its own")
+        place = inner
+    place[key] = value
+
+
+def _build(kind: type, tree: Mapping[str, Any], where: str, prefix: str) -> Any:
+    """An instance of the dataclass `kind` from a mapping, checked key by key."""
+    hints = get_type_hints(kind)
+    values = {}
+    for key, value in tree.items():
+        if key not in hints:
+            raise ConfigError(f"{where}: unknown key '{prefix}{key}'{suggestion(str(key), hints)}")
+        name = f"{prefix}{key}"
+        if dataclasses.is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{where}: {name}: got {value!r}, wanted keys with values")
+            values[key] = _build(hints[key], value, where, f"{name}.")  # type: ignore[arg-type]
+        else:
+            values[key] = _coerced(value, hints[key], where, name)
+    return kind(**values)
+
+
+def _coerced(value: Any, hint: Any, where: str, name: str) -> Any:
+    wanted = {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        str | None: "text or null",
+        tuple[int, ...]: "a list of whole numbers",
+        tuple[str, ...]: "a list of texts",
+    }[hint]
+    if hint in (int, float) and isinstance(value, bool):
+        pass
+    elif hint is float and isinstance(value, int | float):
+        return float(value)
+    elif hint in (int, str, bool) and isinstance(value, hint):
+        return value
+    elif hint == (str | None) and (value is None or isinstance(value, str)):
+        return value
+    elif isinstance(value, list | tuple) and hint in (tuple[int, ...], tuple[str, ...]):
+        inner = int if hint == tuple[int, ...] else str
+        if all(isinstance(item, inner) and not isinstance(item, bool) for item in value):
+            return tuple(value)
+    raise ConfigError(f"{where}: {name}: got {value!r}, wanted {wanted}")
+
+
+def _check_ranges(config: Config, where: str) -> None:
+    model = config.model
+    rules = [
+        ("model.image_size", model.image_size, 16 <= model.image_size <= 1024, "16 to 1024"),
+        ("model.filters", list(model.filters), _usable(model), "1 to 6 positive numbers, "
+         "and an image of at least 2 pixels after halving once for each"),
+        ("model.dropout", model.dropout, 0 <= model.dropout < 1, "at least 0 and below 1"),
+        ("model.learning_rate", model.learning_rate, 0 < model.learning_rate < 1, "0 to 1"),
+        ("model.batch_size", model.batch_size, 1 <= model.batch_size <= 4096, "1 to 4096"),
+        ("model.epochs", model.epochs, 1 <= model.epochs <= 10000, "1 to 10000"),
+        ("model.patience", model.patience, model.patience >= 1, "at least 1"),
+        ("model.seed", model.seed, 0 <= model.seed < 2**31, "0 to 2147483647"),
+        ("model.target_sensitivity", model.target_sensitivity,
+         0 < model.target_sensitivity < 1, "between 0 and 1"),
+        ("data.skip_bad_cases", config.data.skip_bad_cases,
+         config.data.skip_bad_cases >= 0, "at least 0"),
+        ("serving.model_name", config.serving.model_name,
+         _is_folder_name(config.serving.model_name), "a plain folder name"),
+        ("case_set.baseline", config.case_set.baseline, config.case_set.baseline is None
+         or _is_folder_name(config.case_set.baseline), "a plain folder name or null"),
+    ]
+    for name, got, holds, wanted in rules:
+        if not holds:
+            raise ConfigError(f"{where}: {name}: got {got!r}, wanted {wanted}")
+
+
+def _usable(model: ModelConfig) -> bool:
+    return (
+        1 <= len(model.filters) <= 6
+        and min(model.filters) >= 1
+        and model.image_size >> len(model.filters) >= 2
+    )
+
+
+def _is_folder_name(text: str) -> bool:
+    return bool(text) and text == Path(text).name and not text.startswith(".")
+
+
+def shipped_config(source: str | None) -> Path | None:
+    """The configuration shipped for a data source of this name, e.g. `pneumoniamnist.npz`."""
+    if source is None:
+        return None
+    name = source.removeprefix("medmnist:").partition(":")[0]
+    path = CONFIGS / f"{Path(name).stem}.yaml"
+    return path if path.exists() and path != CONFIGS / "first_run_policy.yaml" else None

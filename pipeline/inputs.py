@@ -1,0 +1,226 @@
+"""Everything a run rests on, read and hashed before TensorFlow is imported."""
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.files import sha256_file, sha256_json
+from components.baselines.golden import load_golden
+from components.cases.case import Source
+from components.cases.lock import lock_source
+from components.cases.sources import open_source
+from components.errors import ConfigError
+from components.gate.policy import Policy, load_policy
+from components.release.serving import Champion, find_champion
+from components.run_files import STATISTICS
+from pipeline.config import CONFIGS, REPOSITORY, Config
+from pipeline.provenance import code_sha256, environment
+from pipeline.workspace import Workspace, now
+
+SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
+SHIPPED_BASELINES = REPOSITORY / "baselines"
+FIRST_RUN_POLICY = CONFIGS / "first_run_policy.yaml"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the graph is built from.
+
+    Attributes:
+      baseline: the folder with `case_set.json`, `policy.yaml` and, once approved, `golden.json`.
+      champion: the model now released, or None.
+      destination: `serving/<model>`.
+    """
+
+    config: Config
+    workspace: Workspace
+    run_id: str
+    created: str
+    source: Source
+    source_sha256: str
+    case_source: Source
+    case_source_sha256: str
+    baseline: Path
+    case_set: CaseSet
+    case_set_sha256: str
+    policy: Policy
+    golden_sha256: str
+    champion: Champion | None
+    destination: Path
+    schema_path: Path
+    schema_sha256: str
+
+    @property
+    def case_set_path(self) -> Path:
+        return self.baseline / "case_set.json"
+
+    @property
+    def golden_path(self) -> Path:
+        return self.baseline / "golden.json"
+
+    @property
+    def code_sha256(self) -> str:
+        return code_sha256()
+
+    @cached_property
+    def training_sha256(self) -> str:
+        """Hash of all that decides what training computes: data, settings, code, versions."""
+        return sha256_json(
+            {
+                "source": self.source_sha256,
+                "case_set": self.case_set_sha256,
+                "model": self.model_settings()["model"],
+                "skip_bad_cases": self.config.data.skip_bad_cases,
+                "schema": self.schema_sha256,
+                "code": self.code_sha256,
+                "environment": environment(),
+            }
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all that decides the verdict, but for the champion."""
+        return sha256_json(
+            {
+                "training": self.training_sha256,
+                "case_source": self.case_source_sha256,
+                "policy": self.policy.sha256,
+                "golden": self.golden_sha256,
+                "config": self.config.sha256(),
+                "destination": str(self.destination),
+            }
+        )
+
+    @property
+    def previous_statistics(self) -> str:
+        """Statistics of the data behind the champion; empty where nothing is released."""
+        if self.champion is None:
+            return ""
+        path = self.champion.decision.parent / STATISTICS
+        return str(path) if path.exists() else ""
+
+    @property
+    def previous_statistics_sha256(self) -> str:
+        return sha256_file(Path(self.previous_statistics)) if self.previous_statistics else ""
+
+    def model_settings(self) -> dict[str, Any]:
+        """What Transform and Trainer get; JSON, because it is part of their cache key."""
+        model = json.loads(json.dumps(dataclasses.asdict(self.config.model)))
+        return {"model": model, "image_size": self.config.model.image_size}
+
+    def release_record(self) -> dict[str, Any]:
+        """The part of the release record that is known before training."""
+        return {
+            "data": self.source.spec,
+            "data_sha256": self.source_sha256,
+            "synthetic": self.source.synthetic,
+            "case_set": f"{self.case_set.name} version {self.case_set.version}",
+            "case_set_merkle_root": self.case_set.merkle_root,
+            "config_sha256": self.config.sha256(),
+            "code_sha256": self.code_sha256,
+            "owner": self.config.owner,
+            "seed": self.config.model.seed,
+            "target_sensitivity": self.config.model.target_sensitivity,
+        }
+
+    def gate_request(self) -> str:
+        """What the gate is asked, as one JSON parameter: paths, each with its hash."""
+        return json.dumps(
+            {
+                "run_id": self.run_id,
+                "created": self.created,
+                "case_set": [str(self.case_set_path), self.case_set_sha256],
+                "policy": [str(self.baseline / "policy.yaml"), self.policy.sha256],
+                "golden": [str(self.golden_path), self.golden_sha256],
+                "champion_decision": str(self.champion.decision) if self.champion else "",
+                "training_sha256": self.training_sha256,
+                "fingerprint": self.fingerprint,
+                "run_folder": str(self.workspace.run_folder(self.run_id)),
+            },
+            sort_keys=True,
+        )
+
+
+def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
+    """Opens the sources, the baseline and the destination, and hashes what they hold.
+
+    Raises:
+      SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
+    """
+    source = open_source(config.data.source)
+    source_sha256 = source.fingerprint()
+    if config.case_set.source is None:
+        case_source, case_source_sha256 = source, source_sha256
+    else:
+        case_source = open_source(config.case_set.source)
+        case_source_sha256 = case_source.fingerprint()
+    baseline = resolve_baseline(config, case_source, workspace)
+    golden = baseline / "golden.json"
+    if golden.exists():
+        load_golden(golden)
+    destination = (
+        Path(config.serving.directory) if config.serving.directory else workspace.serving
+    ).resolve() / config.serving.model_name
+    schema_sha256 = sha256_file(SCHEMA)
+    return Inputs(
+        config=config,
+        workspace=workspace,
+        run_id=run_id,
+        created=now(),
+        source=source,
+        source_sha256=source_sha256,
+        case_source=case_source,
+        case_source_sha256=case_source_sha256,
+        baseline=baseline,
+        case_set=load_case_set(baseline / "case_set.json"),
+        case_set_sha256=sha256_file(baseline / "case_set.json"),
+        policy=load_policy(baseline / "policy.yaml"),
+        golden_sha256=sha256_file(golden) if golden.exists() else "",
+        champion=find_champion(destination, workspace.runs),
+        destination=destination,
+        schema_path=_snapshot(SCHEMA, schema_sha256, workspace),
+        schema_sha256=schema_sha256,
+    )
+
+
+def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) -> Path:
+    """The folder that judges: the configured one, the shipped one, or the workspace's own.
+
+    Where none exists yet, the case set is locked in the workspace with the first run's policy.
+    """
+    name = config.case_set.baseline or case_source.name
+    if config.case_set.directory is not None:
+        folder = Path(config.case_set.directory) / name
+        if not (folder / "case_set.json").exists():
+            raise ConfigError(
+                f"case_set.directory: got {folder}, which has no case_set.json; wanted a folder "
+                "of baselines; lock one with `casegate cases lock`"
+            )
+        return folder.resolve()
+    shipped = SHIPPED_BASELINES / name
+    if (shipped / "case_set.json").exists():
+        return shipped
+    if config.case_set.baseline is not None and not (workspace.baselines / name).exists():
+        raise ConfigError(f"case_set.baseline: got '{name}', which is not under {SHIPPED_BASELINES}")
+    own = workspace.baselines / name
+    if not (own / "case_set.json").exists():
+        own.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(FIRST_RUN_POLICY, own / "policy.yaml")
+        lock_source(
+            case_source, own / "case_set.json", author="casegate", reason="first run on this data"
+        )
+    return own.resolve()
+
+
+def _snapshot(path: Path, sha256: str, workspace: Workspace) -> Path:
+    """A copy named by its content, because TFX's cache sees paths and not contents."""
+    copy = workspace.root / "inputs" / f"{path.stem}-{sha256[:16]}{path.suffix}"
+    if not copy.exists() or sha256_file(copy) != sha256:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return copy

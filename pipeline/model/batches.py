@@ -1,0 +1,101 @@
+"""Records to batches: held in memory where they fit, streamed where they don't."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
+from pipeline.model.network import augmented
+
+# Prepared pixels are kept in memory up to this many bytes; more is decoded again each epoch,
+# so that memory does not grow with the data.
+CACHE_BYTES = 192 * 2**20
+SHUFFLE_RECORDS = 4096
+READ_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one split, with the transform that prepares them.
+
+    Attributes:
+      files: gzipped TFRecord files.
+      prepare: Transform's graph as a layer.
+      count: number of records.
+    """
+
+    files: Sequence[str]
+    prepare: tf.keras.layers.Layer
+    image_size: int
+    count: int
+
+    def fits_in_memory(self) -> bool:
+        return self.count * self.image_size**2 * 4 <= CACHE_BYTES
+
+    def serialized(self) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(list(self.files), compression_type="GZIP")
+
+    def prepared(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+        """Batches (pixels float32 (n, size, size, 1), label float32 (n,)) of serialized records."""
+
+        def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            raw = tf.io.parse_example(serialized, RECORD_SPEC)
+            features = self.prepare(raw)
+            return features[PIXELS], tf.cast(features[LABEL], tf.float32)
+
+        return records.batch(batch_size).map(parse, num_parallel_calls=2).prefetch(2)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """All pixels and labels at once, for splits that fit in memory."""
+        batches = list(self.prepared(self.serialized(), READ_BATCH).as_numpy_iterator())
+        return (
+            np.concatenate([pixels for pixels, _ in batches]),
+            np.concatenate([labels for _, labels in batches]),
+        )
+
+
+def open_records(
+    files: Sequence[str], transform: tft.TFTransformOutput, image_size: int
+) -> Records:
+    """Records of the files that match `files` (patterns), counted by reading them through once."""
+    names = sorted(tf.io.gfile.glob(list(files)))
+    return Records(names, transform.transform_features_layer(), image_size, _count(names))
+
+
+def _count(names: Sequence[str]) -> int:
+    total = tf.data.TFRecordDataset(list(names), compression_type="GZIP").reduce(
+        np.int64(0), lambda count, _: count + 1
+    )
+    return int(total.numpy())
+
+
+def training_batches(records: Records, *, batch_size: int, seed: int, augment: bool
+                     ) -> tf.data.Dataset:
+    """Shuffled, augmented training batches; the same seed gives the same batches."""
+    if records.fits_in_memory():
+        pixels, labels = (tf.constant(array) for array in records.arrays())
+        batches = (
+            tf.data.Dataset.range(records.count)
+            .shuffle(records.count, seed=seed)
+            .batch(batch_size)
+            .map(lambda rows: (tf.gather(pixels, rows), tf.gather(labels, rows)))
+        )
+    else:
+        shuffled = records.serialized().shuffle(SHUFFLE_RECORDS, seed=seed)
+        batches = records.prepared(shuffled, batch_size)
+    if not augment:
+        return batches
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    return tf.data.Dataset.zip(batches, seeds).map(
+        lambda batch, pair: (augmented(batch[0], pair), batch[1]), num_parallel_calls=2
+    ).prefetch(2)
+
+
+def tuning_batches(records: Records, *, batch_size: int) -> tf.data.Dataset:
+    """The tuning records in order."""
+    if records.fits_in_memory():
+        return tf.data.Dataset.from_tensor_slices(records.arrays()).batch(batch_size)
+    return records.prepared(records.serialized(), batch_size)

@@ -1,0 +1,57 @@
+"""The released form: one SavedModel that takes encoded images or serialized Examples."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipeline.model.features import IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_SPEC
+
+RELEASE_RECORD = Path("assets.extra") / "release.json"
+
+
+class Classifier(tf.Module):
+    """Transform's graph, the network and the operating point, as one servable object."""
+
+    def __init__(
+        self, network: keras.Model, transform: tft.TFTransformOutput, operating_point: float
+    ) -> None:
+        super().__init__(name="casegate")
+        self.network = network
+        self.prepare = transform.transform_features_layer()
+        self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encoded PNG or JPEG bytes, shape (n,) -> probability and label, each (n,)."""
+        return self._judged({IMAGE: image})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized tf.train.Example, shape (n,) -> probability and label, each (n,)."""
+        return self._judged(tf.io.parse_example(examples, SERVING_SPEC))
+
+    def _judged(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        pixels = self.prepare(features)[PIXELS]
+        probability = tf.squeeze(self.network(pixels, training=False), axis=-1)
+        label = tf.cast(probability >= self.operating_point, tf.int64)
+        return {PROBABILITY: probability, LABEL: label}
+
+
+def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) -> None:
+    """Writes the SavedModel, and the release record into its `assets.extra/`."""
+    tf.saved_model.save(
+        classifier,
+        directory,
+        signatures={
+            "serving_default": classifier.serving_default,
+            "serve_examples": classifier.serve_examples,
+        },
+    )
+    path = Path(directory) / RELEASE_RECORD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,79 @@
+"""The network: small enough for two cores, with its augmentation beside it."""
+
+import keras
+import tensorflow as tf
+
+from pipeline.config import ModelConfig
+
+
+def build_network(model: ModelConfig) -> keras.Model:
+    """A convolutional network from (size, size, 1) in [0, 1] to one probability.
+
+    Strides instead of pooling: at these sizes the early, wide layers are what costs.
+    """
+    pixels = keras.Input((model.image_size, model.image_size, 1), name="pixels")
+    hidden = keras.layers.Rescaling(scale=4.0, offset=-2.0)(pixels)
+    for filters in model.filters:
+        hidden = keras.layers.Conv2D(
+            filters, 3, strides=2, padding="same", use_bias=False
+        )(hidden)
+        hidden = keras.layers.BatchNormalization(momentum=0.9)(hidden)
+        hidden = keras.layers.ReLU()(hidden)
+    hidden = keras.layers.Concatenate()(
+        [
+            keras.layers.GlobalAveragePooling2D()(hidden),
+            keras.layers.GlobalMaxPooling2D()(hidden),
+        ]
+    )
+    hidden = keras.layers.Dropout(model.dropout, seed=model.seed)(hidden)
+    probability = keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden)
+    network = keras.Model(pixels, probability, name="casegate")
+    network.compile(
+        optimizer=keras.optimizers.Adam(model.learning_rate),
+        loss="binary_crossentropy",
+        metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
+    )
+    return network
+
+
+def augmented(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """The batch, each image shifted, turned, zoomed and re-exposed a little.
+
+    Args:
+      pixels: float32 (n, size, size, 1) in [0, 1].
+      seed: int64 (2,); the same seed gives the same batch.
+
+    Returns:
+      float32 of the same shape, in [0, 1]. Nothing is mirrored: the heart's side is a finding.
+    """
+    count, size = tf.shape(pixels)[0], tf.shape(pixels)[1]
+    draws = tf.random.stateless_uniform([6, count], seed=seed, minval=-1.0, maxval=1.0)
+    angle, zoom = 0.08 * draws[0], 1.0 + 0.06 * draws[1]
+    middle = (tf.cast(size, tf.float32) - 1.0) / 2.0
+    cosine, sine = zoom * tf.cos(angle), zoom * tf.sin(angle)
+    shift = 0.05 * tf.cast(size, tf.float32) * draws[2:4]
+    zero = tf.zeros_like(angle)
+    transforms = tf.stack(
+        [
+            cosine,
+            -sine,
+            middle * (1.0 - cosine + sine) + shift[0],
+            sine,
+            cosine,
+            middle * (1.0 - sine - cosine) + shift[1],
+            zero,
+            zero,
+        ],
+        axis=1,
+    )
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=transforms,
+        output_shape=[size, size],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+    gain = 1.0 + 0.15 * tf.reshape(draws[4], [-1, 1, 1, 1])
+    offset = 0.06 * tf.reshape(draws[5], [-1, 1, 1, 1])
+    return tf.clip_by_value(moved * gain + offset, 0.0, 1.0)

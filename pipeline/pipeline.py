@@ -1,0 +1,154 @@
+"""The whole graph: from cases to a gated release."""
+
+import os
+from typing import Any
+
+# Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+
+import tensorflow_data_validation as tfdv
+from tfx import v1 as tfx
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+
+from components.admission.component import DataGate
+from components.cases.component import CaseExampleGen
+from components.cases.example import QUALITY
+from components.gate.component import RegressionGate
+from components.gate.evaluation import eval_config
+from components.release.component import AtomicPusherExecutor, ChampionModel
+from components.scoring.component import CaseScorer
+from pipeline.inputs import Inputs
+
+COUNTED = ["image", "label", *QUALITY, "site", "device", "age_band", "sex", "view", "aetiology"]
+
+
+def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
+    """The graph for one run; beside every path goes the SHA-256 of what it holds."""
+    shared = {"code_sha256": inputs.code_sha256, "problems": str(inputs.workspace.problems)}
+    lock = {"case_set": str(inputs.case_set_path), "case_set_sha256": inputs.case_set_sha256}
+    model = {**inputs.model_settings(), "code_sha256": inputs.code_sha256}
+
+    training = CaseExampleGen(
+        source=inputs.source.spec,
+        source_sha256=inputs.source_sha256,
+        splits="train,tune",
+        skip_bad_cases=inputs.config.data.skip_bad_cases,
+        leakage=inputs.policy.leakage,
+        **lock,
+        **shared,
+    ).with_id("TrainingCases")
+    case_set = CaseExampleGen(
+        source=inputs.case_source.spec,
+        source_sha256=inputs.case_source_sha256,
+        splits="test",
+        skip_bad_cases=0,
+        leakage="stop",
+        **lock,
+        **shared,
+    ).with_id("CaseSet")
+
+    schema = tfx.components.ImportSchemaGen(schema_file=str(inputs.schema_path))
+    statistics = tfx.components.StatisticsGen(
+        examples=training.outputs["examples"],
+        schema=schema.outputs["schema"],
+        stats_options=tfdv.StatsOptions(feature_allowlist=COUNTED),
+    )
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    admission = DataGate(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        anomalies=validator.outputs["anomalies"],
+        previous_statistics=inputs.previous_statistics,
+        previous_sha256=inputs.previous_statistics_sha256,
+        **shared,
+    )
+
+    transform = tfx.components.Transform(
+        examples=training.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="pipeline.model.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
+        materialize=False,
+        disable_statistics=True,
+        custom_config=model,
+    )
+    # Nothing is trained before the data is admitted and the case set is what was locked.
+    transform.add_upstream_nodes([admission, case_set])
+    trainer = tfx.components.Trainer(
+        run_fn="pipeline.model.trainer.run_fn",
+        examples=training.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["tune"]),
+        custom_config={**model, "record": inputs.release_record()},
+    )
+
+    champion = _champion(inputs, case_set, shared)
+    evaluator = tfx.components.Evaluator(
+        examples=case_set.outputs["examples"],
+        example_splits=["test"],
+        model=trainer.outputs["model"],
+        eval_config=eval_config(inputs.policy),
+        **champion["evaluator"],
+    )
+    scorer = CaseScorer(
+        examples=case_set.outputs["examples"],
+        model=trainer.outputs["model"],
+        case_set_root=inputs.case_set.merkle_root,
+        **shared,
+    ).with_id("CandidateScorer")
+    gate = RegressionGate(
+        training_index=training.outputs["index"],
+        admission=admission.outputs["admission"],
+        evaluation=evaluator.outputs["evaluation"],
+        evaluator_blessing=evaluator.outputs["blessing"],
+        candidate=scorer.outputs["scores"],
+        request=inputs.gate_request(),
+        **champion["gate"],
+        **shared,
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=gate.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(
+                base_directory=str(inputs.destination)
+            )
+        ),
+        custom_executor_spec=ExecutorClassSpec(AtomicPusherExecutor),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name="casegate",
+        pipeline_root=str(inputs.workspace.artifacts),
+        components=[
+            training, case_set, schema, statistics, validator, admission, transform, trainer,
+            *champion["components"], evaluator, scorer, gate, pusher,
+        ],
+        metadata_connection_config=inputs.workspace.metadata(),
+        beam_pipeline_args=list(inputs.config.beam.pipeline_args),
+        enable_cache=True,
+    )
+
+
+def _champion(inputs: Inputs, case_set: Any, shared: dict[str, str]) -> dict[str, Any]:
+    """What the released model adds to the graph; nothing where nothing is released."""
+    if inputs.champion is None:
+        return {"components": [], "evaluator": {}, "gate": {}}
+    model = ChampionModel(
+        version_path=str(inputs.champion.path),
+        sha256=inputs.champion.sha256,
+        problems=shared["problems"],
+    )
+    scorer = CaseScorer(
+        examples=case_set.outputs["examples"],
+        model=model.outputs["model"],
+        case_set_root=inputs.case_set.merkle_root,
+        **shared,
+    ).with_id("ChampionScorer")
+    return {
+        "components": [model, scorer],
+        "evaluator": {"baseline_model": model.outputs["model"]},
+        "gate": {"champion": scorer.outputs["scores"]},
+    }

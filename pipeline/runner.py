@@ -1,0 +1,186 @@
+"""Runs the graph on Beam and reads back what was decided and what is really released."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components import events
+from components.baselines.files import write_atomically
+from components.errors import CasegateError, IntegrityError
+from components.gate.decision import Decision, Verdict, load_decision
+from components.problems import read_problem
+from components.release.serving import Champion, discard_incoming, find_champion
+from components.run_files import DECISION, LOG, REPORT, REQUEST
+from components.report.markdown import write_report
+from pipeline.config import Config
+from pipeline.inputs import Inputs, prepare
+from pipeline.workspace import Workspace, new_run_id
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+      exit_code: 0 only where the decision passed and the model is at the destination.
+      served_from_cache: nothing ran, because nothing that could change the verdict changed.
+      release: the version now released, if any.
+      report, log: paths; the log is None where nothing ran.
+    """
+
+    decision: Decision
+    exit_code: int
+    served_from_cache: bool
+    release: Champion | None
+    baseline: Path
+    report: Path
+    log: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome for machines: the whole decision, and where everything is."""
+        return {
+            "verdict": self.decision.verdict.value,
+            "exit_code": self.exit_code,
+            "served_from_cache": self.served_from_cache,
+            "already_released": self.decision.already_released or (
+                self.served_from_cache and self.decision.verdict is Verdict.PASS
+            ),
+            "release": str(self.release.path) if self.release else None,
+            "version": self.release.version if self.release else None,
+            "report": str(self.report),
+            "log": str(self.log) if self.log else None,
+            "decision": json.loads(self.decision.to_json()),
+        }
+
+
+def run(config: Config, root: Path, *, listener: Callable[[events.Event], None]) -> Outcome:
+    """One run from data to verdict; holds the workspace while it lasts.
+
+    Args:
+      root: the workspace's folder.
+      listener: told of components and epochs as they start and finish.
+
+    Raises:
+      CasegateError: whatever ended the run without a verdict; its `exit_code` says how.
+    """
+    workspace = Workspace(root.resolve())
+    with workspace.opened(), events.listening(listener):
+        events.publish("started", "inputs")
+        inputs = prepare(config, workspace, new_run_id())
+        events.publish("finished", "inputs")
+        known = _unchanged(inputs)
+        if known is not None:
+            return known
+        discard_incoming(inputs.destination)
+        folder = workspace.run_folder(inputs.run_id)
+        write_atomically(folder / REQUEST, inputs.gate_request().encode())
+        log = folder / LOG
+        with _noise_to(log):
+            try:
+                _run_graph(inputs)
+            except Exception as error:
+                logging.getLogger(__name__).exception("the graph failed")
+                problem = read_problem(workspace.problems)
+                if problem is None:
+                    problem = CasegateError(
+                        f"internal error: {_first_line(error)}; the whole story is in {log}"
+                    )
+                raise problem from None
+        return _outcome(inputs, log)
+
+
+def _run_graph(inputs: Inputs) -> None:
+    events.publish("started", "import TFX")
+    from components.lineage.orphans import close_orphans
+    from pipeline.beam import EventfulBeamDagRunner
+    from pipeline.pipeline import create_pipeline
+
+    events.publish("finished", "import TFX")
+    close_orphans(inputs.workspace.database)
+    EventfulBeamDagRunner().run(create_pipeline(inputs))
+
+
+def _outcome(inputs: Inputs, log: Path) -> Outcome:
+    """The exit code, from the persisted decision and from what is really at the destination."""
+    folder = inputs.workspace.run_folder(inputs.run_id)
+    decision = load_decision(folder / DECISION)
+    release = find_champion(inputs.destination, inputs.workspace.runs)
+    before = inputs.champion.sha256 if inputs.champion else None
+    after = release.sha256 if release else None
+    released = after is not None and after == decision.hashes["candidate"]
+    if decision.verdict is Verdict.PASS and not released and not decision.already_released:
+        raise CasegateError(
+            f"{inputs.destination}: the candidate passed but is not there; see {log}"
+        )
+    if decision.verdict is not Verdict.PASS and after != before:
+        raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
+    report = write_report(
+        decision, folder / REPORT, synthetic=inputs.case_source.synthetic
+    )
+    return Outcome(decision, decision.exit_code, False, release, inputs.baseline, report, log)
+
+
+def _unchanged(inputs: Inputs) -> Outcome | None:
+    """The last decision on exactly these inputs, if it still describes what is released."""
+    now_released = inputs.champion.sha256 if inputs.champion else None
+    for path in sorted(inputs.workspace.runs.glob(f"*/{REQUEST}"), reverse=True):
+        request = json.loads(path.read_text(encoding="utf-8"))
+        decided = path.parent / DECISION
+        if request["fingerprint"] != inputs.fingerprint or not decided.exists():
+            continue
+        decision = load_decision(decided)
+        if decision.verdict is Verdict.PASS:
+            holds = now_released is not None and now_released in (
+                decision.hashes["candidate"],
+                decision.hashes["champion"] if decision.already_released else None,
+            )
+        else:
+            holds = now_released == decision.hashes["champion"]
+        report = path.parent / REPORT
+        if holds and report.exists():
+            return Outcome(
+                decision, decision.exit_code, True, inputs.champion, inputs.baseline, report, None
+            )
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Beam puts the traceback first and the error itself last.
+    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
+
+
+@contextmanager
+def _noise_to(log: Path) -> Iterator[None]:
+    """Sends everything written to the process's own output, C++ included, to the log file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    handler: logging.Handler
+    with log.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        handler = logging.StreamHandler(file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            for descriptor in saved:
+                os.close(descriptor)
+

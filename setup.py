@@ -1,0 +1,26 @@
+"""What casegate installs, and what it needs to run."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
+    package_data={"pipeline": ["configs/*.yaml"]},
+    install_requires=[
+        "tfx==1.16.0",
+        "tensorflow==2.16.2",
+        # Newer Beam resolves on Python 3.10 and then fails to import beside TFX 1.16.
+        "apache-beam>=2.60,<2.62",
+        "dill==0.3.1.1",
+        "setuptools<75",
+        "click>=8.1",
+        "filelock>=3.12",
+        "jsonschema>=4.20",
+        "numpy>=1.24,<2",
+        "pillow>=10",
+        "pyyaml>=6",
+        "rich>=13",
+        "scipy>=1.10",
+        "statsmodels>=0.14",
+    ],
+    entry_points={"console_scripts": ["casegate = pipeline.cli:main"]},
+)

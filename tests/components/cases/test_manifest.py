@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import pytest
+
+from components.cases.case import SPLITS
+from components.cases.manifest import open_manifest
+from components.errors import SourceError
+from tests.components.cases.making import read_cases, write_picture
+
+BROKEN = Path(__file__).parents[2] / "broken" / "manifests"
+ROWS = [
+    (f"{split}-{label}.png", str(label), split)
+    for split in ("train", "val", "test")
+    for label in (0, 1)
+]
+
+
+def write_manifest(root: Path, text: str) -> Path:
+    for number, (path, _, _) in enumerate(ROWS):
+        write_picture(root / path, number)
+    (root / "manifest.csv").write_bytes(text.encode())
+    return root
+
+
+def plain_manifest(root: Path) -> Path:
+    return write_manifest(root, "path,label,split\n" + "".join(f"{','.join(r)}\n" for r in ROWS))
+
+
+@pytest.mark.parametrize("path", sorted(BROKEN.iterdir()), ids=lambda path: path.stem)
+def test_broken_manifest_is_refused_in_one_line(tmp_path: Path, path: Path) -> None:
+    root = tmp_path / "data"
+    for number, name in enumerate("abcde"):
+        write_picture(root / f"{name}.png", number)
+    write_picture(tmp_path / "outside.png", 9)
+    (root / "link_out.png").symlink_to(tmp_path / "outside.png")
+    (root / "manifest.csv").write_bytes(path.read_bytes())
+    with pytest.raises(SourceError) as caught:
+        open_manifest(root, "data")
+    whole = {"no_rows", "test_without_positives"}
+    assert ("manifest.csv:" in str(caught.value)) is (path.stem not in whole)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("path_leaves_folder", r"manifest.csv:3: path '../outside.png' leaves the folder"),
+        ("absolute_path", "manifest.csv:3: path '/etc/hostname' leaves the folder"),
+        ("link_leads_out", "manifest.csv:3: path 'link_out.png' is a link that leads out"),
+        ("missing_file", "manifest.csv:3: no file 'absent.png'"),
+        ("case_id_twice", "manifest.csv:3: case_id 'one' stands in .*manifest.csv:2"),
+        ("unknown_label", "manifest.csv:3: unknown label 'pnuemonia'; did you mean 'pneumonia'"),
+        ("misspelt_patient_id", "manifest.csv:1: column 'patientid'; did you mean 'patient_id'"),
+        ("patient_in_two_splits", "manifest.csv:3: patient 'p1' in split 'test', but in 'train'"),
+        ("latin1", "manifest.csv:2: not UTF-8"),
+        ("test_without_positives", "no positive case in split 'test'"),
+    ],
+)
+def test_refusal_names_the_fault(tmp_path: Path, name: str, message: str) -> None:
+    for number, image in enumerate("abcde"):
+        write_picture(tmp_path / f"{image}.png", number)
+    (tmp_path / "link_out.png").symlink_to("/etc/hostname")
+    (tmp_path / "manifest.csv").write_bytes((BROKEN / f"{name}.csv").read_bytes())
+    with pytest.raises(SourceError, match=message):
+        open_manifest(tmp_path, "data")
+
+
+def test_plain_manifest_gives_its_splits_and_labels(tmp_path: Path) -> None:
+    source = open_manifest(plain_manifest(tmp_path), "x")
+    for split, word in (("train", "train"), ("tune", "val"), ("test", "test")):
+        cases = read_cases(source, split)
+        assert [(c.case_id, c.label) for c in cases] == [(f"{word}-0", 0), (f"{word}-1", 1)]
+
+
+def test_spreadsheet_export_is_read(tmp_path: Path) -> None:
+    """Byte order mark, CRLF, quoted commas, blank lines and spaces around cells."""
+    lines = ["Path,Label, Split ,case_id,patient_id,site"]
+    lines += [
+        f'{path},{word} ,{split},c{n},p{n},"Ward 3, Köln"'
+        for n, ((path, _, split), word) in enumerate(
+            zip(ROWS, ["Normal", "PNEUMONIA"] * 3, strict=True)
+        )
+    ]
+    source = open_manifest(
+        write_manifest(tmp_path, "\ufeff" + "\r\n".join(lines) + "\r\n\r\n"), "x"
+    )
+    case = read_cases(source, "test")[1]
+    assert (case.case_id, case.patient_id, case.label) == ("c5", "p5", 1)
+    assert case.attributes == {"site": "Ward 3, Köln"}
+
+
+def test_line_numbers_count_the_lines_inside_quotes(tmp_path: Path) -> None:
+    text = 'path,label,note\ntrain-0.png,0,"two\nlines"\ntrain-1.png,7,x\n'
+    with pytest.raises(SourceError, match=r"manifest.csv:4: unknown label '7'"):
+        open_manifest(write_manifest(tmp_path, text), "x")
+
+
+def test_without_split_column_patients_stay_together(tmp_path: Path) -> None:
+    lines = ["path,label,patient_id"]
+    for number in range(120):
+        write_picture(tmp_path / f"{number}.png", number)
+        lines.append(f"{number}.png,{number // 3 % 2},p{number // 3}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    source = open_manifest(tmp_path, "x")
+    patients = {split: {c.patient_id for c in read_cases(source, split)} for split in SPLITS}
+    assert len(patients["train"] | patients["tune"] | patients["test"]) == 40
+    assert sum(map(len, patients.values())) == 40
+    assert len(patients["train"]) > len(patients["tune"])
+
+
+def test_link_inside_the_folder_is_followed(tmp_path: Path) -> None:
+    root = plain_manifest(tmp_path)
+    (root / "test-0.png").rename(root / "elsewhere.png")
+    (root / "test-0.png").symlink_to("elsewhere.png")
+    assert len(read_cases(open_manifest(root, "x"), "test")) == 2
+
+
+def test_fingerprint_follows_the_manifest_and_the_images(tmp_path: Path) -> None:
+    source = open_manifest(plain_manifest(tmp_path), "x")
+    seen = {source.fingerprint()}
+    write_picture(tmp_path / "test-0.png", 77)
+    seen.add(source.fingerprint())
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(",val", ",tune"))
+    seen.add(source.fingerprint())
+    assert len(seen) == 3

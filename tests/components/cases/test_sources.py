@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from components.cases.sources import open_source
+from components.errors import SourceError
+from tests.components.cases.making import write_class_folders, write_npz, write_picture
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("phantm", "no such file or folder; did you mean 'phantom'"),
+        ("medmnst:pneumoniamnist", "did you mean 'medmnist:pneumoniamnist'"),
+        ("medmnist:breast", "unknown set 'breast'"),
+        ("no/such/place", "no such file or folder"),
+        ("", "no such file or folder|wanted"),
+        ("zero\0byte", "zero"),
+    ],
+)
+def test_unknown_source_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match=message):
+        open_source(spec)
+
+
+def test_misspelt_path_suggests_what_stands_beside_it(tmp_path: Path) -> None:
+    write_npz(tmp_path / "chest.npz")
+    with pytest.raises(SourceError, match=rf"did you mean '{tmp_path}/chest.npz'"):
+        open_source(f"{tmp_path}/chets.npz")
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="the folder is empty"):
+        open_source(str(tmp_path))
+
+
+def test_folder_of_loose_images_is_refused(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 1)
+    with pytest.raises(SourceError, match=r"found \['a.png'\]; wanted manifest.csv"):
+        open_source(str(tmp_path))
+
+
+def test_file_that_is_no_data_set_is_refused(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 1)
+    with pytest.raises(SourceError, match="not a data source"):
+        open_source(str(tmp_path / "a.png"))
+
+
+def test_npz_folder_and_manifest_are_told_apart(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz")
+    root = write_class_folders(tmp_path / "chest")
+    assert type(open_source(str(tmp_path / "a.npz"))).__name__ == "NpzSource"
+    assert type(open_source(str(root))).__name__ == "FolderSource"
+    (root / "manifest.csv").write_text("path,label\n")
+    with pytest.raises(SourceError, match="no positive case"):
+        open_source(str(root))
+
+
+def test_relative_path_is_canonical_and_reads_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_npz(tmp_path / "a.npz")
+    monkeypatch.chdir(tmp_path)
+    source = open_source("./x/../a.npz")
+    assert (source.spec, source.name) == ("a.npz", "a")
+    monkeypatch.chdir("/")
+    assert len(source.fingerprint()) == 64
