@@ -68,7 +68,8 @@ def run(config: Path | None, data: str | None, workspace: Path, settings: tuple[
         overrides.append(f"data.skip_bad_cases={skip_bad_cases}")
     resolved = load_config(config or shipped_config(data), overrides)
     as_json = format_ == "json"
-    console = Console(file=own_stream(2 if as_json else 1), stderr=as_json)
+    stream = own_stream(2 if as_json else 1)
+    console = Console(file=stream, width=None if stream.isatty() else 120)
     with Progress(console).shown() as progress:
         outcome = run_pipeline(resolved, workspace, listener=progress)
     if as_json:

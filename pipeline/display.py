@@ -1,13 +1,12 @@
 """What a person sees while a run goes on, and the verdict at its end."""
 
 import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -18,6 +17,7 @@ from components.gate.decision import CheckResult, Verdict
 from pipeline.runner import Outcome
 
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+WIDE = 96
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
 
 
@@ -88,58 +88,70 @@ class Progress:
 def show_outcome(console: Console, outcome: Outcome) -> None:
     """The verdict, a line per check, and where everything is."""
     decision = outcome.decision
+    headline = (decision.verdict.value, STYLE[decision.verdict.value])
     console.print()
+    console.print(Text.assemble(headline, "  ", _sentence(outcome)))
+    cases = decision.case_set
     console.print(
-        Text.assemble(
-            (decision.verdict.value, STYLE[decision.verdict.value]), "  ", _sentence(outcome)
-        )
+        f"judged on {cases['cases']} {'synthetic ' if outcome.synthetic else ''}cases, "
+        f"{cases['positives']} positive: {cases['name']} version {cases['version']}, "
+        f"policy {decision.policy}",
+        highlight=False,
     )
     console.print()
-    console.print(checks_table([check for check in decision.checks]))
+    console.print(checks_table(decision.checks, wide=console.width >= WIDE))
+    for check in decision.checks:
+        if check.verdict is not Verdict.PASS:
+            console.print(_worded(f"{check.check}: {check.reason}", STYLE[check.verdict.value]))
     for finding in decision.findings:
-        console.print(Text(f"note: {finding}", style="dim"))
+        console.print(_worded(f"note: {finding}", "dim"))
     console.print()
-    console.print(Group(*(Text(f"{name:<9}{place}") for name, place in _places(outcome))),
-                  soft_wrap=True)
+    for name, place in _places(outcome):
+        console.print(Text(f"{name:<9}{place}"), soft_wrap=True)
 
 
-def checks_table(checks: list[CheckResult]) -> Table:
+def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
+    """A row per check; a narrow terminal does without the number of cases."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("check", "slice", "against"):
-        table.add_column(name, no_wrap=True)
-    for name in ("n", "estimate", "interval", "limit"):
-        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
+    table.add_column("check", no_wrap=True)
+    table.add_column("slice", overflow="fold")
+    for name in ("n", "estimate", "interval", "limit"):
+        if wide or name != "n":
+            table.add_column(name, justify="right", no_wrap=True)
     for check in checks:
+        numbers = [_number(check.estimate), _interval(check), _number(check.limit)]
         table.add_row(
-            check.metric if check.rule == "floor" else f"{check.metric} {check.rule}",
-            slice_name(check),
-            check.against,
-            number(check.n),
-            number(check.estimate),
-            interval(check),
-            number(check.limit),
             Text(check.verdict.value, style=STYLE[check.verdict.value]),
+            check_name(check),
+            check.slice or "",
+            *([str(check.n) if check.n else "", *numbers] if wide else numbers),
         )
-        if check.verdict is not Verdict.PASS and check.reason:
-            table.add_row(Text(f"  {check.reason}", style="dim", overflow="fold"))
     return table
 
 
-def slice_name(check: CheckResult) -> str:
-    return str(check.slice)
+def check_name(check: CheckResult) -> str:
+    """What a person calls the check: "sensitivity floor", "specificity vs golden"."""
+    if check.metric is None:
+        name = check.rule.replace("_", " ")
+        if check.check.startswith("baseline."):
+            name = check.check.removeprefix("baseline.")
+        return name if check.against == "none" else f"{name} vs {check.against}"
+    return f"{check.metric} " + ("floor" if check.rule == "floor" else f"vs {check.against}")
 
 
-def interval(check: CheckResult) -> str:
+def _interval(check: CheckResult) -> str:
     if check.lower is None or check.upper is None:
-        return "-"
+        return ""
     return f"{check.lower:.3f} to {check.upper:.3f}"
 
 
-def number(value: float | int | None) -> str:
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _worded(text: str, style: str) -> Text:
+    return Text(text, style=style, overflow="fold")
 
 
 def _sentence(outcome: Outcome) -> str:
@@ -159,7 +171,3 @@ def _places(outcome: Outcome) -> list[tuple[str, str]]:
     release = f"{outcome.release.path}" if outcome.release else "nothing is released"
     places = [("release", release), ("report", str(outcome.report))]
     return [*places, ("log", str(outcome.log))] if outcome.log else places
-
-
-def terminal() -> Console:
-    return Console(file=own_stream(sys.stdout.fileno()))

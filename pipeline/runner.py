@@ -31,6 +31,7 @@ class Outcome:
       exit_code: 0 only where the decision passed and the model is at the destination.
       served_from_cache: nothing ran, because nothing that could change the verdict changed.
       release: the version now released, if any.
+      synthetic: whether the judged images are.
       report, log: paths; the log is None where nothing ran.
     """
 
@@ -38,7 +39,7 @@ class Outcome:
     exit_code: int
     served_from_cache: bool
     release: Champion | None
-    baseline: Path
+    synthetic: bool
     report: Path
     log: Path | None
 
@@ -120,14 +121,14 @@ def _outcome(inputs: Inputs, log: Path) -> Outcome:
         )
     if decision.verdict is not Verdict.PASS and after != before:
         raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
-    report = write_report(
-        decision, folder / REPORT, synthetic=inputs.case_source.synthetic
-    )
-    return Outcome(decision, decision.exit_code, False, release, inputs.baseline, report, log)
+    synthetic = inputs.case_source.synthetic
+    report = write_report(decision, folder / REPORT, synthetic=synthetic)
+    return Outcome(decision, decision.exit_code, False, release, synthetic, report, log)
 
 
 def _unchanged(inputs: Inputs) -> Outcome | None:
     """The last decision on exactly these inputs, if it still describes what is released."""
+    synthetic = inputs.case_source.synthetic
     now_released = inputs.champion.sha256 if inputs.champion else None
     for path in sorted(inputs.workspace.runs.glob(f"*/{REQUEST}"), reverse=True):
         request = json.loads(path.read_text(encoding="utf-8"))
@@ -145,7 +146,7 @@ def _unchanged(inputs: Inputs) -> Outcome | None:
         report = path.parent / REPORT
         if holds and report.exists():
             return Outcome(
-                decision, decision.exit_code, True, inputs.champion, inputs.baseline, report, None
+                decision, decision.exit_code, True, inputs.champion, synthetic, report, None
             )
     return None
 

@@ -48,9 +48,18 @@ class Shard:
 class Source(Protocol):
     """Where cases come from. Instances are small and picklable: workers get a copy each."""
 
-    spec: str  # as a person would type it, canonical
-    name: str  # chooses baselines/<name>
-    synthetic: bool
+    @property
+    def spec(self) -> str:
+        """The source as a person would type it, canonical."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Chooses `baselines/<name>`."""
+        ...
+
+    @property
+    def synthetic(self) -> bool: ...
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) that changes whenever any case of the source would."""

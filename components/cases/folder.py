@@ -97,7 +97,7 @@ def _list_files(root: Path) -> _FilesBySplit:
                 raise SourceError(f"{root}: no folder '{folder}'; wanted train/ and test/")
         classes = _class_labels(root, sorted(present & set(SPLIT_FOLDERS)))
         folders = tuple((str(folder.relative_to(root)), label) for folder, label in classes)
-        changed = tuple(os.stat(folder).st_mtime_ns for folder, _ in classes)
+        changed = tuple(folder.stat().st_mtime_ns for folder, _ in classes)
         return _list_class_folders(root, folders, changed)
     except OSError as error:
         raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from None
@@ -145,7 +145,8 @@ def _list_class_folders(
     by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
     for folder, label in folders:
         split = SPLIT_FOLDERS[PurePosixPath(folder).parts[0]]
-        for name in sorted(filter(_is_visible, os.listdir(root / folder))):
+        names = sorted(entry.name for entry in (root / folder).iterdir())
+        for name in filter(_is_visible, names):
             file = _image_file(PurePosixPath(folder, name), label)
             carve = split == "train" and not has_val
             by_split[assign_split(file.patient_id, TRAIN_TUNE) if carve else split].append(file)

@@ -216,9 +216,9 @@ def _laplacian(block: Samples) -> npt.NDArray[np.int64]:
     """4-neighbour Laplacian of the block's inner pixels, flat."""
     # 8-bit samples fit 16 bits four times over, which is what makes small images quick.
     wide: npt.NDArray[Any] = block.astype(np.int16 if block.dtype == np.uint8 else np.int32)
-    around = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
-    inner: npt.NDArray[Any] = around - 4 * wide[1:-1, 1:-1]
-    return inner.astype(np.int64).ravel()
+    around: npt.NDArray[Any] = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
+    around -= 4 * wide[1:-1, 1:-1]
+    return around.astype(np.int64).ravel()
 
 
 def _variance(count: int, total: int, squares: int) -> float:

@@ -29,18 +29,18 @@ CASE_SET_SEED = 2**32 + 1  # beyond what the seed option takes, so never anyone'
 
 _CASE_SET = PhantomOptions(n=CASE_SET_CASES, seed=CASE_SET_SEED)
 _TRAIN_SHARE = 0.7
-_BATCH = 32  # images drawn at a time: more no longer pays
+_BATCH_PIXELS = 32 * 64 * 64  # drawn at a time: more no longer pays
 
 # Thirteen images of ten patients, again and again: three in ten come back for a second image.
 _PATIENT_OF_ROW = (0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9)
 _PATIENTS = 10
 
-# Each site's share of images per device, in the order of DEVICES.
+# Tenths of each site's images per device, in the order of DEVICES.
 _DEVICE_SHARES = {
-    "Northgate": (0.6, 0.3, 0.1),
-    "Harbour": (0.2, 0.6, 0.2),
-    "Lakeside": (0.3, 0.3, 0.4),
-    "Hillcrest": (0.4, 0.4, 0.2),
+    "Northgate": (6, 3, 1),
+    "Harbour": (2, 6, 2),
+    "Lakeside": (3, 3, 4),
+    "Hillcrest": (4, 4, 2),
 }
 _PARTS = ("", "_arithmetic", "_detector", "_findings", "_image", "_spec")
 
@@ -93,9 +93,10 @@ class PhantomSource:
             )
         options = _CASE_SET if shard.split == "test" else self.options
         _keep_freed_memory()
-        for start in range(shard.start, shard.stop, _BATCH):
-            batch = range(start, min(start + _BATCH, shard.stop))
-            drafts = [_draft(options, row) for row in batch]
+        batch = max(1, _BATCH_PIXELS // options.size**2)
+        for start in range(shard.start, shard.stop, batch):
+            stop = min(start + batch, shard.stop)
+            drafts = [_draft(options, row) for row in range(start, stop)]
             images = render([draft.picture for draft in drafts], options.size)
             for draft, image in zip(drafts, images):
                 yield _case(options, draft, image)
@@ -157,13 +158,8 @@ def _pick(choices: Sequence[str], draw: float) -> str:
     return choices[int(draw * len(choices))]
 
 
-def _pick_by_share(shares: dict[str, float], draw: float) -> str:
-    left = draw * sum(shares.values())
-    for choice, share in shares.items():
-        left -= share
-        if left < 0:
-            break
-    return choice
+def _pick_by_share(shares: dict[str, int], draw: float) -> str:
+    return _pick([choice for choice, share in shares.items() for _ in range(share)], draw)
 
 
 def _case(options: PhantomOptions, draft: _Draft, image: npt.NDArray[np.uint8]) -> Case:
@@ -196,5 +192,5 @@ def _keep_freed_memory() -> None:
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(image, mode="L").save(file, format="PNG", compress_level=1)
+    Image.fromarray(image).save(file, format="PNG", compress_level=1)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Turns the density of a synthetic chest into grey values, each vendor's detector in its own way."""
+"""Turns a synthetic chest's density into grey values, as each vendor's detector would."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -61,4 +61,4 @@ def _near(spec: str, path: Path) -> list[str]:
     folder = path.parent
     names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
     beside = difflib.get_close_matches(path.name, names)
-    return [*WORDS, *(os.path.join(os.path.dirname(spec), name) for name in beside)]
+    return [*WORDS, *(str(Path(spec).parent / name) for name in beside)]

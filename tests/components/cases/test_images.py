@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from components.cases.images import (
+    Samples,
     bytes_sha256,
     decode,
     encode_png,
@@ -29,6 +30,13 @@ def test_broken_image_is_refused_in_one_line(path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         decode(path.read_bytes())
     assert str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+    for name in ("hundred_megapixels.png", "four_hundred_megapixels.png"):
+        with pytest.raises(SourceError, match="more than 100,000,000 pixels"):
+            decode((BROKEN / name).read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -54,7 +62,12 @@ def test_one_changed_sample_changes_the_hash() -> None:
 
 def test_same_samples_in_another_shape_or_depth_are_another_picture() -> None:
     flat = np.zeros((4, 8), np.uint8)
-    others = [flat, flat.reshape(8, 4), flat.astype(np.uint16), np.zeros((4, 4), np.uint16)]
+    others: list[Samples] = [
+        flat,
+        flat.reshape(8, 4),
+        flat.astype(np.uint16),
+        np.zeros((4, 4), np.uint16),
+    ]
     assert len({samples_sha256(samples) for samples in others}) == len(others)
 
 
@@ -63,7 +76,7 @@ def test_colour_with_equal_channels_is_the_grey_picture() -> None:
     colour = np.dstack([grey, grey, grey])
     opaque = np.dstack([colour, np.full_like(grey, 255)])
     hashes = {pixels_sha256(encoded(samples)) for samples in (grey, colour, opaque)}
-    assert hashes == {samples_sha256(grey)}
+    assert hashes == {samples_sha256(grey)} == {samples_sha256(colour)}
 
 
 def test_colour_keeps_its_channels() -> None:

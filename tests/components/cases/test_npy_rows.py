@@ -1,17 +1,23 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pytest
 
 from components.cases import npy_rows
-from components.cases.npy_rows import describe_member, iterate_rows
+from components.cases.npy_rows import Member, describe_member, iterate_rows
 from components.errors import SourceError
 from tests.components.cases.making import picture
+
+Save = Callable[..., Any]
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("start", [[0, 7, 14, 21], [14, 0, 0, 7]])
-def test_rows_are_those_of_the_array_in_any_order(tmp_path: Path, save, start: list[int]) -> None:
+def test_rows_are_those_of_the_array_in_any_order(
+    tmp_path: Path, save: Save, start: list[int]
+) -> None:
     array = picture(1, (25, 6, 5), 65536)
     save(tmp_path / "a.npz", before=np.zeros(3), array=array, after=np.ones(3))
     member = describe_member(tmp_path / "a.npz", "array")
@@ -21,12 +27,18 @@ def test_rows_are_those_of_the_array_in_any_order(tmp_path: Path, save, start: l
         assert (np.array(rows) == array[first : first + 7]).all()
 
 
-def test_shards_in_order_inflate_the_file_once(tmp_path: Path, monkeypatch) -> None:
+def test_shards_in_order_inflate_the_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     np.savez_compressed(tmp_path / "a.npz", array=picture(1, (20, 6, 5)))
     member = describe_member(tmp_path / "a.npz", "array")
-    opened = []
+    opened: list[Member] = []
     original = npy_rows._open_at_first_row
-    counting = lambda member: opened.append(member) or original(member)  # noqa: E731
+
+    def counting(member: Member) -> IO[bytes]:
+        opened.append(member)
+        return original(member)
+
     monkeypatch.setattr(npy_rows, "_open_at_first_row", counting)
     for first in range(0, 20, 5):
         assert len(list(iterate_rows(member, first, first + 5))) == 5
@@ -46,7 +58,7 @@ def test_array_stored_by_columns_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_damaged_file_is_refused(tmp_path: Path, save) -> None:
+def test_damaged_file_is_refused(tmp_path: Path, save: Save) -> None:
     path = tmp_path / "a.npz"
     save(path, array=picture(1, (200, 16, 16)))
     member = describe_member(path, "array")

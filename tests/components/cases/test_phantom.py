@@ -160,13 +160,24 @@ def test_more_exposure_darkens_and_less_clips() -> None:
     assert (under == 255).mean() > 0.25 > 5 * (usual == 255).mean()
 
 
-def test_a_finding_brightens_the_same_chest() -> None:
-    healthy = Picture(7, 1, 1, "2-5", "PA", "Aster", "none")
-    plain = render([healthy], 64).astype(int)
-    for aetiology in AETIOLOGIES:
-        ill = Picture(7, 1, 1, "2-5", "PA", "Aster", aetiology)
-        change = render([ill], 64).astype(int) - plain
-        assert change.max() > 8 and change.min() >= 0
+def added_by(aetiology: str) -> npt.NDArray[np.int64]:
+    ill, healthy = (Picture(7, 1, 1, "2-5", "PA", "Aster", kind) for kind in (aetiology, "none"))
+    change: npt.NDArray[np.int64] = render([ill], 64)[0] - render([healthy], 64).astype(np.int64)[0]
+    return change
+
+
+@pytest.mark.parametrize("aetiology", AETIOLOGIES)
+def test_a_finding_only_adds_density_to_the_same_chest(aetiology: str) -> None:
+    change = added_by(aetiology)
+    assert change.max() > 8 and change.min() >= 0
+
+
+@pytest.mark.parametrize(
+    ("aetiology", "lungs"), [("consolidation", 1), ("effusion", 1), ("interstitial", 2)]
+)
+def test_only_interstitial_lines_are_in_both_lungs(aetiology: str, lungs: int) -> None:
+    change = added_by(aetiology)
+    assert int(change[:, :28].max() > 8) + int(change[:, 36:].max() > 8) == lungs
 
 
 @pytest.mark.parametrize(

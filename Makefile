@@ -1,0 +1,50 @@
+# Two commands matter: `make run` and `make test`. Both set the environment up where needed.
+
+PYTHON ?= python3
+UV := .uv/bin/uv
+CASEGATE := .venv/bin/casegate
+PYTEST := .venv/bin/python -m pytest
+WORKSPACE ?= workspace
+
+# Byte code is compiled once, at installation; importing TFX takes three times as long without.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: run test test-all check bench lock clean help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: .venv/.synced  ## the whole pipeline on the embedded data, to a verdict
+	$(CASEGATE) run --data phantom --workspace $(WORKSPACE)
+
+test: .venv/.synced check  ## what every commit must pass
+	$(PYTEST) tests -m "not slow" --durations=10
+
+test-all: .venv/.synced check  ## test, and the slower proof
+	$(PYTEST) tests --durations=20
+
+check: .venv/.synced  ## lint, types, import rules, pure tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy pipeline components
+	.venv/bin/lint-imports
+	$(PYTEST) tests -m "not slow and not tensorflow" -q
+
+bench: .venv/.synced  ## the figures of docs/benchmarks.md
+	.venv/bin/python -m tests.bench.run
+
+lock: $(UV)  ## resolves the dependencies of setup.py anew
+	$(UV) lock
+
+clean:  ## removes the environments and what runs left in the checkout
+	rm -rf .venv .uv workspace build *.egg-info
+
+.venv/.synced: setup.py pyproject.toml uv.lock .python-version | $(UV)
+	$(UV) sync --frozen --compile-bytecode
+	@touch $@
+
+# A private uv, so that nothing but a Python with pip has to be on the machine.
+$(UV):
+	@command -v uv >/dev/null 2>&1 && mkdir -p .uv/bin && ln -sf "$$(command -v uv)" $(UV) || \
+	  { $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet "uv>=0.5,<1"; }

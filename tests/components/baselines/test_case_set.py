@@ -1,0 +1,134 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.baselines.case_set import LockedCase, load_case_set, lock_cases, save_case_set
+from components.errors import IntegrityError, NothingEvaluated
+from tests.components.planting import locked, seen_case, sha
+
+LOCK = {"name": "p", "author": "a", "reason": "r", "date": "2025-03-31", "source": "s"}
+
+
+def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
+    document = json.loads(path.read_text())
+    edit(document)
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    save_case_set(locked(3, 4, sentinels=[1]), tmp_path / "case_set.json")
+    return tmp_path / "case_set.json"
+
+
+def test_round_trip(saved: Path) -> None:
+    back = load_case_set(saved)
+    assert back == locked(3, 4, sentinels=[1])
+    assert back.cases[1].sentinel and not back.cases[0].sentinel
+
+
+def test_every_case_is_one_line_and_the_file_is_valid_json(saved: Path) -> None:
+    lines = [line for line in saved.read_text().splitlines() if '"case_id"' in line]
+    assert len(lines) == 7 == len(json.loads(saved.read_text())["cases"])
+
+
+def test_root_does_not_depend_on_the_order_the_cases_came_in() -> None:
+    seen = [seen_case(i, i % 2) for i in range(9)]
+    forwards, backwards = lock_cases(seen, **LOCK), lock_cases(seen[::-1], **LOCK)
+    assert forwards == backwards
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"label": 0},
+        {"patient_id": "other"},
+        {"pixels_sha256": sha("other")},
+        {"bytes_sha256": sha("other")},
+        {"attributes": {"device": "Cirrus"}},
+        {"sentinel": True},
+        {"case_id": "case-9999"},
+    ],
+)
+def test_any_edit_of_a_case_is_found(saved: Path, change: dict[str, Any]) -> None:
+    edited(saved, lambda document: document["cases"][0].update(change))
+    with pytest.raises(IntegrityError, match="Merkle root"):
+        load_case_set(saved)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("name", "q"),
+        ("version", 2),
+        ("author", "b"),
+        ("reason", "x"),
+        ("date", "2024-01-01"),
+        ("source", "x"),
+        ("parent", sha("p")),
+    ],
+)
+def test_any_edit_of_the_header_is_found(saved: Path, key: str, value: object) -> None:
+    edited(saved, lambda document: document.update({key: value}))
+    with pytest.raises(IntegrityError, match="header"):
+        load_case_set(saved)
+
+
+def test_a_removed_case_is_found(saved: Path) -> None:
+    edited(saved, lambda document: document["cases"].pop())
+    with pytest.raises(IntegrityError, match="Merkle root"):
+        load_case_set(saved)
+
+
+def test_a_case_that_stands_twice_is_named(saved: Path) -> None:
+    edited(saved, lambda document: document["cases"].append(document["cases"][2]))
+    with pytest.raises(IntegrityError, match="twice.*case-0002"):
+        load_case_set(saved)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "not valid JSON"),
+        ('{"name": 1, "name": 2}', "'name' stands twice"),
+        ('{"version": NaN}', "NaN"),
+        ("[]", "wanted object"),
+        ('{"nmae": "p"}', "unknown key 'nmae'; did you mean 'name'"),
+    ],
+)
+def test_a_malformed_file_is_an_error_of_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "case_set.json"
+    path.write_text(text)
+    with pytest.raises(IntegrityError, match=message) as caught:
+        load_case_set(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_absent_file_is_an_integrity_error(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        load_case_set(tmp_path / "absent.json")
+
+
+def test_locking_nothing_is_an_error() -> None:
+    with pytest.raises(NothingEvaluated):
+        lock_cases([], **LOCK)
+
+
+def test_locking_a_case_twice_is_an_error() -> None:
+    with pytest.raises(IntegrityError, match="case-0001"):
+        lock_cases([seen_case(1, 0), seen_case(1, 0)], **LOCK)
+
+
+def test_a_sentinel_that_is_no_case_is_an_error() -> None:
+    with pytest.raises(IntegrityError, match="case-7777"):
+        lock_cases([seen_case(1, 0)], **LOCK, sentinels=["case-7777"])
+
+
+def test_every_field_of_a_case_is_under_the_root() -> None:
+    row = json.loads(json.dumps(dataclasses.asdict(locked(1, 1).cases[0])))
+    assert set(row) == {field.name for field in dataclasses.fields(LockedCase)}

@@ -1,0 +1,62 @@
+import json
+
+import numpy as np
+import pytest
+
+from components.baselines.schema import SCHEMAS
+from components.errors import TooFewCases
+from components.metrics import METRICS, Outputs
+
+LABELS = np.array([True] * 6 + [False] * 6)
+SCORES = np.array([0.9, 0.8, 0.7, 0.5, 0.2, 0.1, 0.9, 0.1, 0.2, 0.3, 0.4, 0.45])
+MODEL = Outputs(LABELS, SCORES, operating_point=0.5)
+
+
+def test_values_by_hand() -> None:
+    values = {
+        name: metric.estimate(MODEL, alpha=0.025, method=metric.methods[0]).estimate
+        for name, metric in METRICS.items()
+    }
+    gap = SCORES[:6, None] - SCORES[None, 6:]
+    assert values["auc"] == pytest.approx(((gap > 0) + 0.5 * (gap == 0)).mean())
+    assert values["sensitivity"] == 4 / 6 and values["specificity"] == 5 / 6
+
+
+def test_a_score_at_the_operating_point_is_a_positive_call() -> None:
+    assert MODEL.right[3]
+    assert not Outputs(LABELS, SCORES, operating_point=np.nextafter(0.5, 1)).right[3]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_blind_to_the_order_of_cases(name: str) -> None:
+    order = np.random.default_rng(1).permutation(12)
+    shuffled = Outputs(LABELS[order], SCORES[order], 0.5)
+    metric = METRICS[name]
+    ours = metric.estimate(MODEL, alpha=0.025, method=metric.methods[0])
+    theirs = metric.estimate(shuffled, alpha=0.025, method=metric.methods[0])
+    assert theirs.lower == pytest.approx(ours.lower) and theirs.n == ours.n
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_changes_by_nothing_against_itself(name: str) -> None:
+    change = METRICS[name].change(MODEL, MODEL, alpha=0.025)
+    assert change.estimate == 0 and change.lower < 0 < change.upper
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_of_a_worse_model_falls(name: str) -> None:
+    worse = Outputs(LABELS, np.where(LABELS, SCORES - 0.5, SCORES + 0.5), 0.5)
+    assert METRICS[name].change(worse, MODEL, alpha=0.025).estimate < 0
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_without_its_cases_is_an_error(name: str) -> None:
+    metric = METRICS[name]
+    absent = ~LABELS if metric.judges == "positives" else LABELS
+    with pytest.raises(TooFewCases):
+        metric.estimate(MODEL.where(absent), alpha=0.025, method=metric.methods[0])
+
+
+def test_the_policy_schema_names_exactly_the_metrics_there_are() -> None:
+    schema = json.loads((SCHEMAS / "gate_policy.json").read_text())
+    assert set(schema["$defs"]["check"]["properties"]["metric"]["enum"]) == set(METRICS)

@@ -1,0 +1,81 @@
+"""Small case sets, scores and policies whose verdict is known before the gate sees them."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.baselines.case_set import CaseSet, SeenCase, lock_cases
+from components.baselines.golden import Approval, Golden
+from components.baselines.scores import CaseScores
+from components.gate.policy import Check, NegativeFlips, Policy
+from components.metrics import METRICS
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seen_case(i: int, label: int, **attributes: str) -> SeenCase:
+    return SeenCase(
+        case_id=f"case-{i:04d}",
+        label=label,
+        bytes_sha256=sha(f"bytes {i}"),
+        pixels_sha256=sha(f"pixels {i}"),
+        patient_id=f"patient-{i // 2}",
+        attributes=attributes or {"device": "Aster" if i % 2 else "Boreal"},
+    )
+
+
+def locked(positives: int, negatives: int, *, sentinels: Sequence[int] = ()) -> CaseSet:
+    """Positives first, negatives after them, on two devices in turn."""
+    return lock_cases(
+        [seen_case(i, int(i < positives)) for i in range(positives + negatives)],
+        name="planted",
+        author="A. Radiologist",
+        reason="test",
+        date="2025-03-31",
+        source="planted",
+        sentinels=[f"case-{i:04d}" for i in sentinels],
+    )
+
+
+def scored(case_set: CaseSet, *, wrong: Sequence[int] = (), model: str = "candidate") -> CaseScores:
+    """Scores that are right but for the cases at the places in `wrong`."""
+    labels = np.array([case.label for case in case_set.cases], dtype=float)
+    labels[list(wrong)] = 1 - labels[list(wrong)]
+    jitter = np.arange(labels.size) / (10 * labels.size)
+    return CaseScores(
+        case_ids=tuple(case.case_id for case in case_set.cases),
+        scores=0.2 + 0.6 * labels + jitter,
+        operating_point=0.5,
+        model_sha256=sha(model),
+        scored_case_set=case_set.merkle_root,
+    )
+
+
+def approved(scores: CaseScores) -> Golden:
+    return Golden(scores, Approval(by="A. Radiologist", reason="first", date="2025-03-31"))
+
+
+def check(
+    metric: str = "sensitivity",
+    *,
+    floor: float | None = None,
+    margin: float | None = None,
+    **where: str,
+) -> Check:
+    return Check(metric, where, floor, margin, METRICS[metric].methods[0], "planted")
+
+
+def policy(*checks: Check, ceiling: float | None = None) -> Policy:
+    return Policy(
+        name="planted",
+        alpha=0.025,
+        leakage="stop",
+        planned_looks=10,
+        checks=checks,
+        negative_flips=None if ceiling is None else NegativeFlips(ceiling, "planted"),
+        descriptive_slices=("device",),
+        sha256=sha("policy"),
+    )
