@@ -24,7 +24,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             # mkstemp makes the file private; a new file should be readable as any other.
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -12,8 +12,7 @@ import numpy as np
 
 from components.baselines.case_set import CaseSet
 from components.baselines.golden import Golden
-from components.baselines.scores import CaseScores, aligned
-from components.errors import IntegrityError
+from components.baselines.scores import CaseScores
 from components.gate.decision import (
     EXIT_BROKEN,
     EXIT_FAIL,
@@ -29,9 +28,15 @@ from components.gate.decision import (
 from components.gate.describe import describe_flips, describe_slices, remarks
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy
+from components.gate.preconditions import (
+    align_outputs,
+    baseline_checks,
+    not_finite,
+    problem,
+    same_scores,
+)
 from components.gate.rules import apply_rules
 from components.gate.self_test import self_tests
-from components.metrics import Outputs
 
 MODELS = ("candidate", "champion", "golden")
 EXIT_CODES = {
@@ -83,16 +88,16 @@ def decide(
     checks = _evaluator_check(evaluator, evaluator_required)
 
     if not case_set.cases:
-        empty = _problem("scores.cases", "scores", "the case set has no case to judge on")
-        return _close(draft, checks + [empty], EXIT_NOTHING_EVALUATED)
-    outputs, faults = _outputs(models, case_set, cases)
+        empty = problem("scores.cases", "scores", "the case set has no case to judge on")
+        return _close(draft, [*checks, empty], EXIT_NOTHING_EVALUATED)
+    outputs, faults = align_outputs(models, case_set, cases)
     if faults:
         return _close(draft, checks + faults, EXIT_INTEGRITY)
-    if not_finite := _not_finite(outputs):
-        return _close(draft, checks + not_finite)
+    if faults := not_finite(outputs):
+        return _close(draft, checks + faults)
 
     ours = outputs.pop("candidate")
-    checks += _baseline_checks(models, same_inputs)
+    checks += baseline_checks(models, same_inputs)
     checks += apply_rules(policy, cases, ours, outputs)
     tests = self_tests(policy, cases, ours, outputs)
     broken = [_broken(test) for test in tests if not test.passed]
@@ -100,7 +105,7 @@ def decide(
         "flips": describe_flips(cases, ours, outputs),
         "self_tests": tuple(tests),
         "slices": describe_slices(policy, cases, ours),
-        "already_released": same_inputs and _same_scores(ours, outputs.get("champion")),
+        "already_released": same_inputs and same_scores(ours, outputs.get("champion")),
         "findings": (*draft["findings"], *remarks(policy, cases, ours, outputs)),
     }
     return _close(draft, checks + broken, EXIT_BROKEN if broken else None)
@@ -172,76 +177,17 @@ def _close(
     )
 
 
-def _outputs(
-    models: Mapping[str, CaseScores], case_set: CaseSet, cases: JudgedCases
-) -> tuple[dict[str, Outputs], list[CheckResult]]:
-    """Each model's answers in the order of the cases, or why they are for other cases."""
-    outputs, faults = {}, []
-    for name, model in models.items():
-        try:
-            scores = aligned(model, case_set, who=f"{name} scores")
-        except IntegrityError as error:
-            faults.append(_problem(f"scores.cases.{name}", "scores", str(error)))
-        else:
-            outputs[name] = Outputs(cases.labels, scores, model.operating_point)
-    return outputs, faults
-
-
-def _not_finite(outputs: Mapping[str, Outputs]) -> list[CheckResult]:
-    problems = []
-    for name, model in outputs.items():
-        wrong = int(np.count_nonzero(~np.isfinite(model.scores)))
-        if wrong:
-            reason = f"{wrong} of {model.scores.size} {name} scores are NaN or infinite"
-            problems.append(_problem(f"scores.finite.{name}", "scores", reason))
-        if not math.isfinite(model.operating_point):
-            reason = f"the {name}'s operating point is {model.operating_point}, wanted a number"
-            problems.append(_problem(f"scores.operating_point.{name}", "scores", reason))
-    return problems
-
-
-def _same_scores(ours: Outputs, champion: Outputs | None) -> bool:
-    """Saving one model twice gives different files, so the scores say whether it is the same."""
-    if champion is None or ours.operating_point != champion.operating_point:
-        return False
-    return bool((ours.scores == champion.scores).all())
-
-
 def _evaluator_check(evaluator: EvaluatorFindings | None, required: bool) -> list[CheckResult]:
     if evaluator is None:
         if not required:
             return []
-        return [_problem("evaluator", "evaluator", "the Evaluator gave no answer")]
+        return [problem("evaluator", "evaluator", "the Evaluator gave no answer")]
     if not evaluator.blessed:
         named = "; ".join(evaluator.failures) or "it named no failure"
-        return [_problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
+        return [problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
     return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
-
-
-def _baseline_checks(models: Mapping[str, CaseScores], same_inputs: bool) -> list[CheckResult]:
-    """Whether there is something to compare with, and it is not the candidate by mistake."""
-    ours = models["candidate"].model_sha256
-    checks = [
-        _problem(
-            f"baseline.{name}",
-            "baseline",
-            f"the candidate is the {name} itself although its inputs differ: a model compared "
-            "with itself by mistake",
-            against=name,
-        )
-        for name in models
-        if name != "candidate" and models[name].model_sha256 == ours and not same_inputs
-    ]
-    if "golden" not in models:
-        reason = "no golden scores: bootstrap by name"
-        checks.append(CheckResult("baseline.golden", "baseline", Verdict.INCONCLUSIVE, reason))
-    return checks
 
 
 def _broken(test: SelfTest) -> CheckResult:
     reason = f"gate broken: {test.name}: wanted {test.wanted}, got {test.got}"
-    return _problem(f"self_test.{test.name}", "self_test", reason)
-
-
-def _problem(check: str, rule: str, reason: str, *, against: str = "none") -> CheckResult:
-    return CheckResult(check, rule, Verdict.FAIL, reason, against=against)
+    return problem(f"self_test.{test.name}", "self_test", reason)

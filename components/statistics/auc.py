@@ -51,7 +51,7 @@ def auc(scores: Floats, labels: Bools, *, alpha: float = 0.025) -> Area:
     error = _standard_error(of_positives, of_negatives)
     if error == 0:
         pairs = min(of_positives.size, of_negatives.size)
-        # Rounding outwards keeps a zero-variance area other than 0 and 1 (all scores tied) cautious.
+        # All scores tied is such an area too, at a half: rounded outwards.
         fewer, more = math.floor(estimate * pairs), math.ceil(estimate * pairs)
         lower = float(clopper_pearson(fewer, pairs, alpha=alpha).lower)
         upper = float(clopper_pearson(more, pairs, alpha=alpha).upper)

@@ -11,7 +11,7 @@ from components.errors import TooFewCases
 
 @dataclass(frozen=True)
 class Interval:
-    """Two bounds in [0, 1]: floats where the counts were scalars, arrays of their shape otherwise."""
+    """Two bounds in [0, 1]: floats for scalar counts, arrays of the counts' shape otherwise."""
 
     lower: float | NDArray[np.float64]
     upper: float | NDArray[np.float64]
@@ -42,7 +42,7 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.025)
       TooFewCases: an n is 0, so no interval exists.
       ValueError: impossible counts, or alpha outside (0, 0.5).
 
-    Source: Clopper and Pearson (1934), Biometrika 26:404-413, by quantiles of the beta distribution.
+    Source: Clopper and Pearson (1934), Biometrika 26:404-413, by beta quantiles.
     """
     # SciPy costs as much to import as the rest of the gate; whoever only reads never pays for it.
     from scipy.special import betaincinv

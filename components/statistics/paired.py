@@ -100,10 +100,7 @@ def _score(gained: int, lost: int, n: int, difference: float) -> float:
     b = (2 * n - gained + lost) * difference - gained - lost
     product = lost * difference * (1 - difference)
     root = math.sqrt(b * b + 8 * n * product)
-    if b > 0:
-        q = 2 * product / (b + root)
-    else:
-        q = (root - b) / (4 * n)
+    q = 2 * product / (b + root) if b > 0 else (root - b) / (4 * n)
     variance = n * (2 * q + difference * (1 - difference))
     distance = gained - lost - n * difference
     if variance <= 0:

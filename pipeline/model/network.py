@@ -6,9 +6,11 @@ import tensorflow as tf
 from pipeline.config import ModelConfig
 
 
-def build_network(model: ModelConfig) -> keras.Model:
-    """A convolutional network from (size, size, 1) in [0, 1] to one probability.
+def build_network(model: ModelConfig, *, steps: int) -> keras.Model:
+    """A convolutional network from (size, size, 1) in [0, 1] to one probability, compiled.
 
+    The learning rate falls to nothing over `steps`, all the training there will be: the last
+    epochs then settle, and retrainings with other seeds come out closer together.
     Strides instead of pooling: at these sizes the early, wide layers are what costs.
     """
     pixels = keras.Input((model.image_size, model.image_size, 1), name="pixels")
@@ -29,9 +31,11 @@ def build_network(model: ModelConfig) -> keras.Model:
     probability = keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden)
     network = keras.Model(pixels, probability, name="casegate")
     network.compile(
-        optimizer=keras.optimizers.Adam(model.learning_rate),
+        optimizer=keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(model.learning_rate, steps)
+        ),
         loss="binary_crossentropy",
-        metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
+        metrics=[keras.metrics.AUC(name="auc")],
     )
     return network
 

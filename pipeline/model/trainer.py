@@ -1,5 +1,6 @@
 """What TFX's Trainer runs: fit on train, stop early and set the operating point on tune."""
 
+import math
 import os
 from typing import Any
 
@@ -43,7 +44,8 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     """The network after the best epoch on the tuning split, and what the record says of it."""
     keras.utils.set_random_seed(model.seed)
     tf.config.experimental.enable_op_determinism()
-    network = build_network(model)
+    steps = model.epochs * math.ceil(train.count / model.batch_size)
+    network = build_network(model, steps=steps)
     batches = training_batches(
         train, batch_size=model.batch_size, seed=model.seed, augment=model.augment
     )

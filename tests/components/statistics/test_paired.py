@@ -100,4 +100,4 @@ def test_impossible_counts_are_refused(gained: int, lost: int) -> None:
 
 def test_scores_in_place_of_right_and_wrong_are_refused() -> None:
     with pytest.raises(ValueError, match="bool"):
-        paired_difference(np.array([0.2, 0.9]), np.array([0.3, 0.4]))  # type: ignore[arg-type]
+        paired_difference(np.array([0.2, 0.9]), np.array([0.3, 0.4]))

@@ -1,0 +1,74 @@
+"""What has to hold of the scores before any rule can be applied to them."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.baselines.case_set import CaseSet
+from components.baselines.scores import CaseScores, aligned
+from components.errors import IntegrityError
+from components.gate.decision import CheckResult, Verdict
+from components.gate.judged_cases import JudgedCases
+from components.metrics import Outputs
+
+
+def align_outputs(
+    models: Mapping[str, CaseScores], case_set: CaseSet, cases: JudgedCases
+) -> tuple[dict[str, Outputs], list[CheckResult]]:
+    """Each model's answers in the order of the cases, or why they are for other cases."""
+    outputs, faults = {}, []
+    for name, model in models.items():
+        try:
+            scores = aligned(model, case_set, who=f"{name} scores")
+        except IntegrityError as error:
+            faults.append(problem(f"scores.cases.{name}", "scores", str(error)))
+        else:
+            outputs[name] = Outputs(cases.labels, scores, model.operating_point)
+    return outputs, faults
+
+
+def not_finite(outputs: Mapping[str, Outputs]) -> list[CheckResult]:
+    """A failing check for each model with a score or operating point that is NaN or infinite."""
+    problems = []
+    for name, model in outputs.items():
+        wrong = int(np.count_nonzero(~np.isfinite(model.scores)))
+        if wrong:
+            reason = f"{wrong} of {model.scores.size} {name} scores are NaN or infinite"
+            problems.append(problem(f"scores.finite.{name}", "scores", reason))
+        if not math.isfinite(model.operating_point):
+            reason = f"the {name}'s operating point is {model.operating_point}, wanted a number"
+            problems.append(problem(f"scores.operating_point.{name}", "scores", reason))
+    return problems
+
+
+def baseline_checks(models: Mapping[str, CaseScores], same_inputs: bool) -> list[CheckResult]:
+    """Whether there is something to compare with, and it is not the candidate by mistake."""
+    ours = models["candidate"].model_sha256
+    checks = [
+        problem(
+            f"baseline.{name}",
+            "baseline",
+            f"the candidate is the {name} itself although its inputs differ: a model compared "
+            "with itself by mistake",
+            against=name,
+        )
+        for name in models
+        if name != "candidate" and models[name].model_sha256 == ours and not same_inputs
+    ]
+    if "golden" not in models:
+        reason = "no golden scores: bootstrap by name"
+        checks.append(CheckResult("baseline.golden", "baseline", Verdict.INCONCLUSIVE, reason))
+    return checks
+
+
+def same_scores(ours: Outputs, champion: Outputs | None) -> bool:
+    """Saving one model twice gives different files, so the scores say whether it is the same."""
+    if champion is None or ours.operating_point != champion.operating_point:
+        return False
+    return bool((ours.scores == champion.scores).all())
+
+
+def problem(check: str, rule: str, reason: str, *, against: str = "none") -> CheckResult:
+    """A check that fails before it could be judged."""
+    return CheckResult(check, rule, Verdict.FAIL, reason, against=against)
