@@ -51,7 +51,9 @@ def _run_folder(workspace: Workspace, run_id: str | None) -> Path:
         return folder
     decided = sorted(path.parent for path in workspace.runs.glob(f"*/{DECISION}"))
     if not decided:
-        raise ConfigError(f"{workspace.root}: no run has come to a decision; run the pipeline first")
+        raise ConfigError(
+            f"{workspace.root}: no run has come to a decision; run the pipeline first"
+        )
     return decided[-1]
 
 

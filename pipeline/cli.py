@@ -38,22 +38,48 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False),
-              help="YAML file of settings; without it the one shipped for the data, if any.")
-@click.option("--data", metavar="SOURCE",
-              help="phantom[:n=2000,...], a MedMNIST .npz, medmnist:NAME, or a folder.")
-@click.option("--workspace", type=click.Path(path_type=Path, file_okay=False),
-              default=Path("workspace"), show_default=True,
-              help="Where runs, releases and metadata are kept.")
-@click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE",
-              help="Overrides one setting; may be repeated.")
-@click.option("--skip-bad-cases", type=click.IntRange(min=0), metavar="N",
-              help="Tolerates up to N unusable cases, and lists them.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
-              show_default=True)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of settings; without it the one shipped for the data, if any.",
+)
+@click.option(
+    "--data",
+    metavar="SOURCE",
+    help="phantom[:n=2000,...], a MedMNIST .npz, medmnist:NAME, or a folder.",
+)
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("workspace"),
+    show_default=True,
+    help="Where runs, releases and metadata are kept.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Overrides one setting; may be repeated.",
+)
+@click.option(
+    "--skip-bad-cases",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Tolerates up to N unusable cases, and lists them.",
+)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
 @refusing_in_one_line
-def run(config: Path | None, data: str | None, workspace: Path, settings: tuple[str, ...],
-        skip_bad_cases: int | None, format_: str) -> int:
+def run(
+    config: Path | None,
+    data: str | None,
+    workspace: Path,
+    settings: tuple[str, ...],
+    skip_bad_cases: int | None,
+    format_: str,
+) -> int:
     """Trains, judges and, where the verdict is PASS, releases."""
     from rich.console import Console
 
@@ -85,8 +111,12 @@ def baseline() -> None:
 
 
 @baseline.command()
-@click.option("--workspace", type=click.Path(path_type=Path, file_okay=False, exists=True),
-              default=Path("workspace"), show_default=True)
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path("workspace"),
+    show_default=True,
+)
 @click.option("--run", "run_id", metavar="ID", help="Default: the newest run with a decision.")
 @click.option("--by", required=True, metavar="NAME", help="Who approves.")
 @click.option("--reason", required=True, metavar="TEXT")
@@ -111,8 +141,13 @@ def cases() -> None:
 
 @cases.command()
 @click.argument("source")
-@click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True,
-              metavar="DIR", help="The baseline's folder, e.g. baselines/chest.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="The baseline's folder, e.g. baselines/chest.",
+)
 @click.option("--by", required=True, metavar="NAME", help="Who locks it.")
 @click.option("--reason", required=True, metavar="TEXT")
 @refusing_in_one_line

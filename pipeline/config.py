@@ -46,18 +46,18 @@ class ModelConfig:
     image_size: side of the network's input, in pixels.
     filters: channels of each strided convolution.
     target_sensitivity: what the operating point aims at on the tuning split, in (0, 1).
-    patience: epochs without a better tuning loss before training stops.
+    patience: epochs without a better tuning AUC before training stops.
     """
 
     image_size: int = 64
-    filters: tuple[int, ...] = (16, 32, 64)
+    filters: tuple[int, ...] = (8, 16, 32, 64)
     dropout: float = 0.2
-    learning_rate: float = 0.002
+    learning_rate: float = 0.003
     batch_size: int = 64
-    epochs: int = 20
-    patience: int = 6
+    epochs: int = 12
+    patience: int = 4
     augment: bool = True
-    target_sensitivity: float = 0.9
+    target_sensitivity: float = 0.95
     seed: int = 20
 
 
@@ -152,7 +152,7 @@ def _build(kind: type, tree: Mapping[str, Any], where: str, prefix: str) -> Any:
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise ConfigError(f"{where}: {name}: got {value!r}, wanted keys with values")
-            values[key] = _build(hints[key], value, where, f"{name}.")  # type: ignore[arg-type]
+            values[key] = _build(hints[key], value, where, f"{name}.")
         else:
             values[key] = _coerced(value, hints[key], where, name)
     return kind(**values)
@@ -172,9 +172,9 @@ def _coerced(value: Any, hint: Any, where: str, name: str) -> Any:
         pass
     elif hint is float and isinstance(value, int | float):
         return float(value)
-    elif hint in (int, str, bool) and isinstance(value, hint):
-        return value
-    elif hint == (str | None) and (value is None or isinstance(value, str)):
+    elif (hint in (int, str, bool) and isinstance(value, hint)) or (
+        hint == (str | None) and (value is None or isinstance(value, str))
+    ):
         return value
     elif isinstance(value, list | tuple) and hint in (tuple[int, ...], tuple[str, ...]):
         inner = int if hint == tuple[int, ...] else str
@@ -187,22 +187,43 @@ def _check_ranges(config: Config, where: str) -> None:
     model = config.model
     rules = [
         ("model.image_size", model.image_size, 16 <= model.image_size <= 1024, "16 to 1024"),
-        ("model.filters", list(model.filters), _usable(model), "1 to 6 positive numbers, "
-         "and an image of at least 2 pixels after halving once for each"),
+        (
+            "model.filters",
+            list(model.filters),
+            _usable(model),
+            "1 to 6 positive numbers, "
+            "and an image of at least 2 pixels after halving once for each",
+        ),
         ("model.dropout", model.dropout, 0 <= model.dropout < 1, "at least 0 and below 1"),
         ("model.learning_rate", model.learning_rate, 0 < model.learning_rate < 1, "0 to 1"),
         ("model.batch_size", model.batch_size, 1 <= model.batch_size <= 4096, "1 to 4096"),
         ("model.epochs", model.epochs, 1 <= model.epochs <= 10000, "1 to 10000"),
         ("model.patience", model.patience, model.patience >= 1, "at least 1"),
         ("model.seed", model.seed, 0 <= model.seed < 2**31, "0 to 2147483647"),
-        ("model.target_sensitivity", model.target_sensitivity,
-         0 < model.target_sensitivity < 1, "between 0 and 1"),
-        ("data.skip_bad_cases", config.data.skip_bad_cases,
-         config.data.skip_bad_cases >= 0, "at least 0"),
-        ("serving.model_name", config.serving.model_name,
-         _is_folder_name(config.serving.model_name), "a plain folder name"),
-        ("case_set.baseline", config.case_set.baseline, config.case_set.baseline is None
-         or _is_folder_name(config.case_set.baseline), "a plain folder name or null"),
+        (
+            "model.target_sensitivity",
+            model.target_sensitivity,
+            0 < model.target_sensitivity < 1,
+            "between 0 and 1",
+        ),
+        (
+            "data.skip_bad_cases",
+            config.data.skip_bad_cases,
+            config.data.skip_bad_cases >= 0,
+            "at least 0",
+        ),
+        (
+            "serving.model_name",
+            config.serving.model_name,
+            _is_folder_name(config.serving.model_name),
+            "a plain folder name",
+        ),
+        (
+            "case_set.baseline",
+            config.case_set.baseline,
+            config.case_set.baseline is None or _is_folder_name(config.case_set.baseline),
+            "a plain folder name or null",
+        ),
     ]
     for name, got, holds, wanted in rules:
         if not holds:

@@ -206,7 +206,9 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
     if (shipped / "case_set.json").exists():
         return shipped
     if config.case_set.baseline is not None and not (workspace.baselines / name).exists():
-        raise ConfigError(f"case_set.baseline: got '{name}', which is not under {SHIPPED_BASELINES}")
+        raise ConfigError(
+            f"case_set.baseline: got '{name}', which is not under {SHIPPED_BASELINES}"
+        )
     own = workspace.baselines / name
     if not (own / "case_set.json").exists():
         own.mkdir(parents=True, exist_ok=True)

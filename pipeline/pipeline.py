@@ -8,7 +8,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
-from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 
 from components.admission.component import DataGate
 from components.cases.component import CaseExampleGen
@@ -113,9 +113,7 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         model=trainer.outputs["model"],
         model_blessing=gate.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
-                base_directory=str(inputs.destination)
-            )
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(inputs.destination))
         ),
         custom_executor_spec=ExecutorClassSpec(AtomicPusherExecutor),
     )
@@ -123,8 +121,19 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         pipeline_name="casegate",
         pipeline_root=str(inputs.workspace.artifacts),
         components=[
-            training, case_set, schema, statistics, validator, admission, transform, trainer,
-            *champion["components"], evaluator, scorer, gate, pusher,
+            training,
+            case_set,
+            schema,
+            statistics,
+            validator,
+            admission,
+            transform,
+            trainer,
+            *champion["components"],
+            evaluator,
+            scorer,
+            gate,
+            pusher,
         ],
         metadata_connection_config=inputs.workspace.metadata(),
         beam_pipeline_args=list(inputs.config.beam.pipeline_args),

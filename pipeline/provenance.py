@@ -48,7 +48,10 @@ def git_state(repository: Path = REPOSITORY) -> dict[str, Any]:
         try:
             done = subprocess.run(
                 ["git", "-C", str(repository), *arguments],
-                capture_output=True, text=True, timeout=20, check=True,
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=True,
             )
         except (OSError, subprocess.SubprocessError):
             return None

@@ -16,8 +16,8 @@ from components.errors import CasegateError, IntegrityError
 from components.gate.decision import Decision, Verdict, load_decision
 from components.problems import read_problem
 from components.release.serving import Champion, discard_incoming, find_champion
-from components.run_files import DECISION, LOG, REPORT, REQUEST
 from components.report.markdown import write_report
+from components.run_files import DECISION, LOG, REPORT, REQUEST
 from pipeline.config import Config
 from pipeline.inputs import Inputs, prepare
 from pipeline.workspace import Workspace, new_run_id
@@ -49,9 +49,8 @@ class Outcome:
             "verdict": self.decision.verdict.value,
             "exit_code": self.exit_code,
             "served_from_cache": self.served_from_cache,
-            "already_released": self.decision.already_released or (
-                self.served_from_cache and self.decision.verdict is Verdict.PASS
-            ),
+            "already_released": self.decision.already_released
+            or (self.served_from_cache and self.decision.verdict is Verdict.PASS),
             "release": str(self.release.path) if self.release else None,
             "version": self.release.version if self.release else None,
             "report": str(self.report),
@@ -184,4 +183,3 @@ def _noise_to(log: Path) -> Iterator[None]:
             os.dup2(saved[1], 2)
             for descriptor in saved:
                 os.close(descriptor)
-

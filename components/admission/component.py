@@ -7,6 +7,7 @@ from the data of the released model.
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -63,7 +64,10 @@ def DataGate(
             )
         folder = Path(admission.uri)
         write_atomically(folder / STATISTICS, training.SerializeToString())
-        checked = {"anomalies": [], "drift_checked_against": previous_sha256 or None}
+        checked: dict[str, Any] = {
+            "anomalies": [],
+            "drift_checked_against": previous_sha256 or None,
+        }
         write_atomically(folder / "admission.json", json.dumps(checked).encode())
 
 

@@ -67,23 +67,21 @@ def CaseExampleGen(
             raise IntegrityError(f"{source}: the data or the case set changed during the run")
         names = splits.split(",")
         folders = {name: Path(examples.uri) / f"Split-{name}" for name in names}
-        shards = [
-            (number, shard)
+        shards = tuple(
+            shard
             for name in names
-            for number, shard in enumerate(
-                opened.shards(name, cases_per_shard=CASES_PER_SHARD)
-            )
-        ]
+            for shard in opened.shards(name, cases_per_shard=CASES_PER_SHARD)
+        )
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
         with beam_pipeline as pipeline:
             _ = (
                 pipeline
-                | beam.Create(shards, reshuffle=False)
+                | beam.Create(list(enumerate(shards)), reshuffle=False)
                 | beam.ParDo(WriteShard(opened, examples.uri, index.uri, len(shards)))
             )
         lock = load_case_set(Path(case_set))
-        intake = Intake(Path(index.uri), shards=len(shards), skip_bad_cases=skip_bad_cases)
+        intake = Intake(Path(index.uri), shards=shards, skip_bad_cases=skip_bad_cases)
         summary = (
             check_case_set(intake, lock)
             if names == ["test"]
@@ -119,7 +117,7 @@ class WriteShard(beam.DoFn):
         (Path(self._index) / f"{name}.bad").write_text(lines, encoding="utf-8")
         events.publish(
             "progress",
-            detail=f"{shard.stop} {shard.split} cases",
+            detail=f"{number + 1} of {self._shards} shards",
             done=number + 1,
             total=self._shards,
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.baselines.case_set import CaseSet, SeenCase
 from components.baselines.verify import verify_cases
+from components.cases.case import Shard
 from components.cases.index import CaseRecord, Leak, check_index, find_leakage, read_records
 from components.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 
@@ -17,10 +18,15 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Intake:
-    """A folder with `<split>-<shard>.jsonl` and `.bad` for every shard that was written."""
+    """A folder with `<split>-<shard>.jsonl` and `.bad` for every shard that was written.
+
+    Attributes:
+      shards: what was to be written.
+      skip_bad_cases: how many unusable cases are tolerated.
+    """
 
     folder: Path
-    shards: int
+    shards: tuple[Shard, ...]
     skip_bad_cases: int
 
     def records(self, split: str = "*") -> Iterator[CaseRecord]:
@@ -36,9 +42,9 @@ class Intake:
           SourceError: more unusable cases than are tolerated.
         """
         paths = sorted(self.folder.glob("*.bad"))
-        if len(paths) != self.shards:
+        if len(paths) != len(self.shards):
             raise IntegrityError(
-                f"{self.folder}: got {len(paths)} shards, wanted {self.shards}; run again"
+                f"{self.folder}: got {len(paths)} shards, wanted {len(self.shards)}; run again"
             )
         found = []
         for path in paths:
@@ -84,8 +90,14 @@ def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, 
     skipped = intake.skipped()
     counts = check_index({split: intake.records(split) for split in ("train", "tune")})
     locked = [
-        CaseRecord(case.case_id, case.patient_id, case.label, case.bytes_sha256,
-                   case.pixels_sha256, case.attributes)
+        CaseRecord(
+            case.case_id,
+            case.patient_id,
+            case.label,
+            case.bytes_sha256,
+            case.pixels_sha256,
+            case.attributes,
+        )
         for case in lock.cases
     ]
     leaks = find_leakage(intake.records(), locked)
@@ -95,6 +107,10 @@ def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, 
             "`leakage: report` in the policy if this published set is known to leak"
         )
     findings = [f"skipped {case}" for case in skipped]
+    rows = sum(shard.stop - shard.start for shard in intake.shards)
+    left_out = rows - len(skipped) - sum(count.cases for count in counts.values())
+    if left_out:
+        findings.append(f"{left_out} training cases left out: the same patient stands in tune")
     if leaks:
         findings.append(_leaks_in_words(leaks))
     repeated = {split: count.repeated for split, count in counts.items() if count.repeated}

@@ -48,25 +48,29 @@ def RegressionGate(
     """
     with reported(problems):
         asked = json.loads(request)
-        policy_path, case_set_path = _verified(asked["policy"]), _verified(asked["case_set"])
-        golden_path = _verified(asked["golden"])
-        case_set = load_case_set(case_set_path)
+        case_set = load_case_set(_verified(asked["case_set"]))
+        champion_scores = load_scores(Path(champion.uri) / SCORES) if champion else None
+        golden = load_golden(_verified(asked["golden"])) if asked["golden"][1] else None
+        models = {
+            "champion": champion_scores.model_sha256 if champion_scores else None,
+            "golden": golden.scores.model_sha256 if golden else None,
+        }
         summary = json.loads((Path(training_index.uri) / "summary.json").read_text("utf-8"))
         decided = decide(
-            policy=load_policy(policy_path),
+            policy=load_policy(_verified(asked["policy"])),
             case_set=case_set,
             candidate=load_scores(Path(candidate.uri) / SCORES),
-            champion=load_scores(Path(champion.uri) / SCORES) if champion else None,
-            golden=load_golden(golden_path) if golden_path else None,
+            champion=champion_scores,
+            golden=golden,
             evaluator=evaluator_findings(
                 evaluation.uri,
                 blessed=evaluator_blessing.get_int_custom_property("blessed") == 1,
                 cases=len(case_set.cases),
             ),
-            findings=[*summary["findings"], *_first_release(champion)],
+            findings=summary["findings"],
             run_id=asked["run_id"],
             created=asked["created"],
-            same_inputs=_same_inputs(asked),
+            same_inputs=_same_inputs(asked, models),
         )
         folder = Path(asked["run_folder"])
         for path in (Path(decision.uri), folder):
@@ -78,29 +82,25 @@ def RegressionGate(
         _bless(blessing, decided.verdict is Verdict.PASS and not decided.already_released)
 
 
-def _verified(named: list[str]) -> Path | None:
-    """The path, if its content still has the hash it came with; None for a hash of nothing."""
-    path, wanted = Path(named[0]), named[1]
-    if not wanted:
-        return None
-    if sha256_file(path) != wanted:
+def _verified(named: list[str]) -> Path:
+    """The path, if its content still has the hash it came with."""
+    path = Path(named[0])
+    if sha256_file(path) != named[1]:
         raise IntegrityError(f"{path}: changed during the run; run again")
     return path
 
 
-def _same_inputs(asked: dict[str, Any]) -> bool:
-    """Whether the champion was trained from exactly what the candidate was trained from."""
-    if not asked["champion_decision"]:
-        return False
-    before = Path(asked["champion_decision"]).parent / REQUEST
-    if not before.exists():
-        return False
-    known = json.loads(before.read_text(encoding="utf-8"))
-    return bool(known["training_sha256"] == asked["training_sha256"])
-
-
-def _first_release(champion: Any) -> list[str]:
-    return [] if champion else ["nothing is released yet: there is no champion to compare with"]
+def _same_inputs(asked: dict[str, Any], models: dict[str, str | None]) -> set[str]:
+    """The baselines that a run here trained from exactly what the candidate was trained from."""
+    trained = set()
+    for path in Path(asked["run_folder"]).parent.glob(f"*/{DECISION}"):
+        request = path.parent / REQUEST
+        if not request.exists():
+            continue
+        known = json.loads(request.read_text(encoding="utf-8"))
+        if known["training_sha256"] == asked["training_sha256"]:
+            trained.add(json.loads(path.read_text(encoding="utf-8"))["hashes"]["candidate"])
+    return {name for name, sha256 in models.items() if sha256 in trained}
 
 
 def _bless(blessing: Any, blessed: bool) -> None:

@@ -4,7 +4,7 @@ Whatever cannot be judged is said in a check and is never PASS; a verdict is nev
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ def decide(
     run_id: str,
     created: str,
     evaluator_required: bool = True,
-    same_inputs: bool = False,
+    same_inputs: Collection[str] = (),
 ) -> Decision:
     """The decision on a candidate; depends on nothing but its arguments.
 
@@ -76,7 +76,8 @@ def decide(
       evaluator: None where there was none, which is FAIL while `evaluator_required`.
       findings: remarks to keep with the decision.
       created: ISO 8601 in UTC.
-      same_inputs: the candidate was made from the champion's inputs, so it may be the same model.
+      same_inputs: the baselines made from the candidate's own inputs, which may be the same
+        model; a set of "champion" and "golden".
     """
     models = {"candidate": candidate}
     if champion is not None:

@@ -61,7 +61,7 @@ def slice_spec(slice_: Mapping[str, str]) -> dict[str, Any]:
 TFMA_METRIC = {
     "sensitivity": ("Recall", {"name": "sensitivity", "thresholds": [0.5]}),
     "specificity": ("Specificity", {"name": "specificity", "thresholds": [0.5]}),
-    "auc": ("AUC", {"name": "auc", "num_thresholds": 10000}),
+    "auc": ("AUC", {"name": "auc", "num_thresholds": 1000}),
 }
 
 
@@ -108,9 +108,7 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
             + (f" ({failure.message})" if failure.message else "")
             for failure in piece.failures
         ]
-    missing = [
-        str(spec.feature_values or spec.feature_keys) for spec in result.missing_slices
-    ]
+    missing = [str(spec.feature_values or spec.feature_keys) for spec in result.missing_slices]
     failures += [f"slice {spec} has no case" for spec in missing]
     counted = _example_count(evaluation)
     if counted != cases:

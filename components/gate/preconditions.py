@@ -1,7 +1,7 @@
 """What has to hold of the scores before any rule can be applied to them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -42,7 +42,9 @@ def not_finite(outputs: Mapping[str, Outputs]) -> list[CheckResult]:
     return problems
 
 
-def baseline_checks(models: Mapping[str, CaseScores], same_inputs: bool) -> list[CheckResult]:
+def baseline_checks(
+    models: Mapping[str, CaseScores], same_inputs: Collection[str]
+) -> list[CheckResult]:
     """Whether there is something to compare with, and it is not the candidate by mistake."""
     ours = models["candidate"].model_sha256
     checks = [
@@ -54,7 +56,7 @@ def baseline_checks(models: Mapping[str, CaseScores], same_inputs: bool) -> list
             against=name,
         )
         for name in models
-        if name != "candidate" and models[name].model_sha256 == ours and not same_inputs
+        if name != "candidate" and models[name].model_sha256 == ours and name not in same_inputs
     ]
     if "golden" not in models:
         reason = "no golden scores: bootstrap by name"

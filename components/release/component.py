@@ -1,6 +1,5 @@
 """The champion as TFX's Evaluator wants it, and TFX's Pusher made all-or-nothing."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Model
-from tfx.utils import path_utils
+from tfx.utils import path_utils, proto_utils
 
 from components.baselines.files import sha256_tree, sync_tree
 from components.errors import IntegrityError
 from components.problems import reported
-from components.release.serving import INCOMING
+from components.release.serving import INCOMING, versions
 
 
 @component
@@ -49,33 +48,27 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         push = tfx.proto.PushDestination()
-        _from_json(exec_properties["push_destination"], push)
+        proto_utils.json_to_proto(exec_properties["push_destination"], push)
         destination = Path(push.filesystem.base_directory)
         incoming = destination.parent / INCOMING / destination.name
         push.filesystem.base_directory = str(incoming)
         super().Do(
-            input_dict, output_dict, {**exec_properties, "push_destination": _to_json(push)}
+            input_dict,
+            output_dict,
+            {**exec_properties, "push_destination": proto_utils.proto_to_json(push)},
         )
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not pushed.get_int_custom_property("pushed"):
             return
-        version = pushed.get_string_custom_property("pushed_version")
-        target = destination / version
+        stamped = int(pushed.get_string_custom_property("pushed_version"))
+        # TFX names a version by the clock; one that went back must not make an old model the
+        # newest, which is the one that TensorFlow Serving takes.
+        version = max([stamped, *(known + 1 for known in versions(destination))])
+        target = destination / str(version)
         destination.mkdir(parents=True, exist_ok=True)
-        sync_tree(incoming / version)
-        os.rename(incoming / version, target)
-        sync_tree(destination)
+        sync_tree(incoming / str(stamped))
+        (incoming / str(stamped)).rename(target)
+        sync_tree(target.parent)
         shutil.rmtree(destination.parent / INCOMING, ignore_errors=True)
         pushed.set_string_custom_property("pushed_destination", str(target))
-
-
-def _from_json(text: str, message: Any) -> None:
-    from google.protobuf import json_format
-
-    json_format.Parse(text, message)
-
-
-def _to_json(message: Any) -> str:
-    from google.protobuf import json_format
-
-    return str(json_format.MessageToJson(message, preserving_proto_field_name=True))
+        pushed.set_string_custom_property("pushed_version", str(version))

@@ -37,7 +37,9 @@ def versions(destination: Path) -> list[int]:
     if not destination.is_dir():
         return []
     return sorted(
-        int(entry.name) for entry in destination.iterdir() if entry.is_dir() and entry.name.isdigit()
+        int(entry.name)
+        for entry in destination.iterdir()
+        if entry.is_dir() and entry.name.isdigit()
     )
 
 

@@ -40,7 +40,10 @@ def report(decision: Decision, *, synthetic: bool) -> str:
             ["metric", "slice", "n", "estimate", "interval"],
             [
                 [
-                    piece.metric, piece.slice, str(piece.n), f"{piece.estimate:.3f}",
+                    piece.metric,
+                    piece.slice,
+                    str(piece.n),
+                    f"{piece.estimate:.3f}",
                     f"{piece.lower:.3f} to {piece.upper:.3f}",
                 ]
                 for piece in decision.slices
@@ -49,15 +52,23 @@ def report(decision: Decision, *, synthetic: bool) -> str:
     ]
     for flips in decision.flips:
         lines += ["", f"## Changed against {flips.against}", ""]
-        lines += [_listed("lost (right before, wrong now)", flips.lost), "",
-                  _listed("gained (wrong before, right now)", flips.gained)]
+        lines += [
+            _listed("lost (right before, wrong now)", flips.lost),
+            "",
+            _listed("gained (wrong before, right now)", flips.gained),
+        ]
     lines += ["", "## Findings", ""]
     lines += [f"- {_text(finding)}" for finding in decision.findings] or ["none"]
-    lines += ["", "## What it rests on", "", *_table(
-        ["what", "SHA-256"],
-        [[name, value or "none"] for name, value in sorted(decision.hashes.items())]
-        + [["this decision", decision.decision_sha256]],
-    )]
+    lines += [
+        "",
+        "## What it rests on",
+        "",
+        *_table(
+            ["what", "SHA-256"],
+            [[name, value or "none"] for name, value in sorted(decision.hashes.items())]
+            + [["this decision", decision.decision_sha256]],
+        ),
+    ]
     return "\n".join(lines) + "\n"
 
 

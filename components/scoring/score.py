@@ -54,8 +54,7 @@ def score_model(model_path: Path, records: Sequence[str]) -> Scored:
     )
 
 
-def _latency(serve: tf.types.experimental.ConcreteFunction, example: tf.Tensor
-             ) -> dict[str, float]:
+def _latency(serve: tf.types.experimental.ConcreteFunction, example: tf.Tensor) -> dict[str, float]:
     serve(examples=example)
     times = []
     for _ in range(LATENCY_CALLS):

@@ -24,13 +24,14 @@ class Records:
     Attributes:
       files: gzipped TFRecord files.
       prepare: Transform's graph as a layer.
-      count: number of records.
+      count, positives: number of records, and of positive ones.
     """
 
     files: Sequence[str]
     prepare: tf.keras.layers.Layer
     image_size: int
     count: int
+    positives: int
 
     def fits_in_memory(self) -> bool:
         return self.count * self.image_size**2 * 4 <= CACHE_BYTES
@@ -62,18 +63,29 @@ def open_records(
 ) -> Records:
     """Records of the files that match `files` (patterns), counted by reading them through once."""
     names = sorted(tf.io.gfile.glob(list(files)))
-    return Records(names, transform.transform_features_layer(), image_size, _count(names))
+    count, positives = _counted(names)
+    prepare = transform.transform_features_layer()
+    return Records(names, prepare, image_size, count, positives)
 
 
-def _count(names: Sequence[str]) -> int:
-    total = tf.data.TFRecordDataset(list(names), compression_type="GZIP").reduce(
-        np.int64(0), lambda count, _: count + 1
+def _counted(names: Sequence[str]) -> tuple[int, int]:
+    """How many records there are, and how many of them are positive."""
+    spec = {LABEL: RECORD_SPEC[LABEL]}
+    labels = (
+        tf.data.TFRecordDataset(list(names), compression_type="GZIP")
+        .batch(READ_BATCH)
+        .map(lambda records: tf.io.parse_example(records, spec)[LABEL])
     )
-    return int(total.numpy())
+    count = positives = 0
+    for batch in labels.as_numpy_iterator():
+        count += batch.size
+        positives += int(batch.sum())
+    return count, positives
 
 
-def training_batches(records: Records, *, batch_size: int, seed: int, augment: bool
-                     ) -> tf.data.Dataset:
+def training_batches(
+    records: Records, *, batch_size: int, seed: int, augment: bool
+) -> tf.data.Dataset:
     """Shuffled, augmented training batches; the same seed gives the same batches."""
     if records.fits_in_memory():
         pixels, labels = (tf.constant(array) for array in records.arrays())
@@ -89,9 +101,11 @@ def training_batches(records: Records, *, batch_size: int, seed: int, augment: b
     if not augment:
         return batches
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    return tf.data.Dataset.zip(batches, seeds).map(
-        lambda batch, pair: (augmented(batch[0], pair), batch[1]), num_parallel_calls=2
-    ).prefetch(2)
+    return (
+        tf.data.Dataset.zip(batches, seeds)
+        .map(lambda batch, pair: (augmented(batch[0], pair), batch[1]), num_parallel_calls=2)
+        .prefetch(2)
+    )
 
 
 def tuning_batches(records: Records, *, batch_size: int) -> tf.data.Dataset:

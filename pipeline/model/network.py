@@ -16,11 +16,9 @@ def build_network(model: ModelConfig, *, steps: int) -> keras.Model:
     pixels = keras.Input((model.image_size, model.image_size, 1), name="pixels")
     hidden = keras.layers.Rescaling(scale=4.0, offset=-2.0)(pixels)
     for filters in model.filters:
-        hidden = keras.layers.Conv2D(
-            filters, 3, strides=2, padding="same", use_bias=False
-        )(hidden)
-        hidden = keras.layers.BatchNormalization(momentum=0.9)(hidden)
-        hidden = keras.layers.ReLU()(hidden)
+        hidden = keras.layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(
+            hidden
+        )
     hidden = keras.layers.Concatenate()(
         [
             keras.layers.GlobalAveragePooling2D()(hidden),

@@ -55,17 +55,21 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
         batches,
         validation_data=tuning,
         epochs=model.epochs,
-        class_weight=class_weights(labels),
+        class_weight=class_weights(train.positives / train.count),
         callbacks=[
             keras.callbacks.EarlyStopping(
-                "val_loss", patience=model.patience, restore_best_weights=True
+                # Not the loss: class weights move it without moving the ranking.
+                "val_auc",
+                mode="max",
+                patience=model.patience,
+                restore_best_weights=True,
             ),
             _Progress(model.epochs),
         ],
         verbose=0,
     )
     scores = network.predict(tuning, verbose=0)[:, 0]
-    best = int(np.argmin(history.history["val_loss"]))
+    best = int(np.argmax(history.history["val_auc"]))
     return network, {
         "operating_point": choose_operating_point(
             scores, labels, target_sensitivity=model.target_sensitivity
@@ -78,9 +82,13 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     }
 
 
-def class_weights(labels: np.ndarray) -> dict[int, float]:
-    """Weights that make both classes count alike, from the prevalence of the labels given."""
-    share = float(np.clip(labels.mean(), 0.01, 0.99))
+def class_weights(prevalence: float) -> dict[int, float]:
+    """Weights that make both classes count alike.
+
+    Args:
+      prevalence: the share of positives in the training split, in (0, 1).
+    """
+    share = min(max(prevalence, 0.01), 0.99)
     return {0: 0.5 / (1.0 - share), 1: 0.5 / share}
 
 

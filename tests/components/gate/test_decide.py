@@ -262,14 +262,16 @@ def test_a_missing_judge_fails_unless_it_is_not_required() -> None:
 def test_a_model_compared_with_itself_by_mistake_fails(who: str) -> None:
     candidate = scored(CASES, model=who)
     assert judged(candidate).verdict is Verdict.FAIL
-    assert judged(candidate, same_inputs=True).verdict is Verdict.PASS
+    assert judged(candidate, same_inputs={"champion", "golden"}).verdict is Verdict.PASS
 
 
 def test_the_champion_made_again_is_already_released() -> None:
-    assert judged(same_inputs=True).already_released
-    assert not judged(same_inputs=False).already_released
-    assert not judged(scored(CASES, wrong=[1]), same_inputs=True).already_released
-    assert not judged(same_inputs=True, evaluator=EvaluatorFindings(False)).already_released
+    assert judged(same_inputs={"champion", "golden"}).already_released
+    assert not judged(same_inputs=()).already_released
+    assert not judged(scored(CASES, wrong=[1]), same_inputs={"champion", "golden"}).already_released
+    assert not judged(
+        same_inputs={"champion", "golden"}, evaluator=EvaluatorFindings(False)
+    ).already_released
 
 
 def test_the_order_of_cases_changes_not_one_byte() -> None:
