@@ -4,8 +4,8 @@ from pathlib import Path
 
 from components.baselines.golden import Approval, Golden, save_golden
 from components.baselines.scores import load_scores
+from components.decision import Decision, Verdict, load_decision
 from components.errors import ConfigError, IntegrityError
-from components.gate.decision import Decision, Verdict, load_decision
 from components.run_files import DECISION, SCORES
 from pipeline.workspace import Workspace, now
 

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -22,9 +24,22 @@ def refusing_in_one_line(command: Callable[..., int]) -> Callable[..., None]:
         except CasegateError as error:
             click.echo(f"{type(error).__name__}: {error}", err=True)
             code = error.exit_code
+        except Exception as error:
+            click.echo(f"internal error: {_story(error)}", err=True)
+            code = CasegateError.exit_code
         sys.exit(code)
 
     return wrapped
+
+
+def _story(error: Exception) -> str:
+    """The error in one line; its traceback in a file, for whoever mends it."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="casegate-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}; the traceback is in {file.name}"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -108,7 +108,7 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
             loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read: {error}") from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2001-99-99; [[[[...
             where = getattr(error, "problem_mark", None)
             line = f":{where.line + 1}" if where else ""
             problem = getattr(error, "problem", None) or "not YAML"
@@ -129,7 +129,7 @@ def _override(tree: dict[str, Any], setting: str) -> None:
         raise ConfigError(f"--set {setting}: wanted section.key=value, e.g. model.epochs=3")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"--set {setting}: the value is not valid YAML") from None
     *sections, key = dotted.split(".")
     place = tree

@@ -12,12 +12,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from components.decision import CheckResult, Verdict
 from components.events import Event
-from components.gate.decision import CheckResult, Verdict
 from pipeline.runner import Outcome
 
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 WIDE = 96
+NO_GOLDEN = "baseline.golden"
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
 
 
@@ -58,7 +59,7 @@ class Progress:
         line["state"] = event.kind
         line["seconds"] = time.monotonic() - float(line["start"])  # type: ignore[arg-type]
         if self._live is None:
-            self._console.print(self._plain(line), highlight=False)
+            self._console.print(Text(self._plain(line)))
 
     def _plain(self, line: dict[str, object]) -> str:
         word = MARKS[str(line["state"])][0]
@@ -97,6 +98,8 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
         f"{cases['positives']} positive: {cases['name']} version {cases['version']}, "
         f"policy {decision.policy}",
         highlight=False,
+        markup=False,  # names come from the data
+        emoji=False,
     )
     console.print()
     console.print(checks_table(decision.checks, wide=console.width >= WIDE))
@@ -124,7 +127,7 @@ def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
         table.add_row(
             Text(check.verdict.value, style=STYLE[check.verdict.value]),
             check_name(check),
-            check.slice or "",
+            Text(check.slice or ""),
             *([str(check.n) if check.n else "", *numbers] if wide else numbers),
         )
     return table
@@ -162,6 +165,9 @@ def _sentence(outcome: Outcome) -> str:
         word = "already released" if decision.already_released or unchanged else "released"
         return f"{unchanged}{word} as version {version}"
     if decision.verdict is Verdict.INCONCLUSIVE:
+        open_checks = [c for c in decision.checks if c.verdict is Verdict.INCONCLUSIVE]
+        if [check.check for check in open_checks] == [NO_GOLDEN]:
+            return f"{unchanged}not released: nobody has approved golden scores yet"
         return f"{unchanged}not released: the cases do not decide it"
     failed = sum(check.verdict is Verdict.FAIL for check in decision.checks)
     return f"{unchanged}not released: {failed} of {len(decision.checks)} checks failed"

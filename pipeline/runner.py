@@ -12,8 +12,8 @@ from typing import Any
 
 from components import events
 from components.baselines.files import write_atomically
+from components.decision import Decision, Verdict, load_decision
 from components.errors import CasegateError, IntegrityError
-from components.gate.decision import Decision, Verdict, load_decision
 from components.problems import read_problem
 from components.release.serving import Champion, discard_incoming, find_champion
 from components.report.markdown import write_report

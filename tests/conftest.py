@@ -16,3 +16,11 @@ def real_data() -> Path | None:
     """
     folder = Path(os.environ.get("CASEGATE_TEST_DATA") or BESIDE_THE_CHECKOUT)
     return folder if folder.is_dir() else None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spares a run of the pure tests the import of TensorFlow by modules it deselects whole."""
+    if "not tensorflow" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    return "\npytestmark = pytest.mark.tensorflow\n" in text or None

@@ -18,9 +18,9 @@ from components.baselines.case_set import load_case_set
 from components.baselines.files import sha256_file, write_atomically
 from components.baselines.golden import load_golden
 from components.baselines.scores import load_scores
+from components.decision import Verdict, load_decision, save_decision
 from components.errors import IntegrityError
 from components.gate.decide import decide
-from components.gate.decision import Verdict, save_decision
 from components.gate.evaluation import evaluator_findings
 from components.gate.policy import load_policy
 from components.problems import reported
@@ -92,14 +92,14 @@ def _verified(named: list[str]) -> Path:
 
 def _same_inputs(asked: dict[str, Any], models: dict[str, str | None]) -> set[str]:
     """The baselines that a run here trained from exactly what the candidate was trained from."""
-    trained = set()
+    trained: set[str | None] = set()
     for path in Path(asked["run_folder"]).parent.glob(f"*/{DECISION}"):
         request = path.parent / REQUEST
         if not request.exists():
             continue
         known = json.loads(request.read_text(encoding="utf-8"))
         if known["training_sha256"] == asked["training_sha256"]:
-            trained.add(json.loads(path.read_text(encoding="utf-8"))["hashes"]["candidate"])
+            trained.add(load_decision(path).hashes["candidate"])
     return {name for name, sha256 in models.items() if sha256 in trained}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from components.baselines.case_set import CaseSet
 from components.baselines.golden import Golden
 from components.baselines.scores import CaseScores
-from components.gate.decision import (
+from components.decision import (
     EXIT_BROKEN,
     EXIT_FAIL,
     EXIT_INCONCLUSIVE,
@@ -106,7 +106,8 @@ def decide(
         "flips": describe_flips(cases, ours, outputs),
         "self_tests": tuple(tests),
         "slices": describe_slices(policy, cases, ours),
-        "already_released": same_inputs and same_scores(ours, outputs.get("champion")),
+        "already_released": "champion" in same_inputs
+        and same_scores(ours, outputs.get("champion")),
         "findings": (*draft["findings"], *remarks(policy, cases, ours, outputs)),
     }
     return _close(draft, checks + broken, EXIT_BROKEN if broken else None)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from components.decision import Flips, SliceEstimate
 from components.errors import TooFewCases
-from components.gate.decision import Flips, SliceEstimate
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy, slice_name
 from components.metrics import METRICS, Outputs

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.baselines.rows import first_few
+from components.decision import CheckResult, Verdict
 from components.errors import TooFewCases
-from components.gate.decision import CheckResult, Verdict
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, NegativeFlips, Policy
 from components.metrics import METRICS, Estimate, Outputs

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from components.decision import CheckResult, SelfTest, Verdict
 from components.errors import TooFewCases
-from components.gate.decision import CheckResult, SelfTest, Verdict
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, Policy
 from components.gate.rules import apply_rules

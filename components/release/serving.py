@@ -3,12 +3,12 @@
 The champion is read from the destination, not from a record of what was meant to be there.
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.files import sha256_tree
+from components.decision import Verdict, load_decision
 from components.errors import IntegrityError
 from components.run_files import DECISION
 
@@ -39,7 +39,7 @@ def versions(destination: Path) -> list[int]:
     return sorted(
         int(entry.name)
         for entry in destination.iterdir()
-        if entry.is_dir() and entry.name.isdigit()
+        if entry.is_dir() and entry.name.isdecimal()
     )
 
 
@@ -51,7 +51,8 @@ def find_champion(destination: Path, decisions: Path) -> Champion | None:
       decisions: the folder of runs, each with its `decision.json`.
 
     Raises:
-      IntegrityError: the version's files are not those of any model that passed here.
+      IntegrityError: the version's files are not those of any model that passed here, or a
+        decision was edited.
     """
     found = versions(destination)
     if not found:
@@ -59,8 +60,8 @@ def find_champion(destination: Path, decisions: Path) -> Champion | None:
     path = destination / str(found[-1])
     digest = sha256_tree(path)
     for decision in sorted(decisions.glob(f"*/{DECISION}"), reverse=True):
-        record = json.loads(decision.read_text(encoding="utf-8"))
-        if record["verdict"] == "PASS" and record["hashes"].get("candidate") == digest:
+        record = load_decision(decision)
+        if record.verdict is Verdict.PASS and record.hashes["candidate"] == digest:
             return Champion(found[-1], path, digest, decision)
     raise IntegrityError(
         f"{path}: got SHA-256 {digest[:12]}, wanted a model that a decision under {decisions} "

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from components.baselines.files import write_atomically
-from components.gate.decision import CheckResult, Decision
+from components.decision import CheckResult, Decision
 
 LISTED = 50
 

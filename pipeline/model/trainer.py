@@ -18,6 +18,8 @@ from pipeline.model.batches import Records, open_records, training_batches, tuni
 from pipeline.model.export import Classifier, export
 from pipeline.model.network import build_network
 from pipeline.model.operating_point import choose_operating_point
+from pipeline.provenance import environment, git_state
+from pipeline.workspace import now
 
 
 def run_fn(fn_args: Any) -> None:
@@ -37,7 +39,14 @@ def run_fn(fn_args: Any) -> None:
     tune = open_records(fn_args.eval_files, transform, model.image_size)
     network, findings = fit(model, train, tune)
     classifier = Classifier(network, transform, findings["operating_point"])
-    export(classifier, fn_args.serving_model_dir, {**fn_args.custom_config["record"], **findings})
+    record = {
+        **fn_args.custom_config["record"],
+        **findings,
+        **environment(),
+        **git_state(),
+        "trained": now(),
+    }
+    export(classifier, fn_args.serving_model_dir, record)
 
 
 def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model, dict[str, Any]]:

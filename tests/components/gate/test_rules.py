@@ -1,6 +1,6 @@
 import pytest
 
-from components.gate.decision import Verdict
+from components.decision import Verdict
 from components.gate.rules import floor_verdict, margin_verdict
 
 

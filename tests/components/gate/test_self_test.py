@@ -1,7 +1,7 @@
 import pytest
 
+from components.decision import Decision, Verdict
 from components.gate import rules, self_test
-from components.gate.decision import Decision, Verdict
 from components.gate.judged_cases import JudgedCases
 from components.metrics import METRICS, Outputs
 from components.metrics.outputs import Estimate

@@ -1,0 +1,188 @@
+"""What was measured, and how it stands against the targets."""
+
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+# As the command prints them where standard error is not a terminal.
+_LINE = re.compile(
+    r"^(?P<name>\S.*?)\s+(?P<seconds>\d+\.\d) s  (?P<state>done|cached|failed)\b *(?P<detail>.*)$"
+)
+_EPOCH = re.compile(r"\bepoch (\d+)/\d+")
+
+HELP_SECONDS = 0.5
+WHOLE_RUN_RATIO = 2.0
+UNCHANGED_RATIO = 0.25
+MEMORY_RATIO = 1.5
+
+
+@dataclass(frozen=True)
+class ComponentTime:
+    """One line of progress; `seconds` is given to a tenth."""
+
+    name: str
+    seconds: float
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class CasegateRun:
+    """Attributes:
+    seconds, unchanged_seconds: whole processes: the first run, and the same again.
+    cases: how many the case set has.
+    """
+
+    seconds: float
+    unchanged_seconds: float
+    peak_mib: float
+    components: tuple[ComponentTime, ...]
+    verdict: str
+    cases: int
+
+    @property
+    def epochs(self) -> int | None:
+        """How many the Trainer went through; None where its line does not say."""
+        for line in self.components:
+            found = _EPOCH.search(line.detail)
+            if line.name == "Trainer" and found:
+                return int(found.group(1))
+        return None
+
+    def cases_per_second(self, component: str) -> float | None:
+        """How fast a component went through the case set; None where its time rounds to 0."""
+        for line in self.components:
+            if line.name == component and line.seconds > 0:
+                return self.cases / line.seconds
+        return None
+
+
+@dataclass(frozen=True)
+class PlainRun:
+    """Attributes:
+    seconds: from the start of the process until the case set was predicted.
+    """
+
+    seconds: float
+    fit_seconds: float
+    epochs: int
+
+
+@dataclass(frozen=True)
+class StockRun:
+    """Attributes:
+    seconds: the whole process.
+    records_seconds: the process before it, which wrote the records it read.
+    """
+
+    seconds: float
+    records_seconds: float
+    pushed: bool
+
+
+@dataclass(frozen=True)
+class DataFigures:
+    """The runs on one data source, as many of each kind as were asked for."""
+
+    name: str
+    casegate: tuple[CasegateRun, ...]
+    plain: tuple[PlainRun, ...]
+    stock: tuple[StockRun, ...]
+
+
+@dataclass(frozen=True)
+class MemoryPeak:
+    """The largest resident set of one run."""
+
+    cases: int
+    mib: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything one invocation measured; `memory` is empty where it was not asked for.
+
+    Attributes:
+      load: how busy the machine was before the start: processes running or waiting.
+    """
+
+    machine: str
+    cores: int
+    load: float
+    date: str
+    versions: dict[str, str]
+    repeat: int
+    help_seconds: tuple[float, ...]
+    import_seconds: tuple[float, ...]
+    data: tuple[DataFigures, ...]
+    memory: tuple[MemoryPeak, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure, what it should stay below, and how it came about; `got` is None if not measured."""
+
+    name: str
+    unit: str
+    got: float | None
+    limit: float
+    reckoning: str
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.got is None else self.got <= self.limit
+
+
+def component_times(lines: Iterable[str]) -> tuple[ComponentTime, ...]:
+    """The components among lines of progress; other lines are left out."""
+    found = (_LINE.match(line) for line in lines)
+    return tuple(
+        ComponentTime(
+            match["name"], float(match["seconds"]), match["state"], match["detail"].strip()
+        )
+        for match in found
+        if match
+    )
+
+
+def median_of(runs: Sequence, seconds: Callable[..., float]) -> float:
+    return statistics.median(seconds(run) for run in runs)
+
+
+def targets(figures: Figures) -> list[Target]:
+    """Every target, in the order of the page."""
+    helped = statistics.median(figures.help_seconds)
+    imported = statistics.median(figures.import_seconds)
+    found = [Target("`casegate --help`", " s", helped, HELP_SECONDS, "median")]
+    for data in figures.data:
+        first = median_of(data.casegate, lambda run: run.seconds)
+        again = median_of(data.casegate, lambda run: run.unchanged_seconds)
+        plain = median_of(data.plain, lambda run: run.seconds)
+        found += [
+            Target(
+                f"{data.name}: whole run over plain Keras and `import tfx`",
+                " x",
+                first / (plain + imported),
+                WHOLE_RUN_RATIO,
+                f"{first:.1f} s / ({plain:.1f} s + {imported:.1f} s)",
+            ),
+            Target(
+                f"{data.name}: unchanged second run over the first",
+                " x",
+                again / first,
+                UNCHANGED_RATIO,
+                f"{again:.2f} s / {first:.1f} s",
+            ),
+        ]
+    return [*found, _memory_target(figures.memory)]
+
+
+def _memory_target(memory: Sequence[MemoryPeak]) -> Target:
+    name = "peak memory, ten times the cases over once"
+    if len(memory) < 2:
+        return Target(name, " x", None, MEMORY_RATIO, "run with `--memory`")
+    small, *_, large = sorted(memory, key=lambda peak: peak.cases)
+    reckoning = f"{large.mib:.0f} MiB / {small.mib:.0f} MiB"
+    return Target(name, " x", large.mib / small.mib, MEMORY_RATIO, reckoning)

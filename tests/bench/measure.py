@@ -1,0 +1,146 @@
+"""One function per figure: starts the processes, and says what it is doing while they run."""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from tests.bench.figures import (
+    CasegateRun,
+    DataFigures,
+    MemoryPeak,
+    PlainRun,
+    StockRun,
+    component_times,
+)
+from tests.bench.processes import MeasurementFailed, casegate, python, run_fresh
+
+# Released, failed, inconclusive: the run went through the whole graph in each case.
+JUDGED = (0, 1, 3)
+
+Run = TypeVar("Run")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def help_seconds(repeat: int) -> tuple[float, ...]:
+    """Wall times of `casegate --help`, each in a fresh process."""
+    return _warm_then_timed(casegate("--help"), repeat, "casegate --help")
+
+
+def import_seconds(repeat: int) -> tuple[float, ...]:
+    """Wall times of `import tfx.v1`, each in a fresh process."""
+    return _warm_then_timed(python("-c", "import tfx.v1"), repeat, "import tfx.v1")
+
+
+def data_figures(data: str, repeat: int) -> DataFigures:
+    """The pipeline, plain Keras and stock TFX on one data source."""
+    name = Path(data).name
+    return DataFigures(
+        name=name,
+        casegate=_repeated(lambda: casegate_run(data), repeat, f"casegate run, {name}"),
+        plain=_repeated(lambda: plain_run(data), repeat, f"plain Keras, {name}"),
+        stock=_repeated(lambda: stock_run(data), repeat, f"stock TFX, {name}"),
+    )
+
+
+def casegate_run(data: str) -> CasegateRun:
+    """The first run in a new workspace, and an unchanged second one.
+
+    Raises:
+      MeasurementFailed: the second one was not served from what the first left.
+    """
+    with _folder() as folder:
+        command = casegate(
+            "run", "--data", data, "--workspace", str(folder / "workspace"), "--format", "json"
+        )
+        first = run_fresh(command, allowed=JUDGED, on_line=_echo)
+        again = run_fresh(command, allowed=JUDGED)
+    outcome = _outcome(first.stdout)
+    if not _outcome(again.stdout)["served_from_cache"]:
+        raise MeasurementFailed(
+            f"casegate run --data {Path(data).name}: the second run started over, wanted an "
+            "unchanged one; look for what differs between the two requests"
+        )
+    return CasegateRun(
+        seconds=first.seconds,
+        unchanged_seconds=again.seconds,
+        peak_mib=first.peak_mib,
+        components=component_times(first.stderr),
+        verdict=outcome["verdict"],
+        cases=outcome["decision"]["case_set"]["cases"],
+    )
+
+
+def plain_run(data: str) -> PlainRun:
+    """Plain Keras, from the start of its process to the predictions on the case set."""
+    started = str(time.monotonic())
+    command = python("-m", "tests.bench.plain_keras", "--data", data, "--started", started)
+    return PlainRun(**run_fresh(command).last_json())
+
+
+def stock_run(data: str) -> StockRun:
+    """The graph from TFX's own components, after the records it reads were written."""
+    with _folder() as folder:
+        common = ["--data", data, "--folder", str(folder)]
+        records = run_fresh(python("-m", "tests.bench.stock_tfx", "records", *common))
+        graph = run_fresh(python("-m", "tests.bench.stock_tfx", "run", *common))
+    return StockRun(
+        seconds=graph.seconds,
+        records_seconds=records.seconds,
+        pushed=graph.last_json()["pushed"],
+    )
+
+
+def memory_peak(cases: int) -> MemoryPeak:
+    """The largest resident set of a run on so many phantom cases, trained for one epoch."""
+    say(f"memory, {cases} cases ...")
+    with _folder() as folder:
+        finished = run_fresh(
+            casegate(
+                *("run", "--data", f"phantom:n={cases}", "--set", "model.epochs=1"),
+                *("--workspace", str(folder / "workspace"), "--format", "json"),
+            ),
+            allowed=JUDGED,
+            on_line=_echo,
+        )
+    say(f"  {finished.peak_mib:.0f} MiB, {finished.seconds:.0f} s")
+    return MemoryPeak(cases, finished.peak_mib, finished.seconds)
+
+
+def _warm_then_timed(command: list[str], repeat: int, name: str) -> tuple[float, ...]:
+    run_fresh(command)  # writes the byte code where it is missing
+    times = tuple(run_fresh(command).seconds for _ in range(repeat))
+    say(f"{name}: {statistics.median(times):.2f} s, median of {repeat}")
+    return times
+
+
+def _repeated(measured: Callable[[], Run], repeat: int, name: str) -> tuple[Run, ...]:
+    runs = []
+    for number in range(repeat):
+        say(f"{name}, {number + 1} of {repeat} ...")
+        runs.append(measured())
+        say(f"  {runs[-1].seconds:.1f} s")  # type: ignore[attr-defined]
+    return tuple(runs)
+
+
+def _echo(line: str) -> None:
+    if component_times([line]):
+        say(f"  {line}")
+
+
+def _outcome(stdout: str) -> dict:
+    return json.loads(stdout)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="casegate-bench-") as folder:
+        yield Path(folder)

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+from tests.bench.making import casegate_run, figures
+from tests.bench.page import render, spread, table
+
+
+def row(page: str, *words: str) -> str:
+    (found,) = [line for line in page.splitlines() if all(word in line for word in words)]
+    return found
+
+
+def test_page_states_machine_date_and_versions() -> None:
+    page = render(figures())
+    assert "Some CPU, 2 cores" in page
+    assert "2026-01-31" in page
+    assert "tfx 1.16.0" in page
+
+
+def test_every_target_stands_with_figure_limit_and_outcome() -> None:
+    page = render(figures())
+    line = row(page, "over plain Keras")
+    assert "| 1.50 x | <= 2 x | **met** | 30.0 s / (14.0 s + 6.0 s) |" in line
+    assert "| 0.20 s | <= 0.5 s | **met** |" in row(page, "casegate --help", "met")
+
+
+def test_missed_target_is_called_missed() -> None:
+    data = replace(figures().data[0], casegate=(casegate_run(seconds=80.0),))
+    line = row(render(figures(data=(data,))), "over plain Keras")
+    assert "| 4.00 x | <= 2 x | **missed** |" in line
+
+
+def test_memory_left_out_says_so() -> None:
+    page = render(figures(memory=()))
+    assert "not measured" in row(page, "peak memory")
+    assert "Not measured in this invocation" in page
+
+
+def test_busy_machine_is_named() -> None:
+    assert "unreliable" not in render(figures(load=0.2))
+    assert "unreliable" in render(figures(load=3.0))
+
+
+def test_real_radiographs_that_were_absent_are_named() -> None:
+    assert "PneumoniaMNIST was not at hand" in render(figures())
+    both = (figures().data[0], replace(figures().data[0], name="pneumoniamnist.npz"))
+    assert "PneumoniaMNIST was not at hand" not in render(figures(data=both))
+
+
+def test_every_component_has_its_row() -> None:
+    page = render(figures())
+    for name, seconds in (("import TFX", "6.2"), ("Trainer", "8.4"), ("whole run", "30.0")):
+        assert f"| {name} | {seconds} |" in page
+    assert "| phantom | CandidateScorer | 2000 | 4000 |" in page
+
+
+def test_spread_is_the_median_with_the_extremes() -> None:
+    assert spread([3.0]) == "3.0"
+    assert spread([5.0, 1.0, 3.0]) == "3.0 (1.0 to 5.0)"
+
+
+def test_table_aligns_numbers_to_the_right() -> None:
+    assert table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"

@@ -1,0 +1,129 @@
+"""A version appears in the served folder whole or not at all, and above every other one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tfx import v1 as tfx
+from tfx.components.pusher import executor as pusher_executor
+from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+from tfx.utils import io_utils, path_utils, proto_utils
+
+from components.baselines.files import sha256_tree
+from components.release import component
+from components.release.component import AtomicPusherExecutor
+from components.release.serving import INCOMING, discard_incoming, versions
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    return tmp_path / "serving" / "chest"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """A Model artifact with the files of a SavedModel."""
+    artifact = Model()
+    artifact.uri = str(tmp_path / "model")
+    folder = Path(path_utils.serving_model_dir(artifact.uri))
+    for name in ("saved_model.pb", "variables/data", "assets.extra/release.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return artifact
+
+
+def push(model: Model, destination: Path, *, blessed: bool = True, run: str = "1") -> PushedModel:
+    blessing, pushed = ModelBlessing(), PushedModel()
+    blessing.set_int_custom_property("blessed", int(blessed))
+    pushed.uri = str(destination.parents[1] / f"pushed-{run}")
+    where = tfx.proto.PushDestination(
+        filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(destination))
+    )
+    AtomicPusherExecutor().Do(
+        {"model": [model], "model_blessing": [blessing]},
+        {"pushed_model": [pushed]},
+        {"push_destination": proto_utils.proto_to_json(where)},
+    )
+    return pushed
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    def set_to(seconds: int) -> None:
+        stopped = SimpleNamespace(time=lambda: seconds)
+        monkeypatch.setattr(pusher_executor, "time", stopped)
+
+    return set_to
+
+
+def test_a_blessed_model_appears_whole(model: Model, destination: Path) -> None:
+    pushed = push(model, destination)
+    (version,) = versions(destination)
+    target = destination / str(version)
+    assert sha256_tree(target) == sha256_tree(Path(path_utils.serving_model_path(model.uri)))
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == str(target)
+    assert pushed.get_string_custom_property("pushed_version") == str(version)
+    assert not (destination.parent / INCOMING).exists()
+
+
+def test_a_model_that_is_not_blessed_touches_nothing(model: Model, destination: Path) -> None:
+    pushed = push(model, destination, blessed=False)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not destination.parent.exists()
+
+
+def test_while_files_are_copied_the_served_folder_does_not_change(
+    model: Model, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = []
+
+    def watched(source: str, target: str, overwrite: bool = False) -> None:
+        copied.append(destination.exists())
+        Path(target).write_bytes(Path(source).read_bytes())
+
+    monkeypatch.setattr(io_utils, "copy_file", watched)
+    push(model, destination)
+    assert copied and not any(copied)
+
+
+@pytest.mark.parametrize("crash_in", ["copy_file", "sync_tree"])
+def test_a_crash_leaves_the_served_folder_as_it_was(
+    model: Model,
+    destination: Path,
+    clock: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    crash_in: str,
+) -> None:
+    def crash(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    clock(100)
+    push(model, destination)
+    before = sha256_tree(destination)
+    clock(200)
+    with monkeypatch.context() as patched:
+        patched.setattr(io_utils if crash_in == "copy_file" else component, crash_in, crash)
+        with pytest.raises(KeyboardInterrupt):
+            push(model, destination, run="2")
+    assert sha256_tree(destination) == before and versions(destination) == [100]
+    assert (destination.parent / INCOMING).exists()
+    discard_incoming(destination)
+    push(model, destination, run="3")
+    assert versions(destination) == [100, 200]
+
+
+@pytest.mark.parametrize("seconds", [100, 50])
+def test_a_clock_that_stood_still_or_went_back_still_gives_a_higher_version(
+    model: Model, destination: Path, clock: Callable[[int], None], seconds: int
+) -> None:
+    clock(100)
+    push(model, destination)
+    clock(seconds)
+    pushed = push(model, destination, run="2")
+    assert versions(destination) == [100, 101]
+    assert pushed.get_string_custom_property("pushed_version") == "101"
+    assert pushed.get_string_custom_property("pushed_destination") == str(destination / "101")

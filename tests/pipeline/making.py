@@ -1,0 +1,42 @@
+"""A workspace with small data, as far as a run gets before TensorFlow is needed."""
+
+import json
+from pathlib import Path
+
+from components.baselines.scores import CaseScores, save_scores
+from components.decision import Decision, save_decision
+from components.run_files import DECISION, REQUEST, SCORES
+from pipeline.config import Config, load_config
+from pipeline.inputs import Inputs, prepare
+from pipeline.workspace import Workspace
+from tests.components.cases.making import write_npz
+
+
+class Small:
+    """A data set of 20 random images in each split, `chest.npz`, and a workspace beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.data = write_npz(root / "chest.npz")
+        self.workspace = Workspace(root / "workspace")
+        self.baseline = self.workspace.baselines / "chest"
+        self.destination = self.workspace.serving / "pneumonia"
+
+    def config(self, *settings: str) -> Config:
+        return load_config(None, [f"data.source={json.dumps(str(self.data))}", *settings])
+
+    def prepared(self, *settings: str) -> Inputs:
+        """What a run on this data rests on; locks the case set the first time."""
+        return prepare(self.config(*settings), self.workspace, "run-1")
+
+
+def write_run(
+    workspace: Workspace, run_id: str, decision: Decision, scores: CaseScores, baseline: Path
+) -> Path:
+    """What a finished run leaves in its folder, as far as an approval reads it."""
+    folder = workspace.run_folder(run_id)
+    folder.mkdir(parents=True)
+    save_decision(decision, folder / DECISION)
+    save_scores(scores, folder / SCORES)
+    request = {"case_set": [str(baseline / "case_set.json"), ""], "fingerprint": run_id}
+    (folder / REQUEST).write_text(json.dumps(request))
+    return folder

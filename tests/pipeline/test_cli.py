@@ -1,0 +1,250 @@
+"""What a person or a CI job sees of the command, up to where TensorFlow is needed."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+from click.testing import CliRunner, Result
+
+from components.baselines.golden import load_golden, save_golden
+from pipeline import runner
+from pipeline.cli import main
+from tests.components.gate.test_decide import CASES, judged
+from tests.components.planting import approved, check, policy, scored
+from tests.pipeline.making import Small, write_run
+
+COMMAND = str(Path(sys.executable).parent / "casegate")
+
+
+@pytest.fixture(autouse=True)
+def no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that gets past its inputs ends with exit code 70 here, not in minutes of training."""
+
+    def refuse(inputs: object) -> None:
+        raise AssertionError("the graph was started")
+
+    monkeypatch.setattr(runner, "_run_graph", refuse)
+
+
+def casegate(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def run_on(small: Small, *arguments: object) -> Result:
+    return casegate("run", "--data", small.data, "--workspace", small.workspace.root, *arguments)
+
+
+def assert_refused(result: Result, exit_code: int, *words: str) -> None:
+    """One line on stderr with these words, nothing else anywhere, and this exit code."""
+    assert result.exit_code == exit_code, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert all(word in line for word in words), line
+
+
+# Usage
+
+
+def test_help_is_there_in_half_a_second() -> None:
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert "Exit codes: 0 released" in done.stdout
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["baseline", "bootstrap"], ["cases"], ["cases", "lock"]]
+)
+def test_every_command_has_help(command: list[str]) -> None:
+    result = casegate(*command, "--help")
+    assert result.exit_code == 0 and "Usage:" in result.stdout
+
+
+HEAVY = "[name for name in ('tensorflow', 'tfx', 'ml_metadata', 'keras') if name in sys.modules]"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import pipeline.cli",
+        "from click.testing import CliRunner; from pipeline.cli import main; "
+        "assert CliRunner().invoke(main, ['run', '--data', 'phantm']).exit_code == 2",
+        "import pipeline.runner, pipeline.display, pipeline.approval",
+    ],
+)
+def test_tensorflow_is_not_imported_before_it_is_needed(program: str, tmp_path: Path) -> None:
+    code = f"import sys; {program}; print({HEAVY})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_real_process_ends_with_one_line_and_the_exit_code(tmp_path: Path) -> None:
+    command = [COMMAND, "run", "--data", "phantm", "--workspace", "ws"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "SourceError: phantm: no such file or folder; did you mean 'phantom'?\n"
+
+
+@pytest.mark.parametrize("arguments", [["--skip-bad-cases", "-1"], ["--format", "yaml"], ["--dat"]])
+def test_an_option_that_cannot_be_is_a_usage_error(small: Small, arguments: list[str]) -> None:
+    result = run_on(small, *arguments)
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.splitlines()[-1].startswith("Error: ") and arguments[0] in result.stderr
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model: {epoch: 3}", ["unknown key 'model.epoch'", "did you mean 'epochs'"]),
+        ("model: [", ["run.yaml:1", "not valid YAML"]),
+        ("model: {epochs: many}", ["model.epochs: got 'many'", "wanted a whole number"]),
+    ],
+)
+def test_a_broken_config_is_refused(small: Small, text: str, words: list[str]) -> None:
+    path = small.data.with_name("run.yaml")
+    path.write_text(text)
+    assert_refused(run_on(small, "--config", path), 2, "ConfigError: ", "run.yaml", *words)
+
+
+def test_an_absent_config_is_refused(small: Small) -> None:
+    assert_refused(run_on(small, "--config", "absent.yaml"), 2, "absent.yaml", "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [
+        ("model.epochs", "wanted section.key=value"),
+        ("model.epochs=0", "got 0, wanted 1 to 10000"),
+        ("case_set.baseline=nope", "case_set.baseline: got 'nope'"),
+    ],
+)
+def test_a_broken_setting_is_refused(small: Small, setting: str, wanted: str) -> None:
+    assert_refused(run_on(small, "--set", setting), 2, "ConfigError: ", wanted)
+
+
+# Data
+
+
+def test_an_unknown_source_is_refused_with_a_suggestion(small: Small) -> None:
+    result = run_on(small, "--data", small.data.with_name("chst.npz"))
+    assert_refused(result, 2, "SourceError: ", "did you mean", "chest.npz")
+
+
+def test_a_folder_without_splits_is_refused(small: Small, tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "NORMAL").mkdir(parents=True)
+    result = run_on(small, "--data", tmp_path / "pictures")
+    assert_refused(result, 2, "SourceError: ", "['NORMAL']", "train/ and test/")
+
+
+def test_errors_for_machines_are_one_line_too(small: Small) -> None:
+    assert_refused(run_on(small, "--format", "json", "--data", "nosuch"), 2, "nosuch")
+
+
+# The workspace
+
+
+def test_a_file_is_no_workspace(small: Small) -> None:
+    result = casegate("run", "--data", small.data, "--workspace", small.data / "below")
+    assert_refused(result, 2, "ConfigError: ", "cannot be used as a workspace")
+    result = casegate("run", "--data", small.data, "--workspace", small.data)
+    assert result.exit_code == 2 and "is a file" in result.stderr.splitlines()[-1]
+
+
+def test_a_workspace_in_use_is_refused(small: Small) -> None:
+    small.workspace.root.mkdir()
+    with filelock.FileLock(small.workspace.root / ".lock"):
+        result = run_on(small)
+    assert_refused(result, 2, "WorkspaceBusy: ", "in use by another run")
+
+
+# What judges, and what is released
+
+
+def test_a_run_on_good_inputs_gets_as_far_as_the_graph(small: Small) -> None:
+    result = run_on(small)
+    assert result.exit_code == 70 and "the graph was started" in result.stderr
+    assert len(list(small.workspace.runs.iterdir())) == 1
+
+
+def test_a_tampered_case_set_is_an_integrity_error(small: Small) -> None:
+    path = small.prepared().case_set_path
+    path.write_text(path.read_text().replace('"label":1', '"label":0', 1))
+    assert_refused(run_on(small), 4, "IntegrityError: ", "case_set.json", "the cases were edited")
+
+
+def test_tampered_golden_scores_are_an_integrity_error(small: Small) -> None:
+    path = small.prepared().golden_path
+    save_golden(approved(scored(CASES)), path)
+    path.write_text(path.read_text().replace('["case-0000",0.8]', '["case-0000",0.9]'))
+    assert_refused(run_on(small), 4, "IntegrityError: ", "golden.json", "scores were edited")
+
+
+def test_a_misspelt_policy_is_a_usage_error(small: Small) -> None:
+    path = small.prepared().baseline / "policy.yaml"
+    path.write_text(path.read_text().replace("floor: 0.80", "flor: 0.80"))
+    assert_refused(run_on(small), 2, "PolicyError: ", "policy.yaml:", "did you mean 'floor'")
+
+
+def test_a_version_put_there_by_hand_is_an_integrity_error(small: Small) -> None:
+    version = small.destination / "1"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").write_bytes(b"somebody's model")
+    assert_refused(run_on(small), 4, "IntegrityError: ", "put there by hand")
+    assert not small.workspace.runs.exists()
+
+
+# Approval, and locking
+
+
+def first_run(small: Small, *, wrong: range = range(0)) -> None:
+    scores = scored(CASES, wrong=wrong)
+    floors = policy(check("sensitivity", floor=0.8))
+    decision = judged(scores, rules=floors, champion=None, golden=None)
+    write_run(small.workspace, "run-1", decision, scores, small.baseline)
+
+
+def bootstrap(small: Small, *arguments: str) -> Result:
+    where = ("--workspace", small.workspace.root)
+    return casegate(
+        "baseline", "bootstrap", *where, "--by", "A. Radiologist", "--reason", "first", *arguments
+    )
+
+
+def test_bootstrap_says_where_the_approved_scores_are(small: Small) -> None:
+    first_run(small)
+    result = bootstrap(small)
+    assert result.exit_code == 0 and "approved by A. Radiologist" in result.stdout
+    assert load_golden(small.baseline / "golden.json").approval.by == "A. Radiologist"
+    assert_refused(bootstrap(small), 4, "IntegrityError: ", "exist already")
+
+
+def test_bootstrap_of_a_failed_candidate_is_refused(small: Small) -> None:
+    first_run(small, wrong=range(100))
+    assert_refused(bootstrap(small), 2, "ConfigError: ", "failed sensitivity[overall].floor")
+
+
+def test_bootstrap_of_an_unknown_run_is_refused(small: Small) -> None:
+    first_run(small)
+    assert_refused(bootstrap(small, "--run", "run-9"), 2, "--run run-9: no decision")
+
+
+def test_locking_twice_is_an_integrity_error(small: Small, tmp_path: Path) -> None:
+    given = (small.data, "--to", tmp_path / "own", "--by", "A. Radiologist", "--reason", "new set")
+    result = casegate("cases", "lock", *given)
+    assert result.exit_code == 0 and "20 cases, root " in result.stdout
+    locked = json.loads((tmp_path / "own" / "case_set.json").read_text())
+    assert (locked["author"], locked["reason"]) == ("A. Radiologist", "new set")
+    assert_refused(casegate("cases", "lock", *given), 4, "IntegrityError: ", "locked here already")

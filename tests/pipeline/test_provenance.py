@@ -1,0 +1,109 @@
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import provenance
+from pipeline.provenance import code_sha256, environment, git_state
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project of one module, whose hash is not remembered from test to test."""
+    for folder in provenance.SOURCES:
+        (tmp_path / folder).mkdir()
+    (tmp_path / "pipeline" / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    code_sha256.cache_clear()
+    yield tmp_path
+    code_sha256.cache_clear()
+
+
+def hash_now() -> str:
+    code_sha256.cache_clear()
+    return code_sha256()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda root: (root / "pipeline" / "a.py").write_text("x = 2\n"),
+        lambda root: (root / "pipeline" / "a.py").rename(root / "pipeline" / "b.py"),
+        lambda root: (root / "pipeline" / "a.py").rename(root / "components" / "a.py"),
+        lambda root: (root / "components" / "empty.py").touch(),
+        lambda root: (root / "schemas" / "x.json").write_text("{}"),
+        lambda root: (root / "schemas" / "features.pbtxt").touch(),
+        lambda root: (root / "pipeline" / "x.yaml").touch(),
+    ],
+)
+def test_every_edit_of_the_source_changes_the_code_hash(
+    checkout: Path, edit: Callable[[Path], object]
+) -> None:
+    before = hash_now()
+    edit(checkout)
+    assert hash_now() != before
+
+
+def test_what_is_no_source_leaves_the_code_hash(checkout: Path) -> None:
+    before = hash_now()
+    (checkout / "pipeline" / "a.pyc").touch()
+    (checkout / "README.md").touch()
+    assert hash_now() == before
+
+
+def test_the_code_hash_does_not_depend_on_where_the_project_lies(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hash_now()
+    moved = checkout.rename(checkout.with_name(f"{checkout.name}-moved"))
+    monkeypatch.setattr(provenance, "REPOSITORY", moved)
+    assert hash_now() == before
+
+
+def test_the_environment_names_versions_and_the_lock_file() -> None:
+    found = environment()
+    assert found["tensorflow"].startswith("2.") and found["tfx"].startswith("1.")
+    assert found["python"].startswith("3.") and len(found["lock_file_sha256"]) == 64
+
+
+def test_an_absent_lock_file_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(provenance, "LOCK_FILE", tmp_path / "uv.lock")
+    assert environment()["lock_file_sha256"] == "absent"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=T", "-c", "user.email=t@example.org"]
+    return subprocess.run(
+        [*command, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "a.py").write_text("x = 1\n")
+    git(tmp_path, "add", "a.py")
+    git(tmp_path, "commit", "--quiet", "--no-verify", "-m", "first")
+    return tmp_path
+
+
+def test_a_clean_checkout_has_its_commit(repository: Path) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    assert git_state(repository) == {"git_commit": head, "git_dirty": False}
+
+
+@pytest.mark.parametrize("name", ["a.py", "new.py"])
+def test_an_edited_or_new_file_makes_it_dirty(repository: Path, name: str) -> None:
+    (repository / name).write_text("x = 2\n")
+    assert git_state(repository)["git_dirty"] is True
+
+
+def test_a_folder_inside_somebody_elses_checkout_has_no_commit(repository: Path) -> None:
+    (repository / "vendored").mkdir()
+    assert git_state(repository / "vendored") == {"git_commit": None, "git_dirty": None}
+
+
+def test_without_git_nothing_is_claimed(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert git_state(repository) == {"git_commit": None, "git_dirty": None}

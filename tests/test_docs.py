@@ -1,0 +1,267 @@
+"""The documentation held against the code: commands, links, tables, programs, figures."""
+
+import dataclasses
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from components import errors
+from components.baselines.case_set import save_case_set
+from components.baselines.files import sha256_tree
+from components.baselines.golden import save_golden
+from components.baselines.scores import save_scores
+from components.gate import decision as decision_module
+from components.gate.decide import decide
+from components.gate.policy import load_policy
+from components.statistics.intervals import clopper_pearson
+from components.statistics.paired import tango
+from pipeline.cli import main
+from pipeline.config import Config, load_config
+from tests.components.planting import approved, check, locked, policy, scored
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+KNOWN_WORDS = {"casegate", "make", "."}
+TOP = r"(?:pipeline|components|schemas|baselines|tests|docs|\.ci)"
+
+
+def blocks(path: Path, *languages: str) -> list[str]:
+    """The fenced blocks of a page that are in one of these languages."""
+    fenced = re.findall(r"^```(\w+)\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+    return [body for language, body in fenced if language in languages]
+
+
+def commands(path: Path) -> list[str]:
+    """What a page tells the reader to type: all of ```sh, and "$ " lines of ```console."""
+    found = []
+    for body in blocks(path, "sh"):
+        lines = body.replace("\\\n", " ").splitlines()
+        found += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    for body in blocks(path, "console"):
+        lines = body.replace("\\\n", " ").splitlines()
+        found += [line[2:].strip() for line in lines if line.startswith("$ ")]
+    return found
+
+
+ALL_COMMANDS = [
+    pytest.param(line, id=f"{page.name}: {line}") for page in PAGES for line in commands(page)
+]
+BY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of the table whose first head cell is `heading`, without its head."""
+    lines = (ROOT / page).read_text("utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return [rows[0], *rows[2:]]
+
+
+def test_readme_starts_with_the_two_commands() -> None:
+    assert commands(ROOT / "README.md")[:2] == ["make run", "make test"]
+
+
+@pytest.mark.parametrize("line", ALL_COMMANDS)
+def test_command_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, *arguments = shlex.split(line)
+    assert word in KNOWN_WORDS
+    monkeypatch.chdir(tmp_path)
+    if word == "casegate":
+        options = parsed(arguments, tmp_path)
+        load_config(None, options.get("settings") or ())
+    if word == "make":
+        makefile = (ROOT / "Makefile").read_text("utf-8")
+        for name in arguments:
+            variable, equals, _ = name.partition("=")
+            assert re.search(rf"^{variable} \?=" if equals else rf"^{name}:", makefile, re.M)
+
+
+def parsed(arguments: list[str], folder: Path) -> dict:
+    """The options of a casegate command, refused as the command itself would; runs nothing."""
+    for option, value in zip(arguments, arguments[1:]):
+        if option == "--workspace":
+            (folder / value).mkdir(exist_ok=True)
+    command: click.Command = main
+    parent: click.Context | None = None
+    while isinstance(command, click.Group):
+        name, *arguments = arguments
+        parent = click.Context(command, parent=parent)
+        found = command.get_command(parent, name)
+        assert found is not None, f"no such command: {name}"
+        command = found
+    return command.make_context(command.name, arguments, parent=parent).params
+
+
+def test_an_unknown_option_would_be_found(tmp_path: Path) -> None:
+    with pytest.raises(click.NoSuchOption):
+        parsed(["run", "--worksapce", "W"], tmp_path)
+    with pytest.raises(AssertionError, match="no such command"):
+        parsed(["baseline", "move"], tmp_path)
+
+
+@BY_PAGE
+def test_links_and_their_anchors_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), f"{page.name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.M)
+            slugs = [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in headings]
+            assert anchor in slugs, f"{page.name}: {target}"
+
+
+@BY_PAGE
+def test_files_and_tests_that_are_named_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for path in re.findall(rf"`({TOP}/[\w./-]*)`", text):
+        placeholder = any(part.isupper() for part in Path(path).parts)
+        assert placeholder or (ROOT / path).exists(), f"{page.name}: {path}"
+    tests = "".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in tests, f"{page.name}: {name}"
+
+
+def test_folders_of_the_readme_exist() -> None:
+    folders = [row[0].strip("`") for row in table("README.md", "folder")[1:]]
+    assert [name for name in folders if not (ROOT / name).is_dir()] == []
+
+
+def settings_of(instance: object, prefix: str = "") -> dict[str, str]:
+    """Every key of the configuration with its default, as the reference writes it."""
+    found = {}
+    for item in dataclasses.fields(instance):
+        value = getattr(instance, item.name)
+        if dataclasses.is_dataclass(value):
+            found |= settings_of(value, f"{prefix}{item.name}.")
+        else:
+            written = value if isinstance(value, str) else json.dumps(value)
+            found[prefix + item.name] = written
+    return found
+
+
+def test_config_reference_is_the_configuration() -> None:
+    rows = table("docs/operator.md", "key")[1:]
+    assert {row[0].strip("`"): row[1].strip("`") for row in rows} == settings_of(Config())
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quickstart.md", "docs/operator.md", "docs/design.md"]
+)
+def test_exit_codes_are_those_of_the_code(page: str) -> None:
+    of_verdicts = {v for name, v in vars(decision_module).items() if name.startswith("EXIT_")}
+    of_errors = {kind.exit_code for kind in error_classes()}
+    assert {int(row[0]) for row in table(page, "code")[1:]} == of_verdicts | of_errors
+
+
+def error_classes() -> list[type[errors.CasegateError]]:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    return [kind for kind in kinds if issubclass(kind, errors.CasegateError)]
+
+
+def test_every_error_stands_beside_its_exit_code() -> None:
+    rows = {int(row[0]): re.findall(r"`(\w+)`", row[2]) for row in operator_codes()}
+    documented = {name: code for code, names in rows.items() for name in names}
+    assert documented == {kind.__name__: kind.exit_code for kind in error_classes()}
+
+
+def operator_codes() -> list[list[str]]:
+    return table("docs/operator.md", "code")[1:]
+
+
+def test_readme_draws_the_components_of_the_graph() -> None:
+    source = (ROOT / "pipeline/pipeline.py").read_text("utf-8")
+    named = re.findall(r'with_id\("(\w+)"\)', source)
+    stock = re.findall(r"tfx\.components\.(\w+)\(", source)
+    ours = re.findall(r" = (DataGate|RegressionGate|ChampionModel)\(", source)
+    (drawing,) = blocks(ROOT / "README.md", "mermaid")
+    assert set(
+        re.findall(r"\b[A-Z]\w*[a-z][A-Z]\w*|\b(?:Transform|Trainer|Evaluator|Pusher)\b", drawing)
+    ) == {*named, *stock, *ours}
+
+
+def test_policy_and_settings_in_the_pages_are_valid(tmp_path: Path) -> None:
+    kinds = set()
+    for body in [body for page in PAGES for body in blocks(page, "yaml")]:
+        path = tmp_path / "block.yaml"
+        path.write_text(body, encoding="utf-8")
+        kinds.add("policy" if "checks:" in body else "settings")
+        load_policy(path) if "checks:" in body else load_config(path)
+    assert kinds == {"policy", "settings"}
+
+
+@pytest.mark.parametrize("what", ["margin", "floor"])
+def test_tables_of_what_the_cases_can_prove_are_computed(what: str) -> None:
+    head, *rows = table("docs/clinical-owner.md", what)
+    for limit, *cells in rows:
+        for n, cell in zip(map(int, head[1:]), cells, strict=True):
+            most = -1 if cell == "never" else int(cell)
+            assert most < 0 or proven(what, n, most, float(limit)), (limit, n)
+            assert not proven(what, n, most + 1, float(limit)), (limit, n)
+
+
+def proven(what: str, n: int, wrong: int, limit: float) -> bool:
+    if what == "margin":
+        return tango(0, wrong, n).lower > -limit
+    return float(clopper_pearson(n - wrong, n).lower) >= limit
+
+
+@pytest.fixture
+def program() -> dict:
+    """The functions of the program in the auditor's page."""
+    (body,) = blocks(ROOT / "docs/auditor.md", "python")
+    functions: dict = {}
+    exec(body, functions)
+    return functions
+
+
+def test_auditors_program_finds_the_case_set_and_the_model(program: dict, tmp_path: Path) -> None:
+    case_set = locked(4, 9)
+    save_case_set(case_set, tmp_path / "deep" / "case_set.json")
+    (tmp_path / "deep.txt").write_text("sorts beside a folder")
+    document = json.loads((tmp_path / "deep" / "case_set.json").read_text("utf-8"))
+    assert program["merkle_root"](document) == case_set.merkle_root
+    assert program["header_sha256"](document) == document["header_sha256"]
+    assert program["tree_sha256"](tmp_path) == sha256_tree(tmp_path)
+
+
+def test_auditors_program_finds_scores_golden_and_decision(program: dict, tmp_path: Path) -> None:
+    case_set = locked(40, 40)
+    scores = scored(case_set, wrong=[3])
+    save_golden(approved(scores), tmp_path / "golden.json")
+    broken = dataclasses.replace(scores, scores=np.append(scores.scores[1:], np.nan))
+    save_scores(broken, tmp_path / "scores.json")
+    decided = decide(
+        policy=policy(check(floor=0.5, margin=0.2)),
+        case_set=case_set, candidate=scores, champion=None, golden=approved(scores),
+        evaluator=None, findings=["Größe"], run_id="r", created="2026-01-31T10:15:00Z",
+    )  # fmt: skip
+    golden = json.loads((tmp_path / "golden.json").read_text("utf-8"))
+    assert program["golden_sha256"](golden) == golden["golden_sha256"]
+    assert program["scores_sha256"](golden) == scores.scores_sha256
+    written = json.loads((tmp_path / "scores.json").read_text("utf-8"))
+    assert program["scores_sha256"](written) == broken.scores_sha256
+    assert program["decision_sha256"](json.loads(decided.to_json())) == decided.decision_sha256
+
+
+@pytest.mark.parametrize("schema", ["case_set", "case_scores", "golden", "gate_decision"])
+def test_auditor_is_told_of_every_key(schema: str) -> None:
+    keys = json.loads((ROOT / f"schemas/{schema}.json").read_text("utf-8"))["properties"]
+    told = (ROOT / "docs/auditor.md").read_text("utf-8")
+    assert [key for key in keys if f"`{key}`" not in told] == []
+
+
+@BY_PAGE
+def test_no_figure_is_missing(page: Path) -> None:
+    assert re.findall(r"TODO-FIGURE: .*", page.read_text("utf-8")) == []
