@@ -20,7 +20,6 @@ setup(
         "pyyaml>=6",
         "rich>=13",
         "scipy>=1.10",
-        "statsmodels>=0.14",
     ],
     entry_points={"console_scripts": ["casegate = pipeline.cli:main"]},
 )

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -42,7 +42,31 @@ def _story(error: Exception) -> str:
     return f"{type(error).__name__}: {words}; the traceback is in {file.name}"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class OneLineGroup(click.Group):
+    """Usage errors in one line and with exit code 2, an interrupt with 130 as shells expect."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        try:
+            code = super().main(*arguments, **{**options, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            code = error.exit_code
+        except click.ClickException as error:
+            words = " ".join(error.format_message().split())
+            where = (
+                error.ctx.command_path
+                if isinstance(error, click.UsageError) and error.ctx
+                else "casegate"
+            )
+            click.echo(f"{where}: {words} See '{where} --help'.", err=True)
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("interrupted: nothing was released", err=True)
+            code = 130
+        sys.exit(code or 0)
+
+
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="casegate")
 def main() -> None:
     """Releases medical-imaging classifiers; refuses one that is worse than before.

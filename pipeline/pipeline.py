@@ -82,7 +82,11 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         transform_graph=transform.outputs["transform_graph"],
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["tune"]),
-        custom_config={**model, "record": inputs.release_record()},
+        custom_config={
+            **model,
+            "record": inputs.release_record(),
+            "problems": str(inputs.workspace.problems),
+        },
     )
 
     champion = _champion(inputs, case_set, shared)

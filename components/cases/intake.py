@@ -42,9 +42,10 @@ class Intake:
           SourceError: more unusable cases than are tolerated.
         """
         paths = sorted(self.folder.glob("*.bad"))
-        if len(paths) != len(self.shards):
+        written = {path.stem for path in self.folder.glob("*.jsonl")}
+        if len(paths) != len(self.shards) or written != {path.stem for path in paths}:
             raise IntegrityError(
-                f"{self.folder}: got {len(paths)} shards, wanted {len(self.shards)}; run again"
+                f"{self.folder}: got {len(written)} shards, wanted {len(self.shards)}; run again"
             )
         found = []
         for path in paths:

@@ -25,7 +25,8 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
         author=author,
         reason=reason,
         date=datetime.now(timezone.utc).date().isoformat(),
-        source=source.spec,
+        # What was locked, not where it lay on one machine.
+        source=Path(source.spec).name,
     )
     save_case_set(case_set, path)
     return case_set

@@ -113,7 +113,7 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
     counted = _example_count(evaluation)
     if counted != cases:
         failures.append(f"judged {counted} cases, wanted {cases}")
-    return EvaluatorFindings(blessed=blessed and counted == cases, failures=tuple(failures))
+    return EvaluatorFindings(blessed=blessed and not failures, failures=tuple(failures))
 
 
 def _example_count(evaluation: str) -> int | None:

@@ -41,7 +41,7 @@ def read_yaml(path: Path, content: bytes, *, error: type[UsageError]) -> YamlDoc
                 raise error(f"{path}:{line}: got alias '*{event.anchor}'; write the value out")
         root = yaml.compose(content, Loader=yaml.SafeLoader)
         data = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as fault:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]

@@ -15,7 +15,7 @@ from tfx.utils import path_utils, proto_utils
 from components.baselines.files import sha256_tree, sync_tree
 from components.errors import IntegrityError
 from components.problems import reported
-from components.release.serving import INCOMING, versions
+from components.release.serving import discard_incoming, incoming_folder, versions
 
 
 @component
@@ -50,7 +50,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         push = tfx.proto.PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], push)
         destination = Path(push.filesystem.base_directory)
-        incoming = destination.parent / INCOMING / destination.name
+        incoming = incoming_folder(destination)
         push.filesystem.base_directory = str(incoming)
         super().Do(
             input_dict,
@@ -69,6 +69,6 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         sync_tree(incoming / str(stamped))
         (incoming / str(stamped)).rename(target)
         sync_tree(target.parent)
-        shutil.rmtree(destination.parent / INCOMING, ignore_errors=True)
+        discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))

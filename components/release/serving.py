@@ -69,6 +69,11 @@ def find_champion(destination: Path, decisions: Path) -> Champion | None:
     )
 
 
+def incoming_folder(destination: Path) -> Path:
+    """Where a push is prepared: beside the destination, on the same file system."""
+    return destination.parent / INCOMING / destination.name
+
+
 def discard_incoming(destination: Path) -> None:
     """Removes what an interrupted push left beside the destination."""
-    shutil.rmtree(destination.parent / INCOMING, ignore_errors=True)
+    shutil.rmtree(incoming_folder(destination), ignore_errors=True)

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import events
+from components.problems import reported
 from pipeline.config import ModelConfig
 from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
 from pipeline.model.export import Classifier, export
@@ -25,15 +26,16 @@ from pipeline.workspace import now
 def run_fn(fn_args: Any) -> None:
     """TFX's entry point.
 
-    `fn_args.custom_config` holds `model` (ModelConfig's fields) and `record` (the release
-    record so far); what training finds out is added to the record.
+    `fn_args.custom_config` holds `model` (ModelConfig's fields), `record` (the release record so
+    far, to which training adds what it finds out) and `problems` (where to report a refusal).
     """
-    model = ModelConfig(
-        **{
-            **fn_args.custom_config["model"],
-            "filters": tuple(fn_args.custom_config["model"]["filters"]),
-        }
-    )
+    with reported(fn_args.custom_config["problems"]):
+        _train(fn_args)
+
+
+def _train(fn_args: Any) -> None:
+    settings = fn_args.custom_config["model"]
+    model = ModelConfig(**{**settings, "filters": tuple(settings["filters"])})
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     train = open_records(fn_args.train_files, transform, model.image_size)
     tune = open_records(fn_args.eval_files, transform, model.image_size)

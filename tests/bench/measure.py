@@ -67,7 +67,7 @@ def casegate_run(data: str) -> CasegateRun:
     if not _outcome(again.stdout)["served_from_cache"]:
         raise MeasurementFailed(
             f"casegate run --data {Path(data).name}: the second run started over, wanted an "
-            "unchanged one; look for what differs between the two requests"
+            "unchanged one; was the source edited meanwhile? Then measure again"
         )
     return CasegateRun(
         seconds=first.seconds,

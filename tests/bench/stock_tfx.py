@@ -25,6 +25,7 @@ from pipeline.config import ModelConfig, load_config, shipped_config
 from pipeline.inputs import FIRST_RUN_POLICY, SCHEMA, SHIPPED_BASELINES
 
 COUNTED = ["image", "label", *QUALITY, "site", "device", "age_band", "sex", "view", "aetiology"]
+SERVED = "served"
 
 
 def main() -> None:
@@ -60,17 +61,16 @@ def run(data: str, folder: Path) -> bool:
     from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 
     model = load_config(shipped_config(data)).model
-    served = folder / "served"
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="stock",
         pipeline_root=str(folder / "artifacts"),
-        components=components(folder / "records", model, floors(data), served),
+        components=components(folder, model, floors(data)),
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(folder / "metadata.sqlite")
         ),
     )
     BeamDagRunner().run(pipeline)
-    return served.exists() and any(served.iterdir())
+    return (folder / SERVED).exists() and any((folder / SERVED).iterdir())
 
 
 def floors(data: str) -> Policy:
@@ -80,14 +80,20 @@ def floors(data: str) -> Policy:
     return replace(policy, checks=tuple(replace(check, margin=None) for check in policy.checks))
 
 
-def components(records: Path, model: ModelConfig, policy: Policy, served: Path) -> list[Any]:
+def components(folder: Path, model: ModelConfig, policy: Policy) -> list[Any]:
     """ExampleGen to Pusher, with the options that the pipeline's own graph gives them."""
     import tensorflow_data_validation as tfdv
     from tfx import v1 as tfx
 
     from components.gate.evaluation import eval_config
 
-    settings = {"model": _as_json(model), "image_size": model.image_size, "record": {}}
+    settings = {
+        "model": {**vars(model), "filters": list(model.filters)},
+        "image_size": model.image_size,
+        "record": {},
+        "problems": str(folder / "problem.json"),
+    }
+    records = folder / "records"
     training = _examples(records, ["train", "tune"]).with_id("TrainingCases")
     case_set = _examples(records, ["test"]).with_id("CaseSet")
     schema = tfx.components.ImportSchemaGen(schema_file=str(SCHEMA))
@@ -126,7 +132,7 @@ def components(records: Path, model: ModelConfig, policy: Policy, served: Path) 
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(served))
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(folder / SERVED))
         ),
     )
     judged = [transform, trainer, evaluator, pusher]
@@ -145,10 +151,6 @@ def _examples(records: Path, splits: list[str]) -> Any:
         input_config=tfx.proto.Input(splits=read),
         output_config=alone if len(splits) == 1 else None,
     )
-
-
-def _as_json(model: ModelConfig) -> dict[str, Any]:
-    return {**vars(model), "filters": list(model.filters)}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -100,6 +101,19 @@ def test_an_option_that_cannot_be_is_a_usage_error(small: Small, arguments: list
     result = run_on(small, *arguments)
     assert result.exit_code == 2 and result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith("Error: ") and arguments[0] in result.stderr
+
+
+def test_an_error_of_our_own_is_one_line_with_its_traceback_in_a_file(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("by nought\nand more")
+
+    monkeypatch.setattr(runner, "prepare", fail)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert_refused(run_on(small), 70, "internal error: ZeroDivisionError: by nought and more")
+    (story,) = tmp_path.glob("casegate-*.log")
+    assert "Traceback" in story.read_text() and 'raise ZeroDivisionError("' in story.read_text()
 
 
 # Configuration

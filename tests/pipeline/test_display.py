@@ -59,8 +59,14 @@ def test_a_refusal_counts_the_failed_checks_and_gives_each_reason() -> None:
 
 
 def test_an_undecided_run_says_that_nothing_is_released() -> None:
+    undecided = judged(scored(CASES, wrong=range(8)))
+    assert undecided.verdict is Verdict.INCONCLUSIVE
+    assert "INCONCLUSIVE  not released: the cases do not decide it" in shown(outcome(undecided))
+
+
+def test_a_first_run_says_that_nobody_has_approved_golden_scores() -> None:
     text = shown(outcome(judged(golden=None)))
-    assert "INCONCLUSIVE  not released: the cases do not decide it" in text
+    assert "INCONCLUSIVE  not released: nobody has approved golden scores yet" in text
     assert "baseline.golden: no golden scores: bootstrap by name" in text
 
 

@@ -18,7 +18,7 @@ def test_the_test_split_is_locked_by_content(tmp_path: Path) -> None:
     made = lock_source(source, path, author="A. Radiologist", reason="first")
     found = load_case_set(path)
     assert found == made and (found.name, found.version, found.parent) == ("chest", 1, None)
-    assert (found.author, found.reason, found.source) == ("A. Radiologist", "first", source.spec)
+    assert (found.author, found.reason, found.source) == ("A. Radiologist", "first", "chest.npz")
     for case, kept in zip(read_cases(source, "test"), found.cases, strict=True):
         assert (kept.case_id, kept.patient_id) == (case.case_id, case.patient_id)
         assert kept.label == case.label and dict(kept.attributes) == dict(case.attributes)

@@ -1,13 +1,17 @@
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from components.baselines.files import sha256_tree
+from components.decision import Verdict, save_decision
 from components.errors import IntegrityError
 from components.release.serving import INCOMING, discard_incoming, find_champion, versions
 from components.run_files import DECISION
+from tests.components.gate.test_decide import judged
+
+DECIDED = judged()
 
 
 def put(destination: Path, version: int | str, content: str = "weights") -> str:
@@ -19,9 +23,10 @@ def put(destination: Path, version: int | str, content: str = "weights") -> str:
 
 
 def decide(runs: Path, run_id: str, candidate: str, verdict: str = "PASS") -> Path:
+    """A run's decision on the model with the hash `candidate`."""
     path = runs / run_id / DECISION
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"verdict": verdict, "hashes": {"candidate": candidate}}))
+    hashes = {**DECIDED.hashes, "candidate": candidate}
+    save_decision(replace(DECIDED, hashes=hashes, verdict=Verdict(verdict)), path)
     return path
 
 
@@ -60,6 +65,13 @@ def test_the_last_decision_that_let_it_pass_is_named(tmp_path: Path) -> None:
 def test_a_model_that_did_not_pass_is_no_champion(tmp_path: Path, verdict: str) -> None:
     decide(tmp_path / "runs", "run-1", put(tmp_path / "serving", 1), verdict)
     with pytest.raises(IntegrityError, match="put there by hand"):
+        find_champion(tmp_path / "serving", tmp_path / "runs")
+
+
+def test_an_edited_decision_vouches_for_no_model(tmp_path: Path) -> None:
+    failed = decide(tmp_path / "runs", "run-1", put(tmp_path / "serving", 1), "FAIL")
+    failed.write_text(failed.read_text().replace('"verdict": "FAIL"', '"verdict": "PASS"'))
+    with pytest.raises(IntegrityError, match="the decision was edited"):
         find_champion(tmp_path / "serving", tmp_path / "runs")
 
 

@@ -45,11 +45,12 @@ def test_every_encoding_lands_on_the_same_values(name: str) -> None:
     np.testing.assert_allclose(pixels(image), pixels(encoded(SCAN)), atol=tolerance)
 
 
-def test_black_is_nought_and_white_is_one() -> None:
-    shape = (20, 20)
-    assert pixels(encoded(np.zeros(shape, np.uint8))).max() == 0.0
-    for white in (np.full(shape, 255, np.uint8), np.full(shape, 65535, np.uint16)):
-        np.testing.assert_allclose(pixels(encoded(white)), 1.0, atol=1e-3)
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 1.0])
+@pytest.mark.parametrize("top", [255, 65535])
+def test_a_grey_value_is_its_share_of_the_full_scale(share: float, top: int) -> None:
+    kind = np.uint8 if top == 255 else np.uint16
+    image = encoded(np.full((20, 20), round(share * top), kind))
+    np.testing.assert_allclose(pixels(image), share, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [16, 64])
