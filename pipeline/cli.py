@@ -66,7 +66,9 @@ class OneLineGroup(click.Group):
         sys.exit(code or 0)
 
 
-@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    name="casegate", cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="casegate")
 def main() -> None:
     """Releases medical-imaging classifiers; refuses one that is worse than before.

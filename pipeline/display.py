@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from components.decision import CheckResult, Verdict
+from components.decision import CheckResult, Decision, Verdict
 from components.events import Event
 from pipeline.runner import Outcome
 
@@ -165,8 +165,7 @@ def _sentence(outcome: Outcome) -> str:
         word = "already released" if decision.already_released or unchanged else "released"
         return f"{unchanged}{word} as version {version}"
     if decision.verdict is Verdict.INCONCLUSIVE:
-        open_checks = [c for c in decision.checks if c.verdict is Verdict.INCONCLUSIVE]
-        if [check.check for check in open_checks] == [NO_GOLDEN]:
+        if _lacks_golden(decision):
             return f"{unchanged}not released: nobody has approved golden scores yet"
         return f"{unchanged}not released: the cases do not decide it"
     failed = sum(check.verdict is Verdict.FAIL for check in decision.checks)
@@ -176,4 +175,16 @@ def _sentence(outcome: Outcome) -> str:
 def _places(outcome: Outcome) -> list[tuple[str, str]]:
     release = f"{outcome.release.path}" if outcome.release else "nothing is released"
     places = [("release", release), ("report", str(outcome.report))]
-    return [*places, ("log", str(outcome.log))] if outcome.log else places
+    if outcome.log:
+        places.append(("log", str(outcome.log)))
+    if _lacks_golden(outcome.decision):
+        workspace = outcome.report.parent.parent.parent
+        approval = f"casegate baseline bootstrap --workspace {workspace} --by NAME --reason TEXT"
+        places.append(("next", approval))
+    return places
+
+
+def _lacks_golden(decision: Decision) -> bool:
+    """Whether the missing approval is all that stands between the candidate and a release."""
+    open_checks = [c.check for c in decision.checks if c.verdict is not Verdict.PASS]
+    return open_checks == [NO_GOLDEN]

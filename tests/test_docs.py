@@ -10,12 +10,12 @@ import click
 import numpy as np
 import pytest
 
+from components import decision as decision_module
 from components import errors
 from components.baselines.case_set import save_case_set
 from components.baselines.files import sha256_tree
 from components.baselines.golden import save_golden
 from components.baselines.scores import save_scores
-from components.gate import decision as decision_module
 from components.gate.decide import decide
 from components.gate.policy import load_policy
 from components.statistics.intervals import clopper_pearson

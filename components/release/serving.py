@@ -3,6 +3,7 @@
 The champion is read from the destination, not from a record of what was meant to be there.
 """
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,4 +77,7 @@ def incoming_folder(destination: Path) -> Path:
 
 def discard_incoming(destination: Path) -> None:
     """Removes what an interrupted push left beside the destination."""
-    shutil.rmtree(incoming_folder(destination), ignore_errors=True)
+    folder = incoming_folder(destination)
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another model's push may be in there
+        folder.parent.rmdir()

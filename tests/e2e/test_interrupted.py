@@ -48,7 +48,9 @@ def test_run_killed_in_mid_training_leaves_the_release_and_the_next_run_is_right
     with output.open("w") as stream:
         process = subprocess.Popen(
             command(released.data.folder, released.workspace, *settings),
-            stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         wait_for(output, "Transform", process)
         time.sleep(6)

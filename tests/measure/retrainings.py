@@ -56,8 +56,9 @@ def main() -> None:
     print("source | seed | sensitivity | specificity | AUC | verdict | not passed")
     name = open_source(chosen.source).name
     baseline = SHIPPED_BASELINES / name
-    case_set, policy = load_case_set(baseline / "case_set.json"), load_policy(
-        baseline / "policy.yaml"
+    case_set, policy = (
+        load_case_set(baseline / "case_set.json"),
+        load_policy(baseline / "policy.yaml"),
     )
     golden = None
     if chosen.golden is not None:
@@ -72,9 +73,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for seed, scores in retrained(source, seeds, Path(folder)):
                 decision = decide(
-                    policy=policy, case_set=case_set, candidate=scores, champion=None,
-                    golden=golden, evaluator=None, evaluator_required=False, findings=(),
-                    run_id="measurement", created="2000-01-01T00:00:00Z",
+                    policy=policy,
+                    case_set=case_set,
+                    candidate=scores,
+                    champion=None,
+                    golden=golden,
+                    evaluator=None,
+                    evaluator_required=False,
+                    findings=(),
+                    run_id="measurement",
+                    created="2000-01-01T00:00:00Z",
                 )
                 print(_line(source, seed, decision), flush=True)
 
@@ -84,21 +92,22 @@ def retrained(source: str, seeds: Any, folder: Path) -> Any:
     model = load_config(shipped_config(source)).model
     records = {split: _records(source, split, model, folder) for split in ("train", "tune")}
     judged, ids = _records(source, "test", model, folder), _ids(source)
-    root = load_case_set(
-        SHIPPED_BASELINES / open_source(source).name / "case_set.json"
-    ).merkle_root
+    root = load_case_set(SHIPPED_BASELINES / open_source(source).name / "case_set.json").merkle_root
     pixels, _ = judged.arrays()
     for seed in seeds:
         keras.backend.clear_session()
         network, found = fit(
             dataclasses.replace(model, seed=seed), records["train"], records["tune"]
         )
-        yield seed, CaseScores(
-            case_ids=tuple(ids),
-            scores=network.predict(pixels, verbose=0)[:, 0],
-            operating_point=float(np.float32(found["operating_point"])),
-            model_sha256=f"{seed:064d}",
-            scored_case_set=root,
+        yield (
+            seed,
+            CaseScores(
+                case_ids=tuple(ids),
+                scores=network.predict(pixels, verbose=0)[:, 0],
+                operating_point=float(np.float32(found["operating_point"])),
+                model_sha256=f"{seed:064d}",
+                scored_case_set=root,
+            ),
         )
 
 

@@ -100,7 +100,8 @@ def test_a_real_process_ends_with_one_line_and_the_exit_code(tmp_path: Path) -> 
 def test_an_option_that_cannot_be_is_a_usage_error(small: Small, arguments: list[str]) -> None:
     result = run_on(small, *arguments)
     assert result.exit_code == 2 and result.stdout == ""
-    assert result.stderr.splitlines()[-1].startswith("Error: ") and arguments[0] in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("casegate run: ") and arguments[0] in line
 
 
 def test_an_error_of_our_own_is_one_line_with_its_traceback_in_a_file(

@@ -102,10 +102,11 @@ def test_training_cases_are_counted_by_split(tmp_path: Path) -> None:
     assert summary["leaks"] == summary["findings"] == []
 
 
-def test_a_lost_shard_is_an_integrity_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["tune-000001.bad", "tune-000001.jsonl"])
+def test_a_lost_shard_is_an_integrity_error(tmp_path: Path, lost: str) -> None:
     intake = training(tmp_path)
-    (tmp_path / "tune-000001.bad").unlink()
-    with pytest.raises(IntegrityError, match="got 1 shards, wanted 2"):
+    (tmp_path / lost).unlink()
+    with pytest.raises(IntegrityError, match=r"got \d shards, wanted 2"):
         check_training(intake, LOCK, leakage="stop")
 
 

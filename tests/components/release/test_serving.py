@@ -105,4 +105,6 @@ def test_what_an_interrupted_push_left_goes_and_releases_stay(tmp_path: Path) ->
     put(tmp_path / "serving" / INCOMING / "chest", 2)
     discard_incoming(destination)
     assert versions(destination) == [1] and not (tmp_path / "serving" / INCOMING).exists()
+    put(tmp_path / "serving" / INCOMING / "another", 2)
     discard_incoming(destination)
+    assert versions(tmp_path / "serving" / INCOMING / "another") == [2]
