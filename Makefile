@@ -10,7 +10,7 @@ WORKSPACE ?= workspace
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check bench lock clean help
+.PHONY: run test test-all check lint bench retrainings lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,21 +18,26 @@ help:  ## this list
 run: .venv/.synced  ## the whole pipeline on the embedded data, to a verdict
 	$(CASEGATE) run --data phantom --workspace $(WORKSPACE)
 
-test: .venv/.synced check  ## what every commit must pass
+test: lint  ## what every commit must pass
 	$(PYTEST) tests -m "not slow" --durations=10
 
-test-all: .venv/.synced check  ## test, and the slower proof
+test-all: lint  ## test, and the slower proof
 	$(PYTEST) tests --durations=20
 
-check: .venv/.synced  ## lint, types, import rules, pure tests
+check: lint  ## lint and the tests that need no TensorFlow
+	$(PYTEST) tests -m "not slow and not tensorflow" -q
+
+lint: .venv/.synced  ## style, types, import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy pipeline components
 	.venv/bin/lint-imports
-	$(PYTEST) tests -m "not slow and not tensorflow" -q
 
 bench: .venv/.synced  ## the figures of docs/benchmarks.md
 	.venv/bin/python -m tests.bench.run
+
+retrainings: .venv/.synced  ## what the policies rest on: twenty honest retrainings, planted regressions
+	.venv/bin/python -m tests.measure.retrainings phantom
 
 lock: $(UV)  ## resolves the dependencies of setup.py anew
 	$(UV) lock

@@ -76,9 +76,9 @@ def _check_row(check: CheckResult) -> list[str]:
     return [
         check.check,
         check.against,
-        str(check.n),
+        str(check.n or "-"),
         _number(check.estimate),
-        f"{_number(check.lower)} to {_number(check.upper)}",
+        "-" if check.lower is None else f"{_number(check.lower)} to {_number(check.upper)}",
         _number(check.limit),
         f"**{check.verdict.value}**",
         check.reason,

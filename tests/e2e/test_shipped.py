@@ -1,0 +1,86 @@
+"""The shipped policies and baselines, on the data they are for; minutes, so marked slow."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.baselines.case_set import load_case_set
+from components.baselines.golden import load_golden
+from components.decision import Decision, Verdict
+from components.gate.decide import decide
+from components.gate.policy import load_policy
+from pipeline.inputs import SHIPPED_BASELINES
+from tests.e2e.making import make_small_data
+from tests.measure.retrainings import retrained
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
+
+
+def judged(source: str, seed: int, folder: Path) -> Decision:
+    """The shipped gate's word on a model trained from `source`."""
+    ((_, scores),) = retrained(source, [seed], folder)
+    baseline = SHIPPED_BASELINES / "phantom"
+    return decide(
+        policy=load_policy(baseline / "policy.yaml"),
+        case_set=load_case_set(baseline / "case_set.json"),
+        candidate=scores,
+        champion=None,
+        golden=load_golden(baseline / "golden.json"),
+        evaluator=None,
+        evaluator_required=False,
+        findings=(),
+        run_id="test",
+        created="2000-01-01T00:00:00Z",
+    )
+
+
+@pytest.mark.parametrize("seed", [101, 102])
+def test_honest_retraining_passes(seed: int, tmp_path: Path) -> None:
+    assert judged("phantom", seed, tmp_path).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("source", "check"),
+    [
+        ("phantom:label_noise=0.5", "auc[overall].floor"),
+        ("phantom:label_noise=0.2", "specificity[overall].floor"),
+        ("phantom:leave_out=effusion", "sensitivity[aetiology=effusion].floor"),
+        ("phantom:n=800", "specificity[overall].floor"),
+    ],
+)
+def test_planted_regression_is_blocked_and_named(source: str, check: str, tmp_path: Path) -> None:
+    decision = judged(source, 1, tmp_path)
+    assert decision.verdict is Verdict.FAIL
+    assert check in {c.check for c in decision.checks if c.verdict is Verdict.FAIL}
+
+
+def casegate_run(data: Path | str, workspace: Path) -> subprocess.CompletedProcess:
+    casegate = Path(sys.executable).with_name("casegate")
+    command = [str(casegate), "run", "--data", str(data), "--workspace", str(workspace)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800)
+
+
+def test_published_pneumoniamnist_is_released_against_the_shipped_golden(
+    real_data: Path | None, tmp_path: Path
+) -> None:
+    data = "phantom" if real_data is None else real_data / "pneumoniamnist.npz"
+    done = casegate_run(data, tmp_path / "workspace")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS  released as version" in done.stdout
+    assert "vs golden" in done.stdout
+
+
+def test_folder_without_a_baseline_is_inconclusive_at_first(
+    real_data: Path | None, tmp_path: Path
+) -> None:
+    if real_data is None:
+        folder = make_small_data(tmp_path / "small").folder
+    else:
+        folder = real_data / "chest_xray_224"
+    done = casegate_run(folder, tmp_path / "workspace")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "INCONCLUSIVE  not released" in done.stdout
+    assert "no golden scores: bootstrap by name" in done.stdout
+    assert not (tmp_path / "workspace" / "serving").exists()
