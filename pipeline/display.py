@@ -17,7 +17,7 @@ from components.events import Event
 from pipeline.runner import Outcome
 
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-WIDE = 96
+WIDE = 108
 NO_GOLDEN = "baseline.golden"
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
 
@@ -40,7 +40,14 @@ class Progress:
         if not self._console.is_terminal:
             yield self
             return
-        with Live(console=self._console, get_renderable=self._table, refresh_per_second=8) as live:
+        # Left to itself, Live shows on the terminal what the run sends to its log.
+        with Live(
+            console=self._console,
+            get_renderable=self._table,
+            refresh_per_second=8,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
             self._live = live
             yield self
 

@@ -1,4 +1,5 @@
 import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,13 @@ def test_a_terminal_shows_what_still_runs() -> None:
     started = Event("started", "Transform"), Event("progress", detail="half [/way]")
     text = reported(*started, terminal=True)
     assert "Transform" in text and "half [/way]" in text
+
+
+def test_a_terminal_shows_nothing_of_what_the_run_writes_to_its_streams() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    with Progress(console).shown() as progress:
+        progress(Event("started", "Trainer"))
+        print("a warning of a library", file=sys.stderr)
+        print("a word of a library")
+    assert "Trainer" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "of a library" not in console.file.getvalue()  # type: ignore[attr-defined]
