@@ -1,12 +1,13 @@
 """Golden scores move only by a named person's approval; this makes the first one."""
 
+import json
 from pathlib import Path
 
 from components.baselines.golden import Approval, Golden, save_golden
 from components.baselines.scores import load_scores
 from components.decision import Decision, Verdict, load_decision
 from components.errors import ConfigError, IntegrityError
-from components.run_files import DECISION, SCORES
+from components.run_files import DECISION, REQUEST, SCORES
 from pipeline.workspace import Workspace, now
 
 
@@ -30,7 +31,7 @@ def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) ->
     with workspace.opened():
         folder = _run_folder(workspace, run_id)
         decision = load_decision(folder / DECISION)
-        baseline = Path(_baseline_of(folder))
+        baseline = _baseline_of(folder)
         golden = baseline / "golden.json"
         if golden.exists():
             raise IntegrityError(f"{golden}: golden scores exist already; they move by approval")
@@ -57,13 +58,9 @@ def _run_folder(workspace: Workspace, run_id: str | None) -> Path:
     return decided[-1]
 
 
-def _baseline_of(folder: Path) -> str:
-    import json
-
-    from components.run_files import REQUEST
-
+def _baseline_of(folder: Path) -> Path:
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
-    return str(Path(request["case_set"][0]).parent)
+    return Path(request["case_set"][0]).parent
 
 
 def _refuse_failed(decision: Decision, folder: Path) -> None:

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.files import sha256_file, sha256_json
+from components.baselines.files import sha256_file, sha256_json, write_atomically
 from components.baselines.golden import load_golden
 from components.cases.case import Source
 from components.cases.lock import lock_source
@@ -137,7 +136,6 @@ class Inputs:
                 "case_set": [str(self.case_set_path), self.case_set_sha256],
                 "policy": [str(self.baseline / "policy.yaml"), self.policy.sha256],
                 "golden": [str(self.golden_path), self.golden_sha256],
-                "champion_decision": str(self.champion.decision) if self.champion else "",
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
                 "run_folder": str(self.workspace.run_folder(self.run_id)),
@@ -211,8 +209,8 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
         )
     own = workspace.baselines / name
     if not (own / "case_set.json").exists():
-        own.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(FIRST_RUN_POLICY, own / "policy.yaml")
+        if not (own / "policy.yaml").exists():  # a person's policy may be there first
+            write_atomically(own / "policy.yaml", FIRST_RUN_POLICY.read_bytes())
         lock_source(
             case_source, own / "case_set.json", author="casegate", reason="first run on this data"
         )
@@ -223,6 +221,5 @@ def _snapshot(path: Path, sha256: str, workspace: Workspace) -> Path:
     """A copy named by its content, because TFX's cache sees paths and not contents."""
     copy = workspace.root / "inputs" / f"{path.stem}-{sha256[:16]}{path.suffix}"
     if not copy.exists() or sha256_file(copy) != sha256:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        write_atomically(copy, path.read_bytes())
     return copy

@@ -28,7 +28,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync(path.parent)  # the new name is on disk only when its folder is
+    sync(path.parent)  # the new name is on disk only when its folder is
 
 
 def canonical_json(value: Any) -> bytes:
@@ -83,10 +83,11 @@ def sha256_tree(folder: Path) -> str:
 def sync_tree(folder: Path) -> None:
     """Flushes every file and folder below `folder`, and the folder itself, to disk."""
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Flushes a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

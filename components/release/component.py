@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils, proto_utils
 
-from components.baselines.files import sha256_tree, sync_tree
+from components.baselines.files import sha256_tree, sync, sync_tree
 from components.errors import IntegrityError
 from components.problems import reported
 from components.release.serving import discard_incoming, incoming_folder, versions
@@ -68,7 +68,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         destination.mkdir(parents=True, exist_ok=True)
         sync_tree(incoming / str(stamped))
         (incoming / str(stamped)).rename(target)
-        sync_tree(target.parent)
+        sync(destination)  # only the new name: what is served already was flushed when it came
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))

@@ -26,6 +26,14 @@ def test_new_data_get_a_case_set_and_the_first_runs_policy(small: Small) -> None
     assert inputs.golden_sha256 == "" and inputs.champion is None
 
 
+def test_a_policy_that_a_person_put_there_first_is_kept(small: Small) -> None:
+    own = FIRST_RUN_POLICY.read_bytes().replace(b"name: first-run", b"name: my-own")
+    small.baseline.mkdir(parents=True)
+    (small.baseline / "policy.yaml").write_bytes(own)
+    assert small.prepared().policy.name == "my-own"
+    assert (small.baseline / "policy.yaml").read_bytes() == own
+
+
 def test_the_case_set_of_the_first_run_stays(small: Small) -> None:
     first = small.prepared()
     write_npz(small.data, rows=30)
