@@ -1,4 +1,9 @@
-"""Intervals for one proportion: how far the truth may lie from what a few cases showed."""
+"""Intervals for one proportion: how far the truth may lie from what a few cases showed.
+
+`alpha` is the error rate of one side, here and in every other file of this folder. So each bound
+alone is a one-sided bound at `alpha`, and both together are the two-sided interval of level
+1 - 2 * alpha. Counts need not be whole: cases that belong together count for fewer (clustered.py).
+"""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -6,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from components.errors import TooFewCases
+from components.errors import TooFewCases, suggestion
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.025)
     """Exact interval for a proportion; never errs more often than `alpha` on either side.
 
     Args:
-      successes, n: integer counts, 0 <= successes <= n; scalars or arrays that broadcast.
+      successes, n: counts, whole or effective, 0 <= successes <= n; scalars or arrays that
+        broadcast.
       alpha: one-sided error rate; the two-sided interval has level 1 - 2 * alpha.
 
     Returns:
@@ -42,16 +48,18 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.025)
       TooFewCases: an n is 0, so no interval exists.
       ValueError: impossible counts, or alpha outside (0, 0.5).
 
-    Source: Clopper and Pearson (1934), Biometrika 26:404-413, by beta quantiles.
+    Source: Clopper and Pearson (1934), Biometrika 26:404-413, by beta quantiles; for effective
+    counts Korn and Graubard (1998), Survey Methodology 24:193-201.
     """
     # SciPy costs as much to import as the rest of the gate; whoever only reads never pays for it.
     from scipy.special import betaincinv
 
     normal_quantile(alpha)  # checks alpha
     x, total = _counts(successes, n)
-    with np.errstate(invalid="ignore"):
-        lower = np.where(x == 0, 0.0, betaincinv(np.maximum(x, 1), total - x + 1, alpha))
-        upper = np.where(x == total, 1.0, betaincinv(x + 1, np.maximum(total - x, 1), 1 - alpha))
+    wrong = total - x
+    # A quantile of a beta distribution with parameter 0 does not exist; the 1 is never used.
+    lower = np.where(x == 0, 0.0, betaincinv(np.where(x == 0, 1, x), wrong + 1, alpha))
+    upper = np.where(wrong == 0, 1.0, betaincinv(x + 1, np.where(wrong == 0, 1, wrong), 1 - alpha))
     return Interval(lower[()], upper[()])
 
 
@@ -69,6 +77,20 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.025) -> Inter
     lower = np.where(x == 0, 0.0, (centre - half) / (total + z * z))
     upper = np.where(x == total, 1.0, (centre + half) / (total + z * z))
     return Interval(lower[()], upper[()])
+
+
+PROPORTION_METHODS = {"clopper_pearson": clopper_pearson, "wilson": wilson}
+
+
+def proportion(
+    successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.025, method: str = "clopper_pearson"
+) -> Interval:
+    """The interval that a policy names; Args, Returns, Raises as `clopper_pearson`."""
+    if method not in PROPORTION_METHODS:
+        raise ValueError(
+            f"proportion: unknown method '{method}'{suggestion(method, PROPORTION_METHODS)}"
+        )
+    return PROPORTION_METHODS[method](successes, n, alpha=alpha)
 
 
 def _counts(successes: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,16 +2,22 @@
 
 import math
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
-from components.statistics.intervals import normal_quantile
+from components.errors import TooFewCases, suggestion
+from components.statistics.intervals import normal_quantile, wilson
+
+PAIRED_METHODS = ("tango", "newcombe")
+
+# Cases as counted, or effective ones where cases belong together (clustered.py).
+Count = TypeVar("Count", int, float)
 
 
 @dataclass(frozen=True)
-class PairedDifference:
+class PairedDifference(Generic[Count]):
     """Candidate minus baseline, in [-1, 1], with its bounds and the counts it rests on.
 
     Attributes:
@@ -22,40 +28,69 @@ class PairedDifference:
     estimate: float
     lower: float
     upper: float
-    gained: int
-    lost: int
-    n: int
+    gained: Count
+    lost: Count
+    n: Count
 
 
 def paired_difference(
-    candidate: NDArray[np.bool_], baseline: NDArray[np.bool_], *, alpha: float = 0.025
-) -> PairedDifference:
+    candidate: NDArray[np.bool_],
+    baseline: NDArray[np.bool_],
+    *,
+    alpha: float = 0.025,
+    method: str = "tango",
+) -> PairedDifference[int]:
     """Interval for the change in a proportion measured twice on the same cases.
 
     Args:
       candidate, baseline: bool arrays (right or wrong), shape (n_cases,), same case order.
       alpha: one-sided error rate; the two-sided interval has level 1 - 2 * alpha.
+      method: one of PAIRED_METHODS.
 
     Returns:
       PairedDifference: estimate, lower and upper, all in [-1, 1].
 
     Raises:
       TooFewCases: no case, so no interval exists.
-      ValueError: the arrays differ in shape or are not boolean.
+      ValueError: the arrays differ in shape or are not boolean, or the method is unknown.
 
-    Source: Tango (1998), Statistics in Medicine 17:891-908.
+    Source: as `tango` or `newcombe`.
+    """
+    both, gained, lost, neither = paired_counts(candidate, baseline)
+    return difference_of(both, gained, lost, neither, alpha=alpha, method=method)
+
+
+def paired_counts(
+    candidate: NDArray[np.bool_], baseline: NDArray[np.bool_]
+) -> tuple[int, int, int, int]:
+    """Cases that both have right, only the candidate (gained), only the baseline (lost), neither.
+
+    Raises:
+      ValueError: the arrays differ in shape or are not boolean.
     """
     if candidate.shape != baseline.shape or candidate.ndim != 1:
         raise ValueError(f"paired: got shapes {candidate.shape} and {baseline.shape}, wanted one")
     if candidate.dtype != np.bool_ or baseline.dtype != np.bool_:
         raise ValueError(f"paired: got {candidate.dtype} and {baseline.dtype}, wanted bool arrays")
-    gained = int(np.count_nonzero(candidate & ~baseline))
-    lost = int(np.count_nonzero(baseline & ~candidate))
-    return tango(gained, lost, candidate.size, alpha=alpha)
+    both = int(np.count_nonzero(candidate & baseline))
+    gained = int(np.count_nonzero(candidate)) - both
+    lost = int(np.count_nonzero(baseline)) - both
+    return both, gained, lost, candidate.size - both - gained - lost
 
 
-def tango(gained: int, lost: int, n: int, *, alpha: float = 0.025) -> PairedDifference:
-    """Tango's score interval for (gained - lost) / n, from the counts.
+def difference_of(
+    both: Count, gained: Count, lost: Count, neither: Count, *, alpha: float, method: str
+) -> PairedDifference[Count]:
+    """The interval that a policy names, from the counts; Raises as `tango`."""
+    if method == "tango":
+        return tango(gained, lost, _total(both, gained, lost, neither), alpha=alpha)
+    if method == "newcombe":
+        return newcombe(both, gained, lost, neither, alpha=alpha)
+    raise ValueError(f"paired: unknown method '{method}'{suggestion(method, PAIRED_METHODS)}")
+
+
+def tango(gained: Count, lost: Count, n: Count, *, alpha: float = 0.025) -> PairedDifference[Count]:
+    """Tango's score interval for (gained - lost) / n, from the counts, whole or effective.
 
     Both bounds are rounded outwards, and swapping the models mirrors them exactly.
 
@@ -66,10 +101,7 @@ def tango(gained: int, lost: int, n: int, *, alpha: float = 0.025) -> PairedDiff
     Source: Tango (1998), Statistics in Medicine 17:891-908.
     """
     z = normal_quantile(alpha)
-    if n == 0:
-        raise TooFewCases("paired difference: got n = 0, wanted at least one case")
-    if gained < 0 or lost < 0 or gained + lost > n:
-        raise ValueError(f"paired: got {gained} gained and {lost} lost of {n}, wanted counts in n")
+    _check(gained, lost, n)
     return PairedDifference(
         estimate=(gained - lost) / n,
         lower=_lower_bound(gained, lost, n, z),
@@ -80,7 +112,63 @@ def tango(gained: int, lost: int, n: int, *, alpha: float = 0.025) -> PairedDiff
     )
 
 
-def _lower_bound(gained: int, lost: int, n: int, z: float) -> float:
+def newcombe(
+    both: Count, gained: Count, lost: Count, neither: Count, *, alpha: float = 0.025
+) -> PairedDifference[Count]:
+    """Newcombe's square-and-add interval for (gained - lost) / n, from the counts.
+
+    It joins Wilson's intervals of the two proportions by their correlation phi, which is corrected
+    for continuity where positive. Unlike Tango's it asks how many cases both models have right;
+    swapping the models mirrors it exactly.
+
+    Raises: as `tango`.
+
+    Source: Newcombe (1998), Statistics in Medicine 17:2635-2650, method 10.
+    """
+    n = _total(both, gained, lost, neither)
+    _check(gained, lost, n)
+    if not (both >= 0 and neither >= 0):
+        raise ValueError(f"paired: got {both} both right and {neither} both wrong, wanted >= 0")
+    return PairedDifference(
+        estimate=(gained - lost) / n,
+        lower=_square_and_add(both, gained, lost, neither, alpha),
+        upper=-_square_and_add(both, lost, gained, neither, alpha),
+        gained=gained,
+        lost=lost,
+        n=n,
+    )
+
+
+def _total(both: Count, gained: Count, lost: Count, neither: Count) -> Count:
+    """In this order, so that swapping the models gives the same sum of effective counts."""
+    return (both + neither) + (gained + lost)
+
+
+def _check(gained: float, lost: float, n: float) -> None:
+    if n == 0:
+        raise TooFewCases("paired difference: got n = 0, wanted at least one case")
+    # Written so that NaN is refused too. Effective counts may overshoot n by rounding.
+    if not (gained >= 0 and lost >= 0 and gained + lost <= n * (1 + 1e-12)):
+        raise ValueError(f"paired: got {gained} gained and {lost} lost of {n}, wanted counts in n")
+
+
+def _square_and_add(both: float, gained: float, lost: float, neither: float, alpha: float) -> float:
+    """Newcombe's lower bound."""
+    n = _total(both, gained, lost, neither)
+    ours, theirs = min((both + gained) / n, 1.0), min((both + lost) / n, 1.0)
+    # Multiplied by n again rather than added up, so that rounding cannot exceed n.
+    below = ours - float(wilson(ours * n, n, alpha=alpha).lower)
+    above = float(wilson(theirs * n, n, alpha=alpha).upper) - theirs
+    margins = (both + gained) * (lost + neither) * (both + lost) * (gained + neither)
+    agreement = both * neither - gained * lost
+    if agreement > 0:
+        agreement = max(agreement - n / 2, 0.0)
+    phi = agreement / math.sqrt(margins) if margins > 0 else 0.0
+    squared = below * below - 2 * phi * below * above + above * above
+    return max(-1.0, (gained - lost) / n - math.sqrt(max(squared, 0.0)))
+
+
+def _lower_bound(gained: float, lost: float, n: float, z: float) -> float:
     """The largest difference below the estimate that the score test rejects, by bisection."""
     rejected, kept = -1.0, (gained - lost) / n
     while rejected < (middle := (rejected + kept) / 2) < kept:
@@ -91,7 +179,7 @@ def _lower_bound(gained: int, lost: int, n: int, z: float) -> float:
     return rejected
 
 
-def _score(gained: int, lost: int, n: int, difference: float) -> float:
+def _score(gained: float, lost: float, n: float, difference: float) -> float:
     """Tango's statistic for the hypothesis that the true difference is `difference`."""
     if difference < 0:  # mirrored, so that nothing below cancels
         return -_score(lost, gained, n, -difference)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from components.errors import TooFewCases
 from components.statistics.auc import auc, auc_difference
+from tests.components.statistics.r_data import data_frame, package_folder
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +79,129 @@ def test_simulated_coverage_is_near_the_level() -> None:
         result = auc(rng.normal(size=200) + labels, labels)
         missed += not result.lower <= 0.76025 <= result.upper
     assert 0.035 < missed / 1500 < 0.07
+
+
+def test_test_of_no_difference_keeps_its_level() -> None:
+    rng = np.random.default_rng(20250331)
+    labels = np.arange(120) < 50
+    rejected = 0
+    for _ in range(1500):
+        shared = rng.normal(size=120) + labels
+        area = auc_difference(*(shared + rng.normal(size=(2, 120))), labels)
+        assert area.p is not None
+        rejected += area.p <= 0.05
+    assert 0.035 < rejected / 1500 < 0.07
+
+
+def test_test_and_interval_agree() -> None:
+    for seed in range(40):
+        area = auc_difference(*drawn(seed))
+        assert area.z is not None and area.p is not None
+        assert (area.p < 0.05) == (not area.lower <= 0 <= area.upper)
+        assert np.sign(area.z) == np.sign(area.estimate)
+
+
+def test_no_variance_and_a_single_area_have_no_test() -> None:
+    candidate, _, labels = drawn(5)
+    for area in (auc_difference(candidate, candidate, labels), auc(candidate, labels)):
+        assert area.z is None and area.p is None
+
+
+def test_agrees_with_proc_on_its_own_data() -> None:
+    package = package_folder("pROC")
+    if package is None:
+        pytest.skip("pROC's aSAH data (GPL) are not installed: apt-get install r-cran-proc")
+    data = data_frame(package, "aSAH")
+    labels = np.array(data["outcome"]) == "Poor"
+    area = auc_difference(np.array(data["wfns"], float), np.array(data["s100b"]), labels)
+    # roc.test(aSAH$outcome, aSAH$wfns, aSAH$s100b) of pROC, Robin et al. (2011), BMC
+    # Bioinformatics 12:77.
+    assert area.z is not None and area.p is not None
+    assert (round(area.z, 8), round(area.p, 8)) == (2.20898359, 0.02717578)
+    assert (area.positives, area.negatives) == (41, 72)
+
+
+def patients(seed: int, count: int = 40) -> tuple[Floats, Floats, NDArray[np.bool_], NDArray]:
+    """Several images each of `count` patients, of both classes, alike within a patient."""
+    rng = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(count), rng.integers(1, 6, count))
+    labels = rng.random(clusters.size) < rng.beta(1, 1, count)[clusters]
+    patient = rng.normal(size=count)[clusters]
+    ours, theirs = labels + patient + rng.normal(size=(2, clusters.size))
+    return ours.round(1), theirs.round(1), labels, clusters
+
+
+@given(st.integers(0, 10**6))
+def test_clusters_agree_with_obuchowski_summed_pair_by_pair(seed: int) -> None:
+    candidate, baseline, labels, clusters = patients(seed)
+    a10, a01 = naive_components(candidate, labels)
+    b10, b01 = naive_components(baseline, labels)
+    x, y = a10 - b10, a01 - b01
+    m, n, both, of_x, of_y = x.size, y.size, [], [], []
+    for each in np.unique(clusters):
+        mine_x, mine_y = clusters[labels] == each, clusters[~labels] == each
+        deviation_x = (x[mine_x] - x.mean()).sum()
+        deviation_y = (y[mine_y] - y.mean()).sum()
+        both.append(deviation_x * deviation_y)
+        of_x += [deviation_x**2] if mine_x.any() else []
+        of_y += [deviation_y**2] if mine_y.any() else []
+    s10 = len(of_x) / (len(of_x) - 1) / m * sum(of_x)
+    s01 = len(of_y) / (len(of_y) - 1) / n * sum(of_y)
+    s11 = len(both) / (len(both) - 1) * sum(both)
+    variance = s10 / m + s01 / n + 2 * s11 / (m * n)
+    area = auc_difference(candidate, baseline, labels, clusters=clusters)
+    assert area.z == pytest.approx(area.estimate / variance**0.5, rel=1e-9)
+
+
+def test_every_case_a_patient_of_its_own_equals_no_patients() -> None:
+    candidate, baseline, labels = drawn(6)
+    own = np.random.default_rng(0).permutation(labels.size) * 1000
+    plain = auc_difference(candidate, baseline, labels)
+    assert auc_difference(candidate, baseline, labels, clusters=own) == plain
+    assert auc(candidate, labels, clusters=own) == auc(candidate, labels)
+    perfect = labels.astype(float)
+    assert auc(perfect, labels, clusters=own) == auc(perfect, labels)
+
+
+def test_copied_cases_add_no_certainty() -> None:
+    candidate, baseline, labels = drawn(6)
+    once = auc_difference(candidate, baseline, labels)
+    copied = (np.repeat(each, 5) for each in (candidate, baseline, labels))
+    area = auc_difference(*copied, clusters=np.repeat(np.arange(labels.size), 5))
+    assert (area.lower, area.upper) == pytest.approx((once.lower, once.upper))
+
+
+def test_clustered_coverage_holds_where_the_naive_one_does_not() -> None:
+    naive = clustered = 0
+    # Scores 1 apart whose difference has a standard deviation of 2: the normal distribution at 1/2.
+    # (The few pairs within a patient are easier and count for nothing here.)
+    truth = 0.69146
+    for seed in range(800):
+        scores, _, labels, clusters = patients(seed, 60)
+        plain, area = auc(scores, labels), auc(scores, labels, clusters=clusters)
+        naive += not plain.lower <= truth <= plain.upper
+        clustered += not area.lower <= truth <= area.upper
+    assert 0.03 < clustered / 800 < 0.08
+    assert naive / 800 > 0.1
+
+
+def test_perfect_separation_counts_patients_not_images() -> None:
+    labels = np.arange(80) < 40
+    area = auc(labels.astype(float), labels, clusters=np.arange(80) // 10)
+    assert area.lower == pytest.approx(0.025 ** (1 / 4))
+
+
+def test_an_independent_pair_takes_two_patients() -> None:
+    # Ten patients with images of both classes make five pairs.
+    labels = np.arange(20) < 10
+    area = auc(labels.astype(float), labels, clusters=np.arange(20) % 10)
+    assert area.lower == pytest.approx(0.025 ** (1 / 5))
+
+
+def test_a_class_of_a_single_patient_is_an_error() -> None:
+    labels = np.arange(20) < 10
+    with pytest.raises(TooFewCases, match="1 and negatives of 10 patients"):
+        auc(np.arange(20.0), labels, clusters=np.where(labels, 0, np.arange(20)))
 
 
 @pytest.mark.parametrize("positives", [0, 1, 9, 10])
