@@ -33,12 +33,14 @@ class CheckResult:
 
     Attributes:
       check: unique within the decision, such as `sensitivity[overall].floor`.
-      rule: floor, non_inferiority, negative_flips, sentinel, evaluator, scores, self_test or
-        baseline.
+      rule: floor, ceiling, non_inferiority, negative_flips, sentinel, latency, looks, coverage,
+        evaluator, scores, self_test or baseline.
       against: none, champion or golden.
-      n: cases it was judged on.
-      limit: what the bounds were held against: a floor, a negative margin, a ceiling.
+      n: cases it was judged on; patients where the policy aggregates to them.
+      limit: what the bounds were held against: a floor, a ceiling, a margin with its sign.
       reason: one line, for a person.
+      role: gate, or supporting where it is reported and decides nothing.
+      waived: two people let this check through by name; its verdict stays what it was.
     """
 
     check: str
@@ -54,15 +56,81 @@ class CheckResult:
     upper: float | None = None
     limit: float | None = None
     method: str | None = None
+    role: str = "gate"
+    waived: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it stands between the candidate and a release."""
+        return self.verdict is not Verdict.PASS and self.role == "gate" and not self.waived
 
 
 @dataclass(frozen=True)
 class Flips:
-    """Ids of the cases that turned right and that turned wrong against a baseline, in order."""
+    """Ids of the cases that turned right and that turned wrong against a baseline, in order.
+
+    Attributes:
+      lost_sentinels: those of `lost` that are never to be missed.
+    """
 
     against: str
     gained: tuple[str, ...]
     lost: tuple[str, ...]
+    lost_sentinels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A slice of the positives (sensitivity) or negatives (specificity) against a baseline.
+
+    It gates nothing: it says where a change lies. Cases are taken as independent.
+
+    Attributes:
+      both, gained, lost, neither: cases that both models have right, that only the candidate
+        has, that only the baseline has, and that neither has.
+      exact, mid_p, asymptotic: two-sided p values of McNemar's test.
+      holm: the exact p adjusted by Holm over all slices compared with this baseline.
+      regressed: more lost than gained, and `holm` is at most twice the policy's alpha.
+    """
+
+    against: str
+    metric: str
+    slice: str
+    both: int
+    gained: int
+    lost: int
+    neither: int
+    exact: float
+    mid_p: float
+    asymptotic: float
+    holm: float
+    regressed: bool
+
+
+@dataclass(frozen=True)
+class WaiverNote:
+    """A waiver that names this candidate, and what became of it.
+
+    Attributes:
+      by, second: the two people who let the check through.
+      expires: last day (ISO 8601, UTC) on which it holds.
+      state: applied, expired, or not_needed where the check passes or is not there.
+    """
+
+    check: str
+    by: str
+    second: str
+    reason: str
+    expires: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How often the case set has judged, this time included; `used` is None where nobody counts."""
+
+    used: int | None
+    planned: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +164,8 @@ class Decision:
     hashes: SHA-256 (hex) of candidate, champion, golden, case_set (Merkle root), policy and the
       scores of each model; None where there is none.
     operating_points: of candidate, champion and golden; None where there is none.
+    patients: how several images of one patient were taken: independent, clustered, aggregated.
+    comparisons: where the change lies, slice by slice.
     findings: remarks that changed no verdict.
     already_released: PASS for the champion once more, so there is nothing to release.
     """
@@ -110,7 +180,11 @@ class Decision:
     hashes: Mapping[str, str | None]
     operating_points: Mapping[str, float | None]
     checks: tuple[CheckResult, ...]
+    patients: str
+    looks: Looks
     flips: tuple[Flips, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    waivers: tuple[WaiverNote, ...] = ()
     self_tests: tuple[SelfTest, ...] = ()
     slices: tuple[SliceEstimate, ...] = ()
     findings: tuple[str, ...] = ()
@@ -158,8 +232,12 @@ def _from_document(document: dict[str, Any], *, where: str) -> Decision:
         CheckResult(**{**row, "verdict": Verdict(row["verdict"])}) for row in document["checks"]
     )
     document["flips"] = tuple(
-        Flips(row["against"], tuple(row["gained"]), tuple(row["lost"])) for row in document["flips"]
+        Flips(row.pop("against"), **{key: tuple(ids) for key, ids in row.items()})
+        for row in document["flips"]
     )
+    document["comparisons"] = tuple(Comparison(**row) for row in document["comparisons"])
+    document["waivers"] = tuple(WaiverNote(**row) for row in document["waivers"])
+    document["looks"] = Looks(**document["looks"])
     document["self_tests"] = tuple(SelfTest(**row) for row in document["self_tests"])
     document["slices"] = tuple(SliceEstimate(**row) for row in document["slices"])
     document["findings"] = tuple(document["findings"])

@@ -138,6 +138,29 @@ def check_index(splits: Mapping[str, Iterable[CaseRecord]]) -> dict[str, SplitCo
     return counts
 
 
+def count_values(
+    records: Iterable[CaseRecord], wanted: Iterable[Mapping[str, str]]
+) -> dict[str, dict[str, int]]:
+    """How many records have each value that occurs in `wanted`, by attribute.
+
+    An attribute that no record has is left out: its absence says nothing of its values.
+
+    Args:
+      wanted: the attributes of each case of the case set.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for attributes in wanted:
+        for name, value in attributes.items():
+            counts.setdefault(name, {})[value] = 0
+    known: set[str] = set()
+    for record in records:
+        for name, value in record.attributes.items():
+            known.add(name)
+            if value in counts.get(name, ()):
+                counts[name][value] += 1
+    return {name: values for name, values in counts.items() if name in known}
+
+
 def find_leakage(training: Iterable[CaseRecord], case_set: Iterable[CaseRecord]) -> list[Leak]:
     """The cases of the case set that stand in the training data, by bytes, pixels or patient.
 

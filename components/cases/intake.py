@@ -10,7 +10,14 @@ from typing import Any
 from components.baselines.case_set import CaseSet, SeenCase
 from components.baselines.verify import verify_cases
 from components.cases.case import Shard
-from components.cases.index import CaseRecord, Leak, check_index, find_leakage, read_records
+from components.cases.index import (
+    CaseRecord,
+    Leak,
+    check_index,
+    count_values,
+    find_leakage,
+    read_records,
+)
 from components.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 
 NAMED = 5
@@ -118,6 +125,9 @@ def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, 
     findings += [f"{n} pictures stand more than once in {split}" for split, n in repeated.items()]
     return {
         **{split: dataclasses.asdict(count) for split, count in counts.items()},
+        "trained_on": count_values(
+            intake.records("train"), (case.attributes for case in lock.cases)
+        ),
         "leaks": [dataclasses.asdict(leak) for leak in leaks],
         "findings": findings,
     }

@@ -17,14 +17,15 @@ from components.artifacts import CaseIndex, CaseScores, DataAdmission, Decision
 from components.baselines.case_set import load_case_set
 from components.baselines.files import sha256_file, write_atomically
 from components.baselines.golden import load_golden
-from components.baselines.scores import load_scores
+from components.baselines.scores import load_scores, save_scores
 from components.decision import Verdict, load_decision, save_decision
 from components.errors import IntegrityError
-from components.gate.decide import decide
 from components.gate.evaluation import evaluator_findings
 from components.gate.policy import load_policy
+from components.gate.record import judge, record
+from components.ledger.ledger import Ledger
 from components.problems import reported
-from components.run_files import DECISION, REQUEST, SCORES, STATISTICS
+from components.run_files import CHAMPION_SCORES, DECISION, REQUEST, SCORES, STATISTICS
 
 
 @component
@@ -56,7 +57,10 @@ def RegressionGate(
             "golden": golden.scores.model_sha256 if golden else None,
         }
         summary = json.loads((Path(training_index.uri) / "summary.json").read_text("utf-8"))
-        decided = decide(
+        folder, ledger = Path(asked["run_folder"]), Ledger(Path(asked["ledger"]))
+        decided = judge(
+            ledger,
+            folder.parent,
             policy=load_policy(_verified(asked["policy"])),
             case_set=case_set,
             candidate=load_scores(Path(candidate.uri) / SCORES),
@@ -68,17 +72,19 @@ def RegressionGate(
                 cases=len(case_set.cases),
             ),
             findings=summary["findings"],
+            trained_on=summary["trained_on"],
             run_id=asked["run_id"],
             created=asked["created"],
             same_inputs=_same_inputs(asked, models),
         )
-        folder = Path(asked["run_folder"])
+        kept = {SCORES: candidate.uri, STATISTICS: admission.uri}
+        for name, uri in kept.items():
+            write_atomically(folder / name, (Path(uri) / name).read_bytes())
+        if champion_scores:
+            save_scores(champion_scores, folder / CHAMPION_SCORES)
         for path in (Path(decision.uri), folder):
             save_decision(decided, path / DECISION)
-        scores = Path(candidate.uri) / SCORES
-        write_atomically(folder / SCORES, scores.read_bytes())
-        statistics = Path(admission.uri) / STATISTICS
-        write_atomically(folder / STATISTICS, statistics.read_bytes())
+        record(ledger, decided)  # before anything can be pushed on the strength of it
         _bless(blessing, decided.verdict is Verdict.PASS and not decided.already_released)
 
 

@@ -4,7 +4,7 @@ Whatever cannot be judged is said in a check and is never PASS; a verdict is nev
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,23 +22,35 @@ from components.decision import (
     EXIT_PASS,
     CheckResult,
     Decision,
+    Looks,
     SelfTest,
     Verdict,
 )
-from components.gate.describe import describe_flips, describe_slices, remarks
+from components.gate.coverage import TrainedOn, coverage_checks
+from components.gate.describe import (
+    describe_changes,
+    describe_flips,
+    describe_slices,
+    remarks,
+)
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy
 from components.gate.preconditions import (
+    Withdrawn,
     align_outputs,
     baseline_checks,
     not_finite,
     problem,
     same_scores,
+    withdrawn_checks,
 )
-from components.gate.rules import apply_rules
+from components.gate.rules import apply_rules, fixed_rules
 from components.gate.self_test import self_tests
+from components.gate.waiving import Judged, apply_waivers
+from components.ledger.records import Waiver
 
 MODELS = ("candidate", "champion", "golden")
+JUDGING = ("floor", "ceiling", "non_inferiority")
 EXIT_CODES = {
     Verdict.PASS: EXIT_PASS,
     Verdict.FAIL: EXIT_FAIL,
@@ -48,10 +60,16 @@ EXIT_CODES = {
 
 @dataclass(frozen=True)
 class EvaluatorFindings:
-    """What the other judge, working from the images, said of the same candidate."""
+    """What the other judge, working from the images, said of the same candidate.
+
+    Attributes:
+      failures: thresholds it found missed.
+      faults: what it could not judge as it was asked to: other cases, a slice without any.
+    """
 
     blessed: bool
     failures: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def decide(
@@ -65,19 +83,28 @@ def decide(
     findings: Iterable[str],
     run_id: str,
     created: str,
-    evaluator_required: bool = True,
+    scores_only: bool = False,
     same_inputs: Collection[str] = (),
+    looks_used: int | None = None,
+    waivers: Sequence[Waiver] = (),
+    withdrawn: Iterable[Withdrawn] = (),
+    trained_on: TrainedOn | None = None,
 ) -> Decision:
     """The decision on a candidate; depends on nothing but its arguments.
 
     Args:
       champion: scores of the released model, None where nothing is released yet.
       golden: approved scores, None before the first approval: then never PASS.
-      evaluator: None where there was none, which is FAIL while `evaluator_required`.
+      evaluator: None where there was none, which is FAIL unless `scores_only`.
       findings: remarks to keep with the decision.
       created: ISO 8601 in UTC.
+      scores_only: there is neither an Evaluator nor training data to hold the candidate against.
       same_inputs: the baselines made from the candidate's own inputs, which may be the same
         model; a set of "champion" and "golden".
+      looks_used: how often the case set has judged, this time included; None where nobody counts.
+      waivers: every one on record; those that name this candidate are applied or said to be void.
+      withdrawn: models that a person rolled back; none of them may come back by itself.
+      trained_on: training cases by attribute and value; None where the training is not known.
     """
     models = {"candidate": candidate}
     if champion is not None:
@@ -86,12 +113,14 @@ def decide(
         models["golden"] = golden.scores
     cases = JudgedCases(case_set)
     draft = _draft(policy, case_set, cases, models, tuple(findings), run_id, created)
-    checks = _evaluator_check(evaluator, evaluator_required)
+    draft |= {"looks": Looks(looks_used, policy.planned_looks), "given": waivers}
+    checks = _evaluator_check(evaluator, required=not scores_only)
 
     if not case_set.cases:
         empty = problem("scores.cases", "scores", "the case set has no case to judge on")
         return _close(draft, [*checks, empty], EXIT_NOTHING_EVALUATED)
-    outputs, faults = align_outputs(models, case_set, cases)
+    clustered = policy.patients == "clustered"
+    outputs, faults = align_outputs(models, case_set, cases, clustered=clustered)
     if faults:
         return _close(draft, checks + faults, EXIT_INTEGRITY)
     if faults := not_finite(outputs):
@@ -99,11 +128,19 @@ def decide(
 
     ours = outputs.pop("candidate")
     checks += baseline_checks(models, same_inputs)
+    checks += withdrawn_checks(candidate, withdrawn)
     checks += apply_rules(policy, cases, ours, outputs)
+    checks += fixed_rules(policy, cases, candidate.latency_ms)
+    if policy.coverage and scores_only and trained_on is None:
+        draft["findings"] += ("coverage of the training data is not judged: scores alone are here",)
+    elif policy.coverage:
+        checks += coverage_checks(policy.coverage, cases, trained_on)
+    checks += _too_many_looks(draft["looks"])
     tests = self_tests(policy, cases, ours, outputs)
     broken = [_broken(test) for test in tests if not test.passed]
     draft |= {
         "flips": describe_flips(cases, ours, outputs),
+        "comparisons": describe_changes(policy, cases, ours, outputs),
         "self_tests": tuple(tests),
         "slices": describe_slices(policy, cases, ours),
         "already_released": "champion" in same_inputs
@@ -114,12 +151,15 @@ def decide(
 
 
 def overall_verdict(checks: Iterable[CheckResult]) -> Verdict:
-    """FAIL where any check fails, INCONCLUSIVE where any is or no metric was judged, else PASS."""
-    results = list(checks)
-    verdicts = {result.verdict for result in results}
+    """FAIL where any check fails, INCONCLUSIVE where any is or no metric was judged, else PASS.
+
+    Supporting checks don't count, waived ones don't block.
+    """
+    gating = [result for result in checks if result.role == "gate"]
+    verdicts = {result.verdict for result in gating if result.open}
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
-    judged = any(result.rule in ("floor", "non_inferiority") for result in results)
+    judged = any(result.rule in JUDGING for result in gating)
     if Verdict.INCONCLUSIVE in verdicts or not judged:
         return Verdict.INCONCLUSIVE
     return Verdict.PASS
@@ -148,6 +188,7 @@ def _draft(
         "created": created,
         "policy": policy.name,
         "alpha": policy.alpha,
+        "patients": policy.patients,
         "case_set": {
             "name": case_set.name,
             "version": case_set.version,
@@ -168,26 +209,57 @@ def _close(
     draft: dict[str, Any], checks: list[CheckResult], exit_code: int | None = None
 ) -> Decision:
     """The decision; `exit_code` where something went wrong that a verdict alone does not say."""
-    verdict = overall_verdict(checks)
+    hashes = draft["hashes"]
+    judged = Judged(
+        hashes["candidate"], hashes["case_set"], hashes["policy"], draft["created"][:10]
+    )
+    results, notes = apply_waivers(checks, draft.pop("given"), judged)
+    verdict = overall_verdict(results)
     already = draft.pop("already_released", False) and verdict is Verdict.PASS
     return Decision(
         **draft,
-        checks=tuple(checks),
+        checks=tuple(results),
+        waivers=notes,
         verdict=verdict,
         exit_code=EXIT_CODES[verdict] if exit_code is None else exit_code,
         already_released=already,
     )
 
 
-def _evaluator_check(evaluator: EvaluatorFindings | None, required: bool) -> list[CheckResult]:
+def _evaluator_check(evaluator: EvaluatorFindings | None, *, required: bool) -> list[CheckResult]:
     if evaluator is None:
         if not required:
             return []
-        return [problem("evaluator", "evaluator", "the Evaluator gave no answer")]
+        return [problem("evaluator.answer", "scores", "the Evaluator gave no answer")]
+    if evaluator.faults:
+        # Not a matter of taste, so under a rule that nobody can waive.
+        named = "; ".join(evaluator.faults)
+        return [problem("evaluator.answer", "scores", f"the Evaluator could not judge: {named}")]
+    if not evaluator.blessed and not evaluator.failures:
+        reason = "the Evaluator did not bless, and named no failure"
+        return [problem("evaluator.answer", "scores", reason)]
     if not evaluator.blessed:
-        named = "; ".join(evaluator.failures) or "it named no failure"
+        named = "; ".join(evaluator.failures)
         return [problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
     return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
+
+
+def _too_many_looks(looks: Looks) -> list[CheckResult]:
+    """A check where the case set is counted; more looks than planned prove nothing any more."""
+    if looks.used is None:
+        return []
+    within = looks.used <= looks.planned
+    return [
+        CheckResult(
+            check="looks",
+            rule="looks",
+            verdict=Verdict.PASS if within else Verdict.INCONCLUSIVE,
+            reason=f"look {looks.used} of {looks.planned} planned at these cases"
+            + ("" if within else "; renew the case set, or plan more looks and say why"),
+            estimate=float(looks.used),
+            limit=float(looks.planned),
+        )
+    ]
 
 
 def _broken(test: SelfTest) -> CheckResult:

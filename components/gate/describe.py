@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
-from components.decision import Flips, SliceEstimate
-from components.errors import TooFewCases
+import numpy as np
+
+from components.decision import Comparison, Flips, SliceEstimate
+from components.errors import NothingEvaluated
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy, slice_name
 from components.metrics import METRICS, Outputs
+from components.statistics.mcnemar import mcnemar
+from components.statistics.multiplicity import holm
 
 
 def describe_slices(
@@ -16,18 +20,15 @@ def describe_slices(
 
     A metric that a slice has no case for is left out.
     """
-    pieces: list[dict[str, str]] = [{}]
-    for attribute in policy.descriptive_slices:
-        pieces += [{attribute: value} for value in cases.values(attribute)]
     described = []
-    for piece in pieces:
+    for piece in _pieces(policy, cases, judged=False):
         ours = candidate.where(cases.mask(piece))
         for name, metric in METRICS.items():
             if piece and metric.judges == "all":
                 continue  # ranking sorts every slice; the overall one answers for it
             try:
                 estimate = metric.estimate(ours, alpha=policy.alpha, method=metric.methods[0])
-            except TooFewCases:
+            except NothingEvaluated:
                 continue
             described.append(SliceEstimate(metric=name, slice=slice_name(piece), **vars(estimate)))
     return tuple(described)
@@ -42,9 +43,67 @@ def describe_flips(
             against=name,
             gained=cases.chosen(candidate.right & ~baseline.right),
             lost=cases.chosen(baseline.right & ~candidate.right),
+            lost_sentinels=cases.chosen(baseline.right & ~candidate.right & cases.sentinels),
         )
         for name, baseline in baselines.items()
     )
+
+
+def describe_changes(
+    policy: Policy, cases: JudgedCases, candidate: Outputs, baselines: Mapping[str, Outputs]
+) -> tuple[Comparison, ...]:
+    """Where the change against each baseline lies: every slice that the policy names.
+
+    Each baseline is a family of its own for Holm's procedure. A slice without cases is left out.
+    """
+    return tuple(
+        comparison
+        for name, baseline in baselines.items()
+        for comparison in _changes(policy, cases, candidate, baseline, name)
+    )
+
+
+def _changes(
+    policy: Policy, cases: JudgedCases, candidate: Outputs, baseline: Outputs, name: str
+) -> list[Comparison]:
+    found = []
+    for piece in _pieces(policy, cases, judged=True):
+        for metric, class_ in (("sensitivity", cases.labels), ("specificity", ~cases.labels)):
+            mask = cases.mask(piece) & class_
+            if not (n := int(np.count_nonzero(mask))):
+                continue
+            ours, theirs = candidate.right & mask, baseline.right & mask
+            both = int(np.count_nonzero(ours & theirs))
+            gained = int(np.count_nonzero(ours)) - both
+            lost = int(np.count_nonzero(theirs)) - both
+            counts = {"both": both, "gained": gained, "lost": lost}
+            found.append((metric, slice_name(piece), n, counts, mcnemar(gained, lost)))
+    adjusted = holm([test.exact for *_, test in found])
+    return [
+        Comparison(
+            against=name,
+            metric=metric,
+            slice=piece_name,
+            **counts,
+            neither=n - sum(counts.values()),
+            exact=test.exact,
+            mid_p=test.mid_p,
+            asymptotic=test.asymptotic,
+            holm=float(p),
+            regressed=counts["lost"] > counts["gained"] and bool(p <= 2 * policy.alpha),
+        )
+        for (metric, piece_name, n, counts, test), p in zip(found, adjusted)
+    ]
+
+
+def _pieces(policy: Policy, cases: JudgedCases, *, judged: bool) -> list[dict[str, str]]:
+    """All cases, every value of the descriptive attributes and, if `judged`, the gated slices."""
+    pieces: list[dict[str, str]] = [{}]
+    if judged:
+        pieces += [dict(check.slice) for check in policy.checks]
+    for attribute in policy.descriptive_slices:
+        pieces += [{attribute: value} for value in cases.values(attribute)]
+    return [piece for place, piece in enumerate(pieces) if piece not in pieces[:place]]
 
 
 def remarks(

@@ -28,7 +28,7 @@ def eval_config(policy: Policy) -> Any:
     import tensorflow_model_analysis as tfma
     from google.protobuf import json_format
 
-    slices = [slice_spec(check.slice) for check in policy.checks]
+    slices = [slice_spec(check.slice) for check in _judged(policy)]
     slices.append({})
     unique = [entry for place, entry in enumerate(slices) if entry not in slices[:place]]
     return json_format.ParseDict(
@@ -46,7 +46,7 @@ def eval_config(policy: Policy) -> Any:
                     "output_names": [DECISION],
                     "metrics": _metrics(policy, "sensitivity")
                     + _metrics(policy, "specificity")
-                    + [{"class_name": "ExampleCount"}],
+                    + [_EXAMPLE_COUNT],
                 },
                 {"output_names": [PROBABILITY], "metrics": _metrics(policy, "auc")},
             ],
@@ -60,6 +60,21 @@ def slice_spec(slice_: Mapping[str, str]) -> dict[str, Any]:
     return {"feature_values": dict(slice_)} if slice_ else {}
 
 
+def _judged(policy: Policy) -> list[Check]:
+    """The checks that TFMA judges too: it counts images, so none where patients are judged."""
+    if policy.patients == "aggregated":
+        return []
+    return [c for c in policy.checks if c.role == "gate" and c.metric in TFMA_METRIC]
+
+
+# Without any threshold the Evaluator never blesses; this one holds wherever there is a case.
+_EXAMPLE_COUNT = {
+    "class_name": "ExampleCount",
+    "per_slice_thresholds": [
+        {"slicing_specs": [{}], "threshold": {"value_threshold": {"lower_bound": 1}}}
+    ],
+}
+
 TFMA_METRIC = {
     "sensitivity": ("Recall", {"name": "sensitivity", "thresholds": [0.5]}),
     "specificity": ("Specificity", {"name": "specificity", "thresholds": [0.5]}),
@@ -69,7 +84,7 @@ TFMA_METRIC = {
 
 def _metrics(policy: Policy, metric: str) -> list[dict[str, Any]]:
     class_name, settings = TFMA_METRIC[metric]
-    checks = [check for check in policy.checks if check.metric == metric]
+    checks = [check for check in _judged(policy) if check.metric == metric]
     entry: dict[str, Any] = {"class_name": class_name, "config": json.dumps(settings)}
     if checks:
         entry["per_slice_thresholds"] = [
@@ -81,11 +96,11 @@ def _metrics(policy: Policy, metric: str) -> list[dict[str, Any]]:
 
 def _threshold(check: Check) -> dict[str, Any]:
     threshold: dict[str, Any] = {}
-    if check.floor is not None:
-        threshold["value_threshold"] = {"lower_bound": check.floor}
-    if check.margin is not None:
+    if check.limit is not None:
+        threshold["value_threshold"] = {"lower_bound": check.limit}
+    if "champion" in check.margins:
         threshold["change_threshold"] = {
-            "absolute": -check.margin,
+            "absolute": -check.margins["champion"],
             "direction": "HIGHER_IS_BETTER",
         }
     return threshold
@@ -101,7 +116,7 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
     """
     import tensorflow_model_analysis as tfma
 
-    failures = []
+    failures, faults = [], []
     result = tfma.load_validation_result(evaluation)
     for piece in result.metric_validations_per_slice:
         name = ",".join(f"{key.column}={_value(key)}" for key in piece.slice_key.single_slice_keys)
@@ -111,11 +126,12 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
             for failure in piece.failures
         ]
     missing = [str(spec.feature_values or spec.feature_keys) for spec in result.missing_slices]
-    failures += [f"slice {spec} has no case" for spec in missing]
+    faults += [f"slice {spec} has no case" for spec in missing]
     counted = _example_count(evaluation)
     if counted != cases:
-        failures.append(f"judged {counted} cases, wanted {cases}")
-    return EvaluatorFindings(blessed=blessed and not failures, failures=tuple(failures))
+        faults.append(f"judged {counted} cases, wanted {cases}")
+    sound = blessed and not failures and not faults
+    return EvaluatorFindings(sound, tuple(failures), tuple(faults))
 
 
 def _example_count(evaluation: str) -> int | None:

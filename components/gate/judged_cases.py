@@ -15,6 +15,7 @@ class JudgedCases:
       ids: in order.
       labels: bool, shape (n_cases,), True for positive.
       sentinels: bool, shape (n_cases,).
+      patients: int64, shape (n_cases,), one number a patient.
     """
 
     def __init__(self, case_set: CaseSet) -> None:
@@ -22,6 +23,10 @@ class JudgedCases:
         self.ids = [case.case_id for case in case_set.cases]
         self.labels = np.fromiter((case.label == 1 for case in self._cases), np.bool_)
         self.sentinels = np.fromiter((case.sentinel for case in self._cases), np.bool_)
+        patients: dict[str, int] = {}
+        self.patients = np.fromiter(
+            (patients.setdefault(case.patient_id, len(patients)) for case in self._cases), np.int64
+        )
         self._masks: dict[tuple[tuple[str, str], ...], NDArray[np.bool_]] = {}
         self._columns: dict[str, tuple[dict[str | None, int], NDArray[np.int64]]] = {}
 

@@ -12,25 +12,33 @@ from components.gate.yaml_lines import YamlDocument, read_yaml
 from components.metrics import METRICS
 
 DEFAULT_ALPHA = 0.025
+DEFAULT_DISCORDANCE = 0.04
+BASELINES = ("champion", "golden")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One metric on one slice: a floor, a margin against each baseline, or both.
+    """One metric on one slice: a limit, a margin against the baselines, or both.
 
     Attributes:
       slice: the value that an attribute has in it, such as {"device": "Cirrus"}; empty for all
         cases.
-      floor: the metric's bounds are held against it, in (0, 1).
-      margin: largest acceptable loss against champion and golden each, in (0, 1).
-      method: the floor's interval.
+      limit: a floor where the metric is better when higher, else a ceiling, in (0, 1).
+      margins: largest acceptable loss against each baseline, in (0, 1); a baseline that is left
+        out is not compared with.
+      method, paired_method: the intervals behind the limit and behind the margins.
+      alpha: one-sided error rate of its bounds.
+      role: gate, or supporting where it is reported and decides nothing.
     """
 
     metric: str
     slice: Mapping[str, str]
-    floor: float | None
-    margin: float | None
+    limit: float | None
+    margins: Mapping[str, float]
     method: str
+    paired_method: str
+    alpha: float
+    role: str
     rationale: str
 
     @property
@@ -42,6 +50,11 @@ class Check:
         """Such as `sensitivity[device=Cirrus]`."""
         return f"{self.metric}[{self.slice_name}]"
 
+    @property
+    def limit_rule(self) -> str:
+        """What its limit is: floor or ceiling."""
+        return "floor" if METRICS[self.metric].higher_is_better else "ceiling"
+
 
 @dataclass(frozen=True)
 class NegativeFlips:
@@ -52,11 +65,43 @@ class NegativeFlips:
 
 
 @dataclass(frozen=True)
+class Sentinels:
+    """`at_least`: how many never-miss cases the case set must hold."""
+
+    at_least: int
+    rationale: str
+
+
+@dataclass(frozen=True)
+class Latency:
+    """`p95_ms`: largest acceptable 95th percentile of a call with one image, milliseconds."""
+
+    p95_ms: float
+    rationale: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the training data must hold of what the candidate is judged on.
+
+    Attributes:
+      attributes: every value that they have in the case set must occur in the training data.
+      at_least: how many training cases there must be of each value.
+    """
+
+    attributes: tuple[str, ...]
+    at_least: int
+    rationale: str
+
+
+@dataclass(frozen=True)
 class Policy:
     """Attributes:
-    alpha: one-sided error rate of every interval.
+    alpha: one-sided error rate of every interval that names none of its own.
     leakage: 'stop' or 'report': what a case-set case found in the training data does.
     planned_looks: how often the case set may be used to judge.
+    patients: 'independent', 'clustered' or 'aggregated': what several images of a patient are.
+    expected_discordance: share of cases that two equally good models call differently.
     descriptive_slices: attributes to report by, never gated.
     sha256: hex, over the file's bytes.
     """
@@ -65,8 +110,13 @@ class Policy:
     alpha: float
     leakage: str
     planned_looks: int
+    patients: str
+    expected_discordance: float
     checks: tuple[Check, ...]
     negative_flips: NegativeFlips | None
+    sentinels: Sentinels | None
+    latency: Latency | None
+    coverage: Coverage | None
     descriptive_slices: tuple[str, ...]
     sha256: str
 
@@ -85,44 +135,74 @@ def load_policy(path: Path) -> Policy:
     document = read_yaml(path, content, error=PolicyError)
     check_document(document.data, "gate_policy", locate=document.locate, error=PolicyError)
     data: dict[str, Any] = document.data
-    flips = data.get("negative_flips")
+    flips, sentinels, latency = (
+        data.get(key) for key in ("negative_flips", "sentinels", "latency")
+    )
     return Policy(
         name=data["name"],
         alpha=data.get("alpha", DEFAULT_ALPHA),
         leakage=data["leakage"],
         planned_looks=data["planned_looks"],
+        patients=data.get("patients", "clustered"),
+        expected_discordance=data.get("expected_discordance", DEFAULT_DISCORDANCE),
         checks=_checks(document),
         negative_flips=NegativeFlips(**flips) if flips else None,
+        sentinels=Sentinels(**sentinels) if sentinels else None,
+        latency=Latency(**latency) if latency else None,
+        coverage=_coverage(data.get("coverage")),
         descriptive_slices=tuple(data.get("descriptive_slices", ())),
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
+def _coverage(given: Mapping[str, Any] | None) -> Coverage | None:
+    return Coverage(**{**given, "attributes": tuple(given["attributes"])}) if given else None
+
+
 def _checks(document: YamlDocument) -> tuple[Check, ...]:
     checks: dict[str, Check] = {}
+    alpha = document.data.get("alpha", DEFAULT_ALPHA)
     for i, entry in enumerate(document.data["checks"]):
-        methods = METRICS[entry["metric"]].methods
-        method = entry.get("method", methods[0])
-        if method not in methods:
-            raise PolicyError(
-                f"{document.locate(('checks', i, 'method'))}: got method '{method}' for "
-                f"{entry['metric']}, wanted {' or '.join(methods)}; leave it out for {methods[0]}"
-            )
+        _refuse_unfit(document, i, entry)
+        metric = METRICS[entry["metric"]]
+        margin = entry.get("margin", {})
         check = Check(
             metric=entry["metric"],
             slice={} if entry["slice"] == "overall" else dict(entry["slice"]),
-            floor=entry.get("floor"),
-            margin=entry.get("margin"),
-            method=method,
+            limit=entry.get("floor" if metric.higher_is_better else "ceiling"),
+            margins=margin if isinstance(margin, dict) else dict.fromkeys(BASELINES, margin),
+            method=entry.get("method", metric.methods[0]),
+            paired_method=entry.get("paired_method", metric.paired_methods[0]),
+            alpha=entry.get("alpha", alpha),
+            role=entry.get("role", "gate"),
             rationale=entry["rationale"],
         )
         if check.name in checks:
             raise PolicyError(
                 f"{document.locate(('checks', i))}: {check.name} stands twice; "
-                "put its floor and margin in one check"
+                "put its limit and margin in one check"
             )
         checks[check.name] = check
     return tuple(checks.values())
+
+
+def _refuse_unfit(document: YamlDocument, i: int, entry: Mapping[str, Any]) -> None:
+    """Raises PolicyError for a limit or a method that the check's metric does not have."""
+    metric = METRICS[entry["metric"]]
+    wrong, right = "ceiling", "floor"
+    if not metric.higher_is_better:
+        wrong, right = right, wrong
+    if wrong in entry:
+        raise PolicyError(
+            f"{document.locate(('checks', i, wrong))}: got a {wrong} for {entry['metric']}, which "
+            f"is better when {'higher' if metric.higher_is_better else 'lower'}; wanted a {right}"
+        )
+    for key, methods in (("method", metric.methods), ("paired_method", metric.paired_methods)):
+        if entry.get(key, methods[0]) not in methods:
+            raise PolicyError(
+                f"{document.locate(('checks', i, key))}: got {key} '{entry[key]}' for "
+                f"{entry['metric']}, wanted {' or '.join(methods)}; leave it out for {methods[0]}"
+            )
 
 
 def slice_name(piece: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """What has to hold of the scores before any rule can be applied to them."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +14,29 @@ from components.gate.judged_cases import JudgedCases
 from components.metrics import Outputs
 
 
+@dataclass(frozen=True, eq=False)
+class Withdrawn:
+    """A model that a named person rolled back.
+
+    Attributes:
+      model_sha256: hex, over its files.
+      scores: what it said of the cases, None where that is not known.
+      why: who rolled it back, when and for what reason, in one line.
+    """
+
+    model_sha256: str
+    scores: CaseScores | None
+    why: str
+
+
 def align_outputs(
-    models: Mapping[str, CaseScores], case_set: CaseSet, cases: JudgedCases
+    models: Mapping[str, CaseScores], case_set: CaseSet, cases: JudgedCases, *, clustered: bool
 ) -> tuple[dict[str, Outputs], list[CheckResult]]:
-    """Each model's answers in the order of the cases, or why they are for other cases."""
+    """Each model's answers in the order of the cases, or why they are for other cases.
+
+    Args:
+      clustered: whether several cases of one patient are to be corrected for.
+    """
     outputs, faults = {}, []
     for name, model in models.items():
         try:
@@ -24,7 +44,8 @@ def align_outputs(
         except IntegrityError as error:
             faults.append(problem(f"scores.cases.{name}", "scores", str(error)))
         else:
-            outputs[name] = Outputs(cases.labels, scores, model.operating_point)
+            patients = cases.patients if clustered else None
+            outputs[name] = Outputs(cases.labels, scores, model.operating_point, patients)
     return outputs, faults
 
 
@@ -62,6 +83,25 @@ def baseline_checks(
         reason = "no golden scores: bootstrap by name"
         checks.append(CheckResult("baseline.golden", "baseline", Verdict.INCONCLUSIVE, reason))
     return checks
+
+
+def withdrawn_checks(candidate: CaseScores, withdrawn: Iterable[Withdrawn]) -> list[CheckResult]:
+    """A failing check where the candidate is a model that was rolled back, retrained or not."""
+    return [
+        problem("baseline.withdrawn", "baseline", f"this model was rolled back: {model.why}")
+        for model in withdrawn
+        if model.model_sha256 == candidate.model_sha256
+        or (model.scores is not None and _said_the_same(candidate, model.scores))
+    ][:1]
+
+
+def _said_the_same(ours: CaseScores, theirs: CaseScores) -> bool:
+    return (
+        ours.scored_case_set == theirs.scored_case_set
+        and ours.operating_point == theirs.operating_point
+        and ours.case_ids == theirs.case_ids
+        and bool((ours.scores == theirs.scores).all())
+    )
 
 
 def same_scores(ours: Outputs, champion: Outputs | None) -> bool:

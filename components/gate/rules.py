@@ -1,10 +1,11 @@
 """The rules a candidate is held to, each applied once and answered with a CheckResult.
 
-Every bound is one-sided at the policy's alpha. All rules must pass (an intersection-union test), so
-alpha is not split among them. A bound that equals its limit is PASS for a floor and for a ceiling,
-and never for a margin.
+Every bound is one-sided at the check's alpha. All gating rules must pass (an intersection-union
+test), so alpha is not split among them. A bound that equals its limit is PASS for a floor and for
+a ceiling, and never for a margin.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from components.baselines.rows import first_few
 from components.decision import CheckResult, Verdict
-from components.errors import TooFewCases
+from components.errors import NothingEvaluated, TooFewCases
 from components.gate.judged_cases import JudgedCases
-from components.gate.policy import Check, NegativeFlips, Policy
+from components.gate.policy import Check, Latency, NegativeFlips, Policy, Sentinels
 from components.metrics import METRICS, Estimate, Outputs
-from components.statistics.intervals import clopper_pearson, wilson
+from components.statistics.intervals import clopper_pearson
 
 
 def floor_verdict(lower: float, upper: float, floor: float) -> Verdict:
@@ -24,6 +25,11 @@ def floor_verdict(lower: float, upper: float, floor: float) -> Verdict:
     if lower >= floor:
         return Verdict.PASS
     return Verdict.FAIL if upper < floor else Verdict.INCONCLUSIVE
+
+
+def ceiling_verdict(lower: float, upper: float, ceiling: float) -> Verdict:
+    """PASS where the upper bound is within the ceiling, FAIL where the lower one is above it."""
+    return floor_verdict(-upper, -lower, -ceiling)
 
 
 def margin_verdict(lower: float, upper: float, margin: float) -> Verdict:
@@ -45,7 +51,7 @@ def apply_rules(
     results = [
         result
         for check in policy.checks
-        for result in _apply_check(check, policy.alpha, cases, candidate, baselines)
+        for result in _apply_check(check, policy, cases, candidate, baselines)
     ]
     for name, baseline in baselines.items():
         lost = baseline.right & ~candidate.right
@@ -56,71 +62,121 @@ def apply_rules(
     return results
 
 
+def fixed_rules(
+    policy: Policy, cases: JudgedCases, latency_ms: Mapping[str, float] | None
+) -> list[CheckResult]:
+    """The limits that are no matter of right or wrong calls: latency, and enough sentinels."""
+    results = []
+    if policy.sentinels:
+        results.append(_enough_sentinels(policy.sentinels, int(cases.sentinels.sum())))
+    if policy.latency:
+        results.append(_latency(policy.latency, (latency_ms or {}).get("p95")))
+    return results
+
+
+def judged_part(
+    policy: Policy, cases: JudgedCases, model: Outputs, mask: NDArray[np.bool_]
+) -> Outputs:
+    """A model's answers on `mask`, with several images of a patient taken as the policy says."""
+    part = model.where(mask)
+    if policy.patients == "aggregated":
+        return part.by_patient(cases.patients[mask])
+    return part
+
+
 def _apply_check(
     check: Check,
-    alpha: float,
+    policy: Policy,
     cases: JudgedCases,
     candidate: Outputs,
     baselines: Mapping[str, Outputs],
 ) -> Iterator[CheckResult]:
     metric = METRICS[check.metric]
     mask = cases.mask(check.slice)
-    ours = candidate.where(mask)
+    ours = judged_part(policy, cases, candidate, mask)
     try:
-        estimate = metric.estimate(ours, alpha=alpha, method=check.method)
-    except TooFewCases:
-        yield _nothing_to_judge(check, ours)
+        estimate = metric.estimate(ours, alpha=check.alpha, method=check.method)
+        changes = {
+            name: metric.change(
+                ours,
+                judged_part(policy, cases, baseline, mask),
+                alpha=check.alpha,
+                method=check.paired_method,
+            )
+            for name, baseline in baselines.items()
+            if name in check.margins
+        }
+    except NothingEvaluated as error:
+        yield _nothing_to_judge(check, ours, error)
         return
-    if check.floor is not None:
-        yield _floor(check, check.floor, estimate, alpha)
-    if check.margin is not None:
-        for name, baseline in baselines.items():
-            change = metric.change(ours, baseline.where(mask), alpha=alpha)
-            yield _margin(check, check.margin, change, name)
+    if check.limit is not None:
+        beside = None
+        if check.method == "clopper_pearson":
+            beside = metric.estimate(ours, alpha=check.alpha, method="wilson")
+        yield _limit(check, check.limit, estimate, beside)
+    for name, change in changes.items():
+        yield _margin(check, check.margins[name], change, name)
 
 
-def _nothing_to_judge(check: Check, ours: Outputs) -> CheckResult:
+def _nothing_to_judge(check: Check, ours: Outputs, error: NothingEvaluated) -> CheckResult:
     positives = int(np.count_nonzero(ours.labels))
+    reason = str(error)
+    if isinstance(error, TooFewCases):
+        reason = (
+            f"{check.slice_name} has {positives} positive and {ours.labels.size - positives} "
+            f"negative cases: too few to judge {check.metric}; correct the slice or the case set"
+        )
     return CheckResult(
         check=f"{check.name}.cases",
-        rule="floor" if check.floor is not None else "non_inferiority",
+        rule=check.limit_rule if check.limit is not None else "non_inferiority",
         verdict=Verdict.FAIL,
-        reason=f"{check.slice_name} has {positives} positive and {ours.labels.size - positives} "
-        f"negative cases: too few to judge {check.metric}; correct the slice or the case set",
+        reason=reason,
         metric=check.metric,
         slice=check.slice_name,
+        role=check.role,
     )
 
 
-def _floor(check: Check, floor: float, estimate: Estimate, alpha: float) -> CheckResult:
-    verdict = floor_verdict(estimate.lower, estimate.upper, floor)
+def _limit(check: Check, limit: float, found: Estimate, beside: Estimate | None) -> CheckResult:
+    """`beside`: Wilson's bounds, shown next to exact ones."""
+    rule = check.limit_rule
+    if rule == "floor":
+        verdict = floor_verdict(found.lower, found.upper, limit)
+        passed = f"lower bound {found.lower:.4f} reaches the floor {limit}"
+        failed = f"upper bound {found.upper:.4f} is below the floor {limit}"
+    else:
+        verdict = ceiling_verdict(found.lower, found.upper, limit)
+        passed = f"upper bound {found.upper:.4f} is within the ceiling {limit}"
+        failed = f"lower bound {found.lower:.4f} is above the ceiling {limit}"
     reason = {
-        Verdict.PASS: f"lower bound {estimate.lower:.4f} reaches the floor {floor}",
-        Verdict.FAIL: f"upper bound {estimate.upper:.4f} is below the floor {floor}",
-        Verdict.INCONCLUSIVE: f"the floor {floor} lies within the bounds {estimate.lower:.4f} to "
-        f"{estimate.upper:.4f}: too few cases to tell",
+        Verdict.PASS: passed,
+        Verdict.FAIL: failed,
+        Verdict.INCONCLUSIVE: f"the {rule} {limit} lies within the bounds {found.lower:.4f} to "
+        f"{found.upper:.4f}: too few cases to tell",
     }[verdict]
-    if estimate.method == "clopper_pearson":
-        shown = wilson(round(estimate.estimate * estimate.n), estimate.n, alpha=alpha)
-        reason += f" (Wilson {float(shown.lower):.4f} to {float(shown.upper):.4f})"
+    if beside:
+        reason += f" (Wilson {beside.lower:.4f} to {beside.upper:.4f})"
     return CheckResult(
-        check=f"{check.name}.floor",
-        rule="floor",
+        check=f"{check.name}.{rule}",
+        rule=rule,
         verdict=verdict,
         reason=reason,
         metric=check.metric,
         slice=check.slice_name,
-        limit=floor,
-        **vars(estimate),
+        limit=limit,
+        role=check.role,
+        **vars(found),
     )
 
 
 def _margin(check: Check, margin: float, change: Estimate, against: str) -> CheckResult:
-    verdict = margin_verdict(change.lower, change.upper, margin)
+    higher = METRICS[check.metric].higher_is_better
+    # A loss is a fall of one metric and a rise of another; from here on it is a fall.
+    lower, upper = (change.lower, change.upper) if higher else (-change.upper, -change.lower)
+    verdict = margin_verdict(lower, upper, margin)
     reason = {
-        Verdict.PASS: f"the loss is at most {max(0.0, -change.lower):.4f}, less than the margin "
-        f"{margin}",
-        Verdict.FAIL: f"the loss is at least {-change.upper:.4f}, more than the margin {margin}",
+        Verdict.PASS: f"the loss is at most {max(0.0, -lower):.4f}, less than the margin {margin}",
+        Verdict.FAIL: f"the loss is at least {-upper:.4f}, more than the margin {margin}",
         Verdict.INCONCLUSIVE: f"a loss of the margin {margin} lies within the bounds "
         f"{change.lower:+.4f} to {change.upper:+.4f}: too few cases to tell",
     }[verdict]
@@ -132,7 +188,8 @@ def _margin(check: Check, margin: float, change: Estimate, against: str) -> Chec
         metric=check.metric,
         slice=check.slice_name,
         against=against,
-        limit=-margin,
+        limit=-margin if higher else margin,
+        role=check.role,
         **vars(change),
     )
 
@@ -170,4 +227,35 @@ def _sentinels(cases: JudgedCases, lost: NDArray[np.bool_], against: str) -> Che
         else "no never-miss case turned wrong",
         against=against,
         n=int(np.count_nonzero(cases.sentinels)),
+    )
+
+
+def _enough_sentinels(rule: Sentinels, marked: int) -> CheckResult:
+    enough = marked >= rule.at_least
+    return CheckResult(
+        check="sentinels.marked",
+        rule="sentinel",
+        verdict=Verdict.PASS if enough else Verdict.FAIL,
+        reason=f"the case set marks {marked} never-miss cases, the policy wants at least "
+        f"{rule.at_least}" + ("" if enough else "; mark them with `casegate cases amend`"),
+        n=marked,
+        limit=float(rule.at_least),
+    )
+
+
+def _latency(rule: Latency, measured_ms: float | None) -> CheckResult:
+    known = measured_ms is not None and math.isfinite(measured_ms)
+    if not known:
+        verdict, reason = Verdict.INCONCLUSIVE, "the candidate's latency was not measured"
+    elif measured_ms <= rule.p95_ms:  # type: ignore[operator]
+        verdict, reason = Verdict.PASS, f"{measured_ms} ms is within {rule.p95_ms} ms"
+    else:
+        verdict, reason = Verdict.FAIL, f"{measured_ms} ms is above {rule.p95_ms} ms"
+    return CheckResult(
+        check="latency.p95",
+        rule="latency",
+        verdict=verdict,
+        reason=f"95th percentile of a call with one image: {reason}",
+        estimate=measured_ms if known else None,
+        limit=rule.p95_ms,
     )

@@ -9,14 +9,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.decision import CheckResult, SelfTest, Verdict
-from components.errors import TooFewCases
+from components.errors import NothingEvaluated
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, Policy
-from components.gate.rules import apply_rules
+from components.gate.rules import apply_rules, judged_part
 from components.metrics import METRICS, Outputs
+from components.statistics.clustered import effective_size
 from components.statistics.intervals import normal_quantile
+
+# A copy that is certain and wrong of every case has a Brier score and an ECE of 1.
+WORST = 1.0
 
 
 def self_tests(
@@ -42,21 +47,22 @@ def _degraded(
 ) -> SelfTest | None:
     """None where the check has nothing to judge, or no loss that it forbids is possible."""
     mask = cases.mask(check.slice)
+
+    def value(model: Outputs) -> float:
+        part = judged_part(policy, cases, model, mask)
+        return METRICS[check.metric].estimate(part, alpha=0.025, method=check.method).estimate
+
     try:
-        values = {name: _value(check, model.where(mask)) for name, model in baselines.items()}
-        _value(check, candidate.where(mask))
-    except TooFewCases:
+        values = {name: value(baselines[name]) for name in check.margins if name in baselines}
+        value(candidate)
+    except NothingEvaluated:
         return None
-    targets = [] if check.floor is None else [check.floor]
-    # A baseline that is hardly ever right has no margin to lose: then no copy is too bad for it.
-    rivals = {name: baselines[name] for name in values if values[name] > (check.margin or 0)}
-    if check.margin is not None:
-        targets += [values[name] - check.margin for name in rivals]
-    if not targets:
+    rivals, target = _forbidden(check, values)
+    if target is None:
         return None
-    copy = _lowered(check, cases, candidate, min(targets))
+    copy = _lowered(check, policy, cases, candidate, target)
     alone = replace(policy, checks=(check,), negative_flips=None)
-    results = apply_rules(alone, cases, copy, rivals)
+    results = apply_rules(alone, cases, copy, {name: baselines[name] for name in rivals})
     passed = [r.check for r in results if r.rule != "sentinel" and r.verdict is Verdict.PASS]
     return SelfTest(
         name=f"{check.name} of a degraded copy",
@@ -66,23 +72,46 @@ def _degraded(
     )
 
 
-def _value(check: Check, model: Outputs) -> float:
-    return METRICS[check.metric].estimate(model, alpha=0.025, method=check.method).estimate
+def _forbidden(check: Check, values: Mapping[str, float]) -> tuple[list[str], float | None]:
+    """The baselines that leave room for a loss, and a value that no rule of the check may pass.
+
+    A baseline that is hardly ever right has no margin to lose, and one whose scores are already
+    far from the outcomes can hardly be worse: then no copy is too bad for it.
+    """
+    limits = [] if check.limit is None else [check.limit]
+    if METRICS[check.metric].higher_is_better:
+        rivals = [name for name, value in values.items() if value > check.margins[name]]
+        limits += [values[name] - check.margins[name] for name in rivals]
+        return rivals, min(limits, default=None)
+    rivals = [name for name, value in values.items() if value + check.margins[name] < WORST]
+    limits += [values[name] + check.margins[name] for name in rivals]
+    worst = max(limits, default=None)
+    return rivals, worst if worst is not None and worst < WORST else None
 
 
-def _lowered(check: Check, cases: JudgedCases, candidate: Outputs, target: float) -> Outputs:
-    """The candidate with its metric at or below `target`, by turning right cases wrong."""
+def _lowered(
+    check: Check, policy: Policy, cases: JudgedCases, candidate: Outputs, target: float
+) -> Outputs:
+    """The candidate with its metric at or beyond `target`."""
     scores = candidate.scores.copy()
     mask, judges = cases.mask(check.slice), METRICS[check.metric].judges
-    if judges == "all":  # a ranking metric: every positive below every negative
+    if judges == "all":  # every positive below every negative, and certain of it
         scores[mask] = np.where(cases.labels[mask], 0.0, 1.0)
         return replace(candidate, scores=scores)
-    judged = mask & (cases.labels if judges == "positives" else ~cases.labels)
-    right = np.flatnonzero(judged & candidate.right)
-    keep = max(0, math.floor(target * np.count_nonzero(judged)))
-    turned = right[keep:]
+    units = np.arange(scores.size)
+    positive = cases.labels
+    if policy.patients == "aggregated":
+        units = cases.patients
+        ill = np.zeros(units.max() + 1, np.bool_)
+        ill[units[mask & cases.labels]] = True
+        positive = ill[units]
+    judged = mask & (positive if judges == "positives" else ~positive)
+    # A patient may have right and wrong cases; all of its cases turn, so none of it stays right.
+    right = np.unique(units[judged & candidate.right])
+    keep = max(0, math.floor(target * np.unique(units[judged]).size))
+    turned = judged & np.isin(units, right[keep:])
     point = candidate.operating_point
-    scores[turned] = np.where(cases.labels[turned], np.nextafter(point, -np.inf), point)
+    scores[turned] = np.where(positive[turned], np.nextafter(point, -np.inf), point)
     return replace(candidate, scores=scores)
 
 
@@ -98,25 +127,36 @@ def _against_itself(policy: Policy, cases: JudgedCases, baseline: Outputs, name:
 
 
 def _non_inferior(result: CheckResult, policy: Policy, cases: JudgedCases) -> bool:
-    if result.against == "none":  # a floor says nothing of a model against itself
+    if result.against == "none":  # a limit says nothing of a model against itself
         return True
     if result.rule != "non_inferiority":
         return result.verdict is Verdict.PASS
     # With no case gained or lost, Tango's bound is z^2 / (n + z^2) in closed form: with fewer cases
     # than that needs, not even a model against itself can be shown to be as good.
-    z = normal_quantile(policy.alpha)
-    margin = -(result.limit or 0.0)
-    pairs = _pairs(result, policy, cases)
-    provable = z * z / (pairs + z * z) < margin * (1 - 1e-9)
+    check = next(c for c in policy.checks if result.check.startswith(f"{c.name}.non_inferiority"))
+    z = normal_quantile(check.alpha)
+    pairs = _pairs(check, policy, cases)
+    tango = check.paired_method in ("tango", "delong")
+    provable = tango and z * z / (pairs + z * z) < abs(result.limit or 0.0) * (1 - 1e-9)
     wanted = (Verdict.PASS,) if provable else (Verdict.PASS, Verdict.INCONCLUSIVE)
     return result.estimate == 0 and result.verdict in wanted
 
 
-def _pairs(result: CheckResult, policy: Policy, cases: JudgedCases) -> int:
-    """The independent observations behind a result: cases, or for a ranking pairs of them."""
-    if METRICS[str(result.metric)].judges != "all":
-        return result.n
-    check = next(c for c in policy.checks if c.slice_name == result.slice)
-    labels = cases.labels[cases.mask(check.slice)]
-    positives = int(np.count_nonzero(labels))
-    return min(positives, labels.size - positives)
+def _pairs(check: Check, policy: Policy, cases: JudgedCases) -> float:
+    """The independent observations behind a check: cases or patients, for a ranking pairs."""
+    mask = cases.mask(check.slice)
+    judges = METRICS[check.metric].judges
+    positives, negatives = (
+        _units(mask & of, policy, cases) for of in (cases.labels, ~cases.labels)
+    )
+    return {"positives": positives, "negatives": negatives}.get(judges, min(positives, negatives))
+
+
+def _units(mask: NDArray[np.bool_], policy: Policy, cases: JudgedCases) -> float:
+    """How many independent observations of no change the masked cases are."""
+    patients = cases.patients[mask]
+    if policy.patients == "independent" or not patients.size:
+        return patients.size
+    if policy.patients == "aggregated":
+        return np.unique(patients).size
+    return effective_size(np.zeros(patients.size, np.int8), patients)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from components.metrics.auc import auc, auc_change
-from components.metrics.outputs import FLOOR_METHODS, Estimate, Outputs
+from components.metrics.brier import brier, brier_change
+from components.metrics.ece import ece, ece_change
+from components.metrics.outputs import FLOOR_METHODS, PAIRED_METHODS, Estimate, Outputs
 from components.metrics.sensitivity import sensitivity, sensitivity_change
 from components.metrics.specificity import specificity, specificity_change
 
@@ -14,7 +16,9 @@ class EstimateFunction(Protocol):
 
 
 class ChangeFunction(Protocol):
-    def __call__(self, candidate: Outputs, baseline: Outputs, *, alpha: float) -> Estimate: ...
+    def __call__(
+        self, candidate: Outputs, baseline: Outputs, *, alpha: float, method: str
+    ) -> Estimate: ...
 
 
 @dataclass(frozen=True)
@@ -23,19 +27,29 @@ class Metric:
 
     Attributes:
       judges: the cases it is taken over.
-      methods: intervals a policy may choose for its floor, the default first.
+      methods: intervals a policy may choose for its limit, the default first.
+      paired_methods: intervals for its change, the default first.
+      higher_is_better: whether its limit is a floor, and a loss is a negative change.
     """
 
     judges: Literal["positives", "negatives", "all"]
     methods: tuple[str, ...]
+    paired_methods: tuple[str, ...]
+    higher_is_better: bool
     estimate: EstimateFunction
     change: ChangeFunction
 
 
 METRICS = {
-    "sensitivity": Metric("positives", FLOOR_METHODS, sensitivity, sensitivity_change),
-    "specificity": Metric("negatives", FLOOR_METHODS, specificity, specificity_change),
-    "auc": Metric("all", ("delong",), auc, auc_change),
+    "sensitivity": Metric(
+        "positives", FLOOR_METHODS, PAIRED_METHODS, True, sensitivity, sensitivity_change
+    ),
+    "specificity": Metric(
+        "negatives", FLOOR_METHODS, PAIRED_METHODS, True, specificity, specificity_change
+    ),
+    "auc": Metric("all", ("delong",), ("delong",), True, auc, auc_change),
+    "brier": Metric("all", ("normal",), ("normal",), False, brier, brier_change),
+    "ece": Metric("all", ("normal",), ("normal",), False, ece, ece_change),
 }
 
 __all__ = ["METRICS", "Estimate", "Metric", "Outputs"]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR_METHODS = ("clopper_pearson", "wilson")
+PAIRED_METHODS = ("tango", "newcombe")
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +17,14 @@ class Outputs:
       labels: bool, shape (n_cases,), True where the case is positive.
       scores: float64, shape (n_cases,), larger means more likely positive.
       operating_point: the model's own; a score equal to it is a positive call.
+      patients: int64, shape (n_cases,), the patient of each case, where several cases of one
+        patient are not to count as independent; else None.
     """
 
     labels: NDArray[np.bool_]
     scores: NDArray[np.float64]
     operating_point: float
+    patients: NDArray[np.int64] | None = None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -30,7 +34,21 @@ class Outputs:
 
     def where(self, mask: NDArray[np.bool_]) -> "Outputs":
         """The same answers on the cases of `mask` only."""
-        return Outputs(self.labels[mask], self.scores[mask], self.operating_point)
+        patients = None if self.patients is None else self.patients[mask]
+        return Outputs(self.labels[mask], self.scores[mask], self.operating_point, patients)
+
+    def by_patient(self, patients: NDArray[np.int64]) -> "Outputs":
+        """One case a patient: positive where any of its cases is, scored by the highest score.
+
+        Args:
+          patients: shape (n_cases,), any integers; the answers come in their order.
+        """
+        known, place = np.unique(patients, return_inverse=True)
+        labels = np.zeros(known.size, np.bool_)
+        np.logical_or.at(labels, place, self.labels)
+        scores = np.full(known.size, -np.inf)
+        np.maximum.at(scores, place, self.scores)
+        return Outputs(labels, scores, self.operating_point)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from components.metrics.rightness import change_of_share, share_right
 
 def sensitivity(model: Outputs, *, alpha: float, method: str = "clopper_pearson") -> Estimate:
     """Judged on the positives of `model`; TooFewCases where there is none."""
-    return share_right(model.right[model.labels], alpha=alpha, method=method)
+    return share_right(model, model.labels, alpha=alpha, method=method)
 
 
-def sensitivity_change(candidate: Outputs, baseline: Outputs, *, alpha: float) -> Estimate:
-    """Change on the positives, by Tango's interval; TooFewCases where there is none."""
-    positives = candidate.labels
-    return change_of_share(candidate.right[positives], baseline.right[positives], alpha=alpha)
+def sensitivity_change(
+    candidate: Outputs, baseline: Outputs, *, alpha: float, method: str = "tango"
+) -> Estimate:
+    """Paired change on the positives; TooFewCases where there is none."""
+    return change_of_share(candidate, baseline, candidate.labels, alpha=alpha, method=method)

@@ -1,5 +1,6 @@
 """The champion as TFX's Evaluator wants it, and TFX's Pusher made all-or-nothing."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,15 @@ from tfx.utils import path_utils, proto_utils
 
 from components.baselines.files import sha256_tree, sync, sync_tree
 from components.errors import IntegrityError
+from components.ledger.ledger import Ledger
 from components.problems import reported
-from components.release.serving import discard_incoming, incoming_folder, versions
+from components.release.recording import record_release
+from components.release.serving import (
+    discard_incoming,
+    find_champion,
+    incoming_folder,
+    versions,
+)
 
 
 @component
@@ -72,3 +80,18 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))
+        _record(destination, json.loads(exec_properties["custom_config"]))
+
+
+def _record(destination: Path, told: dict[str, str]) -> None:
+    """Writes the new release into the ledger.
+
+    Args:
+      told: the paths `ledger`, `runs` and `workspace`, and the time `at`.
+    """
+    champion = find_champion(destination, Path(told["runs"]))
+    if champion is None:
+        raise IntegrityError(f"{destination}: what was pushed is gone; run again")
+    record_release(
+        Ledger(Path(told["ledger"])), champion, workspace=Path(told["workspace"]), at=told["at"]
+    )

@@ -56,9 +56,16 @@ def find_champion(destination: Path, decisions: Path) -> Champion | None:
         decision was edited.
     """
     found = versions(destination)
-    if not found:
-        return None
-    path = destination / str(found[-1])
+    return find_version(destination, found[-1], decisions) if found else None
+
+
+def find_version(destination: Path, version: int, decisions: Path) -> Champion:
+    """A version in the destination that a decision let pass, whether it is the highest or not.
+
+    Raises:
+      IntegrityError: as `find_champion`.
+    """
+    path = destination / str(version)
     digest = sha256_tree(path)
     for decision in sorted(decisions.glob(f"*/{DECISION}"), reverse=True):
         # Years of decisions may lie here; only one that names these files is worth checking.
@@ -66,7 +73,7 @@ def find_champion(destination: Path, decisions: Path) -> Champion | None:
             continue
         record = load_decision(decision)
         if record.verdict is Verdict.PASS and record.hashes["candidate"] == digest:
-            return Champion(found[-1], path, digest, decision)
+            return Champion(version, path, digest, decision)
     raise IntegrityError(
         f"{path}: got SHA-256 {digest[:12]}, wanted a model that a decision under {decisions} "
         "let pass; it was altered or put there by hand: restore it, or remove the version"

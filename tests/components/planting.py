@@ -1,14 +1,14 @@
 """Small case sets, scores and policies whose verdict is known before the gate sees them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from components.baselines.case_set import CaseSet, SeenCase, lock_cases
 from components.baselines.golden import Approval, Golden
 from components.baselines.scores import CaseScores
-from components.gate.policy import Check, NegativeFlips, Policy
+from components.gate.policy import BASELINES, Check, NegativeFlips, Policy
 from components.metrics import METRICS
 
 
@@ -62,20 +62,42 @@ def check(
     metric: str = "sensitivity",
     *,
     floor: float | None = None,
-    margin: float | None = None,
+    margin: float | Mapping[str, float] | None = None,
+    ceiling: float | None = None,
+    role: str = "gate",
+    alpha: float = 0.025,
     **where: str,
 ) -> Check:
-    return Check(metric, where, floor, margin, METRICS[metric].methods[0], "planted")
+    """A check of one slice; `floor` or `ceiling`, whichever its metric has."""
+    if margin is None or isinstance(margin, float):
+        margin = {} if margin is None else dict.fromkeys(BASELINES, margin)
+    metric_ = METRICS[metric]
+    return Check(
+        metric=metric,
+        slice=where,
+        limit=floor if metric_.higher_is_better else ceiling,
+        margins=margin,
+        method=metric_.methods[0],
+        paired_method=metric_.paired_methods[0],
+        alpha=alpha,
+        role=role,
+        rationale="planted",
+    )
 
 
-def policy(*checks: Check, ceiling: float | None = None) -> Policy:
+def policy(*checks: Check, ceiling: float | None = None, patients: str = "independent") -> Policy:
     return Policy(
         name="planted",
         alpha=0.025,
         leakage="stop",
         planned_looks=10,
+        patients=patients,
+        expected_discordance=0.04,
         checks=checks,
         negative_flips=None if ceiling is None else NegativeFlips(ceiling, "planted"),
+        sentinels=None,
+        latency=None,
+        coverage=None,
         descriptive_slices=("device",),
         sha256=sha("policy"),
     )

@@ -8,6 +8,7 @@ from components.cases.index import (
     Leak,
     SplitCounts,
     check_index,
+    count_values,
     find_leakage,
     read_records,
     write_records,
@@ -119,3 +120,10 @@ def test_every_case_of_a_leaked_patient_is_listed() -> None:
 
 def test_equal_values_of_different_kinds_are_no_leak() -> None:
     assert find_leakage([record("t0", image=9)], [record("c0", pixels=9)]) == []
+
+
+def test_values_are_counted_where_the_case_set_has_them_and_training_has_the_attribute() -> None:
+    training = [record("a1"), record("a2")]
+    wanted = [{"site": "Köln", "device": "Aster"}, {"site": "Bonn"}]
+    assert count_values(training, wanted) == {"site": {"Köln": 2, "Bonn": 0}}
+    assert count_values(training, []) == {} and count_values([], wanted) == {}

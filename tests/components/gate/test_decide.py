@@ -255,7 +255,7 @@ def test_the_other_judge_can_only_block() -> None:
 
 def test_a_missing_judge_fails_unless_it_is_not_required() -> None:
     assert judged(evaluator=None).verdict is Verdict.FAIL
-    assert judged(evaluator=None, evaluator_required=False).verdict is Verdict.PASS
+    assert judged(evaluator=None, scores_only=True).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("who", ["ch", "go"])

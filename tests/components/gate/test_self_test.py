@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from components.decision import Decision, Verdict
@@ -6,13 +8,15 @@ from components.gate.judged_cases import JudgedCases
 from components.metrics import METRICS, Outputs
 from components.metrics.outputs import Estimate
 from components.statistics import paired
-from tests.components.gate.test_decide import judged
+from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import check, locked, policy, scored
 
 EVERY_RULE = policy(
     check("sensitivity", floor=0.8, margin=0.05),
     check("specificity", floor=0.8, margin=0.05, device="Aster"),
     check("auc", floor=0.8, margin=0.05),
+    check("brier", ceiling=0.5, margin=0.05),
+    check("ece", ceiling=0.5, margin=0.05),
     ceiling=0.1,
 )
 
@@ -29,6 +33,8 @@ def test_every_rule_and_baseline_is_tried_and_holds() -> None:
         "sensitivity[overall] of a degraded copy",
         "specificity[device=Aster] of a degraded copy",
         "auc[overall] of a degraded copy",
+        "brier[overall] of a degraded copy",
+        "ece[overall] of a degraded copy",
         "champion against itself",
         "golden against itself",
     ]
@@ -58,13 +64,10 @@ def test_a_comparison_that_never_decides_is_found(monkeypatch: pytest.MonkeyPatc
 def test_a_difference_with_its_sign_turned_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = METRICS["sensitivity"].change
 
-    def turned(candidate: Outputs, baseline: Outputs, *, alpha: float) -> Estimate:
-        return right(baseline, candidate, alpha=alpha)
+    def turned(candidate: Outputs, baseline: Outputs, *, alpha: float, method: str) -> Estimate:
+        return right(baseline, candidate, alpha=alpha, method=method)
 
-    entry = METRICS["sensitivity"]
-    monkeypatch.setitem(
-        METRICS, "sensitivity", type(entry)(entry.judges, entry.methods, entry.estimate, turned)
-    )
+    monkeypatch.setitem(METRICS, "sensitivity", replace(METRICS["sensitivity"], change=turned))
     assert is_broken(judged(rules=EVERY_RULE))
 
 
@@ -94,5 +97,21 @@ def test_the_degraded_copy_lost_what_the_rule_forbids_and_no_more() -> None:
     case_set = locked(200, 200)
     cases = JudgedCases(case_set)
     model = Outputs(cases.labels, scored(case_set).scores, 0.5)
-    copy = self_test._lowered(check("sensitivity", margin=0.05), cases, model, 0.95)
+    copy = self_test._lowered(check("sensitivity", margin=0.05), MARGIN, cases, model, 0.95)
     assert (copy.right[:200].sum(), copy.right[200:].sum()) == (190, 200)
+
+
+@pytest.mark.parametrize("patients", ["clustered", "aggregated"])
+@pytest.mark.parametrize("wrong", [range(0), range(0, 400, 3), range(400)])
+def test_several_images_of_a_patient_break_no_self_test(patients: str, wrong: range) -> None:
+    rules = replace(EVERY_RULE, patients=patients)
+    decision = judged(scored(CASES, wrong=wrong), rules=rules, champion=wrong, golden=wrong)
+    assert len(decision.self_tests) == 7 and all(test.passed for test in decision.self_tests)
+
+
+@pytest.mark.parametrize("metric", ["brier", "ece"])
+def test_a_rise_taken_for_a_fall_is_found(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = replace(METRICS[metric], higher_is_better=True)
+    rules = policy(check("sensitivity", floor=0.8), check(metric, ceiling=0.5, margin=0.05))
+    monkeypatch.setitem(METRICS, metric, entry)
+    assert is_broken(judged(rules=rules))

@@ -1,5 +1,6 @@
 """A version appears in the served folder whole or not at all, and above every other one."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,9 +12,12 @@ from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.baselines.files import sha256_tree
+from components.ledger.ledger import Ledger
+from components.ledger.records import releases
 from components.release import component
 from components.release.component import AtomicPusherExecutor
 from components.release.serving import INCOMING, discard_incoming, versions
+from tests.components.release.test_serving import decide
 
 pytestmark = pytest.mark.tensorflow
 
@@ -32,6 +36,7 @@ def model(tmp_path: Path) -> Model:
     for name in ("saved_model.pb", "variables/data", "assets.extra/release.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
+    decide(tmp_path / "runs", "run-1", sha256_tree(folder))
     return artifact
 
 
@@ -45,9 +50,28 @@ def push(model: Model, destination: Path, *, blessed: bool = True, run: str = "1
     AtomicPusherExecutor().Do(
         {"model": [model], "model_blessing": [blessing]},
         {"pushed_model": [pushed]},
-        {"push_destination": proto_utils.proto_to_json(where)},
+        {
+            "push_destination": proto_utils.proto_to_json(where),
+            "custom_config": json.dumps(told(destination.parents[1])),
+        },
     )
     return pushed
+
+
+def told(workspace: Path) -> dict[str, str]:
+    """What the pipeline tells Pusher, as `Inputs.push_request` does."""
+    return {
+        "ledger": str(workspace / "ledger.jsonl"),
+        "runs": str(workspace / "runs"),
+        "workspace": str(workspace),
+        "at": "2025-03-31T12:00:00Z",
+    }
+
+
+def recorded(destination: Path) -> list[tuple[str, int]]:
+    """Destination and version of every release in the ledger."""
+    entries = Ledger(destination.parents[1] / "ledger.jsonl").entries()
+    return [(release.destination, release.version) for release in releases(entries)]
 
 
 @pytest.fixture
@@ -68,12 +92,13 @@ def test_a_blessed_model_appears_whole(model: Model, destination: Path) -> None:
     assert pushed.get_string_custom_property("pushed_destination") == str(target)
     assert pushed.get_string_custom_property("pushed_version") == str(version)
     assert not (destination.parent / INCOMING).exists()
+    assert recorded(destination) == [("serving/chest", version)]
 
 
 def test_a_model_that_is_not_blessed_touches_nothing(model: Model, destination: Path) -> None:
     pushed = push(model, destination, blessed=False)
     assert pushed.get_int_custom_property("pushed") == 0
-    assert not destination.parent.exists()
+    assert not destination.parent.exists() and recorded(destination) == []
 
 
 def test_while_files_are_copied_the_served_folder_does_not_change(

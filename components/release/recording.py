@@ -1,0 +1,47 @@
+"""The ledger's word on what is served: written right after a push, or by the next run."""
+
+from pathlib import Path
+
+from components.decision import load_decision
+from components.ledger.ledger import Ledger
+from components.ledger.records import releases
+from components.release.serving import Champion
+
+
+def record_release(ledger: Ledger, champion: Champion, *, workspace: Path, at: str) -> bool:
+    """Writes a release entry for the champion, unless the ledger has one for this version.
+
+    A run that was killed between the push and the entry leaves a release that only the next run
+    can write down; so this is asked on every run, and does nothing where nothing is missing.
+
+    Returns:
+      Whether an entry was missing.
+    """
+    destination = named_destination(champion.path.parent, workspace)
+    known = {
+        (release.version, release.model_sha256)
+        for release in releases(ledger.entries())
+        if release.destination == destination
+    }
+    if (champion.version, champion.sha256) in known:
+        return False
+    ledger.append(
+        "release",
+        {
+            "destination": destination,
+            "version": champion.version,
+            "model_sha256": champion.sha256,
+            "run_id": champion.decision.parent.name,
+            "decision_sha256": load_decision(champion.decision).decision_sha256,
+        },
+        by="casegate",
+        at=at,
+    )
+    return True
+
+
+def named_destination(destination: Path, workspace: Path) -> str:
+    """`serving/MODEL` as the ledger names it: relative to the workspace where inside it."""
+    if destination.is_relative_to(workspace):
+        return destination.relative_to(workspace).as_posix()
+    return str(destination)
