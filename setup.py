@@ -4,7 +4,10 @@ from setuptools import find_packages, setup
 
 setup(
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
-    package_data={"pipeline": ["configs/*.yaml"]},
+    package_data={
+        "pipeline": ["configs/*.yaml"],
+        "components.report": ["*.css", "*.j2", "*.js"],
+    },
     install_requires=[
         "tfx==1.16.0",
         "tensorflow==2.16.2",

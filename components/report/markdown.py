@@ -1,11 +1,18 @@
 """The report of a run as Markdown: what a reviewer reads first, in a pull request or an editor."""
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from components.baselines.files import write_atomically
-from components.decision import CheckResult, Decision
+from components.decision import CheckResult, Comparison, Decision, Flips, Verdict
+from components.report import words
 
 LISTED = 50
+SLICES = 20
+MOST_CHARACTERS = 60_000  # a pull request's comment holds 65,536
+LONGEST = 240  # characters of one text from data
+CUT = "*Cut here to fit a comment: the decision holds the rest.*"
 
 
 def write_report(decision: Decision, path: Path, *, synthetic: bool) -> Path:
@@ -15,78 +22,171 @@ def write_report(decision: Decision, path: Path, *, synthetic: bool) -> Path:
 
 
 def report(decision: Decision, *, synthetic: bool) -> str:
-    """Verdict, checks, slices, changed cases, findings and hashes, as one Markdown text."""
+    """The decision as one Markdown text of at most MOST_CHARACTERS, the most urgent first."""
+    middle = [
+        *_waivers(decision),
+        *_open(decision),
+        *_checks(decision),
+        *_comparisons(decision.comparisons),
+        *(line for flips in decision.flips for line in _changed(flips)),
+        *_slices(decision),
+        *_section("Findings", [f"- {_text(finding)}" for finding in decision.findings[:LISTED]]),
+        *_self_tests(decision),
+    ]
+    head, tail = _head(decision, synthetic), _hashes(decision)
+    room = MOST_CHARACTERS - len("\n".join([*head, *tail, CUT])) - 10
+    return "\n".join([*head, *_fitting(middle, room), *tail]) + "\n"
+
+
+def _head(decision: Decision, synthetic: bool) -> list[str]:
     cases = decision.case_set
-    lines = [
-        f"# {decision.verdict.value}: run {decision.run_id}",
+    return [
+        f"# {decision.verdict.value}: run {_text(decision.run_id)}",
+        "",
+        words.sentence(decision) + (" **All images are synthetic.**" if synthetic else ""),
         "",
         f"Judged on {cases['cases']} cases ({cases['positives']} positive) of case set "
         f"{_text(str(cases['name']))} version {cases['version']} by policy "
-        f"{_text(decision.policy)}, {decision.created}."
-        + (" **All images are synthetic.**" if synthetic else ""),
-        "",
-        "## Checks",
-        "",
-        *_table(
-            ["check", "against", "n", "estimate", "interval", "limit", "verdict", "why"],
-            [_check_row(check) for check in decision.checks],
-        ),
-        "",
-        f"Intervals are one-sided at {decision.alpha}: the lower bound must reach the limit.",
-        "",
-        "## By slice (described, not judged)",
-        "",
-        *_table(
-            ["metric", "slice", "n", "estimate", "interval"],
-            [
-                [
-                    piece.metric,
-                    piece.slice,
-                    str(piece.n),
-                    f"{piece.estimate:.3f}",
-                    f"{piece.lower:.3f} to {piece.upper:.3f}",
-                ]
-                for piece in decision.slices
-            ],
-        ),
+        f"{_text(decision.policy)}, {decision.created}. Looks at these cases: "
+        f"{words.looks(decision)}.",
     ]
-    for flips in decision.flips:
-        lines += ["", f"## Changed against {flips.against}", ""]
-        lines += [
-            _listed("lost (right before, wrong now)", flips.lost),
-            "",
-            _listed("gained (wrong before, right now)", flips.gained),
-        ]
-    lines += ["", "## Findings", ""]
-    lines += [f"- {_text(finding)}" for finding in decision.findings] or ["none"]
-    lines += [
-        "",
-        "## What it rests on",
-        "",
-        *_table(
-            ["what", "SHA-256"],
-            [[name, value or "none"] for name, value in sorted(decision.hashes.items())]
-            + [["this decision", decision.decision_sha256]],
-        ),
+
+
+def _waivers(decision: Decision) -> list[str]:
+    if not decision.waivers:
+        return []
+    head = ["check", "state", "by", "second", "until", "reason"]
+    rows = [
+        [_text(text) for text in (w.check, w.state, w.by, w.second, w.expires, w.reason)]
+        for w in decision.waivers
     ]
-    return "\n".join(lines) + "\n"
+    return _section("Waivers", _table(head, rows))
+
+
+def _open(decision: Decision) -> list[str]:
+    """The checks that block, FAIL before INCONCLUSIVE."""
+    blocking = [check for check in decision.checks if check.open]
+    blocking.sort(key=lambda check: check.verdict is not Verdict.FAIL)
+    lines = [
+        f"- **{check.verdict.value}** {_text(words.title(check))}: {_text(check.reason)}"
+        for check in blocking
+    ]
+    return _section("What stands in the way", lines) if lines else []
+
+
+def _checks(decision: Decision) -> list[str]:
+    head = ["check", "against", "n", "estimate", "interval", "limit", "verdict", "why"]
+    table = _table(head, [_check_row(check) for check in decision.checks])
+    note = (
+        f"Bounds are one-sided at {decision.alpha} unless the policy says otherwise, and decide; "
+        f"{words.PATIENTS.get(decision.patients, decision.patients)}."
+    )
+    return [*_section("Checks", table), "", note]
 
 
 def _check_row(check: CheckResult) -> list[str]:
+    signed = words.is_change(check)
     return [
-        check.check,
+        _text(check.check),
         check.against,
         str(check.n or "-"),
-        _number(check.estimate),
-        "-" if check.lower is None else f"{_number(check.lower)} to {_number(check.upper)}",
-        _number(check.limit),
-        f"**{check.verdict.value}**",
-        check.reason,
+        words.number(check.estimate, signed=signed),
+        words.interval(check),
+        words.number(check.limit, signed=signed),
+        f"**{words.standing(check)}**",
+        _text(check.reason),
     ]
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
+    """The slices that regressed, then those with the smallest p."""
+    if not comparisons:
+        return []
+    ordered = sorted(comparisons, key=lambda row: (not row.regressed, row.holm))
+    regressed = sum(row.regressed for row in comparisons)
+    shown = ordered[: min(LISTED, max(regressed, SLICES))]
+    head = ["slice", "metric", "against", "gained", "lost", "difference", "p exact", "p Holm", ""]
+    rows = [
+        [
+            _text(row.slice),
+            row.metric,
+            row.against,
+            str(row.gained),
+            str(row.lost),
+            words.number(words.difference(row), signed=True),
+            words.p_value(row.exact),
+            words.p_value(row.holm),
+            "**regressed**" if row.regressed else "",
+        ]
+        for row in shown
+    ]
+    more = _more(len(comparisons) - len(rows))
+    return _section("Where it changed (decides nothing)", [*_table(head, rows), *more])
+
+
+def _changed(flips: Flips) -> list[str]:
+    """Never-miss cases first, and apart."""
+    lines = [
+        _listed("lost (right before, wrong now)", flips.lost),
+        "",
+        _listed("gained (wrong before, right now)", flips.gained),
+    ]
+    if flips.lost_sentinels:
+        lines[:0] = [f"**{_listed('lost that must never be missed', flips.lost_sentinels)}**", ""]
+    return _section(f"Changed against {flips.against}", lines)
+
+
+def _slices(decision: Decision) -> list[str]:
+    rows = [
+        [
+            _text(piece.metric),
+            _text(piece.slice),
+            str(piece.n),
+            words.number(piece.estimate),
+            f"{words.number(piece.lower)} to {words.number(piece.upper)}",
+        ]
+        for piece in decision.slices[:LISTED]
+    ]
+    table = _table(["metric", "slice", "n", "estimate", "interval"], rows) if rows else []
+    more = _more(len(decision.slices) - len(rows))
+    return _section("By slice (described, not judged)", [*table, *more])
+
+
+def _self_tests(decision: Decision) -> list[str]:
+    broken = [test for test in decision.self_tests if not test.passed]
+    lines = [
+        f"- broken: {_text(test.name)}: wanted {_text(test.wanted)}, got {_text(test.got)}"
+        for test in broken
+    ]
+    passed = len(decision.self_tests) - len(broken)
+    return _section(
+        "Self-tests of the gate", [f"{passed} as wanted", *([""] if lines else []), *lines]
+    )
+
+
+def _hashes(decision: Decision) -> list[str]:
+    rows = [[name, value or "none"] for name, value in sorted(decision.hashes.items())]
+    rows.append(["this decision", decision.decision_sha256])
+    return _section("What it rests on", _table(["what", "SHA-256"], rows))
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return ["", f"## {title}", "", *(lines or ["none"])]
+
+
+def _fitting(lines: Iterable[str], room: int) -> list[str]:
+    """The first lines that fit into `room` characters, and a word where there were more."""
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return [*kept, "", CUT]
+        kept.append(line)
+    return kept
+
+
+def _more(count: int) -> list[str]:
+    return ["", f"and {count} more in the decision"] if count > 0 else []
 
 
 def _listed(what: str, ids: tuple[str, ...]) -> str:
@@ -95,15 +195,20 @@ def _listed(what: str, ids: tuple[str, ...]) -> str:
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """`rows` hold Markdown: whatever comes from data has been through `_text`."""
     return [
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
-        *(f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows),
+        *(f"| {' | '.join(row)} |" for row in rows),
     ]
 
 
 def _text(text: str) -> str:
-    """Text from data, so that it cannot become markup or break the table."""
-    for mark in "\\`|<>[]":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    """Text from data on one line, which cannot become markup, a link, a mention or a new cell."""
+    text = words.one_line(text)
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    text = re.sub(r"([\\`|<>\[\]*~&]|^[#+=-])", r"\\\1", text)
+    text = re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
+    # GitHub links bare addresses and names whatever is escaped around them; an empty comment parts
+    # them and shows nothing.
+    return re.sub(r"@(?=\w)|:(?=//)|www(?=\.)", lambda found: f"{found[0]}<!-- -->", text)

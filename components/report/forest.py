@@ -1,0 +1,141 @@
+"""Checks as intervals drawn against their limits, one panel per kind so that scales are shared."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from components.decision import CheckResult
+from components.report.svg import Scale, drawing, element, label, line, mark, ticks
+from components.report.words import interval, is_change, number, standing, title
+
+WIDTH, HEIGHT, EDGE = 320, 34, 12
+MIDDLE = HEIGHT / 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A check and its interval as a picture; empty where it has none."""
+
+    check: CheckResult
+    picture: Markup
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Checks that share a scale; `axis` is empty where nothing is drawn."""
+
+    title: str
+    note: str
+    axis: Markup
+    rows: tuple[Row, ...]
+
+
+def panels(checks: Iterable[CheckResult]) -> list[Panel]:
+    """The gating checks by kind, then the supporting ones, each in the decision's order."""
+    kinds: dict[tuple[str, str, str], list[CheckResult]] = {}
+    ordered = sorted(checks, key=lambda check: (check.role != "gate", not _drawn(check)))
+    for check in ordered:
+        kinds.setdefault((check.role, *_kind(check)), []).append(check)
+    places = {check.check: place for place, check in enumerate(ordered)}
+    return [
+        _panel(role, heading, note, group, places) for (role, heading, note), group in kinds.items()
+    ]
+
+
+def _drawn(check: CheckResult) -> bool:
+    return check.estimate is not None and check.rule != "looks"
+
+
+def _kind(check: CheckResult) -> tuple[str, str]:
+    """Heading and note of the panel that a check belongs to."""
+    if not _drawn(check):
+        return "Conditions", "They hold or they do not; there is no interval."
+    if check.rule == "floor":
+        return "Floors", "The whole interval must lie at or above the limit."
+    if check.rule == "non_inferiority":
+        side = "above" if (check.limit or 0) < 0 else "below"
+        note = f"The whole interval of the change must lie {side} the limit; 0 is no change."
+        lower = "" if side == "above" else ", lower is better"
+        return f"Change against {check.against}{lower}", note
+    if check.rule == "latency":
+        return "Latency in milliseconds", "The value must not be above the limit."
+    if check.rule == "negative_flips":
+        return "Cases turned wrong", "The share itself must not be above the limit."
+    return "Ceilings", "The whole interval must lie at or below the limit."
+
+
+def _panel(
+    role: str, heading: str, note: str, checks: Sequence[CheckResult], places: dict[str, int]
+) -> Panel:
+    if role == "supporting":
+        heading, note = (
+            f"Supporting: {heading[:1].lower()}{heading[1:]}",
+            f"{note} Decides nothing.",
+        )
+    drawn = [value for check in checks if _drawn(check) for value in _values(check)]
+    if not drawn:
+        return Panel(heading, note, Markup(""), tuple(Row(check, Markup("")) for check in checks))
+    scale = _scale(drawn)
+    marks = ticks(scale.low, scale.high)
+    rows = [Row(check, _strip(check, scale, marks, places[check.check])) for check in checks]
+    return Panel(heading, note, _axis(scale, marks, signed=is_change(checks[0])), tuple(rows))
+
+
+def _values(check: CheckResult) -> list[float]:
+    found = (check.estimate, check.lower, check.upper, check.limit)
+    values = [value for value in found if value is not None]
+    return [*values, 0.0] if is_change(check) and values else values
+
+
+def _scale(values: Sequence[float]) -> Scale:
+    low, high = min(values), max(values)
+    room = (high - low) * 0.06 or abs(high) * 0.1 or 0.1
+    return Scale(low - room, high + room, EDGE, WIDTH - EDGE)
+
+
+def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: int) -> Markup:
+    if check.estimate is None or not _drawn(check):
+        return Markup("")
+    parts = []
+    if check.limit is not None:
+        parts.append(_forbidden(check, scale(check.limit)))
+    parts += [line(scale(value), 0, scale(value), HEIGHT, "grid") for value in marks]
+    if is_change(check):
+        parts.append(line(scale(0), 0, scale(0), HEIGHT, "zero"))
+    if check.limit is not None:
+        parts.append(line(scale(check.limit), 0, scale(check.limit), HEIGHT, "limit"))
+    css = check.verdict.value.lower()
+    if check.lower is not None and check.upper is not None:
+        left, right = scale(check.lower), scale(check.upper)
+        parts.append(line(left, MIDDLE, right, MIDDLE, f"interval {css}"))
+        parts += [line(x, MIDDLE - 5, x, MIDDLE + 5, f"interval {css}") for x in (left, right)]
+    parts.append(mark(check.verdict, scale(check.estimate), MIDDLE))
+    return drawing((WIDTH, HEIGHT), f"strip-{place}", title(check), _text(check), *parts)
+
+
+def _forbidden(check: CheckResult, limit: float) -> Markup:
+    """The side of the limit on which a value must not lie."""
+    below = check.rule == "floor" or (is_change(check) and (check.limit or 0) < 0)
+    start, end = (0.0, limit) if below else (limit, float(WIDTH))
+    return element("rect", x=start, y=0, width=end - start, height=HEIGHT, class_="forbidden")
+
+
+def _text(check: CheckResult) -> str:
+    signed = is_change(check)
+    return (
+        f"{standing(check)}: estimate {number(check.estimate, signed=signed)}, interval "
+        f"{interval(check)}, limit {number(check.limit, signed=signed)}."
+    )
+
+
+def _axis(scale: Scale, marks: Sequence[float], *, signed: bool) -> Markup:
+    """The values under a panel's strips; a table beside them says the same in words."""
+    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
+    digits = next((n for n in range(5) if abs(round(step, n) - step) < 1e-9), 5)
+    parts = [line(EDGE, 1, WIDTH - EDGE, 1, "axis")]
+    for value in marks:
+        text = f"{value + 0.0:{'+' if signed and value else ''}.{digits}f}"
+        parts.append(line(scale(value), 1, scale(value), 5, "axis"))
+        parts.append(label(scale(value), 17, text, "tick middle"))
+    return element("svg", *parts, viewBox=f"0 0 {WIDTH} 22", aria_hidden="true")

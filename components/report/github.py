@@ -1,0 +1,68 @@
+"""What GitHub shows of a run: annotations beside the policy, and the summary of the job."""
+
+from collections.abc import Sequence
+
+from components.decision import CheckResult, Decision, Verdict
+from components.report.context import Context
+from components.report.evidence import Evidence
+from components.report.markdown import report
+from components.report.words import one_line, sentence, standing, title
+
+SHOWN = 10  # GitHub keeps ten annotations of a kind per step
+
+
+def github(decision: Decision, evidence: Evidence | None, context: Context) -> str:
+    """Workflow commands for a step to print: the verdict first, then what does not pass.
+
+    FAIL is an error, INCONCLUSIVE a warning; what is waived or supporting is a notice.
+    """
+    kinds = {"error": _open(decision, Verdict.FAIL)}
+    kinds["warning"] = _open(decision, Verdict.INCONCLUSIVE)
+    kinds["notice"] = [c for c in decision.checks if c.verdict is not Verdict.PASS and not c.open]
+    kind = {Verdict.PASS: "notice", Verdict.FAIL: "error"}.get(decision.verdict, "warning")
+    said = sentence(decision) + (" All images are synthetic." if context.synthetic else "")
+    lines = [_command(kind, {"title": f"casegate: {decision.verdict.value}"}, said)]
+    for name, checks in kinds.items():
+        lines += _annotations(name, checks, context, SHOWN - (name == kind))
+    return "\n".join(lines) + "\n"
+
+
+def job_summary(decision: Decision, context: Context) -> str:
+    """Markdown for the file that $GITHUB_STEP_SUMMARY names."""
+    return report(decision, synthetic=context.synthetic)
+
+
+def _open(decision: Decision, verdict: Verdict) -> list[CheckResult]:
+    return [check for check in decision.checks if check.open and check.verdict is verdict]
+
+
+def _annotations(
+    kind: str, checks: Sequence[CheckResult], context: Context, room: int
+) -> list[str]:
+    """At most `room` commands; where there are more checks, the last one says how many."""
+    shown = checks if len(checks) <= room else checks[: room - 1]
+    lines = []
+    for check in shown:
+        where = {"file": context.policy_path} if context.policy_path else {}
+        if where and (line := context.line(check)):
+            where["line"] = str(line)
+        words = {"title": f"{standing(check)}: {title(check)}"}
+        lines.append(_command(kind, where | words, f"{check.check}: {check.reason}"))
+    if len(shown) < len(checks):
+        more = f"{len(checks) - len(shown)} more checks: see the report"
+        lines.append(_command(kind, {"title": "casegate"}, more))
+    return lines
+
+
+def _command(kind: str, properties: dict[str, str], message: str) -> str:
+    """One workflow command on one line, whatever the texts hold."""
+    words = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{kind} {words}::{_escaped(one_line(message))}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(one_line(text)).replace(":", "%3A").replace(",", "%2C")

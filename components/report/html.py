@@ -1,0 +1,127 @@
+"""The report that a clinical owner reads: one self-contained page, without any network.
+
+Everything from data is escaped by the template; the content policy of the page admits only its own
+style and script, by their hashes, and pictures that are part of the page.
+"""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from components.decision import CheckResult, Comparison, Decision, Verdict
+from components.report import words
+from components.report.curves import Curve, Judged, curves, judged_scores
+from components.report.evidence import Evidence
+from components.report.forest import panels
+from components.report.graphs import bins, calibration_graph, legend, roc_graph
+from components.report.svg import element, mark
+from components.report.worklist import others, worklist
+
+FOLDER = Path(__file__).parent
+LISTED = 300
+
+
+def html_report(decision: Decision, evidence: Evidence | None, *, synthetic: bool) -> str:
+    """The whole page; the same decision and evidence give the same bytes.
+
+    Args:
+      evidence: None where only the decision is at hand: then without curves, scores and pictures.
+      synthetic: all images are drawn by a program, which the page says first.
+    """
+    judged = judged_scores(evidence) if evidence else None
+    found = curves(evidence, judged) if evidence and judged else []
+    style, script = _asset("report.css"), _asset("report.js")
+    page = _template().render(
+        decision=decision,
+        synthetic=synthetic,
+        style=Markup(style),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - a file of this package
+        style_hash=_source_hash(style),
+        script_hash=_source_hash(script),
+        open_checks=_failed_first(decision.checks),
+        panels=panels(decision.checks),
+        roc=roc_graph(found) if found else None,
+        calibration=calibration_graph(found, decision.alpha) or None,
+        curves=found,
+        no_curves=_why_no_curves(evidence, judged, found),
+        comparisons=_regressed_first(decision.comparisons),
+        slices=decision.slices,
+        work=worklist(decision, evidence, judged),
+        listed=LISTED,
+    )
+    return str(page).strip() + "\n"
+
+
+def _why_no_curves(
+    evidence: Evidence | None, judged: Judged | None, found: Sequence[Curve]
+) -> list[str]:
+    """What a reader must know of curves that are not drawn."""
+    if evidence is None or judged is None:
+        return ["No scores were at hand when this page was made."]
+    reasons = [f"Not drawn: {fault}." for fault in judged.faults]
+    if not found and not judged.faults:
+        reasons.append("Not drawn: a curve needs two cases of either kind, and finite numbers.")
+    elif not found:
+        reasons.append("Without the candidate's curve there is nothing to compare.")
+    if found and found[0].calibration is None:
+        reasons.append("No calibration curve: the scores are not all between 0 and 1.")
+    return reasons
+
+
+def _failed_first(checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """The checks that stand in the way of a release."""
+    blocking = [check for check in checks if check.open]
+    return sorted(blocking, key=lambda check: check.verdict is not Verdict.FAIL)
+
+
+def _regressed_first(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    return sorted(comparisons, key=lambda row: (not row.regressed, row.holm))
+
+
+def breakable(name: str) -> Markup:
+    """A check's name that may break after its dots and brackets rather than inside a word."""
+    escaped = str(escape(name))
+    return Markup(escaped.replace(".", ".<wbr>").replace("]", "]<wbr>"))  # noqa: S704 - escaped
+
+
+def verdict_sign(verdict: str) -> Markup:
+    """The sign of a verdict, to stand before its word."""
+    drawn = mark(Verdict(verdict), 8, 8)
+    return element("svg", drawn, viewBox="0 0 16 16", aria_hidden="true")
+
+
+@functools.cache
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "words": words,
+        "bins": bins,
+        "breakable": breakable,
+        "legend": legend,
+        "others": others,
+        "verdict_sign": verdict_sign,
+    }
+    return environment.get_template("report.html.j2")
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _source_hash(text: str) -> str:
+    """How a content policy names an inline style or script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,122 @@
+"""JUnit XML, one test case per check, so that any CI server shows the gate as it shows tests.
+
+Keeps to the schemas of Jenkins and of Ant, but that Ant's knows no output of a single test case:
+there a waived check could not be told from one that passed.
+"""
+
+from xml.etree import ElementTree
+
+from components.decision import CheckResult, Decision, Verdict
+from components.report.context import Context
+from components.report.evidence import Evidence
+from components.report.words import sentence, standing
+
+FAULTS = ("scores", "self_test")  # the gate could not judge, which is not a failed check
+
+
+def junit(decision: Decision, evidence: Evidence | None, context: Context) -> str:
+    """The decision as one test suite; what is not PASS and still blocks is a failure or an error.
+
+    INCONCLUSIVE is a failure of type `inconclusive`, never skipped: CI servers count skipped tests
+    as harmless. Waived and supporting checks pass, and say so.
+    """
+    cases = [_case(check) for check in decision.checks]
+    counts = {
+        "tests": str(len(cases)),
+        "failures": str(sum(case.find("failure") is not None for case in cases)),
+        "errors": str(sum(case.find("error") is not None for case in cases)),
+        "time": "0",
+    }
+    name = f"casegate {decision.case_set['name']} version {decision.case_set['version']}"
+    suite = ElementTree.Element(
+        "testsuite",
+        {
+            "name": _text(f"{name}, policy {decision.policy}"),
+            **counts,
+            "skipped": "0",
+            "timestamp": decision.created[:19],
+            "hostname": "localhost",
+            "id": "0",
+            "package": "casegate",
+        },
+    )
+    suite.append(_properties(_facts(decision, context)))
+    suite.extend(cases)
+    ElementTree.SubElement(suite, "system-out").text = _text(_said(decision))
+    ElementTree.SubElement(suite, "system-err")
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+
+
+def _case(check: CheckResult) -> ElementTree.Element:
+    place = _text(f"casegate.{check.metric or check.rule}")
+    case = ElementTree.Element(
+        "testcase", {"name": _text(check.check), "classname": place, "time": "0"}
+    )
+    if check.open:
+        kind = "error" if check.rule in FAULTS else "failure"
+        sort = check.rule if kind == "error" else check.verdict.value.lower()
+        problem = ElementTree.SubElement(case, kind, {"type": sort, "message": _text(check.reason)})
+        problem.text = _text(f"{standing(check)}: {check.reason}{_numbers(check)}")
+    elif check.verdict is not Verdict.PASS:
+        out = ElementTree.SubElement(case, "system-out")
+        out.text = _text(f"{standing(check)}, does not block: {check.reason}{_numbers(check)}")
+    return case
+
+
+def _numbers(check: CheckResult) -> str:
+    """The figures in full, one per line."""
+    names = ("n", "estimate", "lower", "upper", "limit", "method")
+    found = {name: getattr(check, name) for name in names}
+    return "".join(f"\n{name}: {value}" for name, value in found.items() if value not in (None, 0))
+
+
+def _facts(decision: Decision, context: Context) -> dict[str, str]:
+    """What the suite's properties say: the verdict, the looks and every hash."""
+    planned, used = decision.looks.planned, decision.looks.used
+    return {
+        "verdict": decision.verdict.value,
+        "exit_code": str(decision.exit_code),
+        "run_id": decision.run_id,
+        "looks": f"{'not counted' if used is None else used} of {planned}",
+        "synthetic": str(context.synthetic).lower(),
+        **{f"waived.{c.check}": c.verdict.value for c in decision.checks if c.waived},
+        **{f"supporting.{c.check}": c.verdict.value for c in _supporting(decision)},
+        **{f"sha256.{name}": value or "none" for name, value in sorted(decision.hashes.items())},
+        "sha256.decision": decision.decision_sha256,
+    }
+
+
+def _supporting(decision: Decision) -> list[CheckResult]:
+    return [check for check in decision.checks if check.role == "supporting"]
+
+
+def _properties(facts: dict[str, str]) -> ElementTree.Element:
+    properties = ElementTree.Element("properties")
+    for name, value in facts.items():
+        ElementTree.SubElement(properties, "property", {"name": _text(name), "value": _text(value)})
+    return properties
+
+
+def _said(decision: Decision) -> str:
+    waivers = [
+        f"waiver ({w.state}): {w.check} by {w.by} and {w.second} until {w.expires}: {w.reason}"
+        for w in decision.waivers
+    ]
+    return "\n".join([sentence(decision), *waivers, *decision.findings])
+
+
+def _text(text: str) -> str:
+    """`text` without the characters that XML cannot hold, not even escaped."""
+    return "".join(c if _allowed(ord(c)) else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _allowed(code: int) -> bool:
+    return (
+        code in (0x9, 0xA, 0xD)
+        or 0x20 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or code >= 0x10000
+    )

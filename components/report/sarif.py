@@ -1,0 +1,138 @@
+"""SARIF 2.1.0: the checks that do not pass, at the lines of the policy that ask for them.
+
+Code scanning services then follow a finding from run to run and show it beside the policy.
+"""
+
+import json
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import quote
+
+from components.baselines.files import sha256_json
+from components.decision import EXIT_BROKEN, CheckResult, Decision, Verdict
+from components.report.context import Context
+from components.report.evidence import Evidence
+from components.report.rule_help import HELP
+from components.report.words import one_line, sentence, standing, title
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+
+def sarif(decision: Decision, evidence: Evidence | None, context: Context) -> str:
+    """The decision as one SARIF run; no result where every check passes."""
+    results = [
+        _result(check, decision, context)
+        for check in decision.checks
+        if check.verdict is not Verdict.PASS
+    ]
+    rules = sorted({check.rule for check in decision.checks})
+    for result in results:
+        result["ruleIndex"] = rules.index(result["ruleId"])
+    run = {
+        "tool": {"driver": {"name": "casegate", **_version(), "rules": [_rule(r) for r in rules]}},
+        "automationDetails": {"id": _identity(decision)},
+        "invocations": [
+            {
+                "executionSuccessful": decision.exit_code != EXIT_BROKEN,
+                "exitCode": decision.exit_code,
+                "exitCodeDescription": sentence(decision),
+            }
+        ],
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+        "properties": {
+            "verdict": decision.verdict.value,
+            "synthetic": context.synthetic,
+            "sha256": {**decision.hashes, "decision": decision.decision_sha256},
+        },
+    }
+    document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _result(check: CheckResult, decision: Decision, context: Context) -> dict[str, Any]:
+    message = f"{standing(check)}: {title(check)} ({check.check}): {check.reason}"
+    names = ("metric", "slice", "against", "n", "estimate", "lower", "upper", "limit", "method")
+    result: dict[str, Any] = {
+        "ruleId": check.rule,
+        "level": _level(check),
+        "message": {"text": _message(message)},
+        "partialFingerprints": {
+            "casegateCheck/v1": sha256_json(
+                [decision.case_set["name"], decision.policy, check.check]
+            )
+        },
+        "properties": {
+            "verdict": check.verdict.value,
+            "role": check.role,
+            **{name: getattr(check, name) for name in names},
+        },
+    }
+    if context.policy_path:
+        result["locations"] = [_location(check, context)]
+    if check.waived:
+        result["suppressions"] = [_suppression(check, decision)]
+    return result
+
+
+def _level(check: CheckResult) -> str:
+    if not check.open:
+        return "note"
+    return "error" if check.verdict is Verdict.FAIL else "warning"
+
+
+def _location(check: CheckResult, context: Context) -> dict[str, Any]:
+    path = context.policy_path.replace("\\", "/")
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(path)}}
+    if line := context.line(check):
+        place["region"] = {"startLine": line}
+    return {"physicalLocation": place}
+
+
+def _suppression(check: CheckResult, decision: Decision) -> dict[str, str]:
+    """A waiver is what SARIF calls an accepted suppression."""
+    notes = [w for w in decision.waivers if w.check == check.check and w.state == "applied"]
+    reasons = [
+        f"waived by {note.by} and {note.second} until {note.expires}: {note.reason}"
+        for note in notes
+    ]
+    words = one_line("; ".join(reasons) or "waived")
+    return {"kind": "external", "status": "accepted", "justification": words}
+
+
+def _rule(rule: str) -> dict[str, Any]:
+    help_text = HELP.get(rule, rule)
+    return {
+        "id": rule,
+        "name": rule.replace("_", " ").title().replace(" ", ""),
+        "shortDescription": {"text": help_text.split(". ")[0].rstrip(".") + "."},
+        "fullDescription": {"text": help_text},
+        "help": {"text": help_text},
+        "defaultConfiguration": {"level": "error"},
+    }
+
+
+def _identity(decision: Decision) -> str:
+    """Category and run; the slash that parts them must stand nowhere else."""
+    return f"casegate {_segment(decision.case_set['name'])}/{_segment(decision.run_id)}"
+
+
+def _segment(value: str | int) -> str:
+    return one_line(str(value)).replace("/", "-")
+
+
+def _version() -> dict[str, str]:
+    try:
+        return {"version": version("casegate")}
+    except PackageNotFoundError:
+        return {}
+
+
+def _message(text: str) -> str:
+    """A message in which nothing can become a link or a placeholder (SARIF 3.11.5, 3.11.6)."""
+    text = one_line(text)
+    text = re.sub(r"([\[\]\\])", r"\\\1", text) if re.search(r"\]\s*\(", text) else text
+    return re.sub(r"[{}]", lambda brace: brace[0] * 2, text)

@@ -1,0 +1,184 @@
+"""The plain words of every report, so that no two formats name one thing differently."""
+
+from components.decision import (
+    EXIT_BROKEN,
+    EXIT_INTEGRITY,
+    EXIT_NOTHING_EVALUATED,
+    CheckResult,
+    Comparison,
+    Decision,
+    Verdict,
+)
+
+MEANING = {
+    Verdict.PASS: "may be released",
+    Verdict.FAIL: "must not be released",
+    Verdict.INCONCLUSIVE: "not released: not proven",
+}
+STOPPED = {
+    EXIT_INTEGRITY: "it could not be judged, because the evidence does not fit together",
+    EXIT_NOTHING_EVALUATED: "there was nothing to judge it on",
+    EXIT_BROKEN: "the gate failed its own test, so nothing it says can be relied on",
+}
+PATIENTS = {
+    "independent": "each image counts as a case of its own",
+    "clustered": "images of one patient count together in the intervals",
+    "aggregated": "the images of a patient are one case",
+}
+SUBJECTS = {
+    "negative_flips": "Cases turned wrong",
+    "sentinel": "Never-miss cases",
+    "latency": "Latency",
+    "looks": "Looks at the case set",
+    "coverage": "Training cases",
+    "evaluator": "Evaluator",
+    "scores": "Scores",
+    "self_test": "Self-test",
+    "baseline": "Baseline",
+}
+METRICS = {"auc": "AUC", "brier": "Brier score", "ece": "expected calibration error"}
+
+
+def sentence(decision: Decision) -> str:
+    """The verdict for a person: on how many cases, and what it means for a release."""
+    cases = f"{decision.case_set['cases']:,} historical cases"
+    gates = [check for check in decision.checks if check.role == "gate"]
+    if decision.exit_code in STOPPED:
+        return f"The candidate must not be released: {STOPPED[decision.exit_code]}."
+    if decision.verdict is Verdict.PASS:
+        return f"{_passed(decision, gates)} on {cases}."
+    if decision.verdict is Verdict.FAIL:
+        failed = sum(check.open and check.verdict is Verdict.FAIL for check in gates)
+        unproven = sum(check.open for check in gates) - failed
+        return (
+            f"The candidate must not be released: {failed} of {counted(len(gates), 'check')} "
+            f"failed on {cases}"
+            + (f", and {unproven} more could not be proven." if unproven else ".")
+        )
+    left = [check for check in gates if check.open]
+    if _awaits_approval(decision):
+        return (
+            f"The candidate is not released yet: no check failed on {cases}, but nobody has "
+            "approved a baseline, and the first one is a person's decision."
+        )
+    if not left:
+        return f"The candidate is not released: no check judged it on {cases}."
+    return (
+        f"The candidate is not released: no check failed, but {cases} are too few to prove "
+        f"{len(left)} of {counted(len(gates), 'check')}."
+    )
+
+
+def headline(decision: Decision) -> str:
+    """What the verdict means for a release, in three or four words."""
+    if decision.verdict is Verdict.PASS and decision.already_released:
+        return "already released"
+    if decision.verdict is Verdict.PASS and any(check.waived for check in decision.checks):
+        return "may be released, with a waiver"
+    if _awaits_approval(decision):
+        return "not released yet: nobody has approved a baseline"
+    return MEANING[decision.verdict]
+
+
+def _awaits_approval(decision: Decision) -> bool:
+    """Whether a person's approval of a baseline is all that is missing."""
+    left = [check for check in decision.checks if check.open]
+    unproven = decision.verdict is Verdict.INCONCLUSIVE
+    return bool(left) and unproven and all(check.rule == "baseline" for check in left)
+
+
+def _passed(decision: Decision, gates: list[CheckResult]) -> str:
+    waived = sum(check.waived for check in gates)
+    if decision.already_released:
+        return "The candidate is the model that is already released, and passes"
+    if waived:
+        return (
+            f"The candidate may be released, but only because {counted(waived, 'check')} that "
+            f"did not pass {'was' if waived == 1 else 'were'} waived: "
+            f"{len(gates) - waived} of {len(gates)} passed"
+        )
+    number = f"all {len(gates)} checks" if len(gates) > 1 else "its one check"
+    return f"The candidate may be released: it passed {number}"
+
+
+def counted(number: int, word: str) -> str:
+    """Such as `1 check` and `1,200 checks`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def standing(check: CheckResult) -> str:
+    """The verdict of a check and what it weighs, such as `FAIL, waived`."""
+    word = check.verdict.value
+    if check.waived:
+        word += ", waived"
+    return f"{word}, supporting" if check.role == "supporting" else word
+
+
+def title(check: CheckResult) -> str:
+    """What a person calls the check, such as `Sensitivity, change against golden`."""
+    against = "" if check.against == "none" else f" against {check.against}"
+    named = {
+        "floor": ", floor",
+        "ceiling": ", ceiling",
+        "non_inferiority": f", change{against}",
+    }
+    return subject(check) + named.get(check.rule, against)
+
+
+def subject(check: CheckResult) -> str:
+    """What the check is about, such as `Sensitivity in device=Aster` or `Never-miss cases`."""
+    named = SUBJECTS.get(check.rule, check.rule.replace("_", " "))
+    where = "" if check.slice in (None, "overall") else f" in {check.slice}"
+    return f"{metric_name(check.metric) if check.metric else named}{where}"
+
+
+def metric_name(metric: str) -> str:
+    """Such as `AUC` and `Sensitivity`."""
+    known = METRICS.get(metric, metric.replace("_", " "))
+    return known[:1].upper() + known[1:]
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """Three decimals, fewer for large numbers; `-` where there is none."""
+    if value is None:
+        return "-"
+    if abs(value) >= 100 or (abs(value) >= 1 and value == int(value) and not signed):
+        return f"{value:+.0f}" if signed else f"{value:.0f}"
+    digits = 3 if abs(value) < 10 else 1
+    return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+
+
+def interval(check: CheckResult) -> str:
+    """Such as `0.912 to 0.951`; `-` where there is none."""
+    if check.lower is None or check.upper is None:
+        return "-"
+    signed = is_change(check)
+    return f"{number(check.lower, signed=signed)} to {number(check.upper, signed=signed)}"
+
+
+def is_change(check: CheckResult) -> bool:
+    """Whether its numbers are differences, which carry a sign."""
+    return check.rule == "non_inferiority"
+
+
+def difference(row: Comparison) -> float:
+    """Change of the metric on the slice, candidate minus baseline."""
+    n = row.both + row.gained + row.lost + row.neither
+    return (row.gained - row.lost) / n if n else 0.0
+
+
+def p_value(value: float) -> str:
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def looks(decision: Decision) -> str:
+    """How often the case set has judged, against what was planned."""
+    used, planned = decision.looks.used, decision.looks.planned
+    if used is None:
+        return f"not counted here; {planned} planned"
+    return f"{used} of {planned} planned" + (", more than planned" if used > planned else "")
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space and control characters as one blank."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,210 @@
+import base64
+import hashlib
+import re
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from components.decision import Decision, Flips
+from components.report.evidence import Evidence
+from components.report.html import html_report
+from components.report.worklist import PICTURES, ROWS
+from tests.components.report import making
+from tests.components.report.making import NASTY, case_set, decision, evidence
+
+CASES = case_set(400)
+SHOWN = evidence(CASES)
+
+
+class Parsed(HTMLParser):
+    """The elements of a page, with the text of each section."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, str] = {"": ""}
+        self._section = ""
+        self._code = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "section":
+            self._section = dict(attrs).get("id") or ""
+        self._code = tag in ("style", "script")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._section = "" if tag == "section" else self._section
+        self._code = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._code:
+            known = self.text.get(self._section, "")
+            self.text[self._section] = " ".join(f"{known} {data}".split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def parsed(
+    decided: Decision | None = None, shown: Evidence | None = SHOWN, *, synthetic: bool = False
+) -> Parsed:
+    return Parsed(html_report(decided or decision(), shown, synthetic=synthetic))
+
+
+def test_the_verdict_is_one_sentence_at_the_top() -> None:
+    top = parsed().text[""]
+    assert "FAIL must not be released The candidate must not be released: 2 of 5 checks" in top
+    assert "400 , of which 200 positive" in top.replace("400,", "400 ,")
+
+
+def test_synthetic_images_and_waivers_are_said_before_anything_else() -> None:
+    page = parsed(making.waived(), synthetic=True).text[""]
+    assert "All images are synthetic." in page
+    assert "Waived: " in page and "A. Radiologist" in page and "B. Physicist" in page
+    assert "synthetic" not in parsed().text[""]
+
+
+def test_what_blocks_is_listed_with_its_reason_and_only_that() -> None:
+    page = parsed()
+    assert making.MARGIN.reason in page.text["open"] and making.SENTINEL.reason in page.text["open"]
+    assert making.BRIER.reason not in page.text["open"]
+    assert "open" not in parsed(making.waived()).text
+
+
+def test_every_check_has_its_word_its_reason_its_figures_and_its_name() -> None:
+    page = html_report(decision(), SHOWN, synthetic=False).replace("<wbr>", "")
+    text = Parsed(page).text["checks"]
+    for check in decision().checks:
+        assert check.reason in text and check.check in text and check.verdict.value in text
+    assert "-0.190 to -0.061" in text and "-0.050" in text
+
+
+def test_curves_are_drawn_for_each_model_with_its_figures() -> None:
+    page = parsed()
+    names = {d["aria-labelledby"] for d in page.all("svg") if d.get("role") == "img"}
+    assert "roc-title roc-text" in names and "calibration-title calibration-text" in names
+    curves = {d["class"] for d in page.all("polyline")}
+    assert curves == {f"curve {model}" for model in ("candidate", "champion", "golden")}
+    assert "candidate" in page.text["curves"] and "0.450" in page.text["curves"]
+
+
+def test_regressed_slices_come_first_and_are_marked() -> None:
+    text = parsed().text["changed"]
+    assert text.index("device=Boreal") < text.index("regressed") < text.index("device=Aster")
+    assert "0.0005" in text and "-0.120" in text
+
+
+def test_the_worklist_shows_picture_scores_label_attributes_and_sentinel() -> None:
+    page = parsed()
+    text = page.text["worklist"]
+    assert "3 lost" in text and "2 gained" in text
+    first = text[text.index("case-0002") :]
+    assert re.match(r"case-0002 lost champion, golden positive never-miss 0\.\d{4} ", first)
+    assert "Boreal" in first and len(page.all("img")) == 5
+    assert all((image["src"] or "").startswith("data:image/png") for image in page.all("img"))
+
+
+def test_more_cases_than_pictures_are_said_to_be_without() -> None:
+    lost = tuple(f"case-{i:04d}" for i in range(300))
+    page = parsed(decision(flips=(Flips("champion", (), lost),)))
+    assert len(page.all("img")) == PICTURES
+    assert "100 of the rows are without picture" in page.text["worklist"]
+
+
+def test_without_pictures_the_page_says_so() -> None:
+    page = parsed(shown=evidence(CASES, pictures=False))
+    assert page.all("img") == [] and "No pictures are at hand." in page.text["worklist"]
+
+
+def test_a_first_run_has_curves_and_no_comparison() -> None:
+    shown = evidence(CASES, models=["candidate"])
+    page = parsed(making.first_run(), shown)
+    assert "INCONCLUSIVE not released" in page.text[""]
+    assert "Nothing was compared" in page.text["changed"]
+    assert "no baseline to compare" in page.text["worklist"]
+    assert {d["class"] for d in page.all("polyline")} == {"curve candidate"}
+
+
+def test_scores_that_do_not_fit_are_said_and_not_drawn() -> None:
+    one = making.scores(CASES, seed=0)
+    short = replace(one, case_ids=one.case_ids[1:], scores=one.scores[1:])
+    page = parsed(making.unfit(), Evidence(CASES, {"candidate": short, "golden": one}))
+    assert "does not fit together" in page.text[""]
+    assert "Not drawn: candidate scores: missing: 1 (case-0000)" in page.text["curves"]
+    assert page.all("polyline") == []
+
+
+def test_every_hash_waiver_finding_and_self_test_is_on_record() -> None:
+    made = making.waived()
+    text = parsed(made).text["record"]
+    assert made.decision_sha256 in text
+    assert all(value in text for value in made.hashes.values() if value)
+    assert made.findings[0] in text and "golden against itself" in text
+    assert "device retired" in text and "2025-04-30" in text
+
+
+def test_text_from_data_makes_no_element() -> None:
+    made, shown = making.hostile()
+    page = parsed(made, shown)
+    assert len(page.all("script")) == 1  # its own
+    assert all(
+        " ".join(NASTY.split()) in page.text[name] for name in ("open", "worklist", "record")
+    )
+    assert not [a for _, attributes in page.elements for a in attributes if a.startswith("on")]
+
+
+def test_the_content_policy_admits_its_own_style_and_script_and_nothing_else() -> None:
+    page = html_report(decision(), SHOWN, synthetic=False)
+    policy = next(
+        m["content"] or ""
+        for m in Parsed(page).all("meta")
+        if m.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_the_page_asks_for_nothing_outside_itself() -> None:
+    page = parsed()
+    for tag, attributes in page.elements:
+        assert tag not in ("link", "iframe", "object", "base", "form")
+        assert "style" not in attributes  # the content policy would refuse it
+        for name in ("src", "href", "xlink:href", "action", "srcset"):
+            value = attributes.get(name) or "#"
+            assert value.startswith(("#", "data:image/png")), (tag, value)
+
+
+def test_ids_are_unique_and_every_table_heading_has_its_scope() -> None:
+    page = parsed(synthetic=True)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(heading.get("scope") in ("col", "row") for heading in page.all("th"))
+    targets = [link["href"] or "" for link in page.all("a")]
+    assert {target[1:] for target in targets} <= set(ids)
+
+
+@pytest.mark.parametrize("made", [decision(), making.first_run(), making.unfit()])
+def test_the_same_decision_gives_the_same_page(made: Decision) -> None:
+    assert html_report(made, SHOWN, synthetic=True) == html_report(made, SHOWN, synthetic=True)
+
+
+def test_a_hundred_thousand_cases_are_a_small_page_within_seconds() -> None:
+    cases = case_set(100_000)
+    shown = evidence(cases, pictures=False)
+    ids = tuple(case.case_id for case in cases.cases)
+    made = decision(
+        flips=(Flips("champion", ids[60_000:], ids[:30_000]), Flips("golden", (), ids[:50_000]))
+    )
+    start = time.perf_counter()
+    page = html_report(made, shown, synthetic=False)
+    assert time.perf_counter() - start < 5
+    assert len(page.encode()) < 300_000
+    text = Parsed(page).text["worklist"]
+    assert "50,000 lost" in text and f"the first {ROWS} are shown" in text
+    assert "listed in the decision only" in text

@@ -1,0 +1,106 @@
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from components.decision import Decision
+from components.report.context import Context
+from components.report.junit import junit
+from tests.components.report import making
+from tests.components.report.making import NASTY, decision
+
+
+def suite(decided: Decision) -> ElementTree.Element:
+    root = ElementTree.fromstring(junit(decided, None, Context()).encode())
+    (found,) = root
+    return found
+
+
+def case(decided: Decision, name: str) -> ElementTree.Element:
+    return next(c for c in suite(decided).iter("testcase") if c.get("name") == name)
+
+
+def test_each_check_is_one_test_case_under_its_metric_or_rule() -> None:
+    made = decision()
+    cases = [(c.get("classname"), c.get("name")) for c in suite(made).iter("testcase")]
+    assert cases == [(f"casegate.{c.metric or c.rule}", c.check) for c in made.checks]
+
+
+def test_a_failed_check_is_a_failure_with_its_reason_and_figures() -> None:
+    (failure,) = case(decision(), making.MARGIN.check)
+    assert (failure.tag, failure.get("type")) == ("failure", "fail")
+    assert failure.get("message") == making.MARGIN.reason
+    assert "lower: -0.19\n" in (failure.text or "")
+
+
+def test_inconclusive_is_a_failure_and_never_skipped() -> None:
+    made = making.first_run()
+    (failure,) = case(made, "baseline.golden")
+    assert (failure.tag, failure.get("type")) == ("failure", "inconclusive")
+    assert suite(made).find(".//skipped") is None and suite(made).get("skipped") == "0"
+
+
+@pytest.mark.parametrize("rule", ["scores", "self_test"])
+def test_what_could_not_be_judged_is_an_error(rule: str) -> None:
+    made = decision(replace(making.MISALIGNED, rule=rule))
+    (error,) = case(made, making.MISALIGNED.check)
+    assert (error.tag, error.get("type")) == ("error", rule)
+
+
+@pytest.mark.parametrize(
+    ("made", "check", "word"),
+    [
+        (making.waived(), making.MARGIN.check, "FAIL, waived"),
+        (decision(), making.BRIER.check, "INCONCLUSIVE, supporting"),
+    ],
+)
+def test_what_does_not_block_passes_and_says_so(made: Decision, check: str, word: str) -> None:
+    (said,) = case(made, check)
+    assert said.tag == "system-out" and (said.text or "").startswith(f"{word}, does not block: ")
+
+
+def test_the_counts_are_those_of_the_cases() -> None:
+    made = decision(making.FLOOR, making.MARGIN, making.SENTINEL, making.MISALIGNED, making.BRIER)
+    found = suite(made)
+    assert [found.get(key) for key in ("tests", "failures", "errors")] == ["5", "2", "1"]
+    assert len(found.findall("testcase/failure")) == 2
+
+
+def test_every_hash_and_waiver_is_a_property() -> None:
+    made = making.waived()
+    found = {p.get("name"): p.get("value") for p in suite(made).iter("property")}
+    assert found["sha256.decision"] == made.decision_sha256
+    assert all(found[f"sha256.{name}"] == value for name, value in made.hashes.items())
+    assert found[f"waived.{making.MARGIN.check}"] == "FAIL"
+
+
+def test_its_structure_is_what_the_schemas_of_jenkins_and_ant_ask_for() -> None:
+    for made in (decision(), making.waived(), making.first_run(), making.unfit()):
+        found = suite(made)
+        kinds = [child.tag for child in found]
+        cases = ["testcase"] * len(made.checks)
+        assert kinds == ["properties", *cases, "system-out", "system-err"]
+        assert {"name", "tests", "failures", "errors", "time", "timestamp", "hostname"} <= set(
+            found.keys()
+        )
+        assert found.get("timestamp") == "2025-03-31T12:00:00"  # Ant allows no time zone
+        for test_case in found.iter("testcase"):
+            assert set(test_case.keys()) == {"name", "classname", "time"}
+            assert [child.tag for child in test_case] in (
+                [],
+                ["failure"],
+                ["error"],
+                ["system-out"],
+            )
+
+
+def test_text_from_data_stays_text() -> None:
+    made, _ = making.hostile()
+    found = suite(made)
+    assert found.find(".//script") is None
+    assert (found.findall("testcase")[0].get("name") or "").split() == NASTY.split()
+
+
+def test_characters_that_xml_cannot_hold_are_replaced() -> None:
+    made = decision(replace(making.FLOOR, check="a\x00\x1b\ufffe\U0001f600"))
+    assert suite(made)[1].get("name") == "a\ufffd\ufffd\ufffd\U0001f600"
