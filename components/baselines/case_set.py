@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.baselines.files import canonical_json, sha256_json, write_atomically
+from components.baselines.case_file import read_case_file, refuse_duplicates
+from components.baselines.files import sha256_json, write_atomically
+from components.baselines.locked_case import LockedCase, canonical_case
 from components.baselines.merkle import merkle_root
-from components.baselines.rows import first_few, json_with_rows
-from components.baselines.schema import read_json
+from components.baselines.rows import first_few, json_with_lines
 from components.errors import IntegrityError, NothingEvaluated
 
 SCHEMA_VERSION = 1
@@ -31,26 +32,6 @@ class SeenCase:
 
 
 @dataclass(frozen=True)
-class LockedCase:
-    """A case as it was locked.
-
-    Attributes:
-      label: 1 positive, 0 negative.
-      bytes_sha256, pixels_sha256: hex; of the encoded file, and of the decoded samples.
-      attributes: what to slice by.
-      sentinel: never to be missed by a model that follows one that got it right.
-    """
-
-    case_id: str
-    patient_id: str
-    label: int
-    bytes_sha256: str
-    pixels_sha256: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    sentinel: bool = False
-
-
-@dataclass(frozen=True)
 class CaseSet:
     """One version of a case set; `cases` are always in the order of case_id.
 
@@ -58,6 +39,9 @@ class CaseSet:
       parent: Merkle root of the version this one amends, None for the first.
       source: the data source the cases came from, as a person would type it.
       merkle_root: hex, over `cases`.
+      retired: ids that this or an earlier version left out, in order; the source may still hold
+        them.
+      relabelled: ids whose label stands here, in order; the source may still say another.
     """
 
     name: str
@@ -69,6 +53,8 @@ class CaseSet:
     source: str
     cases: tuple[LockedCase, ...]
     merkle_root: str
+    retired: tuple[str, ...] = ()
+    relabelled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.cases, key=lambda case: case.case_id))
@@ -78,7 +64,7 @@ class CaseSet:
 def cases_root(cases: Iterable[LockedCase]) -> str:
     """Merkle root (hex) of `cases`, in whatever order they come."""
     ordered = sorted(cases, key=lambda case: case.case_id)
-    return merkle_root(canonical_json(_row(case)) for case in ordered)
+    return merkle_root(canonical_case(case) for case in ordered)
 
 
 def lock_cases(
@@ -126,10 +112,14 @@ def lock_cases(
 
 def save_case_set(case_set: CaseSet, path: Path) -> None:
     """Writes a case set, one case per line, atomically."""
+    write_atomically(path, case_set_json(case_set))
+
+
+def case_set_json(case_set: CaseSet) -> bytes:
+    """The content of a case set's file."""
     header = _header(case_set)
     document = {**header, "header_sha256": sha256_json(header)}
-    rows = (_row(case) for case in case_set.cases)
-    write_atomically(path, json_with_rows(document, "cases", rows))
+    return json_with_lines(document, "cases", map(canonical_case, case_set.cases))
 
 
 def load_case_set(path: Path) -> CaseSet:
@@ -139,18 +129,17 @@ def load_case_set(path: Path) -> CaseSet:
       IntegrityError: unreadable, against schemas/case_set.json, an id stands twice, or a case or
         the header differs from what its hash says.
     """
-    document = read_json(path, "case_set")
-    rows = document["cases"]
-    refuse_duplicates((row["case_id"] for row in rows), where=str(path))
-    named = {key: document[key] for key in _HEADER}
-    case_set = CaseSet(**named, cases=tuple(LockedCase(**row) for row in rows))
-    root = cases_root(case_set.cases)
-    if root != case_set.merkle_root:
+    found = read_case_file(path)
+    named = {key: found.header[key] for key in _HEADER}
+    named |= {key: tuple(found.header.get(key, ())) for key in _LISTS}
+    case_set = CaseSet(**named, cases=found.cases)
+    if found.root != case_set.merkle_root:
         raise IntegrityError(
-            f"{path}: the cases were edited: their Merkle root is {root[:12]}..., "
+            f"{path}: the cases were edited: their Merkle root is {found.root[:12]}..., "
             f"the file says {case_set.merkle_root[:12]}...; restore the file from version control"
         )
-    if sha256_json(_header(case_set)) != document["header_sha256"]:
+    header = {key: value for key, value in found.header.items() if key != "header_sha256"}
+    if sha256_json(header) != found.header["header_sha256"]:
         raise IntegrityError(
             f"{path}: the header (name, version, author, reason, ...) was edited: it does not "
             "match header_sha256; restore the file from version control"
@@ -158,21 +147,11 @@ def load_case_set(path: Path) -> CaseSet:
     return case_set
 
 
-def refuse_duplicates(ids: Iterable[str], *, where: str) -> None:
-    """Raises IntegrityError naming the ids that stand more than once."""
-    seen: set[str] = set()
-    twice = {name for name in ids if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
-    if twice:
-        raise IntegrityError(f"{where}: case ids that stand twice: {first_few(twice)}")
-
-
 _HEADER = ("name", "version", "parent", "author", "reason", "date", "source", "merkle_root")
+_LISTS = ("retired", "relabelled")  # absent from the file where empty
 
 
 def _header(case_set: CaseSet) -> dict[str, Any]:
     named = {key: getattr(case_set, key) for key in _HEADER}
-    return {"schema_version": SCHEMA_VERSION, **named}
-
-
-def _row(case: LockedCase) -> dict[str, Any]:
-    return {**vars(case), "attributes": dict(case.attributes)}
+    lists = {key: list(getattr(case_set, key)) for key in _LISTS if getattr(case_set, key)}
+    return {"schema_version": SCHEMA_VERSION, **named, **lists}

@@ -15,14 +15,47 @@ from components.errors import IntegrityError
 
 
 @dataclass(frozen=True)
+class Rescoring:
+    """The approved model scored anew, because the case set was amended; no other model.
+
+    Attributes:
+      from_case_set, to_case_set: Merkle roots (hex).
+      by, reason, date: of the amendment; ISO 8601.
+    """
+
+    from_case_set: str
+    to_case_set: str
+    by: str
+    reason: str
+    date: str
+
+
+@dataclass(frozen=True)
 class Approval:
-    """Who approved, why and when (ISO 8601), and on which decision (hex), None for a bootstrap
-    without one."""
+    """Who approved, why and when (ISO 8601).
+
+    Attributes:
+      decision_sha256: hex, of the decision it rests on; None for a bootstrap without one.
+      rescored: what the scores went through since, oldest first.
+    """
 
     by: str
     reason: str
     date: str
     decision_sha256: str | None = None
+    rescored: tuple[Rescoring, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form; without `rescored` where that is empty, as it was before it existed."""
+        document = asdict(self)
+        if not self.rescored:
+            del document["rescored"]
+        return document
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Approval":
+        rescored = tuple(Rescoring(**row) for row in document.get("rescored", ()))
+        return cls(**{**document, "rescored": rescored})
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +70,7 @@ class Golden:
 
     def _header(self) -> dict[str, Any]:
         header, _ = scores_document(self.scores)
-        return {**header, "approval": asdict(self.approval)}
+        return {**header, "approval": self.approval.document()}
 
 
 def save_golden(golden: Golden, path: Path) -> None:
@@ -47,11 +80,11 @@ def save_golden(golden: Golden, path: Path) -> None:
       IntegrityError: a score or the operating point is not finite, or an id stands twice: no
         baseline may be unable to judge.
     """
-    _refuse_unusable(golden.scores, where=str(path))
+    refuse_unusable(golden.scores, where=str(path))
     header, rows = scores_document(golden.scores)
     document = {
         **header,
-        "approval": asdict(golden.approval),
+        "approval": golden.approval.document(),
         "golden_sha256": golden.golden_sha256,
     }
     write_atomically(path, json_with_rows(document, "scores", rows))
@@ -65,8 +98,8 @@ def load_golden(path: Path) -> Golden:
     """
     document = read_json(path, "golden")
     scores = scores_from_document(document, where=str(path))
-    _refuse_unusable(scores, where=str(path))
-    golden = Golden(scores, Approval(**document["approval"]))
+    refuse_unusable(scores, where=str(path))
+    golden = Golden(scores, Approval.from_document(document["approval"]))
     if golden.golden_sha256 != document["golden_sha256"]:
         raise IntegrityError(
             f"{path}: the approval or the header was edited: it does not match golden_sha256; "
@@ -75,7 +108,8 @@ def load_golden(path: Path) -> Golden:
     return golden
 
 
-def _refuse_unusable(scores: CaseScores, *, where: str) -> None:
+def refuse_unusable(scores: CaseScores, *, where: str) -> None:
+    """Raises IntegrityError for scores that no candidate can be compared with."""
     refuse_duplicates(scores.case_ids, where=where)
     if not np.isfinite([*scores.scores, scores.operating_point]).all():
         raise IntegrityError(f"{where}: got a score or operating point that is not finite")

@@ -5,23 +5,29 @@ SHA-256(0x01 || left || right), so that no node can pass for a record; a tree of
 the largest power of two below n; the empty tree is SHA-256 of nothing.
 """
 
-import hashlib
 from collections.abc import Iterable
+from hashlib import sha256
 
 LEAF, NODE = b"\x00", b"\x01"
 
 
 def merkle_root(records: Iterable[bytes]) -> str:
-    """The root (hex) over `records` in the given order.
+    """The root (hex) over `records` in the given order, each read once and not kept.
 
     Source: RFC 6962, section 2.1.
     """
-    level = [hashlib.sha256(LEAF + record).digest() for record in records]
-    if not level:
-        return hashlib.sha256(b"").hexdigest()
-    while len(level) > 1:
-        # Pairing neighbours and passing an odd last one upwards gives RFC 6962's split.
-        pairs = zip(level[::2], level[1::2])
-        last = level[-1:] if len(level) % 2 else []
-        level = [hashlib.sha256(NODE + left + right).digest() for left, right in pairs] + last
-    return level[0].hex()
+    # The roots of complete trees over the records so far, the largest first: one for each bit of
+    # their count, which is RFC 6962's split.
+    complete: list[bytes] = []
+    for count, record in enumerate(records, 1):
+        node = sha256(LEAF + record).digest()
+        while count % 2 == 0:
+            node = sha256(NODE + complete.pop() + node).digest()
+            count //= 2
+        complete.append(node)
+    if not complete:
+        return sha256(b"").hexdigest()
+    root = complete.pop()
+    while complete:
+        root = sha256(NODE + complete.pop() + root).digest()
+    return root.hex()

@@ -30,6 +30,7 @@ from components.cases.example import serialized_example
 from components.cases.images import inspect_image
 from components.cases.index import CaseRecord, write_records
 from components.cases.intake import Intake, check_case_set, check_training
+from components.cases.lock import governed
 from components.cases.sources import open_source
 from components.errors import IntegrityError
 from components.problems import reported
@@ -65,7 +66,10 @@ def CaseExampleGen(
         opened = open_source(source)
         if opened.fingerprint() != source_sha256 or sha256_file(Path(case_set)) != case_set_sha256:
             raise IntegrityError(f"{source}: the data or the case set changed during the run")
+        lock = load_case_set(Path(case_set))
         names = splits.split(",")
+        if names == ["test"]:
+            opened = governed(opened, lock)
         folders = {name: Path(examples.uri) / f"Split-{name}" for name in names}
         shards = tuple(
             shard
@@ -80,7 +84,6 @@ def CaseExampleGen(
                 | beam.Create(list(enumerate(shards)), reshuffle=False)
                 | beam.ParDo(WriteShard(opened, examples.uri, index.uri, len(shards)))
             )
-        lock = load_case_set(Path(case_set))
         intake = Intake(Path(index.uri), shards=shards, skip_bad_cases=skip_bad_cases)
         summary = (
             check_case_set(intake, lock)

@@ -1,13 +1,19 @@
-"""Locks the test split of a source as a case set."""
+"""Between a source and its lock: what is locked, what the lock says of a case, what has changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from components.baselines.amend import nearest
 from components.baselines.case_set import CaseSet, SeenCase, lock_cases, save_case_set
-from components.cases.case import BadCase, Source
+from components.baselines.rows import shown
+from components.baselines.verify import verify_cases
+from components.cases.case import BadCase, Case, Shard, Source
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.errors import IntegrityError, SourceError
+
+NAMED = 3  # unusable cases that an error spells out
 
 
 def lock_source(source: Source, path: Path, *, author: str, reason: str) -> CaseSet:
@@ -20,28 +26,132 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
     if path.exists():
         raise IntegrityError(f"{path}: a case set is locked here already; amend it instead")
     case_set = lock_cases(
-        _seen(source),
+        map(seen_case, _usable(source)),
         name=source.name,
         author=author,
         reason=reason,
         date=datetime.now(timezone.utc).date().isoformat(),
-        # What was locked, not where it lay on one machine.
-        source=Path(source.spec).name,
+        source=lock_name(source),
     )
     save_case_set(case_set, path)
     return case_set
 
 
-def _seen(source: Source) -> Iterator[SeenCase]:
+def lock_name(source: Source) -> str:
+    """What a lock says it was made from: what was locked, not where it lay on one machine."""
+    return Path(source.spec).name
+
+
+def seen_case(case: Case) -> SeenCase:
+    """A case as a lock sees it."""
+    return SeenCase(
+        case_id=case.case_id,
+        label=case.label,
+        bytes_sha256=bytes_sha256(case.image),
+        pixels_sha256=pixels_sha256(case.image),
+        patient_id=case.patient_id,
+        attributes=dict(case.attributes),
+    )
+
+
+@dataclass(frozen=True)
+class GovernedSource:
+    """A source whose test split is what a lock made of it.
+
+    Amendments change the lock and not the data: retired cases are left out here, and relabelled
+    ones have the label of the lock. Everything else is handed on as it is, to be verified.
+    """
+
+    source: Source
+    retired: frozenset[str]
+    labels: dict[str, int]
+
+    @property
+    def spec(self) -> str:
+        return self.source.spec
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def synthetic(self) -> bool:
+        return self.source.synthetic
+
+    def fingerprint(self) -> str:
+        """The source's own."""
+        return self.source.fingerprint()
+
+    def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
+        return self.source.shards(split, cases_per_shard=cases_per_shard)
+
+    def read(self, shard: Shard) -> Iterator[Case | BadCase]:
+        for case in self.source.read(shard):
+            if isinstance(case, BadCase) or shard.split != "test":
+                yield case
+            elif case.case_id not in self.retired:
+                yield replace(case, label=self.labels.get(case.case_id, case.label))
+
+
+def governed(source: Source, lock: CaseSet) -> Source:
+    """The source as `lock` governs it; itself where no amendment ever touched it."""
+    if not lock.retired and not lock.relabelled:
+        return source
+    relabelled = frozenset(lock.relabelled)
+    labels = {case.case_id: case.label for case in lock.cases if case.case_id in relabelled}
+    return GovernedSource(source, frozenset(lock.retired), labels)
+
+
+def verify_source(source: Source, lock: CaseSet) -> None:
+    """Reads every image of the test split again and compares it with the lock.
+
+    Raises:
+      IntegrityError: a case is missing, additional, altered or cannot be used; names the first.
+    """
+    bad: list[BadCase] = []
+    fault = ""
+    try:
+        verify_cases(lock, map(seen_case, _usable(governed(source, lock), bad)))
+    except IntegrityError as error:
+        fault = f"; {error}"
+    if bad:
+        named = "; ".join(f"{case.where}: {case.reason}" for case in bad[:NAMED])
+        more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        fault = f"; cannot be used: {named}{more}{fault}"
+    if fault:
+        raise IntegrityError(f"{source.spec}: not as locked{fault}")
+
+
+def find_cases(source: Source, ids: Sequence[str]) -> dict[str, Case]:
+    """These cases of the test split, by id.
+
+    Raises:
+      SourceError: one is not there, or cannot be used.
+    """
+    wanted = set(ids)
+    bad: list[BadCase] = []
+    known: list[str] = []
+    found: dict[str, Case] = {}
+    for case in _usable(source, bad):
+        known.append(case.case_id)
+        if case.case_id in wanted:
+            found[case.case_id] = case
+    for case_id in ids:
+        if case_id not in found:
+            unusable = f"; {bad[0].where}: {bad[0].reason}" if bad else ""
+            raise SourceError(
+                f"{source.spec}: no test case '{shown(case_id)}'{nearest(case_id, known)}{unusable}"
+            )
+    return found
+
+
+def _usable(source: Source, bad: list[BadCase] | None = None) -> Iterator[Case]:
+    """The cases of the test split; those that cannot be used go to `bad`, or are an error."""
     for shard in source.shards("test"):
         for case in source.read(shard):
-            if isinstance(case, BadCase):
+            if isinstance(case, Case):
+                yield case
+            elif bad is None:
                 raise SourceError(f"{case.where}: {case.reason}; remove it before locking")
-            yield SeenCase(
-                case_id=case.case_id,
-                label=case.label,
-                bytes_sha256=bytes_sha256(case.image),
-                pixels_sha256=pixels_sha256(case.image),
-                patient_id=case.patient_id,
-                attributes=dict(case.attributes),
-            )
+            else:
+                bad.append(case)

@@ -1,3 +1,4 @@
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -5,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.baselines.golden import Golden, load_golden, save_golden
+from components.baselines.golden import Golden, Rescoring, load_golden, save_golden
 from components.errors import IntegrityError
-from tests.components.planting import approved, locked, scored
+from tests.components.planting import approved, locked, scored, sha
 
 GOLDEN = approved(scored(locked(4, 6), model="golden"))
 
@@ -65,3 +66,41 @@ def test_golden_that_cannot_judge_is_never_saved(tmp_path: Path, bad: float) -> 
         save_golden(Golden(scores, GOLDEN.approval), tmp_path / "golden.json")
     with pytest.raises(IntegrityError, match="finite"):
         save_golden(approved(replace(scored(locked(4, 6)), operating_point=bad)), tmp_path / "g")
+
+
+CARRIED = replace(
+    GOLDEN.approval,
+    rescored=(
+        Rescoring(sha("version 1"), sha("version 2"), "A. Radiologist", "new device", "2025-04-01"),
+        Rescoring(sha("version 2"), sha("version 3"), "B. Statistician", "label", "2025-05-01"),
+    ),
+)
+
+
+def test_golden_carried_over_to_amended_case_sets_says_so(tmp_path: Path) -> None:
+    save_golden(replace(GOLDEN, approval=CARRIED), tmp_path / "golden.json")
+    back = load_golden(tmp_path / "golden.json")
+    assert back.approval == CARRIED
+    assert back.golden_sha256 != GOLDEN.golden_sha256
+
+
+def test_golden_never_carried_over_is_spelled_as_before(saved: Path) -> None:
+    assert set(json.loads(saved.read_text())["approval"]) == {
+        "by",
+        "reason",
+        "date",
+        "decision_sha256",
+    }
+
+
+def test_an_edit_of_how_golden_was_carried_over_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "golden.json"
+    save_golden(replace(GOLDEN, approval=CARRIED), path)
+    text = path.read_text()
+    for old, new in (("2025-05-01", "2025-05-02"), ("B. Statistician", "C. Statistician")):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(IntegrityError, match="the approval or the header was edited"):
+            load_golden(path)
+    path.write_text(text.replace('"reason":"label"', '"reason":"label","more":1'))
+    with pytest.raises(IntegrityError, match="unknown key 'more'"):
+        load_golden(path)

@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from components.baselines.merkle import merkle_root
@@ -33,3 +35,16 @@ def test_agrees_with_the_vectors_of_rfc_6962(count: int) -> None:
 
 def test_order_matters() -> None:
     assert merkle_root([b"a", b"b"]) != merkle_root([b"b", b"a"])
+
+
+def test_agrees_with_the_recursive_definition_at_every_size() -> None:
+    def by_definition(records: list[bytes]) -> bytes:
+        if len(records) == 1:
+            return hashlib.sha256(b"\0" + records[0]).digest()
+        half = 1 << (len(records) - 1).bit_length() - 1
+        left, right = by_definition(records[:half]), by_definition(records[half:])
+        return hashlib.sha256(b"\1" + left + right).digest()
+
+    records = [f"record {i}".encode() for i in range(70)]
+    for size in range(1, len(records) + 1):
+        assert merkle_root(iter(records[:size])) == by_definition(records[:size]).hex()

@@ -1,15 +1,20 @@
+import dataclasses
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components.baselines.case_set import load_case_set
+from components.baselines.amend import Changes, amend_case_set
+from components.baselines.case_set import CaseSet, load_case_set
 from components.cases.case import BadCase, Case, Shard
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.cases.lock import lock_source
+from components.cases.lock import find_cases, governed, lock_source, verify_source
+from components.cases.phantom import PhantomSource
 from components.cases.sources import open_source
 from components.errors import IntegrityError, NothingEvaluated, SourceError
-from tests.components.cases.making import read_cases, write_npz
+from tests.components.cases.making import encoded, picture, read_cases, write_npz
 
 
 def test_the_test_split_is_locked_by_content(tmp_path: Path) -> None:
@@ -74,3 +79,80 @@ def test_a_source_without_test_cases_locks_nothing(tmp_path: Path) -> None:
     with pytest.raises(NothingEvaluated, match="got no case to lock"):
         lock_source(Planted(), tmp_path / "case_set.json", author="A", reason="r")
     assert not (tmp_path / "case_set.json").exists()
+
+
+# The source as an amended lock governs it
+
+CASES = [Case(f"c{i}", f"p{i}", i % 2, encoded(picture(i)), {"site": "A"}) for i in range(6)]
+REST = CASES[1:]
+
+
+def first_case(**change: Any) -> list[Case | BadCase]:
+    return [dataclasses.replace(CASES[0], **change), *REST]
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> CaseSet:
+    return lock_source(Planted(*CASES), tmp_path / "case_set.json", author="A", reason="r")
+
+
+@pytest.fixture
+def second(lock: CaseSet) -> CaseSet:
+    """Version 2: c1 retired, c2 relabelled."""
+    changes = Changes(retire=("c1",), relabel=(("c2", 1),))
+    return amend_case_set(lock, changes, author="A", reason="r", date="2025-04-01")
+
+
+def test_an_amended_lock_governs_what_is_read(second: CaseSet) -> None:
+    source = governed(Planted(*CASES), second)
+    found = {case.case_id: case.label for case in read_cases(source, "test")}
+    assert found == {"c0": 0, "c2": 1, "c3": 1, "c4": 0, "c5": 1}
+    assert (source.name, source.spec, source.fingerprint()) == ("planted", "planted", "0" * 64)
+    assert pickle.loads(pickle.dumps(governed(PhantomSource.parse("phantom"), second)))
+
+
+def test_a_lock_that_was_never_amended_leaves_the_source_alone(lock: CaseSet) -> None:
+    source = Planted(*CASES)
+    assert governed(source, lock) is source
+
+
+def test_what_an_amendment_changed_verifies_with_the_source_corrected_or_not(
+    second: CaseSet,
+) -> None:
+    verify_source(Planted(*CASES), second)
+    corrected = dataclasses.replace(CASES[2], label=1)
+    verify_source(Planted(CASES[0], corrected, *CASES[3:]), second)
+
+
+@pytest.mark.parametrize(
+    "fault, cases",
+    [
+        (r"missing: 1 \(c5\)", CASES[:5]),
+        (r"additional: 1 \(c9\)", [*CASES, dataclasses.replace(CASES[0], case_id="c9")]),
+        (r"duplicated: 1 \(c0\)", [CASES[0], *CASES]),
+        (r"altered pixels: 1 \(c0\)", first_case(image=CASES[1].image)),
+        (r"relabelled: 1 \(c0\)", first_case(label=1)),
+        (r"other attributes: 1 \(c0\)", first_case(attributes={})),
+        (r"other patient: 1 \(c0\)", first_case(patient_id="x")),
+        (
+            r"cannot be used: c0.png: ends early; .*missing",
+            [BadCase("c0.png", "ends early"), *REST],
+        ),
+        ("cannot be used: c7.png: empty", [BadCase("c7.png", "empty"), *CASES]),
+    ],
+)
+def test_whatever_differs_from_the_lock_is_named(
+    second: CaseSet, fault: str, cases: list[Case | BadCase]
+) -> None:
+    with pytest.raises(IntegrityError, match=f"^planted: not as locked; .*{fault}") as caught:
+        verify_source(Planted(*cases), second)
+    assert "\n" not in str(caught.value)
+
+
+def test_cases_are_found_by_their_ids() -> None:
+    assert find_cases(Planted(*CASES), ["c4", "c1"]) == {"c1": CASES[1], "c4": CASES[4]}
+
+
+def test_a_case_the_source_lacks_is_an_error_with_a_suggestion() -> None:
+    with pytest.raises(SourceError, match="planted: no test case 'c44'; did you mean 'c4'"):
+        find_cases(Planted(*CASES), ["c1", "c44"])

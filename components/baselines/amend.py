@@ -1,0 +1,186 @@
+"""The next version of a case set: what may be changed, and what must not.
+
+A version is never edited. An amendment says what it adds, retires, relabels and marks, and makes
+the version after it, whose parent is the root of the one before.
+"""
+
+import bisect
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from components.baselines.case_set import CaseSet, SeenCase, cases_root
+from components.baselines.diff import LABELS
+from components.baselines.locked_case import LockedCase
+from components.baselines.rows import shown
+from components.errors import ConfigError
+
+NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an amendment asks for, by case id; `relabel` with the label, 1 positive, 0 negative."""
+
+    add: tuple[SeenCase, ...] = ()
+    retire: tuple[str, ...] = ()
+    relabel: tuple[tuple[str, int], ...] = ()
+    sentinel: tuple[str, ...] = ()
+    unsentinel: tuple[str, ...] = ()
+
+
+def amend_case_set(
+    case_set: CaseSet,
+    changes: Changes,
+    *,
+    author: str,
+    reason: str,
+    date: str,
+) -> CaseSet:
+    """The next version of `case_set`.
+
+    Args:
+      date: ISO 8601.
+
+    Raises:
+      ConfigError: nothing would change; an id is unknown, is named twice or is asked for two
+        things at once; a change is none; no positive or no negative would be left.
+    """
+    where = f"case set {case_set.name} version {case_set.version}"
+    cases = {case.case_id: case for case in case_set.cases}
+    _refuse_contradictions(changes, where)
+    _refuse_unknown(changes, cases, where)
+    _refuse_no_change(changes, cases, where)
+    labels = dict(changes.relabel)
+    for case_id in changes.retire:
+        del cases[case_id]
+    for case_id, label in changes.relabel:
+        cases[case_id] = replace(cases[case_id], label=label)
+    for case in changes.add:
+        cases[case.case_id] = _locked(case)
+    for marked, ids in ((True, changes.sentinel), (False, changes.unsentinel)):
+        for case_id in ids:
+            cases[case_id] = replace(cases[case_id], sentinel=marked)
+    _refuse_one_class(case_set, cases.values(), where)
+    new = tuple(cases.values())
+    return replace(
+        case_set,
+        version=case_set.version + 1,
+        parent=case_set.merkle_root,
+        author=author,
+        reason=reason,
+        date=date,
+        cases=new,
+        merkle_root=cases_root(new),
+        retired=tuple(sorted({*case_set.retired, *changes.retire} - cases.keys())),
+        relabelled=tuple(sorted({*case_set.relabelled, *labels} & cases.keys())),
+    )
+
+
+def nearest(word: str, ids: Iterable[str]) -> str:
+    """The clause "; did you mean 'x'?", or nothing; quick among a million ids."""
+    ordered = sorted(ids)
+    plain = _without_leading_zeros(word)
+    for name in ordered:
+        if _without_leading_zeros(name) == plain:
+            return f"; did you mean '{shown(name)}'?"
+    place = bisect.bisect_left(ordered, word)
+    for reach in NEAR:
+        around = ordered[max(0, place - reach) : place + reach]
+        if close := difflib.get_close_matches(word, around, n=1):
+            return f"; did you mean '{shown(close[0])}'?"
+    return ""
+
+
+def _without_leading_zeros(case_id: str) -> str:
+    """case-0012 and case-12 are the same to whoever types them."""
+    return re.sub(r"0+(?=\d)", "", case_id)
+
+
+def _locked(case: SeenCase) -> LockedCase:
+    return LockedCase(
+        case_id=case.case_id,
+        patient_id=case.patient_id,
+        label=case.label,
+        bytes_sha256=case.bytes_sha256,
+        pixels_sha256=case.pixels_sha256,
+        attributes=dict(case.attributes),
+    )
+
+
+def _named(changes: Changes) -> dict[str, Sequence[str]]:
+    """The ids that stand behind each option of the command."""
+    return {
+        "--add": [case.case_id for case in changes.add],
+        "--retire": changes.retire,
+        "--relabel": [case_id for case_id, _ in changes.relabel],
+        "--sentinel": changes.sentinel,
+        "--unsentinel": changes.unsentinel,
+    }
+
+
+# Every other pair of options contradicts itself, or says twice what is in the source.
+_TOGETHER = ({"--relabel", "--sentinel"}, {"--relabel", "--unsentinel"}, {"--add", "--sentinel"})
+
+
+def _refuse_contradictions(changes: Changes, where: str) -> None:
+    options: dict[str, list[str]] = {}
+    for option, ids in _named(changes).items():
+        for case_id, times in Counter(ids).items():
+            if times > 1:
+                raise ConfigError(f"{where}: {option} names case '{shown(case_id)}' {times} times")
+            options.setdefault(case_id, []).append(option)
+    if not options:
+        raise ConfigError(
+            f"{where}: nothing to change; wanted --add, --retire, --relabel, --sentinel or "
+            "--unsentinel"
+        )
+    for case_id, asked in options.items():
+        if len(asked) > 1 and set(asked) not in _TOGETHER:
+            raise ConfigError(
+                f"{where}: case '{shown(case_id)}' is named by {' and '.join(asked)}; choose one"
+            )
+
+
+def _refuse_unknown(changes: Changes, cases: dict[str, LockedCase], where: str) -> None:
+    added = {case.case_id for case in changes.add}
+    for option, ids in _named(changes).items():
+        for case_id in ids:
+            if option == "--add":
+                if case_id in cases:
+                    raise ConfigError(f"{where}: --add: case '{shown(case_id)}' is in it already")
+            elif case_id not in cases and case_id not in added:
+                raise ConfigError(
+                    f"{where}: {option}: no case '{shown(case_id)}' among its {len(cases)}"
+                    f"{nearest(case_id, cases)}"
+                )
+
+
+def _refuse_no_change(changes: Changes, cases: dict[str, LockedCase], where: str) -> None:
+    none = [
+        f"--relabel: case '{shown(case_id)}' is {LABELS[label]} already"
+        for case_id, label in changes.relabel
+        if cases[case_id].label == label
+    ]
+    none += [
+        f"--sentinel: case '{shown(case_id)}' is a sentinel already"
+        for case_id in changes.sentinel
+        if case_id in cases and cases[case_id].sentinel
+    ]
+    none += [
+        f"--unsentinel: case '{shown(case_id)}' is no sentinel"
+        for case_id in changes.unsentinel
+        if not cases[case_id].sentinel
+    ]
+    if none:
+        raise ConfigError(f"{where}: {'; '.join(none[:3])}; leave that out")
+
+
+def _refuse_one_class(before: CaseSet, after: Iterable[LockedCase], where: str) -> None:
+    left = {case.label for case in after}
+    for label in sorted({case.label for case in before.cases} - left):
+        raise ConfigError(
+            f"{where}: no {LABELS[label]} case would be left; a gate needs both: add one first"
+        )

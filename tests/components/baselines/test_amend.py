@@ -1,0 +1,133 @@
+from typing import Any
+
+import pytest
+
+from components.baselines.amend import Changes, amend_case_set, nearest
+from components.baselines.case_set import CaseSet, cases_root, lock_cases
+from components.baselines.diff import Diff, diff_case_sets
+from components.errors import ConfigError
+from tests.components.planting import locked, seen_case
+
+BEFORE = locked(2, 3, sentinels=[0])
+
+
+def amended(case_set: CaseSet = BEFORE, **changes: Any) -> CaseSet:
+    return amend_case_set(
+        case_set, Changes(**changes), author="B. Reader", reason="why", date="2025-04-01"
+    )
+
+
+def test_the_next_version_names_its_parent_author_reason_and_date() -> None:
+    after = amended(retire=("case-0004",))
+    assert (after.name, after.version, after.parent) == ("planted", 2, BEFORE.merkle_root)
+    assert (after.author, after.reason, after.date) == ("B. Reader", "why", "2025-04-01")
+    assert after.merkle_root == cases_root(after.cases) != BEFORE.merkle_root
+    assert locked(2, 3, sentinels=[0]) == BEFORE
+
+
+@pytest.mark.parametrize(
+    "changes, wanted",
+    [
+        ({"retire": ("case-0004", "case-0000")}, {"retired": ("case-0000", "case-0004")}),
+        ({"relabel": (("case-0003", 1),)}, {"relabelled": {"case-0003": ("negative", "positive")}}),
+        ({"sentinel": ("case-0001",)}, {"sentinels_added": ("case-0001",)}),
+        ({"unsentinel": ("case-0000",)}, {"sentinels_removed": ("case-0000",)}),
+        ({"add": (seen_case(9, 1),)}, {"added": ("case-0009",)}),
+        (
+            {"add": (seen_case(9, 1),), "sentinel": ("case-0009",)},
+            {"added": ("case-0009",), "sentinels_added": ("case-0009",)},
+        ),
+        (
+            {"relabel": (("case-0002", 1),), "sentinel": ("case-0002",)},
+            {
+                "relabelled": {"case-0002": ("negative", "positive")},
+                "sentinels_added": ("case-0002",),
+            },
+        ),
+    ],
+)
+def test_exactly_what_was_asked_for_changes(
+    changes: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    assert diff_case_sets(BEFORE, amended(**changes)) == Diff(**wanted)
+
+
+def test_the_order_of_the_options_changes_nothing() -> None:
+    ids = ("case-0004", "case-0003")
+    assert amended(retire=ids) == amended(retire=ids[::-1])
+
+
+def test_what_the_source_says_otherwise_is_kept_over_versions() -> None:
+    second = amended(retire=("case-0004",), relabel=(("case-0003", 1),))
+    assert (second.retired, second.relabelled) == (("case-0004",), ("case-0003",))
+    third = amended(second, retire=("case-0003",), add=(seen_case(4, 0),))
+    assert (third.retired, third.relabelled) == (("case-0003",), ())
+    assert third.parent == second.merkle_root and third.version == 3
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({}, "nothing to change; wanted --add, --retire"),
+        (
+            {"retire": ("case-004",)},
+            "--retire: no case 'case-004' among its 5; did you mean 'case-",
+        ),
+        ({"relabel": (("x", 1),)}, "--relabel: no case 'x' among its 5$"),
+        ({"sentinel": ("x\ny",)}, r"--sentinel: no case '\"x\\ny\"' among"),
+        ({"unsentinel": ("x",)}, "--unsentinel: no case 'x'"),
+        ({"add": (seen_case(1, 1),)}, "--add: case 'case-0001' is in it already"),
+        ({"retire": ("case-0004",) * 2}, "--retire names case 'case-0004' 2 times"),
+        ({"add": (seen_case(9, 1),) * 2}, "--add names case 'case-0009' 2 times"),
+        ({"relabel": (("case-0003", 1), ("case-0003", 0))}, "--relabel names case 'case-0003' 2"),
+        (
+            {"retire": ("case-0003",), "relabel": (("case-0003", 1),)},
+            "case 'case-0003' is named by --retire and --relabel; choose one",
+        ),
+        (
+            {"retire": ("case-0001",), "sentinel": ("case-0001",)},
+            "case 'case-0001' is named by --retire and --sentinel",
+        ),
+        (
+            {"sentinel": ("case-0001",), "unsentinel": ("case-0001",)},
+            "case 'case-0001' is named by --sentinel and --unsentinel",
+        ),
+        ({"relabel": (("case-0001", 1),)}, "case 'case-0001' is positive already; leave that out"),
+        ({"sentinel": ("case-0000",)}, "case 'case-0000' is a sentinel already"),
+        ({"unsentinel": ("case-0001",)}, "case 'case-0001' is no sentinel"),
+        ({"retire": ("case-0000", "case-0001")}, "no positive case would be left; a gate needs"),
+        (
+            {"retire": ("case-0002", "case-0003"), "relabel": (("case-0004", 1),)},
+            "no negative case would be left",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        amended(**changes)
+    assert str(caught.value).startswith("case set planted version 1: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_is_replaced_may_go() -> None:
+    after = amended(retire=("case-0000", "case-0001"), add=(seen_case(9, 1),))
+    assert [case.case_id for case in after.cases if case.label] == ["case-0009"]
+
+
+@pytest.mark.parametrize("case_id", ['"; DROP', "line\nbreak", "患者-01", "a=b", "-x", "it's"])
+def test_any_text_can_be_an_id(case_id: str) -> None:
+    seen = [seen_case(0, 1), seen_case(1, 0), seen_case(2, 1)]
+    odd = lock_cases(
+        [type(case)(**{**vars(case), "case_id": case_id}) if i == 2 else case
+         for i, case in enumerate(seen)],
+        name="odd", author="A", reason="r", date="2025-03-31", source="s",
+    )  # fmt: skip
+    assert amended(odd, retire=(case_id,)).retired == (case_id,)
+    assert amended(odd, relabel=((case_id, 0),)).relabelled == (case_id,)
+
+
+def test_a_misspelt_id_is_looked_up_near_its_place() -> None:
+    ids = [f"case-{i:06d}" for i in range(150_000, 200_000)]
+    assert nearest("case-17345x", ids) == "; did you mean 'case-173459'?"
+    assert nearest("case-0160177", ids) == "; did you mean 'case-160177'?"
+    assert nearest("zebra", ids) == ""
