@@ -1,15 +1,34 @@
 """`casegate baseline`: the golden scores, which move only by a named person's approval."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.shared import refusing_in_one_line, workspace_option
 
+if TYPE_CHECKING:
+    from components.baselines.case_set import CaseSet
+    from components.baselines.golden import Golden
+    from components.baselines.proposal import Proposal
+    from components.baselines.scores import CaseScores
+    from pipeline.golden_view import Step
+
 
 @click.group()
 def baseline() -> None:
     """The golden scores that every candidate is compared with."""
+
+
+def _baseline_option() -> Callable[[Any], Any]:
+    return click.option(
+        "--baseline",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        metavar="DIR",
+        help="The baseline's folder; default: the one that judged the newest run.",
+    )
 
 
 @baseline.command()
@@ -25,7 +44,150 @@ def bootstrap(workspace: Path, run_id: str | None, by: str, reason: str) -> int:
     """
     from pipeline.approval import bootstrap_golden
 
-    path = bootstrap_golden(workspace, run_id=run_id, by=by, reason=reason)
-    click.echo(f"golden scores approved by {by}: {path}")
+    approved = bootstrap_golden(workspace, run_id=run_id, by=by, reason=reason)
+    if approved.finished:
+        return _say_finished(approved.path, approved.golden)
+    click.echo(f"golden scores approved by {approved.golden.approval.by}: {approved.path}")
     click.echo("run again to judge and release the candidate against them")
     return 0
+
+
+@baseline.command()
+@workspace_option(exists=True)
+@click.option("--run", "run_id", required=True, metavar="ID", help="The run that passed.")
+@click.option("--by", metavar="NAME", help="Who proposes; default: the login name.")
+@refusing_in_one_line
+def propose(workspace: Path, run_id: str, by: str | None) -> int:
+    """Puts the candidate of a run that passed up for approval as golden.
+
+    Golden stays what it is until `casegate baseline approve`.
+    """
+    from pipeline.approval import propose_golden
+    from pipeline.golden_view import show_golden
+
+    path, proposal = propose_golden(workspace, run_id=run_id, by=by)
+    shown = show_golden(workspace, path.parent)
+    click.echo(f"proposed by {proposal.by}: the candidate of run {run_id}: {path}")
+    if shown.golden:
+        click.echo("golden now:")
+        _show_scores(shown.golden.scores, shown.case_set)
+    click.echo("proposed:")
+    _show_scores(proposal.scores, shown.case_set)
+    _show_waived(proposal)
+    click.echo("next: casegate baseline approve --by NAME --reason TEXT")
+    return 0
+
+
+@baseline.command()
+@workspace_option(exists=True)
+@click.option("--by", required=True, metavar="NAME", help="Who approves.")
+@click.option("--reason", required=True, metavar="TEXT")
+@refusing_in_one_line
+def approve(workspace: Path, by: str, reason: str) -> int:
+    """Makes the proposal golden, by name; the golden before it is kept in history/."""
+    from pipeline.approval import approve_golden
+
+    approved = approve_golden(workspace, by=by, reason=reason)
+    if approved.finished:
+        return _say_finished(approved.path, approved.golden)
+    click.echo(f"golden scores approved by {approved.golden.approval.by}: {approved.path}")
+    click.echo("every later candidate is compared with them; commit the baseline's folder")
+    return 0
+
+
+@baseline.command()
+@workspace_option(exists=False)
+@_baseline_option()
+@refusing_in_one_line
+def show(workspace: Path, folder: Path | None) -> int:
+    """Prints what golden is now, who approved it, and what waits for approval."""
+    from pipeline.golden_view import show_golden
+
+    shown = show_golden(workspace, folder)
+    cases = shown.case_set
+    _line("baseline", str(shown.baseline))
+    _line("case set", f"{cases.name} version {cases.version}, {len(cases.cases)} cases")
+    if shown.golden is None:
+        _line("golden", "none yet; casegate baseline bootstrap approves the first")
+    else:
+        _show_approval(shown.golden)
+        _show_scores(shown.golden.scores, cases)
+    if shown.proposal:
+        proposal = shown.proposal
+        _line("proposed", f"by {proposal.by} on {proposal.date}, from run {proposal.run_id}")
+        _line("decision", proposal.decision_sha256)
+        _show_scores(proposal.scores, cases)
+        _show_waived(proposal)
+    if shown.unfinished:
+        entry = shown.unfinished.entry
+        _line("cut short", f"the {entry.kind} by {entry.by} at {entry.at}; give it again")
+    return 0
+
+
+@baseline.command()
+@workspace_option(exists=False)
+@_baseline_option()
+@refusing_in_one_line
+def history(workspace: Path, folder: Path | None) -> int:
+    """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
+    from components.errors import IntegrityError
+    from pipeline.golden_view import golden_history
+
+    where, found = golden_history(workspace, folder)
+    for step in found.steps:
+        _show_step(step, where)
+    if not found.steps:
+        click.echo(f"{where}: no golden yet; casegate baseline bootstrap approves the first")
+    for fault in found.faults:
+        click.echo(f"IntegrityError: {where}: {fault}", err=True)
+    return IntegrityError.exit_code if found.faults else 0
+
+
+def _say_finished(path: Path, golden: "Golden") -> int:
+    approval = golden.approval
+    click.echo(
+        f"finished the approval by {approval.by} of {approval.date}, which was cut short: {path}"
+    )
+    click.echo("nothing else was approved; give the command again for that")
+    return 0
+
+
+def _show_step(step: "Step", where: Path) -> None:
+    approval = step.golden.approval
+    entry = f"entry {step.seq}" if step.seq is not None else "not in this ledger"
+    click.echo(f"{approval.date}  {approval.by}: {approval.reason}")
+    click.echo(f"  {step.file.relative_to(where)}, {entry}")
+    click.echo(f"  golden {step.golden.golden_sha256[:12]}, decision {approval.decision_sha256}")
+    for carried in approval.rescored:
+        click.echo(f"  scored anew on {carried.date} by {carried.by}: {carried.reason}")
+
+
+def _show_approval(golden: "Golden") -> None:
+    approval = golden.approval
+    _line("golden", f"approved by {approval.by} on {approval.date}: {approval.reason}")
+    _line("decision", approval.decision_sha256 or "none")
+    _line("golden hash", golden.golden_sha256)
+    for carried in approval.rescored:
+        _line("scored anew", f"on {carried.date} by {carried.by}: {carried.reason}")
+
+
+def _show_scores(scores: "CaseScores", case_set: "CaseSet") -> None:
+    from pipeline.golden_view import shares_right
+
+    _line("model", scores.model_sha256)
+    _line("scores", scores.scores_sha256)
+    shares = shares_right(scores, case_set)
+    if shares is None:
+        _line("scored on", f"another case set: {scores.scored_case_set}")
+    else:
+        _line("sensitivity", str(shares[0]))
+        _line("specificity", str(shares[1]))
+
+
+def _show_waived(proposal: "Proposal") -> None:
+    if proposal.waived:
+        _line("waived", ", ".join(proposal.waived))
+
+
+def _line(what: str, said: str) -> None:
+    click.echo(f"  {what:<12}  {said}")

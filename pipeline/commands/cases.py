@@ -1,15 +1,32 @@
-"""`casegate cases`: the locked case set."""
+"""`casegate cases`: the locked case set, from its first version to its next."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
 
 
 @click.group()
 def cases() -> None:
-    """The locked case set."""
+    """The locked case set.
+
+    NAME is a baseline's name, shipped or in the workspace; FILE is a case_set.json or its folder.
+    """
+
+
+def format_option() -> Any:
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+    )
 
 
 @cases.command()
@@ -28,7 +45,168 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
     """Locks the test split of SOURCE: ids, labels, attributes and content hashes."""
     from components.cases.lock import lock_source
     from components.cases.sources import open_source
+    from pipeline.persons import said
 
+    by, reason = said(by, "--by"), said(reason, "--reason")
     case_set = lock_source(open_source(source), to / "case_set.json", author=by, reason=reason)
     click.echo(f"{to / 'case_set.json'}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
     return 0
+
+
+@cases.command()
+@click.argument("case_set", metavar="NAME|FILE")
+@click.option("--source", metavar="SOURCE", help="Default: the source the lock names.")
+@workspace_option(exists=False)
+@refusing_in_one_line
+def verify(case_set: str, source: str | None, workspace: Path) -> int:
+    """Reads every image again and compares it with the lock; exit code 4 names what differs."""
+    from pipeline.caseset import verify_case_set
+    from pipeline.workspace import Workspace
+
+    found = verify_case_set(case_set, Workspace(workspace.resolve()), source)
+    locked = found.case_set
+    click.echo(
+        f"{locked.name} version {locked.version}: {len(locked.cases)} cases read again from "
+        f"{found.source}, all as locked; root {locked.merkle_root}"
+    )
+    return 0
+
+
+@cases.command()
+@click.argument("case_set", metavar="NAME|FILE")
+@workspace_option(exists=False)
+@format_option()
+@refusing_in_one_line
+def show(case_set: str, workspace: Path, form: str) -> int:
+    """Who locked which cases and why, and the cases in numbers. NAME@2 shows version 2."""
+    from components.baselines.summary import summarise
+    from pipeline.caseset import described, read_case_set
+    from pipeline.workspace import Workspace
+
+    found = read_case_set(case_set, Workspace(workspace.resolve()))
+    if form == "json":
+        _echo_json({**described(found), **summarise(found).as_json()})
+        return 0
+    from rich.console import Console
+
+    from pipeline.case_tables import show_case_set
+
+    show_case_set(Console(highlight=False), found)
+    return 0
+
+
+@cases.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@workspace_option(exists=False)
+@format_option()
+@refusing_in_one_line
+def diff(before: str, after: str, workspace: Path, form: str) -> int:
+    """What changed from A to B, each a NAME, a FILE or, with its version, NAME@2."""
+    from components.baselines.diff import diff_case_sets
+    from pipeline.caseset import described, read_case_set
+    from pipeline.workspace import Workspace
+
+    place = Workspace(workspace.resolve())
+    a, b = read_case_set(before, place), read_case_set(after, place)
+    found = diff_case_sets(a, b)
+    if form == "json":
+        _echo_json({"before": described(a), "after": described(b), "changes": found.as_json()})
+        return 0
+    from rich.console import Console
+
+    from pipeline.case_tables import show_diff
+
+    show_diff(Console(highlight=False), a, b, found)
+    return 0
+
+
+def _relabelling(
+    context: click.Context, option: click.Parameter, words: tuple[str, ...]
+) -> list[tuple[str, int]]:
+    """ID=LABEL, cut at the last =, since an id may hold one."""
+    found = []
+    for word in words:
+        case_id, equals, label = word.rpartition("=")
+        if not equals or not case_id or label not in LABELS:
+            raise click.BadParameter(
+                f"got {word!r}, wanted ID=LABEL with one of {', '.join(LABELS)}", context, option
+            )
+        found.append((case_id, LABELS[label]))
+    return found
+
+
+@cases.command()
+@click.argument("case_set", metavar="NAME|FILE")
+@click.option("--by", required=True, metavar="NAME", help="Who amends it.")
+@click.option("--reason", required=True, metavar="TEXT")
+@click.option("--retire", multiple=True, metavar="ID", help="Leave the case out from now on.")
+@click.option(
+    "--relabel",
+    multiple=True,
+    metavar="ID=LABEL",
+    callback=_relabelling,
+    help="LABEL is positive or negative, 1 or 0.",
+)
+@click.option("--sentinel", multiple=True, metavar="ID", help="Mark it never to be missed.")
+@click.option("--unsentinel", multiple=True, metavar="ID", help="Take that mark away.")
+@click.option("--add", multiple=True, metavar="ID", help="A test case of --source.")
+@click.option("--source", metavar="SOURCE", help="Where the added cases are.")
+@click.option(
+    "--golden-model",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="SAVEDMODEL",
+    help="Golden's model, to score added cases. Default: found by its hash in the workspace.",
+)
+@workspace_option(exists=False)
+@refusing_in_one_line
+def amend(case_set: str, workspace: Path, **asked: Any) -> int:
+    """Makes the next version of a case set, with golden scored on it.
+
+    Every option but --by, --reason, --source and --golden-model may be given several times. The
+    old version stays under history/, and the ledger of the workspace records the change.
+    """
+    from rich.console import Console
+
+    from pipeline.amendment import amend
+    from pipeline.amendment_plan import Request
+    from pipeline.case_tables import show_amended
+
+    done = amend(workspace, Request(case_set=case_set, **asked))
+    show_amended(Console(highlight=False), done)
+    return 0
+
+
+@cases.command("propose-sentinels")
+@click.argument("case_set", metavar="NAME|FILE")
+@workspace_option(exists=True)
+@click.option(
+    "--least",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many past models must have missed a case.",
+)
+@format_option()
+@refusing_in_one_line
+def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
+    """Positives that past models missed and that champion and golden get right."""
+    from pipeline.sentinels import propose_sentinels
+
+    found = propose_sentinels(case_set, workspace, least=least)
+    if form == "json":
+        _echo_json(found.as_json())
+        return 0
+    from rich.console import Console
+
+    from pipeline.caseset import typed
+    from pipeline.proposal_table import show_proposal
+
+    command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
+    show_proposal(Console(highlight=False), found, least=least, command=command)
+    return 0
+
+
+def _echo_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -13,10 +13,13 @@ from tests.components.cases.making import write_npz
 
 
 class Small:
-    """A data set of 20 random images in each split, `chest.npz`, and a workspace beside it."""
+    """A data set of random images, `chest.npz`, and a workspace beside it.
+
+    Each split has 80 images of either class: enough for the first run's policy to be passable.
+    """
 
     def __init__(self, root: Path) -> None:
-        self.data = write_npz(root / "chest.npz")
+        self.data = write_npz(root / "chest.npz", rows=160)
         self.workspace = Workspace(root / "workspace")
         self.baseline = self.workspace.baselines / "chest"
         self.destination = self.workspace.serving / "pneumonia"

@@ -11,6 +11,7 @@ import filelock
 import pytest
 from click.testing import CliRunner, Result
 
+from components.baselines.case_set import save_case_set
 from components.baselines.golden import load_golden, save_golden
 from pipeline import runner
 from pipeline.cli import main
@@ -228,6 +229,7 @@ def first_run(small: Small, *, wrong: range = range(0)) -> None:
     scores = scored(CASES, wrong=wrong)
     floors = policy(check("sensitivity", floor=0.8))
     decision = judged(scores, rules=floors, champion=None, golden=None)
+    save_case_set(CASES, small.baseline / "case_set.json")
     write_run(small.workspace, "run-1", decision, scores, small.baseline)
 
 
@@ -259,7 +261,7 @@ def test_bootstrap_of_an_unknown_run_is_refused(small: Small) -> None:
 def test_locking_twice_is_an_integrity_error(small: Small, tmp_path: Path) -> None:
     given = (small.data, "--to", tmp_path / "own", "--by", "A. Radiologist", "--reason", "new set")
     result = casegate("cases", "lock", *given)
-    assert result.exit_code == 0 and "20 cases, root " in result.stdout
+    assert result.exit_code == 0 and "160 cases, root " in result.stdout
     locked = json.loads((tmp_path / "own" / "case_set.json").read_text())
     assert (locked["author"], locked["reason"]) == ("A. Radiologist", "new set")
     assert_refused(casegate("cases", "lock", *given), 4, "IntegrityError: ", "locked here already")

@@ -22,7 +22,7 @@ RELEASE = Champion(3, Path("serving/pneumonia/3"), "0" * 64, Path("decision.json
 
 def outcome(decision: Decision, **changed: Any) -> Outcome:
     release = RELEASE if decision.verdict is Verdict.PASS else None
-    report, log = Path("runs/1/report.md"), Path("runs/1/run.log")
+    report, log = Path("runs/1/report.html"), Path("runs/1/run.log")
     made = Outcome(decision, decision.exit_code, False, release, False, report, log)
     return replace(made, **changed)
 

@@ -8,11 +8,13 @@ import pytest
 from components.baselines.case_set import load_case_set
 from components.baselines.golden import save_golden
 from components.errors import ConfigError, IntegrityError, PolicyError
+from components.ledger.ledger import Ledger
 from components.release.serving import Champion
 from components.run_files import STATISTICS
 from pipeline import inputs as inputs_module
 from pipeline.inputs import FIRST_RUN_POLICY, SCHEMA, Inputs
 from tests.components.cases.making import write_npz
+from tests.components.gate.test_waiving import waiver
 from tests.components.planting import approved, locked, scored
 from tests.pipeline.making import Small
 
@@ -22,7 +24,7 @@ def test_new_data_get_a_case_set_and_the_first_runs_policy(small: Small) -> None
     assert inputs.baseline == small.baseline.resolve()
     assert inputs.policy.sha256 and inputs.policy.name == "first-run"
     assert (small.baseline / "policy.yaml").read_bytes() == FIRST_RUN_POLICY.read_bytes()
-    assert len(inputs.case_set.cases) == 20 and inputs.case_set.author == "casegate"
+    assert len(inputs.case_set.cases) == 160 and inputs.case_set.author == "casegate"
     assert inputs.golden_sha256 == "" and inputs.champion is None
 
 
@@ -36,7 +38,7 @@ def test_a_policy_that_a_person_put_there_first_is_kept(small: Small) -> None:
 
 def test_the_case_set_of_the_first_run_stays(small: Small) -> None:
     first = small.prepared()
-    write_npz(small.data, rows=30)
+    write_npz(small.data, rows=170)
     assert small.prepared().case_set_sha256 == first.case_set_sha256
 
 
@@ -91,9 +93,9 @@ def test_a_misspelt_policy_is_refused(small: Small) -> None:
 
 
 def test_the_case_set_may_come_from_elsewhere(small: Small, tmp_path: Path) -> None:
-    other = write_npz(tmp_path / "other.npz", rows=6)
+    other = write_npz(tmp_path / "other.npz", rows=150)
     inputs = small.prepared(f"case_set.source={other}")
-    assert len(inputs.case_set.cases) == 6 and inputs.case_set.name == "other"
+    assert len(inputs.case_set.cases) == 150 and inputs.case_set.name == "other"
     assert inputs.case_source_sha256 != inputs.source_sha256
 
 
@@ -134,6 +136,25 @@ def test_the_fingerprint_follows_policy_and_settings(small: Small) -> None:
     deeper = replace(inputs, config=small.config("model.epochs=3"))
     assert len({inputs.fingerprint, stricter.fingerprint, deeper.fingerprint}) == 3
     assert stricter.training_sha256 == inputs.training_sha256 != deeper.training_sha256
+
+
+def test_the_fingerprint_follows_what_people_decided(small: Small) -> None:
+    before = small.prepared().fingerprint
+    ledger = Ledger(small.workspace.ledger)
+    for expires in ("2020-01-31", "2999-01-31"):
+        given = vars(waiver("sensitivity[overall].floor", expires=expires))
+        body = {key: value for key, value in given.items() if key not in ("by", "at")}
+        ledger.append("waiver", body, by=given["by"], at=given["at"])
+        same = small.prepared().fingerprint == before
+        assert same == (expires == "2020-01-31")  # one that has expired decides nothing
+
+
+def test_a_check_that_can_never_pass_stops_before_anything_is_trained(small: Small) -> None:
+    small.prepared()
+    policy = (small.baseline / "policy.yaml").read_text()
+    (small.baseline / "policy.yaml").write_text(policy.replace("margin: 0.05", "margin: 0.01"))
+    with pytest.raises(PolicyError, match=r"sensitivity\[overall\].*can never pass on chest"):
+        small.prepared()
 
 
 def test_the_fingerprint_follows_the_code(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

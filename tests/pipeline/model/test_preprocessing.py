@@ -75,3 +75,12 @@ def test_a_batch_may_mix_sizes_and_encodings() -> None:
     assert set(outputs) == {PIXELS, LABEL}
     assert outputs[PIXELS].shape == (3, 16, 16, 1) and outputs[PIXELS].dtype == tf.float32
     assert outputs[LABEL].numpy().tolist() == [1, 0, 1]
+
+
+def test_at_its_own_size_an_image_is_what_resizing_would_make_of_it() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16)).astype(np.uint8)
+    image = tf.image.rgb_to_grayscale(
+        tf.io.decode_image(encoded(noise), channels=3, dtype=tf.float32, expand_animations=False)
+    )
+    resized = tf.image.resize(image, [16, 16], antialias=True)
+    np.testing.assert_array_equal(pixels(encoded(noise)), np.clip(resized, 0, 1))

@@ -1,0 +1,118 @@
+"""`casegate ledger`: what was decided and done, and whether anybody altered the record since."""
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from components.ledger.entry import Entry
+    from pipeline.ledger_check import Verified
+
+# As components/ledger/entry.py has them; help should not have to import that.
+KINDS = ("decision", "look", "approval", "waiver", "amendment", "release", "rollback")
+
+
+@click.group()
+def ledger() -> None:
+    """The hash-chained record of decisions, approvals, waivers, releases and the rest."""
+
+
+@ledger.command()
+@workspace_option(exists=True)
+@click.option(
+    "--holds",
+    metavar="HASH",
+    help="An entry's hash that was noted elsewhere; fails where no entry has it.",
+)
+@refusing_in_one_line
+def verify(workspace: Path, holds: str | None) -> int:
+    """Checks the chain, the decisions it names and the versions being served.
+
+    Names the first entry that does not fit, and exits 4. A chain cannot show that it was written
+    anew from some entry on: note the last entry's hash where nobody can alter it, and give it
+    later with --holds.
+    """
+    from pipeline.ledger_check import verify_ledger
+
+    click.echo(_summary(verify_ledger(workspace, holds=holds)))
+    return 0
+
+
+@ledger.command()
+@workspace_option(exists=True)
+@click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@refusing_in_one_line
+def show(workspace: Path, kind: str | None, format_: str) -> int:
+    """Lists the entries, oldest first, after checking the chain."""
+    from components.ledger.ledger import Ledger
+    from pipeline.workspace import Workspace
+
+    entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
+    chosen = [entry for entry in entries if kind in (None, entry.kind)]
+    if format_ == "json":
+        click.echo(json.dumps([vars(entry) for entry in chosen], indent=2, sort_keys=True))
+    elif chosen:
+        _show_table(chosen)
+    else:
+        what = f"entry of the kind {kind}" if kind else "entry"
+        click.echo(f"{workspace}: the ledger has no {what}")
+    return 0
+
+
+def _summary(found: "Verified") -> str:
+    from pipeline.ledger_text import printable
+
+    if found.last is None:
+        parts = ["the ledger has no entry yet"]
+    else:
+        count = found.summary.entries
+        parts = [
+            f"{count} {'entry' if count == 1 else 'entries'}, none altered",
+            f"the last: {found.last.kind} by {printable(found.last.by)} at {found.last.at}, hash "
+            f"{found.last.entry_sha256}",
+            f"decisions as recorded: {found.decisions}",
+            f"versions as recorded: {found.versions}",
+        ]
+    if found.older:
+        parts.append(f"versions older than the record: {found.older}")
+    if found.unrecorded:
+        parts.append(f"decisions not on record: {', '.join(map(printable, found.unrecorded))}")
+    if not found.summary.recorded:
+        parts.append("ledger.head is one entry behind, as a crash leaves it")
+    if found.summary.torn_bytes:
+        parts.append(
+            f"{found.summary.torn_bytes} bytes after it were never acknowledged; the next entry "
+            "puts them aside"
+        )
+    return "; ".join(parts)
+
+
+def _show_table(entries: "list[Entry]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from pipeline.ledger_text import printable, sentence
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("entry", justify="right")
+    for name in ("at", "kind", "by"):
+        table.add_column(name, no_wrap=name != "by")
+    table.add_column("what", overflow="fold")
+    for entry in entries:
+        words = (str(entry.seq), entry.at, entry.kind, entry.by, sentence(entry))
+        table.add_row(*(Text(printable(word)) for word in words))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
+    page = io.StringIO()
+    Console(file=page, width=width).print(table)
+    click.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()))

@@ -1,0 +1,81 @@
+"""`casegate policy`: whether the acceptance criteria can be met at all, before anything is run."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.policy_view import Preflight
+
+
+@click.group()
+def policy() -> None:
+    """The acceptance criteria, written before the result."""
+
+
+@policy.command()
+@click.argument("path", metavar="POLICY", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--case-set",
+    required=True,
+    metavar="NAME|FILE",
+    help="A baseline's name, shipped or in the workspace, or a case_set.json.",
+)
+@click.option(
+    "--discordant",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Of the cases, that equally good models call differently.  [default: the policy's]",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@workspace_option(exists=False)
+@refusing_in_one_line
+def check(path: Path, case_set: str, discordant: float | None, form: str, workspace: Path) -> int:
+    """What each check of POLICY can prove on a case set, and how often it will pass.
+
+    Exit code 2 where a check can never pass, whatever the candidate.
+    """
+    from components.baselines.case_set import load_case_set
+    from components.baselines.golden import load_golden
+    from components.gate.chances import chances
+    from components.gate.policy import load_policy
+    from components.gate.preflight import preflight, refuse_hopeless
+    from pipeline.caseset import find_case_set
+    from pipeline.policy_view import Preflight
+    from pipeline.workspace import Workspace
+
+    rules = load_policy(path)
+    place = find_case_set(case_set, Workspace(workspace.resolve()))
+    cases, beside = load_case_set(place), place.parent / "golden.json"
+    golden = load_golden(beside).scores if beside.is_file() else None
+    outlooks = preflight(rules, cases)
+    share = rules.expected_discordance if discordant is None else discordant
+    found = chances(outlooks, rules, cases, golden=golden, discordance=share)
+    _show(Preflight(rules, cases, share, list(zip(outlooks, found))), form)
+    refuse_hopeless(rules, cases)
+    return 0
+
+
+def _show(found: "Preflight", form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from pipeline.policy_view import show_preflight
+
+    terminal = sys.stdout.isatty()
+    width = None if terminal or "COLUMNS" in os.environ else 120
+    page = io.StringIO()
+    console = Console(file=page, highlight=False, width=width, force_terminal=terminal or None)
+    show_preflight(console, found)
+    click.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()))

@@ -1,0 +1,41 @@
+"""`casegate rollback`: an earlier version becomes the champion again, by name."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+
+@click.command()
+@workspace_option(exists=True)
+@click.option("--to", "version", required=True, type=int, metavar="VERSION")
+@click.option("--by", required=True, metavar="NAME", help="Who takes the champion back.")
+@click.option("--reason", required=True, metavar="TEXT")
+@click.option("--model-name", default="pneumonia", show_default=True, metavar="NAME")
+@click.option(
+    "--serving",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Where releases go; default: serving/ in the workspace.",
+)
+@refusing_in_one_line
+def rollback(
+    workspace: Path, version: int, by: str, reason: str, model_name: str, serving: Path | None
+) -> int:
+    """Makes an earlier version the champion again, under a new version number.
+
+    The version that goes stays where it is, and counts as withdrawn: no run releases that model
+    again until a person approves it as golden or rolls back to it.
+    """
+    from pipeline.rollback import roll_back
+
+    done = roll_back(
+        workspace, to=version, by=by, reason=reason, model_name=model_name, serving=serving
+    )
+    click.echo(
+        f"version {done.to_version} is the champion again, as version {done.new_version}: "
+        f"{done.path}"
+    )
+    click.echo(f"version {done.from_version} is withdrawn (entry {done.seq} of the ledger)")
+    return 0
