@@ -4,8 +4,13 @@ import click
 
 from pipeline.commands.baseline import baseline
 from pipeline.commands.cases import cases
+from pipeline.commands.gate import gate
+from pipeline.commands.ledger import ledger
+from pipeline.commands.policy import policy
+from pipeline.commands.rollback import rollback
 from pipeline.commands.run import run
 from pipeline.commands.shared import OneLineGroup
+from pipeline.commands.waive import waive
 
 
 @click.group(
@@ -20,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (run, baseline, cases):
+for command in (run, gate, policy, baseline, cases, waive, rollback, ledger):
     main.add_command(command)

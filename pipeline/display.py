@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -12,12 +12,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from components.decision import CheckResult, Decision, Verdict
+from components.decision import Decision, Verdict
 from components.events import Event
+from pipeline.decision_view import check_name, checks_table, show_decision
 from pipeline.runner import Outcome
 
-STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-WIDE = 108
+__all__ = ["Progress", "check_name", "checks_table", "own_stream", "show_outcome"]
+
 NO_GOLDEN = "baseline.golden"
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
 
@@ -95,73 +96,12 @@ class Progress:
 
 def show_outcome(console: Console, outcome: Outcome) -> None:
     """The verdict, a line per check, and where everything is."""
-    decision = outcome.decision
-    headline = (decision.verdict.value, STYLE[decision.verdict.value])
-    console.print()
-    console.print(Text.assemble(headline, "  ", _sentence(outcome)))
-    cases = decision.case_set
-    console.print(
-        f"judged on {cases['cases']} {'synthetic ' if outcome.synthetic else ''}cases, "
-        f"{cases['positives']} positive: {cases['name']} version {cases['version']}, "
-        f"policy {decision.policy}",
-        highlight=False,
-        markup=False,  # names come from the data
-        emoji=False,
+    show_decision(
+        console, outcome.decision, sentence=_sentence(outcome), synthetic=outcome.synthetic
     )
-    console.print()
-    console.print(checks_table(decision.checks, wide=console.width >= WIDE))
-    for check in decision.checks:
-        if check.verdict is not Verdict.PASS:
-            console.print(_worded(f"{check.check}: {check.reason}", STYLE[check.verdict.value]))
-    for finding in decision.findings:
-        console.print(_worded(f"note: {finding}", "dim"))
     console.print()
     for name, place in _places(outcome):
         console.print(Text(f"{name:<9}{place}"), soft_wrap=True)
-
-
-def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
-    """A row per check; a narrow terminal does without the number of cases."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("check", no_wrap=True)
-    table.add_column("slice", overflow="fold")
-    for name in ("n", "estimate", "interval", "limit"):
-        if wide or name != "n":
-            table.add_column(name, justify="right", no_wrap=True)
-    for check in checks:
-        numbers = [_number(check.estimate), _interval(check), _number(check.limit)]
-        table.add_row(
-            Text(check.verdict.value, style=STYLE[check.verdict.value]),
-            check_name(check),
-            Text(check.slice or ""),
-            *([str(check.n) if check.n else "", *numbers] if wide else numbers),
-        )
-    return table
-
-
-def check_name(check: CheckResult) -> str:
-    """What a person calls the check: "sensitivity floor", "specificity vs golden"."""
-    if check.metric is None:
-        name = check.rule.replace("_", " ")
-        if check.check.startswith("baseline."):
-            name = check.check.removeprefix("baseline.")
-        return name if check.against == "none" else f"{name} vs {check.against}"
-    return f"{check.metric} " + ("floor" if check.rule == "floor" else f"vs {check.against}")
-
-
-def _interval(check: CheckResult) -> str:
-    if check.lower is None or check.upper is None:
-        return ""
-    return f"{check.lower:.3f} to {check.upper:.3f}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _worded(text: str, style: str) -> Text:
-    return Text(text, style=style, overflow="fold")
 
 
 def _sentence(outcome: Outcome) -> str:

@@ -10,11 +10,15 @@ from typing import Any
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.files import sha256_file, sha256_json, write_atomically
 from components.baselines.golden import load_golden
+from components.baselines.scores import aligned
 from components.cases.case import Source
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
 from components.errors import ConfigError
 from components.gate.policy import Policy, load_policy
+from components.gate.preflight import refuse_hopeless
+from components.ledger.ledger import Ledger
+from components.ledger.records import waivers, withdrawn
 from components.release.serving import Champion, find_champion
 from components.run_files import STATISTICS
 from pipeline.config import CONFIGS, REPOSITORY, Config
@@ -34,6 +38,8 @@ class Inputs:
       baseline: the folder with `case_set.json`, `policy.yaml` and, once approved, `golden.json`.
       champion: the model now released, or None.
       destination: `serving/<model>`.
+      standing: hash of what people decided that changes a verdict: waivers that hold, and models
+        that were rolled back.
     """
 
     config: Config
@@ -53,6 +59,7 @@ class Inputs:
     destination: Path
     schema_path: Path
     schema_sha256: str
+    standing: str
 
     @property
     def case_set_path(self) -> Path:
@@ -92,6 +99,7 @@ class Inputs:
                 "golden": self.golden_sha256,
                 "config": self.config.sha256(),
                 "destination": str(self.destination),
+                "standing": self.standing,
             }
         )
 
@@ -139,9 +147,19 @@ class Inputs:
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
                 "run_folder": str(self.workspace.run_folder(self.run_id)),
+                "ledger": str(self.workspace.ledger),
             },
             sort_keys=True,
         )
+
+    def push_request(self) -> dict[str, str]:
+        """What Pusher is told beside TFX's own settings: where to write the release down."""
+        return {
+            "ledger": str(self.workspace.ledger),
+            "runs": str(self.workspace.runs),
+            "workspace": str(self.workspace.root),
+            "at": self.created,
+        }
 
 
 def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
@@ -159,31 +177,45 @@ def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
         case_source_sha256 = case_source.fingerprint()
     baseline = resolve_baseline(config, case_source, workspace)
     golden = baseline / "golden.json"
-    if golden.exists():
-        load_golden(golden)
     destination = (
         Path(config.serving.directory) if config.serving.directory else workspace.serving
     ).resolve() / config.serving.model_name
     schema_sha256 = sha256_file(SCHEMA)
+    case_set, policy = (
+        load_case_set(baseline / "case_set.json"),
+        load_policy(baseline / "policy.yaml"),
+    )
+    refuse_hopeless(policy, case_set)
+    if golden.exists():
+        aligned(load_golden(golden).scores, case_set, who=str(golden))
+    created = now()
     return Inputs(
         config=config,
         workspace=workspace,
         run_id=run_id,
-        created=now(),
+        created=created,
         source=source,
         source_sha256=source_sha256,
         case_source=case_source,
         case_source_sha256=case_source_sha256,
         baseline=baseline,
-        case_set=load_case_set(baseline / "case_set.json"),
+        case_set=case_set,
         case_set_sha256=sha256_file(baseline / "case_set.json"),
-        policy=load_policy(baseline / "policy.yaml"),
+        policy=policy,
         golden_sha256=sha256_file(golden) if golden.exists() else "",
         champion=find_champion(destination, workspace.runs),
         destination=destination,
         schema_path=_snapshot(SCHEMA, schema_sha256, workspace),
         schema_sha256=schema_sha256,
+        standing=_standing(Ledger(workspace.ledger), created[:10]),
     )
+
+
+def _standing(ledger: Ledger, day: str) -> str:
+    """Hash of the waivers that hold on `day` (ISO 8601) and of the models rolled back."""
+    entries = ledger.entries()
+    holding = [vars(waiver) for waiver in waivers(entries) if waiver.expires >= day]
+    return sha256_json({"waivers": holding, "withdrawn": [vars(w) for w in withdrawn(entries)]})
 
 
 def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) -> Path:

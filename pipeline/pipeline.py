@@ -120,6 +120,7 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(inputs.destination))
         ),
         custom_executor_spec=ExecutorClassSpec(AtomicPusherExecutor),
+        custom_config=inputs.push_request(),
     )
     return tfx.dsl.Pipeline(
         pipeline_name="casegate",

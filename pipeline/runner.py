@@ -14,12 +14,14 @@ from components import events
 from components.baselines.files import write_atomically
 from components.decision import Decision, Verdict, load_decision
 from components.errors import CasegateError, IntegrityError
+from components.ledger.ledger import Ledger
 from components.problems import read_problem
+from components.release.recording import record_release
 from components.release.serving import Champion, discard_incoming, find_champion
-from components.report.markdown import write_report
-from components.run_files import DECISION, LOG, REPORT, REQUEST
+from components.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
 from pipeline.config import Config
 from pipeline.inputs import Inputs, prepare
+from pipeline.reporting import write_reports
 from pipeline.workspace import Workspace, new_run_id
 
 
@@ -32,7 +34,8 @@ class Outcome:
       served_from_cache: nothing ran, because nothing that could change the verdict changed.
       release: the version now released, if any.
       synthetic: whether the judged images are.
-      report, log: paths; the log is None where nothing ran.
+      report: the page for people; `summary` beside it is the same for a pull request.
+      log: None where nothing ran.
     """
 
     decision: Decision
@@ -42,6 +45,10 @@ class Outcome:
     synthetic: bool
     report: Path
     log: Path | None
+
+    @property
+    def summary(self) -> Path:
+        return self.report.with_name(REPORT)
 
     def as_json(self) -> dict[str, Any]:
         """The outcome for machines: the whole decision, and where everything is."""
@@ -54,6 +61,7 @@ class Outcome:
             "release": str(self.release.path) if self.release else None,
             "version": self.release.version if self.release else None,
             "report": str(self.report),
+            "summary": str(self.summary),
             "log": str(self.log) if self.log else None,
             "decision": json.loads(self.decision.to_json()),
         }
@@ -74,6 +82,14 @@ def run(config: Config, root: Path, *, listener: Callable[[events.Event], None])
         events.publish("started", "inputs")
         inputs = prepare(config, workspace, new_run_id())
         events.publish("finished", "inputs")
+        if inputs.champion:
+            # A run killed between the push and its entry left this to the next one.
+            record_release(
+                Ledger(workspace.ledger),
+                inputs.champion,
+                workspace=workspace.root,
+                at=inputs.created,
+            )
         known = _unchanged(inputs)
         if known is not None:
             return known
@@ -121,7 +137,7 @@ def _outcome(inputs: Inputs, log: Path) -> Outcome:
     if decision.verdict is not Verdict.PASS and after != before:
         raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
     synthetic = inputs.case_source.synthetic
-    report = write_report(decision, folder / REPORT, synthetic=synthetic)
+    report = write_reports(decision, inputs)
     return Outcome(decision, decision.exit_code, False, release, synthetic, report, log)
 
 
@@ -142,7 +158,7 @@ def _unchanged(inputs: Inputs) -> Outcome | None:
             )
         else:
             holds = now_released == decision.hashes["champion"]
-        report = path.parent / REPORT
+        report = path.parent / HTML_REPORT
         if holds and report.exists():
             return Outcome(
                 decision, decision.exit_code, True, inputs.champion, synthetic, report, None

@@ -41,6 +41,10 @@ class Workspace:
         return self.root / "metadata.sqlite"
 
     @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.jsonl"
+
+    @property
     def problems(self) -> Path:
         return self.root / ".problem.json"
 

@@ -18,6 +18,7 @@ from components.baselines.golden import save_golden
 from components.baselines.scores import save_scores
 from components.gate.decide import decide
 from components.gate.policy import load_policy
+from components.ledger.ledger import Ledger
 from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
 from pipeline.cli import main
@@ -255,7 +256,18 @@ def test_auditors_program_finds_scores_golden_and_decision(program: dict, tmp_pa
     assert program["decision_sha256"](json.loads(decided.to_json())) == decided.decision_sha256
 
 
-@pytest.mark.parametrize("schema", ["case_set", "case_scores", "golden", "gate_decision"])
+def test_auditors_program_finds_the_ledgers_entries(program: dict, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    body = {"run_id": "Größe", "case_set": "c", "case_set_version": 1, "case_set_root": "0" * 64}
+    for _ in range(2):
+        ledger.append("look", body, by="casegate", at="2026-01-31T10:15:00Z")
+    first, second = map(json.loads, ledger.path.read_text("utf-8").splitlines())
+    assert program["entry_sha256"](first) == first["entry_sha256"] == second["previous"]
+
+
+@pytest.mark.parametrize(
+    "schema", ["case_set", "case_scores", "golden", "gate_decision", "ledger_entry"]
+)
 def test_auditor_is_told_of_every_key(schema: str) -> None:
     keys = json.loads((ROOT / f"schemas/{schema}.json").read_text("utf-8"))["properties"]
     told = (ROOT / "docs/auditor.md").read_text("utf-8")

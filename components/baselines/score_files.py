@@ -93,10 +93,13 @@ def _from_rows(rows: Any, path: Path) -> ScoreTable:
         if not row[case_id]:
             raise SourceError(f"{path}:{rows.line_num}: got no case_id")
         case_ids.append(row[case_id])
+        text = row[score]
         try:
-            scores.append(float(row[score]))
+            scores.append(float(text))
         except ValueError:
-            scores.append(_no_number(row[score], f"{path}:{rows.line_num}"))
+            scores.append(_no_number(text, f"{path}:{rows.line_num}"))
+        if "_" in text:  # which Python takes for a number, and nobody else does
+            _no_number(text, f"{path}:{rows.line_num}")
         if label is not None:
             labels.append(_label(row[label], f"{path}:{rows.line_num}"))
         if point is not None:
@@ -134,20 +137,18 @@ def one_point(texts: Iterable[str], path: Path) -> float:
     points = set()
     for text in sorted(texts):
         try:
-            points.add(float(text))
+            point = float(text)
         except ValueError:
-            raise SourceError(
-                f"{path}: operating_point: got {_short(text)}, wanted a number"
-            ) from None
+            point = math.nan
+        if not math.isfinite(point):
+            raise SourceError(f"{path}: operating_point: got {_short(text)}, wanted a number")
+        points.add(point)
     if len(points) > 1:
         first, second, *_ = sorted(points)
         raise SourceError(
             f"{path}: operating_point: got {first} and {second}, wanted the same in every row"
         )
-    (point,) = points
-    if not math.isfinite(point):
-        raise SourceError(f"{path}: operating_point: got {point}, wanted a number")
-    return point
+    return points.pop()
 
 
 def places_of(names: Sequence[str], path: Path) -> dict[str, int]:

@@ -41,14 +41,15 @@ def read_parquet(path: Path) -> ScoreTable:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{path}: not a Parquet file that can be read: {reason}") from None
     chunks = {name: table[name].chunks for name in places}
-    points = {x for chunk in chunks.get("operating_point", ()) for x in set(_numbers(chunk, path))}
+    points = _joined((_numbers(chunk, path) for chunk in chunks.get("operating_point", ())), float)
+    stated = [repr(point) for point in np.unique(points).tolist()]
     return ScoreTable(
         case_ids=[name for chunk in chunks["case_id"] for name in _ids(chunk, path)],
         scores=_joined((_numbers(chunk, path) for chunk in chunks["score"]), np.float64),
         labels=_joined((_labels(chunk, path) for chunk in chunks["label"]), np.int8)
         if "label" in chunks
         else None,
-        operating_point=one_point(map(repr, map(float, points)), path) if points else None,
+        operating_point=one_point(stated, path) if stated else None,
         ignored=ignored_of(names),
     )
 
@@ -115,7 +116,10 @@ def _texts(chunk: Chunk, path: Path, column: str) -> list[str]:
     if content.isascii():  # then a place among bytes is one among letters
         text = content.decode()
         return [text[start:end] for start, end in pairwise(ends)]
-    return [content[start:end].decode() for start, end in pairwise(ends)]
+    try:
+        return [content[start:end].decode() for start, end in pairwise(ends)]
+    except UnicodeDecodeError:
+        raise SourceError(f"{path}: column '{column}': not UTF-8 text") from None
 
 
 def _values(chunk: Chunk, place: int, kind: str) -> NDArray:

@@ -11,7 +11,8 @@ from components.baselines.scores import CaseScores, aligned
 from components.errors import NothingEvaluated
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, Policy
-from components.gate.preflight import COUNTED, CheckOutlook, judged_of
+from components.gate.preflight import CheckOutlook, judged_of
+from components.gate.tolerance import COUNTED
 from components.metrics import METRICS, Outputs
 from components.statistics.power import (
     power_floor,
@@ -27,7 +28,7 @@ class Chance:
     """Attributes:
     power: probability of PASS in [0, 1]; None where unknown.
     assuming: under what, or why it is unknown.
-    needed: how many cases or patients give a power of ENOUGH; None where there are as many, or
+    needed: how many independent cases give a power of ENOUGH; None where there are as many, or
       where that is unknown.
     """
 
@@ -77,7 +78,7 @@ def _of_floor(outlook: CheckOutlook, truths: dict[str, float]) -> Chance:
     if name not in truths:
         return Chance(None, "unknown without golden: it depends on the true value")
     power = power_floor(
-        outlook.n,
+        int(outlook.worth),
         outlook.limit,
         true=truths[name],
         alpha=outlook.alpha or 0.0,
@@ -90,7 +91,8 @@ def _of_margin(outlook: CheckOutlook, share: float) -> Chance:
     if outlook.method != "tango":
         return Chance(None, f"unknown for the method {outlook.method}")
     alpha = outlook.alpha or 0.0
-    power = power_non_inferiority(outlook.n, outlook.limit, discordant=share, alpha=alpha)
+    # Rounded down, so that power is never overstated.
+    power = power_non_inferiority(int(outlook.worth), outlook.limit, discordant=share, alpha=alpha)
     needed = None
     if power < ENOUGH:
         needed = sample_size_non_inferiority(

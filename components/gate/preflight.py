@@ -1,57 +1,67 @@
 """What a policy can prove on a case set, said before anything is trained.
 
-Whether a check can pass at all is answered by the gate's own functions, on the best model there
-can be: one that is right of every case against a floor, an unchanged one against a margin. A check
-that not even that model passes would block every honest candidate for ever.
+A check that not even the best model passes would block every honest candidate for ever.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from components.baselines.case_set import CaseSet
-from components.decision import Verdict
-from components.errors import NothingEvaluated, PolicyError
+from components.errors import PolicyError
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import BASELINES, Check, Policy
-from components.gate.rules import floor_verdict, judged_part, margin_verdict
-from components.metrics import METRICS, Outputs
-from components.statistics import power
+from components.gate.rules import judged_part
+from components.gate.tolerance import (
+    COUNTED,
+    Passes,
+    fewest_for_floor,
+    fewest_for_margin,
+    floor_passes,
+    judged_only,
+    margin_passes,
+    most_wrong,
+    possible,
+    worth,
+)
+from components.metrics import Outputs
 
-COUNTED = {"sensitivity": "positive", "specificity": "negative"}
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckOutlook:
     """What counts alone say of one rule.
 
     Attributes:
       check: as a decision names it, such as `sensitivity[overall].floor`.
       rule: floor, ceiling, non_inferiority, negative_flips or sentinel.
-      n: what it is judged on; `kind`: of what, such as `positive cases` or, where images of one
-        patient count together, `positive patients`.
+      n: how many cases it is judged on, or patients where the policy aggregates to them; `kind`:
+        of what kind, such as `positive cases`.
+      worth: as many independent cases prove no more than these; fewer than n where a patient has
+        several.
       limit: a floor, a ceiling, a number of sentinels, or a margin without its sign.
       method: the interval that decides.
       possible: whether the best model passes; None where that depends on its scores.
-      tolerates: most that may be wrong (floor), or lost while none is gained; None where unknown
-        or where it can never pass.
-      fewest: fewest on which the best model passes; None where unknown.
+      tolerates: most of the n that may be wrong (floor), or lost while none is gained, if whole
+        patients are; None where unknown or where it can never pass.
+      fewest: fewest independent cases on which the best model passes, to hold against `worth`;
+        None where unknown.
     """
 
     check: str
     rule: str
-    metric: str | None
-    slice: str | None
-    against: str
-    role: str
+    metric: str | None = None
+    slice: str | None = None
+    against: str = "none"
+    role: str = "gate"
     n: int
+    worth: float
     kind: str
     limit: float
-    alpha: float | None
-    method: str | None
+    alpha: float | None = None
+    method: str | None = None
     possible: bool | None
     tolerates: int | None = None
     fewest: int | None = None
@@ -65,21 +75,16 @@ class CheckOutlook:
 def preflight(policy: Policy, case_set: CaseSet) -> tuple[CheckOutlook, ...]:
     """Every rule that counts can say something about, in the policy's order.
 
-    Where images of one patient count together, n is the number of patients: as if the images of
-    one were always right or wrong together, which is the least that they can prove.
+    Where a patient has several cases, they are taken to be always right or wrong together, which
+    is the least that they can prove.
     """
-    cases = JudgedCases(case_set)
-    found = [outlook for check in policy.checks for outlook in _of_check(check, policy, cases)]
-    if policy.negative_flips:
-        found += _of_flips(policy.negative_flips.ceiling, len(cases.ids))
-    if policy.sentinels:
-        found.append(_of_sentinels(policy.sentinels.at_least, int(cases.sentinels.sum())))
-    return tuple(found)
+    return tuple(_outlooks(policy, JudgedCases(case_set), losses=True))
 
 
 def refuse_hopeless(policy: Policy, case_set: CaseSet) -> None:
     """Raises PolicyError where a gating check can never pass: names it, its n, what it needs."""
-    hopeless = [outlook for outlook in preflight(policy, case_set) if outlook.hopeless]
+    found = _outlooks(policy, JudgedCases(case_set), losses=False)
+    hopeless = [outlook for outlook in found if outlook.hopeless]
     if hopeless:
         more = f"; nor can {len(hopeless) - 1} more" if len(hopeless) > 1 else ""
         raise PolicyError(
@@ -111,10 +116,9 @@ def _why(outlook: CheckOutlook) -> str:
     if outlook.metric not in COUNTED:
         return f"{has} do not hold 2 of each class; correct the slice or add cases"
     margin = outlook.rule == "non_inferiority"
-    # Of patients with very different numbers of images even enough may not do.
-    wanted = ""
-    if outlook.fewest is not None and outlook.fewest > outlook.n:
-        wanted = f"wanted {outlook.fewest}: "
+    wanted = "" if outlook.fewest is None else f"wanted {outlook.fewest}: "
+    if outlook.worth < outlook.n:
+        has += f", which images of one patient make worth {outlook.worth:.0f},"
     return (
         f"{has} cannot prove a {'margin' if margin else 'floor'} of {outlook.limit:g} even of "
         f"{'an unchanged model' if margin else 'a model that is always right'}; {wanted}add cases "
@@ -122,88 +126,63 @@ def _why(outlook: CheckOutlook) -> str:
     )
 
 
-def _of_check(check: Check, policy: Policy, cases: JudgedCases) -> Iterator[CheckOutlook]:
-    """An outlook for the limit, and one for the margin against each baseline."""
+def _outlooks(policy: Policy, cases: JudgedCases, *, losses: bool) -> Iterator[CheckOutlook]:
+    """`losses`: whether `tolerates` is wanted, which takes most of the time."""
+    for check in policy.checks:
+        for outlook, passes, judged in _of_check(check, policy, cases):
+            if losses and outlook.possible and judged is not None:
+                outlook = replace(outlook, tolerates=most_wrong(passes, judged))
+            yield outlook
+    if policy.negative_flips:
+        yield from _of_flips(policy.negative_flips.ceiling, len(cases.ids))
+    if policy.sentinels:
+        yield _of_sentinels(policy.sentinels.at_least, int(cases.sentinels.sum()))
+
+
+def _of_check(
+    check: Check, policy: Policy, cases: JudgedCases
+) -> Iterator[tuple[CheckOutlook, Passes, Outputs | None]]:
+    """For the limit, and the margin against each baseline: the outlook, the rule, what it judges.
+
+    The last is None where more than counts decides.
+    """
     best = judged_of(check, policy, cases)
-    n, kind = _units(check, policy, best)
+    judged = judged_only(check, best) if check.metric in COUNTED else None
+    unit = "patients" if policy.patients == "aggregated" else "cases"
     common: dict[str, Any] = {
         "metric": check.metric,
         "slice": check.slice_name,
         "role": check.role,
-        "n": n,
-        "kind": kind,
+        "n": best.labels.size if judged is None else judged.labels.size,
+        "worth": float(best.labels.size) if judged is None else worth(judged),
+        "kind": unit if judged is None else f"{COUNTED[check.metric]} {unit}",
         "alpha": check.alpha,
     }
     if check.limit is not None:
-        yield CheckOutlook(
+        passes = floor_passes(check, check.limit)
+        outlook = CheckOutlook(
             check=f"{check.name}.{check.limit_rule}",
             rule=check.limit_rule,
             against="none",
             limit=check.limit,
             method=check.method,
+            possible=possible(check, passes, best),
+            fewest=fewest_for_floor(check, check.limit) if judged else None,
             **common,
-            **_of_limit(check, check.limit, best, n),
         )
+        yield outlook, passes, judged
     for name, margin in check.margins.items():
-        yield CheckOutlook(
+        outlook = CheckOutlook(
             check=f"{check.name}.non_inferiority.{name}",
             rule="non_inferiority",
             against=name,
             limit=margin,
             method=check.paired_method,
+            possible=possible(check, margin_passes(check, margin, best), best),
+            fewest=fewest_for_margin(check, margin) if judged else None,
             **common,
-            **_of_margin(check, margin, best, n),
         )
-
-
-def _units(check: Check, policy: Policy, best: Outputs) -> tuple[int, str]:
-    """What a check is judged on, and how many of them."""
-    judged = {"sensitivity": best.labels, "specificity": ~best.labels}.get(
-        check.metric, np.ones(best.labels.size, np.bool_)
-    )
-    n, unit = int(np.count_nonzero(judged)), "cases"
-    if policy.patients == "aggregated":
-        unit = "patients"
-    elif best.patients is not None and (patients := np.unique(best.patients[judged]).size) < n:
-        n, unit = patients, "patients"
-    return n, f"{COUNTED[check.metric]} {unit}" if check.metric in COUNTED else unit
-
-
-def _of_limit(check: Check, limit: float, best: Outputs, n: int) -> dict[str, Any]:
-    try:
-        found = METRICS[check.metric].estimate(best, alpha=check.alpha, method=check.method)
-    except NothingEvaluated:
-        return {"possible": False, "fewest": _fewest_for_floor(check, limit)}
-    if check.metric not in COUNTED:
-        return {"possible": None}
-    settings: dict[str, Any] = {"alpha": check.alpha, "method": check.method}
-    possible = floor_verdict(found.lower, found.upper, limit) is Verdict.PASS
-    return {
-        "possible": possible,
-        "tolerates": power.most_wrong(n, limit, **settings) if possible else None,
-        "fewest": _fewest_for_floor(check, limit),
-    }
-
-
-def _of_margin(check: Check, margin: float, best: Outputs, n: int) -> dict[str, Any]:
-    settings: dict[str, Any] = {"alpha": check.alpha, "method": check.paired_method}
-    counted = check.metric in COUNTED
-    fewest = power.fewest_cases_for_margin(margin, **settings) if counted else None
-    try:
-        found = METRICS[check.metric].change(best, best, **settings)
-    except NothingEvaluated:
-        return {"possible": False, "fewest": fewest}
-    if not counted:
-        return {"possible": None}
-    possible = margin_verdict(found.lower, found.upper, margin) is Verdict.PASS
-    tolerates = power.most_lost(n, margin, **settings) if possible else None
-    return {"possible": possible, "tolerates": tolerates, "fewest": fewest}
-
-
-def _fewest_for_floor(check: Check, floor: float) -> int | None:
-    if check.metric not in COUNTED:
-        return None
-    return power.fewest_cases_for_floor(floor, alpha=check.alpha, method=check.method)
+        yield outlook, margin_passes(check, margin, judged or best), judged
 
 
 def _of_flips(ceiling: float, n: int) -> list[CheckOutlook]:
@@ -215,15 +194,11 @@ def _of_flips(ceiling: float, n: int) -> list[CheckOutlook]:
         CheckOutlook(
             check=f"negative_flips.{name}",
             rule="negative_flips",
-            metric=None,
-            slice=None,
             against=name,
-            role="gate",
             n=n,
+            worth=float(n),
             kind="cases",
             limit=ceiling,
-            alpha=None,
-            method=None,
             possible=n > 0,
             tolerates=most if n else None,
             fewest=1,
@@ -236,15 +211,10 @@ def _of_sentinels(wanted: int, marked: int) -> CheckOutlook:
     return CheckOutlook(
         check="sentinels.marked",
         rule="sentinel",
-        metric=None,
-        slice=None,
-        against="none",
-        role="gate",
         n=marked,
+        worth=float(marked),
         kind="never-miss cases",
         limit=float(wanted),
-        alpha=None,
-        method=None,
         possible=marked >= wanted,
         fewest=wanted,
     )

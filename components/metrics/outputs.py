@@ -34,8 +34,11 @@ class Outputs:
 
     def where(self, mask: NDArray[np.bool_]) -> "Outputs":
         """The same answers on the cases of `mask` only."""
-        patients = None if self.patients is None else self.patients[mask]
-        return Outputs(self.labels[mask], self.scores[mask], self.operating_point, patients)
+        if mask.all():
+            return self
+        places = np.flatnonzero(mask)  # of a million, a few are picked faster by their places
+        patients = None if self.patients is None else self.patients[places]
+        return Outputs(self.labels[places], self.scores[places], self.operating_point, patients)
 
     def by_patient(self, patients: NDArray[np.int64]) -> "Outputs":
         """One case a patient: positive where any of its cases is, scored by the highest score.

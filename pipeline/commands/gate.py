@@ -125,17 +125,17 @@ def gate(
             created=created,
         )
     )
-    _show(gated, form, output, images)
+    _show(gated, form, output)
     return gated.decision.exit_code
 
 
-def _show(gated: "Gated", form: str, output: Path | None, images: str | None) -> None:
+def _show(gated: "Gated", form: str, output: Path | None) -> None:
     from pipeline.gate_output import append_job_summary, as_text, rendered, write_output
 
     if form == "text" and output is None:
         click.echo(as_text(gated, terminal=sys.stdout.isatty()), nl=False)
         return
-    text = rendered(gated, form, images=images)
+    text = rendered(gated, form)
     if output:
         write_output(output, text)
     if form == "github":  # only what a step prints becomes an annotation

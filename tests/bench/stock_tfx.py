@@ -77,7 +77,7 @@ def floors(data: str) -> Policy:
     """The policy that judges the pipeline's own run, without what needs a baseline."""
     shipped = SHIPPED_BASELINES / open_source(data).name / "policy.yaml"
     policy = load_policy(shipped if shipped.exists() else FIRST_RUN_POLICY)
-    return replace(policy, checks=tuple(replace(check, margin=None) for check in policy.checks))
+    return replace(policy, checks=tuple(replace(check, margins={}) for check in policy.checks))
 
 
 def components(folder: Path, model: ModelConfig, policy: Policy) -> list[Any]:

@@ -29,7 +29,7 @@ def judged(source: str, seed: int, folder: Path) -> Decision:
         champion=None,
         golden=load_golden(baseline / "golden.json"),
         evaluator=None,
-        evaluator_required=False,
+        scores_only=True,
         findings=(),
         run_id="test",
         created="2000-01-01T00:00:00Z",

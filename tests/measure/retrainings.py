@@ -79,7 +79,7 @@ def main() -> None:
                     champion=None,
                     golden=golden,
                     evaluator=None,
-                    evaluator_required=False,
+                    scores_only=True,
                     findings=(),
                     run_id="measurement",
                     created="2000-01-01T00:00:00Z",

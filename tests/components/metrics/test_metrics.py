@@ -22,7 +22,7 @@ def test_values_by_hand() -> None:
     assert values["sensitivity"] == 4 / 6 and values["specificity"] == 5 / 6
     assert values["brier"] == pytest.approx(np.square(SCORES - LABELS).mean())
     # Fifteen bins for twelve cases: each distinct score is a bin of its own.
-    shares = {score: LABELS[SCORES == score].mean() for score in set(SCORES)}
+    shares = {score: LABELS[score == SCORES].mean() for score in set(SCORES)}
     assert values["ece"] == pytest.approx(np.mean([abs(s - shares[s]) for s in SCORES]))
 
 

@@ -1,0 +1,204 @@
+"""The pre-flight agrees with the gate: what it calls possible passes, one more loss does not."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from components.baselines.case_set import CaseSet, lock_cases
+from components.decision import Verdict
+from components.errors import PolicyError
+from components.gate.policy import Policy, Sentinels
+from components.gate.preflight import CheckOutlook, preflight, refuse_hopeless
+from tests.components.gate.test_decide import judged, result
+from tests.components.planting import check, locked, policy, scored, seen_case
+
+
+def outlook(rules: Policy, case_set: CaseSet, name: str) -> CheckOutlook:
+    return next(found for found in preflight(rules, case_set) if found.check == name)
+
+
+SPECIFICITY = "specificity[overall].non_inferiority.golden"
+
+
+# PneumoniaMNIST's published test split has 234 negatives.
+@pytest.mark.parametrize(
+    "margin, lost", [(0.02, 0), (0.03, 1), (0.05, 5), (0.15, 24), (0.01, None)]
+)
+def test_the_losses_that_234_negatives_tolerate(margin: float, lost: int | None) -> None:
+    found = outlook(policy(check("specificity", margin=margin)), locked(390, 234), SPECIFICITY)
+    assert (found.n, found.kind, found.tolerates) == (234, "negative cases", lost)
+    assert found.possible is (lost is not None)
+
+
+@pytest.mark.parametrize("margin", [0.03, 0.05, 0.1])
+def test_the_gate_passes_what_is_tolerated_and_not_one_more(margin: float) -> None:
+    cases, rules = locked(100, 150), policy(check("specificity", margin=margin))
+    most = outlook(rules, cases, SPECIFICITY).tolerates
+    assert most is not None
+
+    def verdict(lost: int) -> Verdict:
+        losing = scored(cases, wrong=range(100, 100 + lost))
+        return result(judged(losing, rules=rules, case_set=cases), SPECIFICITY).verdict
+
+    assert verdict(most) is Verdict.PASS and verdict(most + 1) is not Verdict.PASS
+
+
+@pytest.mark.parametrize("floor", [0.8, 0.9, 0.95])
+def test_the_gate_passes_as_many_wrong_as_a_floor_tolerates(floor: float) -> None:
+    cases, rules = locked(120, 40), policy(check("sensitivity", floor=floor))
+    most = outlook(rules, cases, "sensitivity[overall].floor").tolerates
+    assert most is not None
+
+    def verdict(wrong: int) -> Verdict:
+        decision = judged(scored(cases, wrong=range(wrong)), rules=rules, case_set=cases)
+        return result(decision, "sensitivity[overall].floor").verdict
+
+    assert verdict(most) is Verdict.PASS and verdict(most + 1) is not Verdict.PASS
+
+
+@pytest.mark.parametrize("margin", [0.02, 0.05, 0.1])
+def test_the_fewest_cases_are_enough_and_one_fewer_are_not(margin: float) -> None:
+    rules = policy(check("specificity", margin=margin))
+    fewest = outlook(rules, locked(5, 50), SPECIFICITY).fewest
+    assert fewest is not None
+    assert outlook(rules, locked(5, fewest), SPECIFICITY).possible is True
+    assert outlook(rules, locked(5, fewest - 1), SPECIFICITY).possible is False
+
+
+def test_a_hopeless_check_is_refused_with_what_it_has_and_needs() -> None:
+    rules = policy(check("sensitivity", floor=0.5), check("specificity", margin=0.01))
+    with pytest.raises(PolicyError) as refused:
+        refuse_hopeless(rules, locked(390, 234))
+    message = str(refused.value)
+    assert "specificity[overall].non_inferiority.champion can never pass on planted" in message
+    assert "234 negative cases cannot prove a margin of 0.01" in message
+    assert "wanted 381" in message and "nor can 1 more" in message and "\n" not in message
+
+
+def test_a_floor_that_a_perfect_model_cannot_prove_is_refused() -> None:
+    rules = policy(check("sensitivity", floor=0.9))
+    with pytest.raises(PolicyError, match=r"30 positive cases cannot prove a floor of 0\.9 .*36"):
+        refuse_hopeless(rules, locked(30, 200))
+    refuse_hopeless(rules, locked(36, 200))
+
+
+def test_a_slice_without_cases_can_never_pass() -> None:
+    rules = policy(check("sensitivity", floor=0.5, device="Cirrus"))
+    with pytest.raises(PolicyError, match="0 positive cases in device=Cirrus"):
+        refuse_hopeless(rules, locked(50, 50))
+
+
+@pytest.mark.parametrize("metric", ["auc", "brier", "ece"])
+def test_what_depends_on_scores_is_not_guessed(metric: str) -> None:
+    limit = {"floor": 0.9} if metric == "auc" else {"ceiling": 0.1}
+    (found,) = preflight(policy(check(metric, **limit)), locked(20, 20))
+    assert (found.possible, found.tolerates, found.fewest, found.n) == (None, None, None, 40)
+    assert not found.hopeless
+
+
+def test_an_auc_needs_two_of_each_class() -> None:
+    rules = policy(check("auc", floor=0.9))
+    refuse_hopeless(rules, locked(2, 2))
+    with pytest.raises(PolicyError, match="21 cases do not hold 2 of each class"):
+        refuse_hopeless(rules, locked(1, 20))
+
+
+def test_a_supporting_check_that_can_never_pass_stops_nothing() -> None:
+    rules = policy(check("sensitivity", floor=0.99, role="supporting"))
+    (found,) = preflight(rules, locked(30, 30))
+    assert found.possible is False and not found.hopeless
+    refuse_hopeless(rules, locked(30, 30))
+
+
+def same_patient(patients: Sequence[int]) -> CaseSet:
+    """All positive but the last 40; the n-th case belongs to the n-th of `patients`."""
+    labels = [1] * len(patients) + [0] * 40
+    owners = [*patients, *range(10_000, 10_040)]
+    return lock_cases(
+        [
+            replace(seen_case(i, label), patient_id=f"p{owner}")
+            for i, (label, owner) in enumerate(zip(labels, owners))
+        ],
+        name="planted",
+        author="A. Radiologist",
+        reason="test",
+        date="2025-03-31",
+        source="planted",
+    )
+
+
+def test_patients_are_counted_where_the_policy_aggregates_to_them() -> None:
+    cases = same_patient([i // 2 for i in range(120)])
+    rules = policy(check("sensitivity", floor=0.9), patients="aggregated")
+    (found,) = preflight(rules, cases)
+    assert (found.n, found.worth, found.kind) == (60, 60.0, "positive patients")
+
+
+def test_two_images_of_each_patient_are_worth_one() -> None:
+    cases = same_patient([i // 2 for i in range(120)])
+    (alone,) = preflight(policy(check("sensitivity", floor=0.8)), cases)
+    (found,) = preflight(policy(check("sensitivity", floor=0.8), patients="clustered"), cases)
+    assert (found.n, found.kind) == (120, "positive cases")
+    assert found.worth == pytest.approx(60) and alone.worth == 120
+    assert found.tolerates is not None and alone.tolerates is not None
+    assert found.tolerates < alone.tolerates
+    assert found.fewest is not None and alone.fewest is not None
+    assert found.fewest == alone.fewest
+
+
+@pytest.mark.parametrize("rule, limit", [("floor", 0.85), ("margin", 0.15)])
+@pytest.mark.parametrize("per_patient", [1, 2, 3])
+def test_the_gate_passes_as_many_whole_patients_and_not_one_more(
+    rule: str, limit: float, per_patient: int
+) -> None:
+    cases = same_patient([i // per_patient for i in range(300)])
+    rules = policy(check("sensitivity", **{rule: limit}), patients="clustered")
+    found = preflight(rules, cases)[-1]
+    assert found.tolerates is not None and found.tolerates % per_patient == 0
+
+    def verdict(wrong: int) -> Verdict:
+        decision = judged(scored(cases, wrong=range(wrong)), rules=rules, case_set=cases)
+        return result(decision, found.check).verdict
+
+    assert verdict(found.tolerates) is Verdict.PASS
+    assert verdict(found.tolerates + per_patient) is not Verdict.PASS
+
+
+def test_patients_with_many_images_are_lost_first() -> None:
+    mixed = same_patient([*[0] * 30, *range(1, 271)])
+    alone = same_patient(range(300))
+    rules = policy(check("sensitivity", margin=0.2), patients="clustered")
+    found, other = preflight(rules, mixed)[0], preflight(rules, alone)[0]
+    assert found.worth < 100 and found.tolerates is not None and other.tolerates is not None
+    assert found.tolerates < other.tolerates
+
+
+@pytest.mark.parametrize("patients", ["independent", "clustered", "aggregated"])
+@pytest.mark.parametrize("n", [20, 40, 60, 80, 160])
+def test_possible_is_what_the_gate_says_of_an_unchanged_model(patients: str, n: int) -> None:
+    cases = same_patient([i // 2 for i in range(n)])
+    rules = policy(check("sensitivity", floor=0.9, margin=0.1), patients=patients)
+    decision = judged(scored(cases), rules=rules, case_set=cases)
+    for found in preflight(rules, cases):
+        passed = result(decision, found.check).verdict is Verdict.PASS
+        assert found.possible is passed, found
+
+
+@pytest.mark.parametrize("ceiling, most", [(0.0, 0), (0.01, 1), (0.0199, 1), (0.02, 2), (0.07, 7)])
+def test_the_flips_that_a_ceiling_tolerates(ceiling: float, most: int) -> None:
+    rules = policy(check("sensitivity", floor=0.5), ceiling=ceiling)
+    found = outlook(rules, locked(50, 50), "negative_flips.champion")
+    assert (found.tolerates, found.possible, found.n) == (most, True, 100)
+
+
+def test_too_few_sentinels_can_never_pass() -> None:
+    rules = replace(policy(check("sensitivity", floor=0.5)), sentinels=Sentinels(3, "planted"))
+    refuse_hopeless(rules, locked(50, 50, sentinels=[1, 2, 3]))
+    with pytest.raises(PolicyError, match=r"got 2 never-miss cases, wanted at least 3; mark them"):
+        refuse_hopeless(rules, locked(50, 50, sentinels=[1, 2]))
+
+
+def test_a_margin_against_one_baseline_has_one_outlook() -> None:
+    found = preflight(policy(check("sensitivity", margin={"golden": 0.1})), locked(50, 50))
+    assert [one.against for one in found] == ["golden"]

@@ -1,0 +1,189 @@
+"""What people decide about releases, through the real pipeline: waivers, rollbacks, amendments."""
+
+import json
+from datetime import date, timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+
+from components.baselines.case_set import load_case_set
+from components.baselines.golden import load_golden
+from components.decision import Decision, Verdict, load_decision
+from components.errors import CasegateError
+from components.ledger.entry import Entry
+from components.ledger.ledger import Ledger
+from components.release import component as release_component
+from components.release.serving import versions
+from pipeline.cli import main
+from tests.e2e.conftest import Released
+from tests.e2e.making import POLICY, released_sha256, watched_run
+
+pytestmark = pytest.mark.tensorflow
+
+OTHER_SEED = "model.seed=21"
+BY = ("--by", "A. Radiologist", "--reason", "seen and agreed")
+
+
+def casegate(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def entries(released: Released) -> list[Entry]:
+    return list(Ledger(released.workspace / "ledger.jsonl").entries())
+
+
+def kinds(released: Released) -> list[str]:
+    return [entry.kind for entry in entries(released)]
+
+
+def without_the_pipelines_own(decision: Decision) -> dict:
+    """The decision but for what only a run knows: who asked when, the Evaluator, the data."""
+    document = json.loads(decision.to_json())
+    for key in ("run_id", "created", "looks", "findings", "decision_sha256"):
+        del document[key]
+    document["checks"] = [
+        check for check in document["checks"] if check["rule"] not in ("evaluator", "looks")
+    ]
+    return document
+
+
+def test_the_ledger_tells_how_the_first_release_came_about(honest: Released) -> None:
+    assert kinds(honest) == [
+        *["look", "decision"] * 2,
+        "approval",
+        *["look", "decision", "release"],
+    ]
+    release = entries(honest)[-1].body
+    second = honest.second.outcome
+    assert second.release is not None
+    assert release["model_sha256"] == second.decision.hashes["candidate"]
+    assert release["decision_sha256"] == second.decision.decision_sha256
+    assert (second.decision.looks.used, second.decision.looks.planned) == (3, 100)
+    checked = casegate("ledger", "verify", "--workspace", honest.workspace)
+    assert checked.exit_code == 0, checked.output
+
+
+def test_reports_are_written_and_show_the_cases_that_changed(released: Released) -> None:
+    outcome = watched_run(released.data.config(OTHER_SEED), released.workspace).outcome
+    page = outcome.report.read_text("utf-8")
+    assert outcome.report.name == "report.html" and outcome.summary.exists()
+    changed = {name for flips in outcome.decision.flips for name in (*flips.lost, *flips.gained)}
+    assert changed and all(name in page for name in changed)
+    assert page.count("data:image/png;base64,") >= len(changed)
+
+
+def test_the_gate_command_decides_what_the_pipeline_decided(released: Released) -> None:
+    outcome = watched_run(released.data.config(OTHER_SEED), released.workspace).outcome
+    folder, baseline = outcome.report.parent, released.workspace / "baselines" / "small"
+    said = casegate(
+        *("gate", "--case-set", baseline / "case_set.json", "--policy", baseline / "policy.yaml"),
+        *("--candidate", folder / "scores.json", "--champion", folder / "champion_scores.json"),
+        *("--golden", baseline / "golden.json"),
+        *("--format", "json", "--output", released.root / "decision.json"),
+    )
+    assert said.exit_code == outcome.decision.exit_code, said.output
+    ours = load_decision(released.root / "decision.json")
+    assert without_the_pipelines_own(ours) == without_the_pipelines_own(outcome.decision)
+    assert len(ours.comparisons) and len(ours.self_tests)
+
+
+def strict(released: Released) -> None:
+    """A policy that the small model cannot meet, and everything else as before."""
+    policy = released.workspace / "baselines" / "small" / "policy.yaml"
+    policy.write_text(POLICY.replace("floor: 0.75", "floor: 0.9999"))
+
+
+def test_two_people_let_a_failed_check_through_for_one_model(released: Released) -> None:
+    strict(released)
+    config = released.data.config(OTHER_SEED)
+    blocked = watched_run(config, released.workspace).outcome
+    assert (blocked.decision.verdict, blocked.exit_code) == (Verdict.FAIL, 1)
+    before = released_sha256(released.workspace)
+    for check in [check.check for check in blocked.decision.checks if check.open]:
+        waived = casegate(
+            *("waive", check, "--run", blocked.decision.run_id, "--second", "B. Physicist", *BY),
+            *("--expires", date.today() + timedelta(days=7), "--workspace", released.workspace),
+        )
+        assert waived.exit_code == 0, waived.output
+    through = watched_run(config, released.workspace)
+    assert through.kinds()["Trainer"] == "cached"
+    outcome = through.outcome
+    assert (outcome.decision.verdict, outcome.exit_code) == (Verdict.PASS, 0)
+    assert {note.state for note in outcome.decision.waivers} == {"applied"}
+    assert released_sha256(released.workspace) == outcome.decision.hashes["candidate"] != before
+    assert "B. Physicist" in outcome.report.read_text("utf-8")
+
+
+def test_what_was_rolled_back_stays_out_and_the_earlier_model_serves(released: Released) -> None:
+    destination = released.workspace / "serving" / "pneumonia"
+    earlier = released_sha256(released.workspace)
+    config = released.data.config(OTHER_SEED)
+    assert watched_run(config, released.workspace).outcome.exit_code == 0
+    first, second = versions(destination)
+    rolled = casegate("rollback", "--to", first, *BY, "--workspace", released.workspace)
+    assert rolled.exit_code == 0, rolled.output
+    assert len(versions(destination)) == 3 and max(versions(destination)) > second
+    assert released_sha256(released.workspace) == earlier
+    again = watched_run(config, released.workspace).outcome
+    assert again.exit_code == 1 and released_sha256(released.workspace) == earlier
+    (check,) = [c for c in again.decision.checks if c.check == "baseline.withdrawn"]
+    assert "A. Radiologist" in check.reason
+    checked = casegate("ledger", "verify", "--workspace", released.workspace)
+    assert checked.exit_code == 0, checked.output
+
+
+def test_an_amended_case_set_judges_the_next_run_and_golden_goes_with_it(
+    released: Released,
+) -> None:
+    baseline = released.workspace / "baselines" / "small"
+    before = load_case_set(baseline / "case_set.json")
+    retired, marked = before.cases[0].case_id, before.cases[1].case_id
+    amended = casegate(
+        *("cases", "amend", baseline / "case_set.json", *BY, "--workspace", released.workspace),
+        *("--retire", retired, "--sentinel", marked),
+    )
+    assert amended.exit_code == 0, amended.output
+    after = load_case_set(baseline / "case_set.json")
+    assert (after.version, after.parent) == (2, before.merkle_root)
+    assert load_golden(baseline / "golden.json").scores.scored_case_set == after.merkle_root
+    outcome = watched_run(released.data.config(), released.workspace).outcome
+    assert (outcome.decision.case_set["version"], outcome.exit_code) == (2, 0)
+    assert outcome.decision.case_set["cases"] == len(before.cases) - 1
+    assert any(check.check == "sentinels.golden" for check in outcome.decision.checks)
+    assert outcome.decision.looks.used == 4  # three were at version 1
+
+
+def test_a_release_whose_entry_was_lost_in_a_crash_is_written_down_by_the_next_run(
+    released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*told: object) -> None:
+        raise OSError("no space left on device")
+
+    config = released.data.config(OTHER_SEED)
+    with monkeypatch.context() as crashing:
+        crashing.setattr(release_component, "_record", crash)
+        with pytest.raises(CasegateError):
+            watched_run(config, released.workspace)
+    assert kinds(released)[-1] == "decision"
+    again = watched_run(config, released.workspace).outcome
+    assert again.exit_code == 0 and again.served_from_cache is False
+    recorded = [entry for entry in entries(released) if entry.kind == "release"]
+    assert recorded[-1].body["model_sha256"] == released_sha256(released.workspace)
+
+
+def test_a_device_that_training_never_saw_is_blocked_by_name(released: Released) -> None:
+    policy = released.workspace / "baselines" / "small" / "policy.yaml"
+    policy.write_text(
+        POLICY.replace(
+            "descriptive_slices",
+            "coverage: {attributes: [device], at_least: 20, rationale: planted}\n"
+            "descriptive_slices",
+        )
+    )
+    data = released.data
+    kept = [row for row in data.rows() if row["split"] == "test" or row["device"] != "Cirrus"]
+    data.write_rows(kept)
+    outcome = watched_run(data.config(), released.workspace).outcome
+    open_checks = [check.check for check in outcome.decision.checks if check.open]
+    assert "coverage[device=Cirrus]" in open_checks and outcome.exit_code == 1
+    assert not any("coverage[device=Aster]" in name for name in open_checks)
