@@ -5,15 +5,20 @@ Imports TensorFlow, and is therefore imported only where a model was given inste
 
 import os
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.baselines.case_set import CaseSet
 from components.baselines.files import sha256_tree
 from components.baselines.scores import CaseScores
-from components.cases.case import BadCase, Source
+from components.cases.case import BadCase, Case, Source
 from components.cases.lock import governed, verify_source
 from components.errors import SourceError
+
+if TYPE_CHECKING:
+    from components.scoring.score import Scored
 
 
 def score_models(
@@ -30,35 +35,53 @@ def score_models(
       SourceError: a folder holds no such model.
     """
     verify_source(source, case_set)
+    found = score_cases(models, _usable(governed(source, case_set)))
+    return {
+        name: CaseScores(
+            case_ids=scored.case_ids,
+            scores=scored.scores,
+            operating_point=scored.operating_point,
+            model_sha256=sha256_tree(models[name]),
+            scored_case_set=case_set.merkle_root,
+            latency_ms=scored.latency_ms,
+        )
+        for name, scored in found.items()
+    }
+
+
+def score_cases(models: Mapping[str, Path], cases: Iterable[Case]) -> dict[str, "Scored"]:
+    """What each model says of the cases, by the names of `models`; Raises as `score_models`."""
     # Before TensorFlow is imported: what it logs is none of the reader's business here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow as tf
+
+        from components.cases.example import serialized_example
+        from components.cases.images import inspect_image
+
     with tempfile.TemporaryDirectory() as folder:
         records = Path(folder) / "cases.gz"
-        _write_records(governed(source, case_set), records)
-        return {name: _scores(path, records, case_set) for name, path in models.items()}
-
-
-def _write_records(source: Source, path: Path) -> None:
-    import tensorflow as tf
-
-    from components.cases.example import serialized_example
-    from components.cases.images import inspect_image
-
-    with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
-        for shard in source.shards("test"):
-            for case in source.read(shard):
-                if isinstance(case, BadCase):  # it was readable when it was verified
-                    raise SourceError(f"{case.where}: {case.reason}; run again")
+        with tf.io.TFRecordWriter(str(records), tf.io.TFRecordOptions("GZIP")) as writer:
+            for case in cases:
                 writer.write(serialized_example(case, inspect_image(case.image)[1]))
+        return {name: _scored(path, records) for name, path in models.items()}
 
 
-def _scores(model: Path, records: Path, case_set: CaseSet) -> CaseScores:
+def _usable(source: Source) -> Iterator[Case]:
+    for shard in source.shards("test"):
+        for case in source.read(shard):
+            if isinstance(case, BadCase):  # it was readable when it was verified
+                raise SourceError(f"{case.where}: {case.reason}; run again")
+            yield case
+
+
+def _scored(model: Path, records: Path) -> "Scored":
     from components.scoring.score import score_model
 
-    sha256 = sha256_tree(model)
     try:
-        scored = score_model(model, [str(records)])
+        return score_model(model, [str(records)])
     # A stranger's model may fail in any way that TensorFlow has, and none is a fault of the gate.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
@@ -66,11 +89,3 @@ def _scores(model: Path, records: Path, case_set: CaseSet) -> CaseScores:
             f"{model}: cannot be scored ({type(error).__name__}: {reason}); wanted a SavedModel "
             "with the signature serve_examples and an operating_point, or a file of its scores"
         ) from error
-    return CaseScores(
-        case_ids=scored.case_ids,
-        scores=scored.scores,
-        operating_point=scored.operating_point,
-        model_sha256=sha256,
-        scored_case_set=case_set.merkle_root,
-        latency_ms=scored.latency_ms,
-    )

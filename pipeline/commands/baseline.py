@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from components.baselines.golden import Golden
     from components.baselines.proposal import Proposal
     from components.baselines.scores import CaseScores
-    from pipeline.golden_view import Step
+    from pipeline.governance.golden_view import Step
 
 
 @click.group()
@@ -42,7 +42,7 @@ def bootstrap(workspace: Path, run_id: str | None, by: str, reason: str) -> int:
 
     Refused where golden scores exist already, or where the candidate failed.
     """
-    from pipeline.approval import bootstrap_golden
+    from pipeline.governance.approval import bootstrap_golden
 
     approved = bootstrap_golden(workspace, run_id=run_id, by=by, reason=reason)
     if approved.finished:
@@ -62,8 +62,8 @@ def propose(workspace: Path, run_id: str, by: str | None) -> int:
 
     Golden stays what it is until `casegate baseline approve`.
     """
-    from pipeline.approval import propose_golden
-    from pipeline.golden_view import show_golden
+    from pipeline.governance.approval import propose_golden
+    from pipeline.governance.golden_view import show_golden
 
     path, proposal = propose_golden(workspace, run_id=run_id, by=by)
     shown = show_golden(workspace, path.parent)
@@ -85,7 +85,7 @@ def propose(workspace: Path, run_id: str, by: str | None) -> int:
 @refusing_in_one_line
 def approve(workspace: Path, by: str, reason: str) -> int:
     """Makes the proposal golden, by name; the golden before it is kept in history/."""
-    from pipeline.approval import approve_golden
+    from pipeline.governance.approval import approve_golden
 
     approved = approve_golden(workspace, by=by, reason=reason)
     if approved.finished:
@@ -101,7 +101,7 @@ def approve(workspace: Path, by: str, reason: str) -> int:
 @refusing_in_one_line
 def show(workspace: Path, folder: Path | None) -> int:
     """Prints what golden is now, who approved it, and what waits for approval."""
-    from pipeline.golden_view import show_golden
+    from pipeline.governance.golden_view import show_golden
 
     shown = show_golden(workspace, folder)
     cases = shown.case_set
@@ -131,7 +131,7 @@ def show(workspace: Path, folder: Path | None) -> int:
 def history(workspace: Path, folder: Path | None) -> int:
     """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
     from components.errors import IntegrityError
-    from pipeline.golden_view import golden_history
+    from pipeline.governance.golden_view import golden_history
 
     where, found = golden_history(workspace, folder)
     for step in found.steps:
@@ -172,7 +172,7 @@ def _show_approval(golden: "Golden") -> None:
 
 
 def _show_scores(scores: "CaseScores", case_set: "CaseSet") -> None:
-    from pipeline.golden_view import shares_right
+    from pipeline.governance.golden_view import shares_right
 
     _line("model", scores.model_sha256)
     _line("scores", scores.scores_sha256)

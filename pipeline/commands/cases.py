@@ -45,7 +45,7 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
     """Locks the test split of SOURCE: ids, labels, attributes and content hashes."""
     from components.cases.lock import lock_source
     from components.cases.sources import open_source
-    from pipeline.persons import said
+    from pipeline.governance.persons import said
 
     by, reason = said(by, "--by"), said(reason, "--reason")
     case_set = lock_source(open_source(source), to / "case_set.json", author=by, reason=reason)
@@ -60,7 +60,7 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
 @refusing_in_one_line
 def verify(case_set: str, source: str | None, workspace: Path) -> int:
     """Reads every image again and compares it with the lock; exit code 4 names what differs."""
-    from pipeline.caseset import verify_case_set
+    from pipeline.governance.case_sets import verify_case_set
     from pipeline.workspace import Workspace
 
     found = verify_case_set(case_set, Workspace(workspace.resolve()), source)
@@ -80,7 +80,7 @@ def verify(case_set: str, source: str | None, workspace: Path) -> int:
 def show(case_set: str, workspace: Path, form: str) -> int:
     """Who locked which cases and why, and the cases in numbers. NAME@2 shows version 2."""
     from components.baselines.summary import summarise
-    from pipeline.caseset import described, read_case_set
+    from pipeline.governance.case_sets import described, read_case_set
     from pipeline.workspace import Workspace
 
     found = read_case_set(case_set, Workspace(workspace.resolve()))
@@ -89,7 +89,7 @@ def show(case_set: str, workspace: Path, form: str) -> int:
         return 0
     from rich.console import Console
 
-    from pipeline.case_tables import show_case_set
+    from pipeline.views.cases import show_case_set
 
     show_case_set(Console(highlight=False), found)
     return 0
@@ -104,7 +104,7 @@ def show(case_set: str, workspace: Path, form: str) -> int:
 def diff(before: str, after: str, workspace: Path, form: str) -> int:
     """What changed from A to B, each a NAME, a FILE or, with its version, NAME@2."""
     from components.baselines.diff import diff_case_sets
-    from pipeline.caseset import described, read_case_set
+    from pipeline.governance.case_sets import described, read_case_set
     from pipeline.workspace import Workspace
 
     place = Workspace(workspace.resolve())
@@ -115,7 +115,7 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
         return 0
     from rich.console import Console
 
-    from pipeline.case_tables import show_diff
+    from pipeline.views.cases import show_diff
 
     show_diff(Console(highlight=False), a, b, found)
     return 0
@@ -168,9 +168,9 @@ def amend(case_set: str, workspace: Path, **asked: Any) -> int:
     """
     from rich.console import Console
 
-    from pipeline.amendment import amend
-    from pipeline.amendment_plan import Request
-    from pipeline.case_tables import show_amended
+    from pipeline.governance.amendment import amend
+    from pipeline.governance.amendment_plan import Request
+    from pipeline.views.cases import show_amended
 
     done = amend(workspace, Request(case_set=case_set, **asked))
     show_amended(Console(highlight=False), done)
@@ -192,7 +192,7 @@ def amend(case_set: str, workspace: Path, **asked: Any) -> int:
 @refusing_in_one_line
 def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     """Positives that past models missed and that champion and golden get right."""
-    from pipeline.sentinels import propose_sentinels
+    from pipeline.governance.sentinels import propose_sentinels
 
     found = propose_sentinels(case_set, workspace, least=least)
     if form == "json":
@@ -200,8 +200,8 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
         return 0
     from rich.console import Console
 
-    from pipeline.caseset import typed
-    from pipeline.proposal_table import show_proposal
+    from pipeline.governance.case_sets import typed
+    from pipeline.views.proposal import show_proposal
 
     command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
     show_proposal(Console(highlight=False), found, least=least, command=command)

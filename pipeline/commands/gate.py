@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import refusing_in_one_line
 
 if TYPE_CHECKING:
-    from pipeline.score_gate import Gated
+    from pipeline.judging.score_gate import Gated
 
 FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 
@@ -104,8 +104,8 @@ def gate(
     golden.json of the pipeline will do as well.
     """
     from components.errors import UsageError
-    from pipeline.score_gate import Request
-    from pipeline.score_gate import gate as judge
+    from pipeline.judging.score_gate import Request
+    from pipeline.judging.score_gate import gate as judge
     from pipeline.workspace import Workspace
 
     if workspace and ledger:
@@ -130,7 +130,7 @@ def gate(
 
 
 def _show(gated: "Gated", form: str, output: Path | None) -> None:
-    from pipeline.gate_output import append_job_summary, as_text, rendered, write_output
+    from pipeline.views.gate import append_job_summary, as_text, rendered, write_output
 
     if form == "text" and output is None:
         click.echo(as_text(gated, terminal=sys.stdout.isatty()), nl=False)

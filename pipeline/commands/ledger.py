@@ -13,7 +13,7 @@ from pipeline.commands.shared import refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.ledger.entry import Entry
-    from pipeline.ledger_check import Verified
+    from pipeline.governance.ledger_check import Verified
 
 # As components/ledger/entry.py has them; help should not have to import that.
 KINDS = ("decision", "look", "approval", "waiver", "amendment", "release", "rollback")
@@ -39,7 +39,7 @@ def verify(workspace: Path, holds: str | None) -> int:
     anew from some entry on: note the last entry's hash where nobody can alter it, and give it
     later with --holds.
     """
-    from pipeline.ledger_check import verify_ledger
+    from pipeline.governance.ledger_check import verify_ledger
 
     click.echo(_summary(verify_ledger(workspace, holds=holds)))
     return 0
@@ -70,7 +70,7 @@ def show(workspace: Path, kind: str | None, format_: str) -> int:
 
 
 def _summary(found: "Verified") -> str:
-    from pipeline.ledger_text import printable
+    from pipeline.views.ledger import printable
 
     if found.last is None:
         parts = ["the ledger has no entry yet"]
@@ -102,7 +102,7 @@ def _show_table(entries: "list[Entry]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.ledger_text import printable, sentence
+    from pipeline.views.ledger import printable, sentence
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", justify="right")

@@ -12,7 +12,7 @@ import click
 from pipeline.commands.shared import refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.policy_view import Preflight
+    from pipeline.views.policy import Preflight
 
 
 @click.group()
@@ -57,8 +57,8 @@ def check(path: Path, case_set: str, discordant: float | None, form: str, worksp
     from components.gate.chances import chances
     from components.gate.policy import load_policy
     from components.gate.preflight import preflight, refuse_hopeless
-    from pipeline.caseset import find_case_set
-    from pipeline.policy_view import Preflight
+    from pipeline.governance.case_sets import find_case_set
+    from pipeline.views.policy import Preflight
     from pipeline.workspace import Workspace
 
     rules = load_policy(path)
@@ -79,7 +79,7 @@ def _show(found: "Preflight", form: str) -> None:
         return
     from rich.console import Console
 
-    from pipeline.policy_view import show_preflight
+    from pipeline.views.policy import show_preflight
 
     terminal = sys.stdout.isatty()
     width = None if terminal or "COLUMNS" in os.environ else 120

@@ -28,7 +28,7 @@ def rollback(
     The version that goes stays where it is, and counts as withdrawn: no run releases that model
     again until a person approves it as golden or rolls back to it.
     """
-    from pipeline.rollback import roll_back
+    from pipeline.governance.rollback import roll_back
 
     done = roll_back(
         workspace, to=version, by=by, reason=reason, model_name=model_name, serving=serving

@@ -49,8 +49,8 @@ def run(
     from rich.console import Console
 
     from pipeline.config import load_config, shipped_config
-    from pipeline.display import Progress, own_stream, show_outcome
     from pipeline.runner import run as run_pipeline
+    from pipeline.views.run import Progress, own_stream, show_outcome
 
     overrides = list(settings)
     if data is not None:

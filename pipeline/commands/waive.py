@@ -26,7 +26,7 @@ def waive(
     CHECK is the name in the decision, such as 'sensitivity[overall].floor'. Integrity, scores that
     are not numbers, sentinels, the self-test and a missing baseline can never be waived.
     """
-    from pipeline.waiver import waive_check
+    from pipeline.governance.waiver import waive_check
 
     entry = waive_check(
         workspace, check, run_id=run_id, by=by, second=second, reason=reason, expires=expires

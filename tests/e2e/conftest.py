@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.approval import bootstrap_golden
+from pipeline.governance.approval import bootstrap_golden
 from tests.e2e.making import POLICY, SmallData, Watched, make_small_data, watched_run
 
 

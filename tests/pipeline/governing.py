@@ -14,7 +14,7 @@ from components.ledger.ledger import Ledger
 from components.release.recording import record_release
 from components.release.serving import find_version
 from components.run_files import DECISION, REQUEST
-from pipeline.approval import approve_golden, bootstrap_golden, propose_golden
+from pipeline.governance.approval import approve_golden, bootstrap_golden, propose_golden
 from pipeline.workspace import Workspace
 from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import check, policy, scored

@@ -79,7 +79,7 @@ HEAVY = "[name for name in ('tensorflow', 'tfx', 'ml_metadata', 'keras') if name
         "import pipeline.cli",
         "from click.testing import CliRunner; from pipeline.cli import main; "
         "assert CliRunner().invoke(main, ['run', '--data', 'phantm']).exit_code == 2",
-        "import pipeline.runner, pipeline.display, pipeline.approval",
+        "import pipeline.runner, pipeline.views.run, pipeline.governance.approval",
     ],
 )
 def test_tensorflow_is_not_imported_before_it_is_needed(program: str, tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from components.decision import Decision, Verdict, decision_from_json, load_deci
 from components.gate.decide import EvaluatorFindings, decide
 from components.gate.policy import load_policy
 from components.ledger.ledger import Ledger
-from pipeline.approval import bootstrap_golden
-from pipeline.ledger_check import verify_ledger
-from pipeline.waiver import waive_check
+from pipeline.governance.approval import bootstrap_golden
+from pipeline.governance.ledger_check import verify_ledger
+from pipeline.governance.waiver import waive_check
 from pipeline.workspace import Workspace
 from tests.components.planting import scored
 from tests.pipeline.score_making import CASES, Team, casegate, write_scores

@@ -1,0 +1,241 @@
+"""Golden scores move only by a named person's approval: the first ones, and every later ones."""
+
+import contextlib
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.golden import Approval, Golden, load_golden
+from components.baselines.proposal import Proposal, load_proposal, save_proposal
+from components.decision import Decision, Verdict
+from components.errors import ConfigError, IntegrityError
+from components.ledger.ledger import Ledger
+from pipeline.governance.decided import (
+    GOLDEN,
+    DecidedRun,
+    baseline_named_by,
+    decided_runs,
+    find_run,
+    recorded_name,
+)
+from pipeline.governance.golden_record import (
+    PROPOSAL,
+    archive_golden,
+    finish,
+    held,
+    put_in_place,
+)
+from pipeline.governance.persons import said
+from pipeline.workspace import Workspace, now
+
+
+@dataclass(frozen=True)
+class Approved:
+    """Attributes:
+    path: of golden.
+    finished: an earlier approval, cut short, was carried out, and no other.
+    """
+
+    path: Path
+    golden: Golden
+    finished: bool = False
+
+
+def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) -> Approved:
+    """Approves a run's candidate as the first golden of its baseline.
+
+    Args:
+      run_id: the run whose candidate is approved; None takes the newest with a decision.
+      by, reason: who approves, and why; both stay in the file.
+
+    Raises:
+      ConfigError: no such run, nobody named, or its candidate failed a floor.
+      IntegrityError: golden scores exist already, or should exist.
+    """
+    by, reason = said(by, "--by"), said(reason, "--reason")
+    workspace = Workspace(root.resolve())
+    with workspace.opened():
+        ledger = Ledger(workspace.ledger)
+        entries = ledger.entries()
+        run = find_run(workspace, run_id, entries)
+        baseline, _ = run.baseline()
+        with held(baseline):
+            path = baseline / GOLDEN
+            if golden := finish(workspace, baseline, entries):
+                return Approved(path, golden, finished=True)
+            if path.exists():
+                raise IntegrityError(f"{path}: golden scores exist already; they move by approval")
+            _refuse_failed(run.decision, run.run_id)
+            golden = _approve(
+                workspace, ledger, run, baseline, by=by, reason=reason, proposed_by=None
+            )
+    return Approved(path, golden)
+
+
+def propose_golden(root: Path, *, run_id: str, by: str | None = None) -> tuple[Path, Proposal]:
+    """Puts a run's candidate up for approval; golden stays what it is.
+
+    Args:
+      by: who proposes; None takes the login name.
+
+    Returns:
+      The proposal and its path. It takes the place of one that was there.
+
+    Raises:
+      ConfigError: no such run, it did not pass, it was judged against another golden than the one
+        there is now, or its model is golden already.
+      IntegrityError: decision, scores, case set, golden or ledger were altered.
+    """
+    by = said(by if by is not None else getpass.getuser(), "--by")
+    workspace = Workspace(root.resolve())
+    with workspace.opened():
+        entries = Ledger(workspace.ledger).entries()
+        run = find_run(workspace, run_id, entries)
+        baseline, _ = run.baseline()
+        with held(baseline):
+            finish(workspace, baseline, entries)
+            _refuse_unapprovable(run, baseline)
+            waived = tuple(check.check for check in run.decision.checks if check.waived)
+            proposal = Proposal(
+                run.scores(), by, now(), run.run_id, run.decision.decision_sha256, waived
+            )
+            save_proposal(proposal, baseline / PROPOSAL)
+    return baseline / PROPOSAL, proposal
+
+
+def approve_golden(root: Path, *, by: str, reason: str) -> Approved:
+    """Makes the pending proposal golden.
+
+    Everything that the proposal was checked for is checked again: days may lie between.
+
+    Raises:
+      ConfigError: nobody named, no proposal or several, or as `propose_golden`.
+      IntegrityError: as `propose_golden`.
+    """
+    by, reason = said(by, "--by"), said(reason, "--reason")
+    workspace = Workspace(root.resolve())
+    with workspace.opened():
+        ledger = Ledger(workspace.ledger)
+        entries = ledger.entries()
+        folders = known_baselines(workspace)
+        for folder in folders:
+            with held(folder):
+                if golden := finish(workspace, folder, entries):
+                    return Approved(folder / GOLDEN, golden, finished=True)
+        baseline = _only_one_proposed(folders, workspace)
+        with held(baseline):
+            proposal = load_proposal(baseline / PROPOSAL)
+            run = find_run(workspace, proposal.run_id, entries)
+            _refuse_altered(proposal, run, baseline)
+            _refuse_unapprovable(run, baseline)
+            golden = _approve(
+                workspace, ledger, run, baseline, by=by, reason=reason, proposed_by=proposal.by
+            )
+    return Approved(baseline / GOLDEN, golden)
+
+
+def known_baselines(workspace: Workspace) -> list[Path]:
+    """The baselines that runs of this workspace were judged by, the newest run's last.
+
+    As their requests name them, so without proof. A run whose request cannot be read is passed
+    over: it must not keep people from the others.
+    """
+    named: dict[Path, None] = {}
+    for folder in reversed(decided_runs(workspace)):
+        with contextlib.suppress(IntegrityError):
+            named.setdefault(baseline_named_by(folder))
+    return [folder for folder in reversed(named) if folder.is_dir()]
+
+
+def _approve(
+    workspace: Workspace,
+    ledger: Ledger,
+    run: DecidedRun,
+    baseline: Path,
+    *,
+    by: str,
+    reason: str,
+    proposed_by: str | None,
+) -> Golden:
+    """History, ledger, golden; in the order that golden_record.py explains."""
+    path = baseline / GOLDEN
+    before = load_golden(path).golden_sha256 if path.exists() else None
+    scores, at = run.scores(), now()
+    golden = Golden(scores, Approval(by, reason, at, run.decision.decision_sha256))
+    if before:
+        archive_golden(baseline)
+    ledger.append(
+        "approval",
+        {
+            "baseline": recorded_name(baseline, workspace),
+            "from_golden_sha256": before,
+            "to_golden_sha256": golden.golden_sha256,
+            "decision_sha256": run.decision.decision_sha256,
+            "run_id": run.run_id,
+            "model_sha256": scores.model_sha256,
+            "scores_sha256": scores.scores_sha256,
+            "case_set_root": scores.scored_case_set,
+            "proposed_by": proposed_by,
+            "reason": reason,
+        },
+        by=by,
+        at=at,
+    )
+    put_in_place(golden, baseline)
+    return golden
+
+
+def _only_one_proposed(folders: list[Path], workspace: Workspace) -> Path:
+    proposed = [folder for folder in folders if (folder / PROPOSAL).exists()]
+    if not proposed:
+        raise ConfigError(
+            f"{workspace.root}: nothing is proposed; first `casegate baseline propose --run ID`"
+        )
+    if len(proposed) > 1:
+        raise ConfigError(
+            f"several proposals are pending: {', '.join(str(folder) for folder in proposed)}; "
+            f"remove the {PROPOSAL} that is not meant"
+        )
+    return proposed[0]
+
+
+def _refuse_altered(proposal: Proposal, run: DecidedRun, baseline: Path) -> None:
+    """A proposal is a file that anybody may write: it has to be what its run says."""
+    same = (
+        proposal.decision_sha256 == run.decision.decision_sha256
+        and proposal.scores.scores_sha256 == run.decision.hashes["candidate_scores"]
+        and run.baseline()[0] == baseline
+    )
+    if not same:
+        raise IntegrityError(
+            f"{baseline / PROPOSAL}: is not what run {run.run_id} came to; propose it anew"
+        )
+
+
+def _refuse_unapprovable(run: DecidedRun, baseline: Path) -> None:
+    decision, path = run.decision, baseline / GOLDEN
+    if decision.verdict is not Verdict.PASS:
+        blocking = ", ".join(check.check for check in decision.checks if check.open)
+        raise ConfigError(
+            f"run {run.run_id}: its verdict is {decision.verdict.value} ({blocking}); only what "
+            "passed can become golden"
+        )
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no golden yet; first `casegate baseline bootstrap`")
+    golden = load_golden(path).scores
+    if decision.hashes["candidate_scores"] == golden.scores_sha256:
+        raise ConfigError(f"run {run.run_id}: its candidate is golden already")
+    if decision.hashes["golden_scores"] != golden.scores_sha256:
+        raise ConfigError(
+            f"run {run.run_id}: was judged against another golden than the one that {path} holds "
+            "now; run again and take that run"
+        )
+
+
+def _refuse_failed(decision: Decision, run_id: str) -> None:
+    failed = [c.check for c in decision.checks if c.open and c.verdict is Verdict.FAIL]
+    if failed:
+        raise ConfigError(
+            f"{run_id}: its candidate failed {', '.join(failed)}; a failed candidate cannot "
+            "become golden: improve the model, or change the policy with a rationale"
+        )

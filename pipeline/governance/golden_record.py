@@ -1,0 +1,168 @@
+"""Golden's file and the ledger's word on it, kept in step.
+
+Approving writes three things: the old golden into `history/`, the approval into the ledger, and the
+new golden in place of the old one, in this order. Until the last step the old golden judges. A
+crash before it leaves an approval on record that did not happen yet; as the ledger says who
+approved what, why and when, and the run's scores are still there, the next command makes exactly
+that golden of them. A golden that the ledger does not know is never taken for an approved one.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.files import write_atomically
+from components.baselines.golden import Approval, Golden, load_golden, save_golden
+from components.baselines.proposal import load_proposal
+from components.errors import ConfigError, IntegrityError, WorkspaceBusy
+from components.ledger.entry import Entry
+from pipeline.governance.decided import GOLDEN, find_run, recorded_name
+from pipeline.workspace import Workspace
+
+HISTORY = "history"
+PROPOSAL = "proposal.json"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A golden that the ledger knows: approved, or carried over to an amended case set.
+
+    Attributes:
+      before: golden_sha256 of the one it took the place of, None for the first.
+    """
+
+    golden_sha256: str
+    before: str | None
+    entry: Entry
+
+
+def recorded_goldens(entries: Iterable[Entry], baseline: str) -> tuple[Recorded, ...]:
+    """What the ledger knows of the golden of `baseline` (as it names it), oldest first."""
+    found: list[Recorded] = []
+    for entry in entries:
+        if entry.kind not in ("approval", "amendment"):
+            continue
+        before = entry.body.get("from_golden_sha256")
+        after = entry.body.get("to_golden_sha256")
+        ours = (
+            entry.body["baseline"] == baseline
+            if entry.kind == "approval"
+            else bool(found) and before == found[-1].golden_sha256
+        )
+        if ours and after and after != before:
+            found.append(Recorded(after, before, entry))
+    return tuple(found)
+
+
+def golden_sha256_of(baseline: Path) -> str | None:
+    """Hash of the golden that judges now, None where there is none."""
+    path = baseline / GOLDEN
+    return load_golden(path).golden_sha256 if path.exists() else None
+
+
+def unfinished(recorded: tuple[Recorded, ...], current: str | None) -> Recorded | None:
+    """The approval or amendment on record that did not reach golden's file, if there is one."""
+    if recorded and recorded[-1].golden_sha256 != current and recorded[-1].before == current:
+        return recorded[-1]
+    return None
+
+
+def finish(workspace: Workspace, baseline: Path, entries: tuple[Entry, ...]) -> Golden | None:
+    """Carries out an approval that was cut short; returns the golden it made, None for none.
+
+    Raises:
+      IntegrityError: golden's file is not what the ledger and the history make of it.
+    """
+    recorded = recorded_goldens(entries, recorded_name(baseline, workspace))
+    current = golden_sha256_of(baseline)
+    cut_short = unfinished(recorded, current)
+    if cut_short is None:
+        _refuse_unknown(baseline, recorded, current)
+        if current:
+            _clear_proposal(load_golden(baseline / GOLDEN), baseline)
+        return None
+    entry = cut_short.entry
+    if entry.kind == "amendment":
+        raise IntegrityError(
+            f"{baseline / GOLDEN}: the amendment in entry {entry.seq} of the ledger was cut short; "
+            "give the same `casegate cases amend` again to finish it"
+        )
+    run = find_run(workspace, entry.body["run_id"], entries)
+    approval = Approval(entry.by, entry.body["reason"], entry.at, entry.body["decision_sha256"])
+    golden = Golden(run.scores(), approval)
+    if golden.golden_sha256 != cut_short.golden_sha256:
+        raise IntegrityError(
+            f"{run.folder}: its scores do not make the golden that entry {entry.seq} of the ledger "
+            "approves; restore them from a copy"
+        )
+    put_in_place(golden, baseline)
+    return golden
+
+
+def put_in_place(golden: Golden, baseline: Path) -> None:
+    """Makes `golden` the one that judges, and removes the proposal it came from."""
+    save_golden(golden, baseline / GOLDEN)
+    _clear_proposal(golden, baseline)
+
+
+def archived_goldens(baseline: Path) -> list[Path]:
+    """The files of former goldens, oldest first."""
+    return sorted((baseline / HISTORY).glob("golden-[0-9][0-9][0-9][0-9].json"))
+
+
+def archive_golden(baseline: Path) -> None:
+    """Keeps a copy of the golden that judges now; never over another file."""
+    content = (baseline / GOLDEN).read_bytes()
+    files = archived_goldens(baseline)
+    if files and files[-1].read_bytes() == content:
+        return  # an approval that was cut short has been here
+    number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
+    write_atomically(baseline / HISTORY / f"golden-{number:04d}.json", content)
+
+
+@contextmanager
+def held(baseline: Path) -> Iterator[None]:
+    """One approval at a time in a baseline, whatever workspace it comes from."""
+    descriptor = os.open(baseline, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise WorkspaceBusy(f"{baseline}: another approval is at work; run again") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{baseline}: cannot be written: {error.strerror}; mend that and run again"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _clear_proposal(golden: Golden, baseline: Path) -> None:
+    path = baseline / PROPOSAL
+    if path.exists() and load_proposal(path).decision_sha256 == golden.approval.decision_sha256:
+        path.unlink()
+
+
+def _refuse_unknown(baseline: Path, recorded: tuple[Recorded, ...], current: str | None) -> None:
+    """Raises IntegrityError for a golden that did not come from what the ledger last recorded.
+
+    One that was approved elsewhere since, by a colleague whose ledger is another, has the recorded
+    one in its history.
+    """
+    if not recorded or recorded[-1].golden_sha256 == current:
+        return
+    last, path = recorded[-1], baseline / GOLDEN
+    if current is None:
+        raise IntegrityError(
+            f"{path}: is gone, though entry {last.entry.seq} of the ledger approves one; restore "
+            "it from version control"
+        )
+    known = {load_golden(file).golden_sha256 for file in archived_goldens(baseline)}
+    if last.golden_sha256 not in known:
+        raise IntegrityError(
+            f"{path}: is not the golden that entry {last.entry.seq} of the ledger approves, nor "
+            f"one that came after it; restore it from version control"
+        )

@@ -1,0 +1,147 @@
+"""The ledger held against what it speaks of: decisions under runs/, and models being served.
+
+The chain proves what was written down and in which order. This says whether the evidence that the
+entries name is still there, as it was, and whether what is served is what was put on record.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.files import sha256_tree
+from components.decision import load_decision
+from components.errors import CasegateError, ConfigError, IntegrityError
+from components.ledger.entry import Entry
+from components.ledger.ledger import Ledger, Summary
+from components.ledger.records import Release, releases
+from components.release.serving import versions
+from components.run_files import DECISION
+from pipeline.governance.decided import decided_runs
+from pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was checked, where all is well.
+
+    Attributes:
+      decisions: that the ledger names, each found as recorded.
+      unrecorded: runs with a decision that the ledger does not know.
+      versions: that are served and on record.
+      older: versions that are older than the first one on record.
+    """
+
+    summary: Summary
+    last: Entry | None
+    decisions: int
+    unrecorded: tuple[str, ...]
+    versions: int
+    older: int
+
+
+def verify_ledger(root: Path, *, holds: str | None = None) -> Verified:
+    """Checks the chain, and then all that it names.
+
+    Args:
+      root: the workspace's folder.
+      holds: hash of an entry that was noted elsewhere, and that has to be there; or its beginning.
+
+    Raises:
+      IntegrityError: names the first entry that does not fit.
+    """
+    workspace = Workspace(root.resolve())
+    ledger = Ledger(workspace.ledger)
+    summary, entries = ledger.verify(), ledger.entries()
+    if holds is not None:
+        _refuse_absent(holds, entries, workspace.ledger)
+    for entry in entries:
+        if "decision_sha256" in entry.body and "run_id" in entry.body:
+            _check_decision(entry, workspace)
+    named = {entry.body["run_id"] for entry in entries if entry.kind == "decision"}
+    counts = [_check_served(*place) for place in _destinations(entries, workspace)]
+    return Verified(
+        summary=summary,
+        last=entries[-1] if entries else None,
+        decisions=len(named),
+        unrecorded=tuple(f.name for f in decided_runs(workspace) if f.name not in named),
+        versions=sum(served for served, _ in counts),
+        older=sum(older for _, older in counts),
+    )
+
+
+def _refuse_absent(sha256: str, entries: Iterable[Entry], path: Path) -> None:
+    if len(sha256) < 8:
+        raise ConfigError(f"--holds: got '{sha256}', wanted at least 8 digits of an entry's hash")
+    if not any(entry.entry_sha256.startswith(sha256.lower()) for entry in entries):
+        raise IntegrityError(
+            f"{path}: holds no entry with hash {sha256}: the ledger was rewritten or cut since "
+            "that hash was noted"
+        )
+
+
+def _check_decision(entry: Entry, workspace: Workspace) -> None:
+    path = workspace.run_folder(entry.body["run_id"]) / DECISION
+    try:
+        found = load_decision(path).decision_sha256
+    except CasegateError as error:
+        raise IntegrityError(f"entry {entry.seq} ({entry.kind}) does not fit: {error}") from error
+    wanted = entry.body["decision_sha256"]
+    if found != wanted:
+        raise IntegrityError(
+            f"entry {entry.seq} ({entry.kind}) does not fit: {path} is decision {found[:12]}..., "
+            f"the entry names {wanted[:12]}...; restore the recorded one from a copy"
+        )
+
+
+def _destinations(
+    entries: Iterable[Entry], workspace: Workspace
+) -> Iterator[tuple[Path, list[Release]]]:
+    """Each folder that the ledger has releases in, with these, oldest first."""
+    found: dict[str, list[Release]] = {}
+    for release in releases(entries):
+        found.setdefault(release.destination, []).append(release)
+    for name, there in found.items():
+        yield workspace.root / name, there  # an absolute name stays what it is
+
+
+def _check_served(destination: Path, recorded: list[Release]) -> tuple[int, int]:
+    """The versions that are there and on record, and those older than the record.
+
+    Raises:
+      IntegrityError: a version is of nobody's making or was altered, or what is served is not what
+        was put there last.
+    """
+    known = {release.version: release for release in recorded}
+    first, last = min(known), recorded[-1]
+    there = versions(destination)
+    for version in there:
+        path = destination / str(version)
+        if version in known:
+            release = known[version]
+            if sha256_tree(path) != release.model_sha256:
+                raise IntegrityError(
+                    f"entry {release.seq} ({release.kind}) does not fit: {path} is not the model "
+                    f"{release.model_sha256[:12]}... that it names; restore it"
+                )
+        elif version > first:
+            raise IntegrityError(
+                f"{path}: is in no entry of the ledger; it was put there by hand, or a run was "
+                "killed before it wrote it down: run again, and remove it if this stays"
+            )
+    if not there or there[-1] != last.version:
+        raise IntegrityError(_not_served(destination, last, there))
+    return len([v for v in there if v in known]), len([v for v in there if v < first])
+
+
+def _not_served(destination: Path, last: Release, there: list[int]) -> str:
+    served = f"version {there[-1]}" if there else "nothing"
+    if last.restored is not None and last.version not in there:
+        return (
+            f"entry {last.seq} (rollback) does not fit: {destination} serves {served}: the "
+            f"rollback to version {last.restored} by {last.by} was cut short; give `casegate "
+            f"rollback --to {last.restored}` again"
+        )
+    return (
+        f"entry {last.seq} ({last.kind}) does not fit: {destination} serves {served}, the entry "
+        f"put version {last.version} there; restore it, or roll back by name"
+    )

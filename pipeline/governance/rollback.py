@@ -1,0 +1,144 @@
+"""An earlier version made the champion again.
+
+TensorFlow Serving takes the highest version, so the earlier one's files go in under a new, higher
+number: copied beside the destination, flushed, checked, and renamed into place whole. Nothing that
+is served already is touched, and whoever reads the destination sees it before or after, never
+between.
+
+The ledger's entry is written before that rename. A crash between the two then leaves a rollback
+that somebody ordered by name and that did not happen: `ledger verify` says so, the model that was
+to go counts as withdrawn, and the same command, given again, carries it out under the next number.
+The other way round it would leave a model in service that nobody is on record for.
+"""
+
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.files import sha256_tree, sync, sync_tree
+from components.decision import load_decision
+from components.errors import ConfigError, IntegrityError
+from components.ledger.entry import Entry
+from components.ledger.ledger import Ledger
+from components.ledger.records import releases
+from components.release.recording import named_destination
+from components.release.serving import (
+    Champion,
+    discard_incoming,
+    find_version,
+    incoming_folder,
+    versions,
+)
+from pipeline.governance.persons import said
+from pipeline.workspace import Workspace, now
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Attributes:
+    path: the new version's folder.
+    seq: of the ledger's entry.
+    """
+
+    from_version: int
+    to_version: int
+    new_version: int
+    path: Path
+    seq: int
+
+
+def roll_back(
+    root: Path, *, to: int, by: str, reason: str, model_name: str, serving: Path | None = None
+) -> RolledBack:
+    """Makes version `to` the champion again; holds the workspace while it lasts.
+
+    Args:
+      root: the workspace's folder.
+      serving: the folder that TensorFlow Serving serves from; None takes the workspace's own.
+
+    Raises:
+      ConfigError: nobody named, no such version, or it is the champion already.
+      IntegrityError: the version's files are not those of a model that passed here.
+    """
+    by, reason = said(by, "--by"), said(reason, "--reason")
+    if model_name != Path(model_name).name or model_name.startswith(".") or not model_name:
+        raise ConfigError(f"--model-name: got '{model_name}', wanted a plain folder name")
+    workspace = Workspace(root.resolve())
+    destination = (serving.resolve() if serving else workspace.serving) / model_name
+    with workspace.opened():
+        ledger = Ledger(workspace.ledger)
+        entries = ledger.entries()
+        current = _current(destination, to)
+        earlier = find_version(destination, to, workspace.runs)
+        outgoing = _files_of(destination / str(current))
+        if outgoing == earlier.sha256:
+            raise ConfigError(
+                f"--to {to}: {destination / str(current)}, the champion, is that model already"
+            )
+        new = _next_version(destination, named_destination(destination, workspace.root), entries)
+        incoming = _prepared(earlier, destination, new)
+        body = {
+            "destination": named_destination(destination, workspace.root),
+            "from_version": current,
+            "to_version": to,
+            "new_version": new,
+            "from_model_sha256": outgoing,
+            "to_model_sha256": earlier.sha256,
+            "decision_sha256": load_decision(earlier.decision).decision_sha256,
+            "reason": reason,
+        }
+        seq = ledger.append("rollback", body, by=by, at=now()).seq
+        try:
+            incoming.rename(destination / str(new))
+            sync(destination)
+        except OSError as error:
+            raise ConfigError(
+                f"{destination}: cannot be written: {error.strerror}; entry {seq} of the ledger "
+                "says what was meant: mend that and run again"
+            ) from error
+        discard_incoming(destination)
+    return RolledBack(current, to, new, destination / str(new), seq)
+
+
+def _current(destination: Path, to: int) -> int:
+    """The champion's version, which is another than `to`."""
+    found = versions(destination)
+    if to not in found:
+        there = ", ".join(map(str, found)) or "no version"
+        raise ConfigError(f"--to {to}: not under {destination}; there is {there}")
+    if to == found[-1]:
+        raise ConfigError(f"--to {to}: {destination / str(to)} is the champion already")
+    return found[-1]
+
+
+def _files_of(version: Path) -> str | None:
+    """The tree's hash; None where it is in no state to have one, which may be why it has to go."""
+    try:
+        return sha256_tree(version)
+    except IntegrityError:
+        return None
+
+
+def _next_version(destination: Path, name: str, entries: Iterable[Entry]) -> int:
+    """A number above all that are or were, or that a rollback which was cut short wrote down."""
+    recorded = [release.version for release in releases(entries) if release.destination == name]
+    return max([int(time.time()), *(known + 1 for known in versions(destination) + recorded)])
+
+
+def _prepared(earlier: Champion, destination: Path, version: int) -> Path:
+    """A copy of the version, flushed and checked, on the destination's file system."""
+    discard_incoming(destination)
+    folder = incoming_folder(destination) / str(version)
+    try:
+        shutil.copytree(earlier.path, folder)
+        if sha256_tree(folder) != earlier.sha256:
+            raise IntegrityError(f"{earlier.path}: changed while it was copied; run again")
+        sync_tree(folder)
+    except OSError as error:
+        discard_incoming(destination)
+        raise ConfigError(
+            f"{folder}: cannot be written: {error}; nothing was changed: mend that and run again"
+        ) from error
+    return folder

@@ -1,0 +1,109 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.errors import ConfigError, IntegrityError
+from components.run_files import DECISION
+from pipeline.governance.ledger_check import verify_ledger
+from tests.components.gate.test_decide import judged
+from tests.components.release.test_serving import decide, put
+from tests.pipeline.governing import Governed
+
+
+@pytest.fixture
+def governed(tmp_path: Path) -> Governed:
+    """Two releases, each a decision and a release in the ledger."""
+    made = Governed(tmp_path)
+    for version in (10, 20):
+        made.released(version)
+    return made
+
+
+def test_all_is_well_and_counted(governed: Governed) -> None:
+    found = verify_ledger(governed.root)
+    assert (found.summary.entries, found.decisions, found.versions) == (4, 2, 2)
+    assert (found.unrecorded, found.older) == ((), 0)
+    assert found.last is not None and found.last.kind == "release"
+
+
+def test_a_workspace_without_a_ledger_has_nothing_to_check(tmp_path: Path) -> None:
+    governed = Governed(tmp_path)
+    put(governed.destination, 1)
+    found = verify_ledger(governed.root)
+    assert found.last is None and found.versions == 0
+
+
+def test_another_decision_in_the_place_of_the_recorded_one_is_found(governed: Governed) -> None:
+    path = governed.workspace.run_folder("run-10") / DECISION
+    path.write_text(judged(run_id="run-10", findings=("other",)).to_json())
+    with pytest.raises(IntegrityError, match=r"entry 1 \(decision\) does not fit: .* is decision"):
+        verify_ledger(governed.root)
+
+
+def test_an_edited_decision_is_found(governed: Governed) -> None:
+    path = governed.workspace.run_folder("run-20") / DECISION
+    path.write_text(path.read_text().replace('"exit_code": 0', '"exit_code": 3'))
+    with pytest.raises(IntegrityError, match=r"entry 3 \(decision\) .*the decision was edited"):
+        verify_ledger(governed.root)
+
+
+def test_a_decision_that_is_gone_is_missed(governed: Governed) -> None:
+    shutil.rmtree(governed.workspace.run_folder("run-10"))
+    with pytest.raises(IntegrityError, match=r"entry 1 \(decision\) .*No such file"):
+        verify_ledger(governed.root)
+
+
+def test_a_decision_that_nobody_recorded_is_named(governed: Governed) -> None:
+    decide(governed.workspace.runs, "run-30", "0" * 64)
+    assert verify_ledger(governed.root).unrecorded == ("run-30",)
+
+
+@pytest.mark.parametrize("version", [15, 30])
+def test_a_version_put_there_by_hand_is_found(governed: Governed, version: int) -> None:
+    put(governed.destination, version, "by hand")
+    with pytest.raises(IntegrityError, match=f"{version}: is in no entry of the ledger"):
+        verify_ledger(governed.root)
+
+
+def test_versions_from_before_the_ledger_are_counted_apart(governed: Governed) -> None:
+    put(governed.destination, 9, "old")
+    assert verify_ledger(governed.root).older == 1
+
+
+@pytest.mark.parametrize("version, seq", [(10, 2), (20, 4)])
+def test_an_altered_version_is_found(governed: Governed, version: int, seq: int) -> None:
+    (governed.destination / str(version) / "variables" / "data").write_text("other")
+    with pytest.raises(IntegrityError, match=rf"entry {seq} \(release\) does not fit: .*not the m"):
+        verify_ledger(governed.root)
+
+
+def test_a_champion_that_was_removed_is_missed(governed: Governed) -> None:
+    shutil.rmtree(governed.destination / "20")
+    with pytest.raises(IntegrityError, match="serves version 10, the entry put version 20 there"):
+        verify_ledger(governed.root)
+    shutil.rmtree(governed.destination)
+    with pytest.raises(IntegrityError, match="serves nothing"):
+        verify_ledger(governed.root)
+
+
+def test_an_older_version_may_be_cleared_away(governed: Governed) -> None:
+    shutil.rmtree(governed.destination / "10")
+    assert verify_ledger(governed.root).versions == 1
+
+
+def test_a_hash_noted_elsewhere_shows_a_ledger_written_anew(governed: Governed) -> None:
+    noted = governed.ledger.head().sha256
+    assert verify_ledger(governed.root, holds=noted).summary.head.sha256 == noted
+    assert verify_ledger(governed.root, holds=noted[:12].upper())
+    governed.workspace.ledger.unlink()
+    governed.ledger.head_path.unlink()
+    for folder in governed.workspace.runs.iterdir():
+        shutil.rmtree(folder)
+    shutil.rmtree(governed.destination)
+    governed.released(20)
+    verify_ledger(governed.root)
+    with pytest.raises(IntegrityError, match="written|cut since"):
+        verify_ledger(governed.root, holds=noted)
+    with pytest.raises(ConfigError, match="at least 8 digits"):
+        verify_ledger(governed.root, holds="abc")
