@@ -9,8 +9,13 @@ import numpy as np
 from components.baselines.case_set import refuse_duplicates
 from components.baselines.files import sha256_json, write_atomically
 from components.baselines.rows import json_with_rows
-from components.baselines.schema import read_json
-from components.baselines.scores import CaseScores, scores_document, scores_from_document
+from components.baselines.schema import Rows, read_json
+from components.baselines.scores import (
+    CaseScores,
+    scores_document,
+    scores_from_document,
+    sound_finite_row,
+)
 from components.errors import IntegrityError
 
 
@@ -96,7 +101,7 @@ def load_golden(path: Path) -> Golden:
     Raises:
       IntegrityError: unreadable, against schemas/golden.json, unusable, or edited.
     """
-    document = read_json(path, "golden")
+    document = read_json(path, "golden", rows=Rows("scores", sound_finite_row))
     scores = scores_from_document(document, where=str(path))
     refuse_unusable(scores, where=str(path))
     golden = Golden(scores, Approval.from_document(document["approval"]))

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from components.baselines.case_set import CaseSet, refuse_duplicates
 from components.baselines.files import canonical_json, write_atomically
 from components.baselines.rows import first_few, json_with_rows
-from components.baselines.schema import read_json
+from components.baselines.schema import Rows, read_json
 from components.errors import IntegrityError
 
 SCHEMA_VERSION = 1
@@ -84,6 +84,28 @@ def decode_score(value: float | str | None) -> float:
     return math.nan if value is None else float(value)
 
 
+def sound_row(row: Any) -> bool:
+    """Whether a row is [case_id, score], as `scores_document` makes it."""
+    return sound_finite_row(row) or (
+        type(row) is list
+        and len(row) == 2
+        and type(row[0]) is str
+        and row[0] != ""
+        and row[1] in (None, "inf", "-inf")
+    )
+
+
+def sound_finite_row(row: Any) -> bool:
+    """As `sound_row`, with a score that is a number."""
+    return (
+        type(row) is list
+        and len(row) == 2
+        and type(row[0]) is str
+        and row[0] != ""
+        and type(row[1]) in (float, int)
+    )
+
+
 def scores_document(scores: CaseScores) -> tuple[dict[str, Any], list[Sequence[Any]]]:
     """The header and the rows [case_id, score] of the JSON form, in the order of case_id."""
     header = {
@@ -125,7 +147,8 @@ def save_scores(scores: CaseScores, path: Path) -> None:
 
 def load_scores(path: Path) -> CaseScores:
     """The scores in `path`; IntegrityError where unreadable, malformed or edited."""
-    return scores_from_document(read_json(path, "case_scores"), where=str(path))
+    document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
+    return scores_from_document(document, where=str(path))
 
 
 def aligned(scores: CaseScores, case_set: CaseSet, *, who: str = "scores") -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """Scores of trained models, kept so that another policy can judge them within seconds."""
 
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class Scored:
     Attributes:
       data, family, grade, spec, seed: those of its job.
       inputs: hash of the configuration and the data; another one means: train again.
+      trained_on: training cases by attribute and value.
       case_ids: shape (n,); scores: float64, shape (n,).
       weights: the network's, in Keras' order; none where the scores are of an honest model that
         was served wrong images.
@@ -31,6 +33,7 @@ class Scored:
     spec: str
     inputs: str
     seed: int
+    trained_on: Mapping[str, Mapping[str, int]]
     case_ids: tuple[str, ...]
     scores: NDArray[np.float64]
     operating_point: float
@@ -47,6 +50,7 @@ def save(scored: Scored, path: Path) -> None:
         **words,
         **arrays,
         seed=np.array(scored.seed),
+        trained_on=np.array(json.dumps(scored.trained_on, sort_keys=True)),
         case_ids=np.array(scored.case_ids),
         scores=scored.scores,
         operating_point=np.array(scored.operating_point),
@@ -60,6 +64,7 @@ def load(path: Path) -> Scored:
         return Scored(
             **{name: str(file[name]) for name in WORDS},
             seed=int(file["seed"]),
+            trained_on=json.loads(str(file["trained_on"])),
             case_ids=tuple(str(case_id) for case_id in file["case_ids"]),
             scores=file["scores"].astype(np.float64),
             operating_point=float(file["operating_point"]),

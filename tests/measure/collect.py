@@ -12,11 +12,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.errors import CasegateError
 from tests.measure.cache import Scored, inputs_of, load, place, save
 from tests.measure.damage import SERVED
 from tests.measure.jobs import DEFAULT_CACHE, HONEST, Job, all_jobs, pneumonia_path
+
+if TYPE_CHECKING:
+    from tests.measure.training import Split
 
 
 def main() -> None:
@@ -60,14 +64,14 @@ def _inputs(job: Job) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def _split(source: str, split: str) -> tuple:
+def _split(source: str, split: str) -> "Split":
     from tests.measure.training import model_config, read_split
 
     return read_split(source, split, model_config(source).image_size)
 
 
 @functools.lru_cache(maxsize=2)
-def _judged(source: str) -> tuple:
+def _judged(source: str) -> "Split":
     """The case set does not depend on a phantom's options, so it is drawn once."""
     from tests.measure.training import model_config, read_split
 
@@ -77,8 +81,9 @@ def _judged(source: str) -> tuple:
 def _train(job: Job, cache: Path) -> None:
     from tests.measure.training import scores_of, train
 
-    network, point = train(job, _split(job.source, "train")[1], _split(job.source, "tune")[1])
-    ids, judged = _judged(job.source.partition(":")[0])
+    training = _split(job.source, "train")
+    network, point = train(job, training.records, _split(job.source, "tune").records)
+    judged = _judged(job.source.partition(":")[0])
     scored = Scored(
         data=job.data,
         family=job.family,
@@ -86,8 +91,9 @@ def _train(job: Job, cache: Path) -> None:
         spec=job.source if job.data == "phantom" else job.data,
         inputs=_inputs(job),
         seed=job.seed,
-        case_ids=tuple(ids),
-        scores=scores_of(network, judged.pixels),
+        trained_on=training.values,
+        case_ids=judged.ids,
+        scores=scores_of(network, judged.records.pixels),
         operating_point=point,
         weights=network.get_weights(),
     )
@@ -106,7 +112,7 @@ def _serve_wrongly(job: Job, cache: Path) -> None:
 
     model = load(place(cache, job.folder, job.seed))
     network = rebuilt(job.source, list(model.weights))
-    _, judged = _judged(job.source)
+    pixels = _judged(job.source).records.pixels
     for name, path in wanted.items():
         scored = Scored(
             data=job.data,
@@ -115,8 +121,9 @@ def _serve_wrongly(job: Job, cache: Path) -> None:
             spec=model.spec,
             inputs=model.inputs,
             seed=job.seed,
+            trained_on=model.trained_on,
             case_ids=model.case_ids,
-            scores=scores_of(network, SERVED[name](judged.pixels)),
+            scores=scores_of(network, SERVED[name](pixels)),
             operating_point=model.operating_point,
         )
         save(scored, path)

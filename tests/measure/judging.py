@@ -83,9 +83,14 @@ class Group:
         return sum(model.verdict == verdict for model in self.models)
 
     def blocking(self) -> list[tuple[str, int]]:
-        """The checks that blocked these models, the most frequent first."""
+        """The checks that blocked these models: the most frequent first, of as frequent ones those
+        on the slice that was left out, then those on another slice."""
         counted = Counter(name for model in self.models for name in model.blocking)
-        return sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+        own = f"={self.grade}]"
+        return sorted(
+            counted.items(),
+            key=lambda item: (-item[1], not item[0].endswith(own), "=" not in item[0], item[0]),
+        )
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ def judge(scored: Scored, baseline: Baseline, champion: Scored | None = None) ->
         golden=baseline.golden,
         evaluator=None,
         scores_only=True,
+        trained_on=scored.trained_on,
         findings=(),
         run_id="measurement",
         created="2000-01-01T00:00:00Z",

@@ -70,11 +70,10 @@ def _strip(axis: Axes, check: str, margin: float, groups: list[Group]) -> None:
     for row, group in enumerate(groups):
         count = len(group.models)
         colour = LINES[0] if group.honest else COLOURS["FAIL"]
-        for place, model in enumerate(group.models):
-            loss, bound = model.losses[check]
-            height = row + 0.6 * ((place + 0.5) / count - 0.5)
-            axis.plot([loss, bound], [height, height], color=colour, linewidth=0.8)
-            axis.plot([loss], [height], "o", color=colour, markersize=2.5)
+        heights = [row + 0.6 * ((place + 0.5) / count - 0.5) for place in range(count)]
+        losses, bounds = zip(*(model.losses[check] for model in group.models))
+        axis.hlines(heights, losses, bounds, colors=colour, linewidths=0.8)
+        axis.plot(losses, heights, "o", color=colour, markersize=2.5)
     axis.axvline(margin, color="black", linestyle="--", linewidth=1)
     axis.set_yticks(range(len(groups)), [group.name for group in groups])
     axis.set_ylim(len(groups) - 0.5, -0.5)

@@ -14,6 +14,7 @@ def scored(seed: int = 3) -> Scored:
         spec="phantom:label_noise=0.2",
         inputs="ab",
         seed=seed,
+        trained_on={"device": {"Aster": 3}},
         case_ids=("a", "b"),
         scores=np.array([0.1, 0.9]),
         operating_point=0.4,
@@ -27,6 +28,7 @@ def test_model_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert (back.family, back.grade, back.seed) == ("label noise", "0.2", 3)
     assert back.case_ids == ("a", "b")
     assert list(back.scores) == [0.1, 0.9]
+    assert back.trained_on == {"device": {"Aster": 3}}
     assert [array.shape for array in back.weights] == [(2, 3), (4,)]
     assert load(tmp_path / "phantom" / "x" / "seed-003.npz").operating_point == 0.4
 

@@ -1,8 +1,11 @@
+import dataclasses
+
+from components.gate.policy import Coverage
 from tests.components.planting import approved, check, locked, policy, scored
 from tests.measure.cache import Scored
 from tests.measure.jobs import HONEST
 from tests.measure.judging import Baseline, groups, judge
-from tests.measure.making import judged
+from tests.measure.making import damaged, judged
 
 
 def test_groups_stand_with_honest_models_first_and_damage_growing() -> None:
@@ -35,6 +38,7 @@ def planted(*wrong: int, rule: str = "sensitivity", **limits: float) -> tuple[Sc
         spec="planted",
         inputs="00",
         seed=1,
+        trained_on={"device": {"Aster": 100}},
         case_ids=candidate.case_ids,
         scores=candidate.scores,
         operating_point=candidate.operating_point,
@@ -65,3 +69,18 @@ def test_cached_scores_are_judged_against_a_champion_too() -> None:
     candidate = planted(*range(1, 60, 2))[0]
     assert judge(candidate, baseline, champion).verdict == "FAIL"
     assert judge(champion, baseline).verdict == "PASS"
+
+
+def test_slice_that_was_not_trained_on_blocks_and_is_named() -> None:
+    model, baseline = planted(margin=0.1)
+    rule = Coverage(("device",), 50, "planted")
+    rules = dataclasses.replace(baseline.policy, coverage=rule)
+    found = judge(model, dataclasses.replace(baseline, policy=rules))
+    assert found.verdict == "FAIL"
+    assert found.blocking == ("coverage[device=Boreal]",)
+
+
+def test_check_on_the_slice_that_was_left_out_is_named_first() -> None:
+    names = ("auc[overall]", "brier[device=Aster]", "sensitivity[aetiology=effusion]")
+    found = damaged("FAIL", "aetiology left out", "effusion", *names, count=2).blocking()
+    assert [name for name, _ in found] == [names[2], names[1], names[0]]

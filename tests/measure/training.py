@@ -63,13 +63,26 @@ def inputs(job: Job) -> str:
     return sha256_json([settings, data])
 
 
-def read_split(source: str, split: str, size: int) -> tuple[list[str], HeldRecords]:
-    """Ids and prepared records of a split."""
+@dataclass(frozen=True)
+class Split:
+    """One split, prepared: `values` counts its cases by attribute and value."""
+
+    ids: tuple[str, ...]
+    values: dict[str, dict[str, int]]
+    records: HeldRecords
+
+
+def read_split(source: str, split: str, size: int) -> Split:
     cases = list(_cases(source, split))
     prepare = tf.function(lambda image: decoded(image, size))
     pixels = np.stack([prepare(tf.constant(case.image)).numpy() for case in cases])
     labels = np.array([case.label for case in cases], np.float32)
-    return [case.case_id for case in cases], held(pixels, labels)
+    values: dict[str, dict[str, int]] = {}
+    for case in cases:
+        for name, value in case.attributes.items():
+            counts = values.setdefault(name, {})
+            counts[value] = counts.get(value, 0) + 1
+    return Split(tuple(case.case_id for case in cases), values, held(pixels, labels))
 
 
 def train(job: Job, training: HeldRecords, tuning: HeldRecords) -> tuple[keras.Model, float]:
@@ -91,13 +104,13 @@ def rebuilt(job_source: str, weights: list[NDArray[np.float32]]) -> keras.Model:
 def retrained(source: str, seed: int) -> CaseScores:
     """Scores of a model that the shipped configuration trains on a source, on its case set."""
     size = model_config(source).image_size
-    (_, training), (_, tuning) = (read_split(source, split, size) for split in ("train", "tune"))
+    training, tuning = (read_split(source, split, size).records for split in ("train", "tune"))
     data = open_source(source).name
     network, point = train(Job(data, HONEST, "", source, seed), training, tuning)
-    ids, judged = read_split(source, "test", size)
+    judged = read_split(source, "test", size)
     return CaseScores(
-        case_ids=tuple(ids),
-        scores=scores_of(network, judged.pixels),
+        case_ids=judged.ids,
+        scores=scores_of(network, judged.records.pixels),
         operating_point=point,
         model_sha256=f"{seed:064d}",
         scored_case_set=load_case_set(BASELINES / data / "case_set.json").merkle_root,
