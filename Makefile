@@ -10,7 +10,7 @@ WORKSPACE ?= workspace
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check lint bench retrainings lock clean help
+.PHONY: run test test-all check lint bench gate-oc lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,8 +36,9 @@ lint: .venv/.synced  ## style, types, import rules
 bench: .venv/.synced  ## the figures of docs/benchmarks.md
 	.venv/bin/python -m tests.bench.run
 
-retrainings: .venv/.synced  ## what the policies rest on: twenty honest retrainings, planted regressions
-	.venv/bin/python -m tests.measure.retrainings phantom
+gate-oc: .venv/.synced  ## how often the policies pass honest retrainings and block damaged ones
+	.venv/bin/python -m tests.measure.collect
+	.venv/bin/python -m tests.measure.operating_characteristics --write
 
 lock: $(UV)  ## resolves the dependencies of setup.py anew
 	$(UV) lock

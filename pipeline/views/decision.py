@@ -10,6 +10,7 @@ from components.decision import CheckResult, Decision, Verdict
 
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 WIDE = 108
+COUNTS = ("coverage", "looks", "sentinel")  # their limits are numbers of something
 
 
 def show_decision(
@@ -50,14 +51,15 @@ def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
     for name in ("n", "estimate", "interval", "limit") if wide else ("interval", "limit"):
         table.add_column(name, justify="right", no_wrap=True)
     for check in checks:
-        size = [str(check.n) if check.n else "", _number(check.estimate)]
+        digits = 0 if check.rule in COUNTS else 3
+        size = [str(check.n) if check.n else "", _number(check.estimate, digits)]
         table.add_row(
             Text(_standing(check), style=_style(check)),
             check_name(check),
             Text(check.slice or ""),
             *(size if wide else []),
             _interval(check),
-            _number(check.limit),
+            _number(check.limit, digits),
         )
     return table
 
@@ -93,8 +95,8 @@ def _interval(check: CheckResult) -> str:
     return f"{check.lower:.3f} to {check.upper:.3f}"
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _worded(text: str, style: str) -> Text:

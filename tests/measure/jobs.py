@@ -12,10 +12,10 @@ NEW_PATIENTS = "new patients"
 PHANTOM = "phantom"
 PNEUMONIA = "pneumoniamnist"
 HONEST_SEEDS = range(1, 31)
-NEW_SEEDS = range(1, 11)
+NEW_SEEDS = range(1, 14)
 DAMAGE_SEEDS = range(1, 4)
 DEFAULT_CACHE = Path("build/oc")
-DEVICE_SEEDS = range(1, 7)  # the damage that is hardest to see, so more of it
+DEVICE_SEEDS = range(1, 9)  # the damage that is hardest to see, so more of it
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,19 @@ def test_every_floor_and_margin_is_a_threshold_on_its_own_slice() -> None:
         ("Recall", "device=Cirrus"): {"floor": 0.7},
         ("Specificity", "site=north"): {"change": -0.1},
         ("AUC", ""): {"change": -0.02},
+        ("ExampleCount", ""): {"floor": 1},
     }
+
+
+def test_what_decides_nothing_or_counts_patients_is_left_to_the_gate() -> None:
+    supporting = policy(
+        check("sensitivity", floor=0.8, role="supporting"), check("brier", ceiling=0.2)
+    )
+    patients = policy(check("sensitivity", floor=0.8), patients="aggregated")
+    golden = policy(check("sensitivity", margin={"golden": 0.1}))
+    for rules in (supporting, patients):
+        assert thresholds(rules) == {("ExampleCount", ""): {"floor": 1}}
+    assert thresholds(golden) == {("Recall", ""): {}, ("ExampleCount", ""): {"floor": 1}}
 
 
 def test_every_judged_slice_is_computed_once_and_described_ones_not() -> None:
@@ -119,7 +131,7 @@ def test_a_blessing_over_another_number_of_cases_is_none(
     tmp_path: Path, count: float | None, said: str
 ) -> None:
     found = evaluator_findings(evaluated(tmp_path, count=count), blessed=True, cases=6)
-    assert not found.blessed and found.failures == (f"judged {said} cases, wanted 6",)
+    assert not found.blessed and found.faults == (f"judged {said} cases, wanted 6",)
 
 
 def test_failures_and_missing_slices_are_said_in_words(tmp_path: Path) -> None:
@@ -133,4 +145,4 @@ def test_failures_and_missing_slices_are_said_in_words(tmp_path: Path) -> None:
     found = evaluator_findings(evaluated(tmp_path, count=6, result=result), blessed=False, cases=6)
     assert not found.blessed
     assert found.failures[0] == "sensitivity[device=Ästra] 0.5000"
-    assert "north" in found.failures[1] and "has no case" in found.failures[1]
+    assert "north" in found.faults[0] and "has no case" in found.faults[0]

@@ -180,3 +180,8 @@ def test_a_terminal_shows_nothing_of_what_the_run_writes_to_its_streams() -> Non
         print("a word of a library")
     assert "Trainer" in console.file.getvalue()  # type: ignore[attr-defined]
     assert "of a library" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_limit_that_counts_something_is_shown_whole() -> None:
+    looks = replace(FLOOR, check="looks", rule="looks", metric=None, estimate=3.0, limit=1000.0)
+    assert rendered(looks, width=120).splitlines()[1].split()[-1] == "1000"
