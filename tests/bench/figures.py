@@ -15,6 +15,8 @@ HELP_SECONDS = 0.5
 WHOLE_RUN_RATIO = 2.0
 UNCHANGED_RATIO = 0.25
 MEMORY_RATIO = 1.5
+JUDGING_RATIO = 0.1
+GATE_CASES, GATE_SECONDS = 1000, 1.0
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,6 @@ class CasegateRun:
             found = _EPOCH.search(line.detail)
             if line.name == "Trainer" and found:
                 return int(found.group(1))
-        return None
-
-    def cases_per_second(self, component: str) -> float | None:
-        """How fast a component went through the case set; None where its time rounds to 0."""
-        for line in self.components:
-            if line.name == component and line.seconds > 0:
-                return self.cases / line.seconds
         return None
 
 
@@ -92,6 +87,30 @@ class DataFigures:
 
 
 @dataclass(frozen=True)
+class Judging:
+    """Two judges of one SavedModel on the same cases, without importing their libraries.
+
+    Attributes:
+      gate_seconds: to score every case and to decide; `scoring_seconds` is the part before.
+      tfma_seconds: TFMA's analysis with the floors of the same policy on the same slices.
+    """
+
+    cases: int
+    gate_seconds: float
+    scoring_seconds: float
+    tfma_seconds: float
+
+
+@dataclass(frozen=True)
+class GateCommand:
+    """`casegate gate` on three Parquet files and twenty slices, the whole processes."""
+
+    cases: int
+    seconds: tuple[float, ...]
+    peak_mib: float
+
+
+@dataclass(frozen=True)
 class MemoryPeak:
     """The largest resident set of one run."""
 
@@ -117,6 +136,8 @@ class Figures:
     help_seconds: tuple[float, ...]
     import_seconds: tuple[float, ...]
     data: tuple[DataFigures, ...]
+    judging: tuple[Judging, ...]
+    gate: tuple[GateCommand, ...]
     memory: tuple[MemoryPeak, ...]
 
 
@@ -176,7 +197,29 @@ def targets(figures: Figures) -> list[Target]:
                 f"{again:.2f} s / {first:.1f} s",
             ),
         ]
+    found += [_judging_target(judging) for judging in figures.judging]
+    found += [
+        Target(
+            f"`casegate gate` on {gate.cases:,} cases",
+            " s",
+            statistics.median(gate.seconds),
+            GATE_SECONDS,
+            "median",
+        )
+        for gate in figures.gate
+        if gate.cases <= GATE_CASES
+    ]
     return [*found, _memory_target(figures.memory)]
+
+
+def _judging_target(judging: Judging) -> Target:
+    return Target(
+        f"{judging.cases:,} cases: scoring and the gate over TFMA's evaluator",
+        " x",
+        judging.gate_seconds / judging.tfma_seconds,
+        JUDGING_RATIO,
+        f"{judging.gate_seconds:.1f} s / {judging.tfma_seconds:.1f} s",
+    )
 
 
 def _memory_target(memory: Sequence[MemoryPeak]) -> Target:

@@ -6,6 +6,8 @@ from tests.bench.figures import (
     CasegateRun,
     DataFigures,
     Figures,
+    GateCommand,
+    Judging,
     MemoryPeak,
     PlainRun,
     StockRun,
@@ -53,6 +55,8 @@ def figures(**changes: object) -> Figures:
         help_seconds=(0.2, 0.3, 0.1),
         import_seconds=(6.5, 6.0, 5.5),
         data=(data,),
+        judging=(Judging(20_000, 2.0, 1.5, 15.0),),
+        gate=(GateCommand(1000, (0.7, 0.8, 0.6), 90.0), GateCommand(1_000_000, (16.0,), 830.0)),
         memory=(MemoryPeak(10_000, 1000.0, 60.0), MemoryPeak(100_000, 1200.0, 600.0)),
     )
     return replace(made, **changes)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,12 +13,14 @@ from typing import TypeVar
 from tests.bench.figures import (
     CasegateRun,
     DataFigures,
+    GateCommand,
+    Judging,
     MemoryPeak,
     PlainRun,
     StockRun,
     component_times,
 )
-from tests.bench.processes import MeasurementFailed, casegate, python, run_fresh
+from tests.bench.processes import Finished, MeasurementFailed, casegate, python, run_fresh
 
 # Released, failed, inconclusive: the run went through the whole graph in each case.
 JUDGED = (0, 1, 3)
@@ -97,6 +99,55 @@ def stock_run(data: str) -> StockRun:
         records_seconds=records.seconds,
         pushed=graph.last_json()["pushed"],
     )
+
+
+def judgings(cases: Sequence[int]) -> tuple[Judging, ...]:
+    """Both judges on so many phantom cases each, of a model that was trained for one epoch."""
+    with _folder() as folder:
+        say("a model to judge ...")
+        workspace = folder / "workspace"
+        options = ["--set", "model.epochs=1", "--workspace", str(workspace)]
+        run_fresh(casegate("run", "--data", "phantom", *options), allowed=JUDGED)
+        (model,) = workspace.glob("artifacts/Trainer/model/*/Format-Serving")
+        return tuple(_judging(n, model, folder / str(n)) for n in cases)
+
+
+def _judging(cases: int, model: Path, folder: Path) -> Judging:
+    def step(name: str, *options: str) -> Finished:
+        command = python("-m", "tests.bench.judging", name, "--folder", str(folder), *options)
+        return run_fresh(command)
+
+    folder.mkdir()
+    step("records", "--cases", str(cases))
+    gate, tfma = (step(name, "--model", str(model)).last_json() for name in ("gate", "tfma"))
+    for found in (gate, tfma):
+        if found["cases"] != cases:
+            raise MeasurementFailed(
+                f"judged {found['cases']} cases, wanted {cases}; run it by hand"
+            )
+    say(f"judging {cases}: gate {gate['seconds']:.1f} s, TFMA {tfma['seconds']:.1f} s")
+    return Judging(cases, gate["seconds"], gate["scoring_seconds"], tfma["seconds"])
+
+
+def gate_command(cases: int, repeat: int) -> GateCommand:
+    """`casegate gate` on score files of three models, in fresh processes."""
+    with _folder() as folder:
+        options = ["--cases", str(cases), "--folder", str(folder)]
+        run_fresh(python("-m", "tests.bench.score_files", *options))
+        command = casegate(
+            *("gate", "--case-set", str(folder / "case_set.json"), "--operating-point", "0.5"),
+            *("--policy", str(folder / "policy.yaml"), "--format", "json"),
+            *("--output", str(folder / "decision.json")),
+            *(
+                part
+                for name in ("candidate", "champion", "golden")
+                for part in (f"--{name}", str(folder / f"{name}.parquet"))
+            ),
+        )
+        runs = [run_fresh(command, allowed=JUDGED) for _ in range(repeat)]
+    times = tuple(run.seconds for run in runs)
+    say(f"casegate gate, {cases} cases: {statistics.median(times):.2f} s, median of {repeat}")
+    return GateCommand(cases, times, max(run.peak_mib for run in runs))
 
 
 def memory_peak(cases: int) -> MemoryPeak:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from tests.bench.figures import DataFigures, Figures, MemoryPeak, Target, targets
+from tests.bench.figures import (
+    DataFigures,
+    Figures,
+    GateCommand,
+    Judging,
+    MemoryPeak,
+    Target,
+    targets,
+)
 
 TEMPLATE = Path(__file__).with_name("benchmarks.md.template")
 BUSY = 0.5  # processes running or waiting before the start; above it times are another's too
@@ -19,7 +27,8 @@ def render(figures: Figures) -> str:
         starting=_starting(figures),
         whole=_whole(figures.data),
         components=_components(figures.data),
-        scoring=_scoring(figures.data),
+        judging=_judging(figures.judging),
+        gate=_gate(figures.gate),
         memory=_memory(figures.memory),
     )
 
@@ -119,14 +128,27 @@ def _component_seconds(source: DataFigures, name: str) -> str:
     return spread(times) if times else ""
 
 
-def _scoring(data: Sequence[DataFigures]) -> str:
+def _judging(judgings: Sequence[Judging]) -> str:
     rows = []
-    for source in data:
-        for component in ("CandidateScorer", "Evaluator"):
-            rates = [rate for run in source.casegate if (rate := run.cases_per_second(component))]
-            cases = str(source.casegate[0].cases)
-            rows.append([source.name, component, cases, spread(rates, 0) if rates else "?"])
-    return table(["data", "component", "cases", "cases/s"], rows, texts=2)
+    for found in judgings:
+        for judge, seconds in (
+            ("casegate: scoring", found.scoring_seconds),
+            ("casegate: scoring and the whole gate", found.gate_seconds),
+            ("TFMA's evaluator", found.tfma_seconds),
+        ):
+            rate = f"{found.cases / seconds:,.0f}"
+            times = f"{found.tfma_seconds / seconds:.1f}"
+            rows.append([f"{found.cases:,}", judge, f"{seconds:.1f}", rate, times])
+    head = ["cases", "judge", "seconds", "cases/s", "times TFMA's"]
+    return table(head, rows, texts=2)
+
+
+def _gate(commands: Sequence[GateCommand]) -> str:
+    rows = [
+        [f"{found.cases:,}", spread(found.seconds, 2), f"{found.peak_mib:,.0f}"]
+        for found in commands
+    ]
+    return table(["cases", "seconds", "peak MiB"], rows, texts=0)
 
 
 def _memory(peaks: Sequence[MemoryPeak]) -> str:

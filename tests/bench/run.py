@@ -22,6 +22,8 @@ PAGE = REPOSITORY / "docs" / "benchmarks.md"
 CORES = 2
 STARTS = 5
 MEMORY_CASES = (10_000, 100_000)
+JUDGED_CASES = (20_000, 100_000)
+GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
 
 
@@ -58,6 +60,8 @@ def measured(repeat: int, *, memory: bool) -> Figures:
         help_seconds=measure.help_seconds(starts),
         import_seconds=measure.import_seconds(starts),
         data=tuple(measure.data_figures(data, repeat) for data in sources()),
+        judging=measure.judgings(JUDGED_CASES),
+        gate=tuple(measure.gate_command(n, times) for n, times in GATE_CASES),
         memory=tuple(measure.memory_peak(n) for n in MEMORY_CASES) if memory else (),
     )
 

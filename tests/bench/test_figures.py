@@ -53,10 +53,9 @@ def test_epochs_are_read_from_the_trainer() -> None:
     assert casegate_run(components=component_times(LINES[:3])).epochs is None
 
 
-def test_rate_is_cases_over_seconds_and_unknown_for_a_time_that_rounds_to_zero() -> None:
-    assert casegate_run().cases_per_second("CandidateScorer") == pytest.approx(4000)
-    instant = component_times(["CandidateScorer       0.0 s  done"])
-    assert casegate_run(components=instant).cases_per_second("CandidateScorer") is None
+def test_judging_is_held_against_tfma_by_the_seconds_of_both() -> None:
+    (found,) = [target for target in targets(figures()) if "TFMA" in target.name]
+    assert found.got == pytest.approx(2.0 / 15.0) and found.met is False
 
 
 def test_whole_run_is_held_against_plain_keras_and_the_import() -> None:

@@ -50,7 +50,19 @@ def test_every_component_has_its_row() -> None:
     page = render(figures())
     for name, seconds in (("import TFX", "6.2"), ("Trainer", "8.4"), ("whole run", "30.0")):
         assert f"| {name} | {seconds} |" in page
-    assert "| phantom | CandidateScorer | 2000 | 4000 |" in page
+
+
+def test_both_judges_stand_with_their_rates_and_ratio() -> None:
+    page = render(figures())
+    assert "| 20,000 | casegate: scoring and the whole gate | 2.0 | 10,000 | 7.5 |" in page
+    assert "| 20,000 | TFMA's evaluator | 15.0 | 1,333 | 1.0 |" in page
+    assert "| 0.13 x | <= 0.1 x | **missed** | 2.0 s / 15.0 s |" in row(page, "TFMA", "missed")
+
+
+def test_the_gate_on_score_files_stands_with_time_and_memory() -> None:
+    page = render(figures())
+    assert "| 1,000,000 | 16.00 | 830 |" in page
+    assert "| 0.70 s | <= 1 s | **met** |" in row(page, "`casegate gate` on 1,000 cases")
 
 
 def test_spread_is_the_median_with_the_extremes() -> None:
