@@ -5,7 +5,6 @@ Whatever cannot be judged is said in a check and is never PASS; a verdict is nev
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,12 @@ from components.decision import (
     SelfTest,
     Verdict,
 )
+from components.gate.conditions import (
+    EvaluatorFindings,
+    agreed_limits,
+    evaluator_checks,
+    looks_checks,
+)
 from components.gate.coverage import TrainedOn, coverage_checks
 from components.gate.describe import (
     describe_changes,
@@ -44,7 +49,7 @@ from components.gate.preconditions import (
     same_scores,
     withdrawn_checks,
 )
-from components.gate.rules import apply_rules, fixed_rules
+from components.gate.rules import apply_rules
 from components.gate.self_test import self_tests
 from components.gate.waiving import Judged, apply_waivers
 from components.ledger.records import Waiver
@@ -56,20 +61,6 @@ EXIT_CODES = {
     Verdict.FAIL: EXIT_FAIL,
     Verdict.INCONCLUSIVE: EXIT_INCONCLUSIVE,
 }
-
-
-@dataclass(frozen=True)
-class EvaluatorFindings:
-    """What the other judge, working from the images, said of the same candidate.
-
-    Attributes:
-      failures: thresholds it found missed.
-      faults: what it could not judge as it was asked to: other cases, a slice without any.
-    """
-
-    blessed: bool
-    failures: tuple[str, ...] = ()
-    faults: tuple[str, ...] = ()
 
 
 def decide(
@@ -114,7 +105,7 @@ def decide(
     cases = JudgedCases(case_set)
     draft = _draft(policy, case_set, cases, models, tuple(findings), run_id, created)
     draft |= {"looks": Looks(looks_used, policy.planned_looks), "given": waivers}
-    checks = _evaluator_check(evaluator, required=not scores_only)
+    checks = evaluator_checks(evaluator, required=not scores_only)
 
     if not case_set.cases:
         empty = problem("scores.cases", "scores", "the case set has no case to judge on")
@@ -130,12 +121,12 @@ def decide(
     checks += baseline_checks(models, same_inputs)
     checks += withdrawn_checks(candidate, withdrawn)
     checks += apply_rules(policy, cases, ours, outputs)
-    checks += fixed_rules(policy, cases, candidate.latency_ms)
+    checks += agreed_limits(policy, cases, candidate.latency_ms)
     if policy.coverage and scores_only and trained_on is None:
         draft["findings"] += ("coverage of the training data is not judged: scores alone are here",)
     elif policy.coverage:
         checks += coverage_checks(policy.coverage, cases, trained_on)
-    checks += _too_many_looks(draft["looks"])
+    checks += looks_checks(draft["looks"])
     tests = self_tests(policy, cases, ours, outputs)
     broken = [_broken(test) for test in tests if not test.passed]
     draft |= {
@@ -224,42 +215,6 @@ def _close(
         exit_code=EXIT_CODES[verdict] if exit_code is None else exit_code,
         already_released=already,
     )
-
-
-def _evaluator_check(evaluator: EvaluatorFindings | None, *, required: bool) -> list[CheckResult]:
-    if evaluator is None:
-        if not required:
-            return []
-        return [problem("evaluator.answer", "scores", "the Evaluator gave no answer")]
-    if evaluator.faults:
-        # Not a matter of taste, so under a rule that nobody can waive.
-        named = "; ".join(evaluator.faults)
-        return [problem("evaluator.answer", "scores", f"the Evaluator could not judge: {named}")]
-    if not evaluator.blessed and not evaluator.failures:
-        reason = "the Evaluator did not bless, and named no failure"
-        return [problem("evaluator.answer", "scores", reason)]
-    if not evaluator.blessed:
-        named = "; ".join(evaluator.failures)
-        return [problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
-    return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
-
-
-def _too_many_looks(looks: Looks) -> list[CheckResult]:
-    """A check where the case set is counted; more looks than planned prove nothing any more."""
-    if looks.used is None:
-        return []
-    within = looks.used <= looks.planned
-    return [
-        CheckResult(
-            check="looks",
-            rule="looks",
-            verdict=Verdict.PASS if within else Verdict.INCONCLUSIVE,
-            reason=f"look {looks.used} of {looks.planned} planned at these cases"
-            + ("" if within else "; renew the case set, or plan more looks and say why"),
-            estimate=float(looks.used),
-            limit=float(looks.planned),
-        )
-    ]
 
 
 def _broken(test: SelfTest) -> CheckResult:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.gate.decide import EvaluatorFindings
+from components.gate.conditions import EvaluatorFindings
 from components.gate.policy import Check, Policy
 
 SIGNATURE = "serve_examples"

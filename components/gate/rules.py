@@ -5,7 +5,6 @@ test), so alpha is not split among them. A bound that equals its limit is PASS f
 a ceiling, and never for a margin.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -15,7 +14,7 @@ from components.baselines.rows import first_few
 from components.decision import CheckResult, Verdict
 from components.errors import NothingEvaluated, TooFewCases
 from components.gate.judged_cases import JudgedCases
-from components.gate.policy import Check, Latency, NegativeFlips, Policy, Sentinels
+from components.gate.policy import Check, NegativeFlips, Policy
 from components.metrics import METRICS, Estimate, Outputs
 from components.statistics.intervals import clopper_pearson
 
@@ -59,18 +58,6 @@ def apply_rules(
             results.append(_negative_flips(policy.negative_flips, lost, name, policy.alpha))
         if cases.sentinels.any():
             results.append(_sentinels(cases, lost, name))
-    return results
-
-
-def fixed_rules(
-    policy: Policy, cases: JudgedCases, latency_ms: Mapping[str, float] | None
-) -> list[CheckResult]:
-    """The limits that are no matter of right or wrong calls: latency, and enough sentinels."""
-    results = []
-    if policy.sentinels:
-        results.append(_enough_sentinels(policy.sentinels, int(cases.sentinels.sum())))
-    if policy.latency:
-        results.append(_latency(policy.latency, (latency_ms or {}).get("p95")))
     return results
 
 
@@ -227,35 +214,4 @@ def _sentinels(cases: JudgedCases, lost: NDArray[np.bool_], against: str) -> Che
         else "no never-miss case turned wrong",
         against=against,
         n=int(np.count_nonzero(cases.sentinels)),
-    )
-
-
-def _enough_sentinels(rule: Sentinels, marked: int) -> CheckResult:
-    enough = marked >= rule.at_least
-    return CheckResult(
-        check="sentinels.marked",
-        rule="sentinel",
-        verdict=Verdict.PASS if enough else Verdict.FAIL,
-        reason=f"the case set marks {marked} never-miss cases, the policy wants at least "
-        f"{rule.at_least}" + ("" if enough else "; mark them with `casegate cases amend`"),
-        n=marked,
-        limit=float(rule.at_least),
-    )
-
-
-def _latency(rule: Latency, measured_ms: float | None) -> CheckResult:
-    known = measured_ms is not None and math.isfinite(measured_ms)
-    if not known:
-        verdict, reason = Verdict.INCONCLUSIVE, "the candidate's latency was not measured"
-    elif measured_ms <= rule.p95_ms:  # type: ignore[operator]
-        verdict, reason = Verdict.PASS, f"{measured_ms} ms is within {rule.p95_ms} ms"
-    else:
-        verdict, reason = Verdict.FAIL, f"{measured_ms} ms is above {rule.p95_ms} ms"
-    return CheckResult(
-        check="latency.p95",
-        rule="latency",
-        verdict=verdict,
-        reason=f"95th percentile of a call with one image: {reason}",
-        estimate=measured_ms if known else None,
-        limit=rule.p95_ms,
     )

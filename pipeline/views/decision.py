@@ -69,7 +69,7 @@ def check_name(check: CheckResult) -> str:
     if check.metric is None:
         name = check.rule.replace("_", " ")
         if check.check.startswith("baseline."):
-            name = check.check.removeprefix("baseline.")
+            return check.check.removeprefix("baseline.")
         return name if check.against == "none" else f"{name} vs {check.against}"
     return f"{check.metric} " + (
         f"vs {check.against}" if check.against != "none" else check.rule.replace("_", "-")

@@ -19,7 +19,8 @@ from pyarrow import parquet
 from components.baselines.golden import load_golden
 from components.baselines.scores import save_scores
 from components.decision import Decision, Verdict, decision_from_json, load_decision
-from components.gate.decide import EvaluatorFindings, decide
+from components.gate.conditions import EvaluatorFindings
+from components.gate.decide import decide
 from components.gate.policy import load_policy
 from components.ledger.ledger import Ledger
 from pipeline.governance.approval import bootstrap_golden

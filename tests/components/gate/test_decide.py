@@ -9,7 +9,8 @@ from components.baselines.case_set import CaseSet
 from components.baselines.golden import Golden
 from components.baselines.scores import CaseScores
 from components.decision import CheckResult, Decision, Verdict
-from components.gate.decide import EvaluatorFindings, decide, overall_verdict
+from components.gate.conditions import EvaluatorFindings
+from components.gate.decide import decide, overall_verdict
 from components.gate.policy import Policy
 from tests.components.planting import approved, check, locked, policy, scored, sha
 

@@ -10,7 +10,7 @@ import pytest
 from components.baselines.scores import save_scores
 from components.decision import Decision, Verdict, save_decision
 from components.gate import record as recording
-from components.gate.decide import EvaluatorFindings
+from components.gate.conditions import EvaluatorFindings
 from components.gate.record import judge, record
 from components.ledger.ledger import Ledger
 from components.run_files import DECISION, SCORES

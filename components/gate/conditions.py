@@ -1,0 +1,105 @@
+"""Conditions that hold or do not, whatever the calls on the cases were."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.decision import CheckResult, Looks, Verdict
+from components.gate.judged_cases import JudgedCases
+from components.gate.policy import Latency, Policy, Sentinels
+from components.gate.preconditions import problem
+
+
+@dataclass(frozen=True)
+class EvaluatorFindings:
+    """What the other judge, working from the images, said of the same candidate.
+
+    Attributes:
+      failures: thresholds it found missed.
+      faults: what it could not judge as it was asked to: other cases, a slice without any.
+    """
+
+    blessed: bool
+    failures: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def evaluator_checks(evaluator: EvaluatorFindings | None, *, required: bool) -> list[CheckResult]:
+    if evaluator is None:
+        if not required:
+            return []
+        return [problem("evaluator.answer", "scores", "the Evaluator gave no answer")]
+    if evaluator.faults:
+        # Not a matter of taste, so under a rule that nobody can waive.
+        named = "; ".join(evaluator.faults)
+        return [problem("evaluator.answer", "scores", f"the Evaluator could not judge: {named}")]
+    if not evaluator.blessed and not evaluator.failures:
+        reason = "the Evaluator did not bless, and named no failure"
+        return [problem("evaluator.answer", "scores", reason)]
+    if not evaluator.blessed:
+        named = "; ".join(evaluator.failures)
+        return [problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
+    return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
+
+
+def agreed_limits(
+    policy: Policy, cases: JudgedCases, latency_ms: Mapping[str, float] | None
+) -> list[CheckResult]:
+    """The limits that are no matter of right or wrong calls: latency, and enough sentinels."""
+    results = []
+    if policy.sentinels:
+        results.append(_enough_sentinels(policy.sentinels, int(np.count_nonzero(cases.sentinels))))
+    if policy.latency:
+        results.append(_latency(policy.latency, (latency_ms or {}).get("p95")))
+    return results
+
+
+def looks_checks(looks: Looks) -> list[CheckResult]:
+    """A check where the case set is counted; more looks than planned prove nothing any more."""
+    if looks.used is None:
+        return []
+    within = looks.used <= looks.planned
+    return [
+        CheckResult(
+            check="looks",
+            rule="looks",
+            verdict=Verdict.PASS if within else Verdict.INCONCLUSIVE,
+            reason=f"look {looks.used} of {looks.planned} planned at these cases"
+            + ("" if within else "; renew the case set, or plan more looks and say why"),
+            estimate=float(looks.used),
+            limit=float(looks.planned),
+        )
+    ]
+
+
+def _enough_sentinels(rule: Sentinels, marked: int) -> CheckResult:
+    enough = marked >= rule.at_least
+    return CheckResult(
+        check="sentinels.marked",
+        rule="sentinel",
+        verdict=Verdict.PASS if enough else Verdict.FAIL,
+        reason=f"the case set marks {marked} never-miss cases, the policy wants at least "
+        f"{rule.at_least}" + ("" if enough else "; mark them with `casegate cases amend`"),
+        n=marked,
+        limit=float(rule.at_least),
+    )
+
+
+def _latency(rule: Latency, measured_ms: float | None) -> CheckResult:
+    known = measured_ms is not None and math.isfinite(measured_ms)
+    if not known:
+        verdict, reason = Verdict.INCONCLUSIVE, "the candidate's latency was not measured"
+    elif measured_ms <= rule.p95_ms:  # type: ignore[operator]
+        verdict, reason = Verdict.PASS, f"{measured_ms} ms is within {rule.p95_ms} ms"
+    else:
+        verdict, reason = Verdict.FAIL, f"{measured_ms} ms is above {rule.p95_ms} ms"
+    return CheckResult(
+        check="latency.p95",
+        rule="latency",
+        verdict=verdict,
+        reason=f"95th percentile of a call with one image: {reason}",
+        estimate=measured_ms if known else None,
+        limit=rule.p95_ms,
+    )
