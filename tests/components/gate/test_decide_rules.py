@@ -47,6 +47,16 @@ def test_a_supporting_check_fails_and_decides_nothing() -> None:
     assert decision.verdict is Verdict.PASS
 
 
+def test_a_supporting_margin_decides_nothing_either() -> None:
+    rules = policy(
+        check("sensitivity", floor=0.5), check("specificity", margin=0.05, role="supporting")
+    )
+    decision = judged(scored(CASES, wrong=range(300, 360)), rules=rules)
+    lost = result(decision, "specificity[overall].non_inferiority.golden")
+    assert (lost.verdict, lost.role) == (Verdict.FAIL, "supporting")
+    assert decision.verdict is Verdict.PASS
+
+
 def test_supporting_checks_alone_are_never_a_pass() -> None:
     rules = policy(check("sensitivity", floor=0.5, role="supporting"))
     assert judged(rules=rules).verdict is Verdict.INCONCLUSIVE

@@ -92,6 +92,7 @@ FEWER = replace(LOST, case_ids=LOST.case_ids[1:], scores=LOST.scores[1:])
         lambda: {"evaluator": None},
         lambda: {"evaluator": EvaluatorFindings(False, faults=("judged 5 cases, wanted 400",))},
         lambda: {"evaluator": EvaluatorFindings(False)},
+        lambda: {"evaluator": EvaluatorFindings(False, ("auc 0.7",), ("judged 5 cases",))},
     ],
 )
 def test_what_no_person_can_answer_for_is_never_waived(given: Callable[[], Any]) -> None:

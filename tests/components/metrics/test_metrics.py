@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,13 @@ def test_images_of_few_patients_widen_every_interval(name: str) -> None:
     wide = metric.estimate(clustered, alpha=0.025, method=metric.methods[0])
     narrow = metric.estimate(many, alpha=0.025, method=metric.methods[0])
     assert wide.estimate == pytest.approx(narrow.estimate)
+    assert wide.upper - wide.lower > narrow.upper - narrow.lower
+    worse = np.where(many.labels, 0.9 * many.scores, 1 - 0.9 * (1 - many.scores))
+    method = metric.paired_methods[0]
+    wide, narrow = (
+        metric.change(replace(model, scores=worse), model, alpha=0.025, method=method)
+        for model in (clustered, many)
+    )
     assert wide.upper - wide.lower > narrow.upper - narrow.lower
 
 
