@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from components.baselines.case_set import CaseSet
 from components.baselines.files import canonical_json
 from components.baselines.rows import first_few
-from components.baselines.score_files import ScoreTable
+from components.baselines.score_table import ScoreTable
 from components.baselines.scores import CaseScores, encode_score, float64
 from components.errors import IntegrityError
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.baselines.score_files import LABELS, ScoreTable, ignored_of, one_point, places_of
+from components.baselines.score_table import LABELS, ScoreTable, ignored_of, one_point, places_of
 from components.errors import SourceError
 
 INTEGERS = {f"{u}int{8 * size}": f"<{u or 'i'}{size}" for u in ("", "u") for size in (1, 2, 4, 8)}

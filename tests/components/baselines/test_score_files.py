@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.baselines.score_files import ScoreTable, read_score_file
+from components.baselines.score_files import read_score_file
+from components.baselines.score_table import ScoreTable
 from components.errors import SourceError
 
 BROKEN = Path(__file__).parents[2] / "broken" / "scores"

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from components.baselines.score_files import ScoreTable, read_score_file
+from components.baselines.score_files import read_score_file
+from components.baselines.score_table import ScoreTable
 from components.errors import SourceError
 
 
