@@ -9,6 +9,8 @@ from components.errors import NothingEvaluated
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy, slice_name
 from components.metrics import METRICS, Outputs
+from components.metrics.probability import refuse_improbable
+from components.statistics.calibration_line import calibration_line
 from components.statistics.mcnemar import mcnemar
 from components.statistics.multiplicity import holm
 
@@ -31,7 +33,23 @@ def describe_slices(
             except NothingEvaluated:
                 continue
             described.append(SliceEstimate(metric=name, slice=slice_name(piece), **vars(estimate)))
-    return tuple(described)
+    return (*described, *_calibration_line(policy, candidate))
+
+
+def _calibration_line(policy: Policy, candidate: Outputs) -> list[SliceEstimate]:
+    """Slope (1 is calibrated) and intercept (0 is), where the scores are probabilities."""
+    try:
+        refuse_improbable(candidate, "calibration")
+        line = calibration_line(candidate.scores, candidate.labels, alpha=policy.alpha)
+    except NothingEvaluated:
+        return []
+    return [
+        SliceEstimate(metric=name, slice="overall", n=line.n, method="wald", **vars(coefficient))
+        for name, coefficient in (
+            ("calibration_slope", line.slope),
+            ("calibration_intercept", line.intercept),
+        )
+    ]
 
 
 def describe_flips(

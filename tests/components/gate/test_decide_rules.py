@@ -199,6 +199,19 @@ def test_a_gain_is_no_regression_however_clear() -> None:
     assert overall.holm < 0.001 and overall.gained == 30 and not overall.regressed
 
 
+def test_the_calibration_line_is_described_where_there_is_one() -> None:
+    said = {
+        row.metric: row for row in judged(scored(CASES, wrong=range(0, 400, 9))).slices
+        if row.metric.startswith("calibration_")
+    }  # fmt: skip
+    slope, intercept = said["calibration_slope"], said["calibration_intercept"]
+    assert (slope.slice, slope.n, slope.method) == ("overall", 400, "wald")
+    assert slope.lower < slope.estimate < slope.upper and slope.estimate > 1  # scores too timid
+    assert abs(intercept.estimate) < 1
+    separated = judged().slices
+    assert not [row for row in separated if row.metric.startswith("calibration_")]
+
+
 def test_a_lost_sentinel_is_listed_apart() -> None:
     case_set = locked(200, 200, sentinels=[7])
     decision = judged(scored(case_set, wrong=[6, 7]), case_set=case_set)
