@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine and day: a test that fails has failed before it was committed.
+settings.register_profile("casegate", derandomize=True, deadline=None)
+settings.load_profile("casegate")
 
 BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
 

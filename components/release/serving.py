@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.files import sha256_tree
-from components.decision import Verdict, load_decision
+from components.decision import Decision, Verdict, load_decision
 from components.errors import IntegrityError
 from components.run_files import DECISION
 
@@ -71,12 +71,23 @@ def find_version(destination: Path, version: int, decisions: Path) -> Champion:
         # Years of decisions may lie here; only one that names these files is worth checking.
         if digest.encode() not in decision.read_bytes():
             continue
-        record = load_decision(decision)
-        if record.verdict is Verdict.PASS and record.hashes["candidate"] == digest:
+        if _vouches(load_decision(decision), digest):
             return Champion(version, path, digest, decision)
     raise IntegrityError(
         f"{path}: got SHA-256 {digest[:12]}, wanted a model that a decision under {decisions} "
         "let pass; it was altered or put there by hand: restore it, or remove the version"
+    )
+
+
+def _vouches(decision: Decision, digest: str) -> bool:
+    """Whether it let these files pass in a run, where the Evaluator worked from the model itself.
+
+    A decision on score files knows the model by what the file says of it, which anybody can write.
+    """
+    return (
+        decision.verdict is Verdict.PASS
+        and decision.hashes["candidate"] == digest
+        and any(check.check == "evaluator" for check in decision.checks)
     )
 
 

@@ -191,7 +191,8 @@ def _inflation(values: NDArray, groups: Groups, added: float, ends: tuple[float,
     squares = float(x @ x + added * size * (end @ end))
     independent = (squares / cases - mean**2) / (cases - 1)
     residuals, ends_off = totals - groups.sizes * mean, size * (end - mean)
-    spread = float(residuals @ residuals + added * (ends_off @ ends_off))
+    # Squared, then added: a dot product may fuse the two, and round otherwise for swapped models.
+    spread = float(residuals @ residuals + added * np.square(ends_off).sum())
     return max(1.0, patients / (patients - 1) * spread / cases**2 / independent)
 
 

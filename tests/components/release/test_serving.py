@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.baselines.files import sha256_tree
-from components.decision import Verdict, save_decision
+from components.decision import Verdict, load_decision, save_decision
 from components.errors import IntegrityError
 from components.release.serving import INCOMING, discard_incoming, find_champion, versions
 from components.run_files import DECISION
@@ -50,6 +50,15 @@ def test_the_highest_version_is_the_champion(tmp_path: Path) -> None:
     assert champion is not None and champion.version == 10
     assert (champion.sha256, champion.decision) == (sha256, decision)
     assert champion.path == tmp_path / "serving" / "10"
+
+
+def test_a_decision_on_score_files_vouches_for_no_model(tmp_path: Path) -> None:
+    sha256 = put(tmp_path / "serving", 1)
+    path = decide(tmp_path / "runs", "run-1", sha256)
+    checks = tuple(check for check in DECIDED.checks if check.check != "evaluator")
+    save_decision(replace(load_decision(path), checks=checks), path)
+    with pytest.raises(IntegrityError, match="put there by hand"):
+        find_champion(tmp_path / "serving", tmp_path / "runs")
 
 
 def test_the_last_decision_that_let_it_pass_is_named(tmp_path: Path) -> None:
