@@ -24,8 +24,8 @@ test: lint  ## what every commit must pass
 test-all: lint  ## test, and the slower proof
 	$(PYTEST) tests --durations=20
 
-check: lint  ## lint and the tests that need no TensorFlow
-	$(PYTEST) tests -m "not slow and not tensorflow" -q
+check: lint  ## lint and the tests that need neither TensorFlow nor processes
+	$(PYTEST) tests -m "not slow and not tensorflow and not process" -q
 
 lint: .venv/.synced  ## style, types, import rules
 	.venv/bin/ruff check .

@@ -85,6 +85,7 @@ def test_every_line_of_the_prose_is_of_a_width_to_read(simulation: Simulated) ->
     assert max(map(len, prose)) <= 100
 
 
+@pytest.mark.process
 def test_every_picture_of_the_page_is_drawn(simulation: Simulated, tmp_path: Path) -> None:
     found = results(damaged("FAIL", "device left out", "Cirrus", CIRRUS), simulation=simulation)
     draw(found, tmp_path)

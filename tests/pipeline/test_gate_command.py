@@ -421,6 +421,7 @@ def process(team: Team, *more: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, env={**os.environ, **environment})
 
 
+@pytest.mark.process
 def test_nothing_but_the_evidence_changes_the_decision(team: Team) -> None:
     first = process(team)
     assert first.returncode == 0 and first.stderr == b""
@@ -442,6 +443,7 @@ def test_nothing_but_the_evidence_changes_the_decision(team: Team) -> None:
     assert {done.stdout for done in again} == {first.stdout}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("form", ["text", "json", "html"])
 def test_heavy_packages_are_not_imported(team: Team, form: str) -> None:
     heavy = "('tensorflow', 'tfx', 'pandas', 'scipy.stats', 'apache_beam', 'keras')"
@@ -454,6 +456,7 @@ def test_heavy_packages_are_not_imported(team: Team, form: str) -> None:
     assert done.stdout.strip() == "0 []", done.stderr
 
 
+@pytest.mark.process
 def test_a_thousand_cases_are_judged_in_a_second(tmp_path: Path) -> None:
     golden = load_golden(Path("baselines/phantom/golden.json")).scores  # 2000 cases, 23 checks
     options = ["--case-set", "phantom", "--operating-point", str(golden.operating_point)]

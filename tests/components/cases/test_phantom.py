@@ -221,6 +221,7 @@ def test_rows_of_another_split_cannot_be_read(shard: Shard) -> None:
         next(PhantomSource.parse("phantom").read(shard))
 
 
+@pytest.mark.process
 def test_memory_does_not_grow_with_the_number_of_cases() -> None:
     def most_held(n: int) -> int:
         source = PhantomSource.parse(f"phantom:n={n}")

@@ -83,6 +83,7 @@ def test_a_refused_entry_changes_nothing(ledger: Ledger) -> None:
     assert ledger.path.read_bytes() == before and ledger.verify().entries == 7
 
 
+@pytest.mark.process
 def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     def append(name: str) -> None:
         for i in range(10):
@@ -124,6 +125,7 @@ def test_every_changed_byte_is_found(ledger: Ledger) -> None:
     assert ledger.verify().entries == 7
 
 
+@pytest.mark.process
 def test_every_removed_and_every_added_byte_is_found(ledger: Ledger) -> None:
     content = ledger.path.read_bytes()
     for place in range(len(content)):
@@ -216,6 +218,7 @@ def test_nothing_is_appended_to_a_last_entry_that_was_altered(ledger: Ledger) ->
 # What a crash leaves
 
 
+@pytest.mark.process
 def test_an_entry_torn_at_any_byte_is_kept_aside_and_the_ledger_goes_on(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger, "decision")
@@ -258,6 +261,7 @@ def test_an_entry_longer_than_what_is_read_at_a_time_is_no_obstacle(tmp_path: Pa
     assert add(ledger).seq == 4 and ledger.verify().entries == 4
 
 
+@pytest.mark.process
 def test_a_process_killed_before_any_change_leaves_a_sound_ledger(tmp_path: Path) -> None:
     sound = filled(tmp_path / "sound")
     torn = sound.path.read_bytes() + b'{"at":'
@@ -279,6 +283,7 @@ def test_a_process_killed_before_any_change_leaves_a_sound_ledger(tmp_path: Path
     assert ledger.entries()[-1].body["run_id"] == "acknowledged"
 
 
+@pytest.mark.process
 def test_a_second_crash_before_the_first_is_mended_loses_nothing(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger)
@@ -295,6 +300,7 @@ def test_a_second_crash_before_the_first_is_mended_loses_nothing(tmp_path: Path)
         assert ledger.path.read_bytes().startswith(ahead)
 
 
+@pytest.mark.process
 def test_killed_writers_lose_no_acknowledged_entry(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger)  # the contract is read before the forks

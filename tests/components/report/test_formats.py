@@ -34,6 +34,7 @@ def test_the_names_are_those_the_command_line_offers() -> None:
     assert set(FORMATS) == {"json", "junit", "sarif", "github", "markdown", "html"}
 
 
+@pytest.mark.process
 def test_the_same_decision_gives_the_same_bytes_wherever_it_is_written() -> None:
     here = hashes(TZ="UTC", LC_ALL="C.UTF-8", PYTHONHASHSEED="1")
     there = hashes(TZ="Pacific/Chatham", LC_ALL="POSIX", PYTHONHASHSEED="2")

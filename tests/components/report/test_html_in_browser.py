@@ -11,7 +11,10 @@ from tests.components.report import making
 from tests.components.report.browser import CHROMIUM, Page, chromium
 from tests.components.report.making import NASTY, case_set, decision, evidence
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
 
 FIRST_CELLS = "[...document.querySelectorAll('.cases tbody tr')].filter(r => !r.hidden)"
 IDS = f"{FIRST_CELLS}.map(r => r.querySelector('th').textContent)"

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -14,9 +14,10 @@ def test_agrees_with_holm_worked_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]).round(10).tolist() == [0.03, 0.06, 0.06, 0.02]
 
 
-@settings(max_examples=30, deadline=None)
-@given(P_VALUES)
-def test_agrees_with_statsmodels(p_values: list[float]) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_agrees_with_statsmodels(seed: int) -> None:
+    # Few and large, with ties: statsmodels collects garbage on every call.
+    p_values = np.random.default_rng(seed).random(200).round(2)
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 

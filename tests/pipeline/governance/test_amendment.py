@@ -343,6 +343,7 @@ def test_a_golden_that_the_ledger_did_not_record_does_not_finish_it(
         governed.amend(**changes)
 
 
+@pytest.mark.process
 def test_death_at_any_instant_leaves_the_old_version_or_one_to_finish(governed: Governed) -> None:
     pristine = governed.root / "pristine"
     shutil.copytree(governed.baseline, pristine)

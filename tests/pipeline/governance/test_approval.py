@@ -425,6 +425,7 @@ def test_an_approval_from_another_workspace_at_the_same_time_is_waited_out(
         move(governed)
 
 
+@pytest.mark.process
 def test_an_approval_killed_at_any_instant_leaves_old_or_new_golden_and_is_finished_next(
     governed: Governed, tmp_path: Path
 ) -> None:
@@ -457,6 +458,7 @@ def test_an_approval_killed_at_any_instant_leaves_old_or_new_golden_and_is_finis
     assert outcomes == {(False, False), (True, False), (True, True)}
 
 
+@pytest.mark.process
 def test_a_bootstrap_killed_at_any_instant_is_finished_next(tmp_path: Path) -> None:
     governed = Governed(tmp_path)
     governed.run("run-1", GOOD, champion=None)

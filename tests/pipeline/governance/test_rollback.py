@@ -173,6 +173,7 @@ def decide_for(governed: Governed, sha256: str) -> None:
     decide(governed.workspace.runs, "run-9", sha256)
 
 
+@pytest.mark.process
 def test_a_rollback_killed_at_any_instant_leaves_one_model_served_and_a_clear_record(
     governed: Governed, tmp_path: Path
 ) -> None:
