@@ -67,11 +67,6 @@ class Release:
     restored: int | None = None
 
 
-def looks(entries: Iterable[Entry], case_set_root: str) -> int:
-    """How often a candidate was judged on this very version of a case set."""
-    return sum(e.kind == "look" and e.body["case_set_root"] == case_set_root for e in entries)
-
-
 def looks_by_name(entries: Iterable[Entry], name: str) -> int:
     """How often a candidate was judged on any version of the case set with this name.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from components.decision import load_decision
 from components.ledger.ledger import Ledger
+from components.ledger.places import recorded_name
 from components.ledger.records import releases
 from components.release.serving import Champion
 
@@ -17,7 +18,7 @@ def record_release(ledger: Ledger, champion: Champion, *, workspace: Path, at: s
     Returns:
       Whether an entry was missing.
     """
-    destination = named_destination(champion.path.parent, workspace)
+    destination = recorded_name(champion.path.parent, workspace)
     known = {
         (release.version, release.model_sha256)
         for release in releases(ledger.entries())
@@ -38,10 +39,3 @@ def record_release(ledger: Ledger, champion: Champion, *, workspace: Path, at: s
         at=at,
     )
     return True
-
-
-def named_destination(destination: Path, workspace: Path) -> str:
-    """`serving/MODEL` as the ledger names it: relative to the workspace where inside it."""
-    if destination.is_relative_to(workspace):
-        return destination.relative_to(workspace).as_posix()
-    return str(destination)

@@ -10,13 +10,13 @@ from components.baselines.proposal import Proposal, load_proposal, save_proposal
 from components.decision import Decision, Verdict
 from components.errors import ConfigError, IntegrityError
 from components.ledger.ledger import Ledger
+from components.ledger.places import recorded_name
 from pipeline.governance.decided import (
     GOLDEN,
     DecidedRun,
     baseline_named_by,
     decided_runs,
     find_run,
-    recorded_name,
 )
 from pipeline.governance.golden_record import (
     PROPOSAL,
@@ -167,7 +167,7 @@ def _approve(
     ledger.append(
         "approval",
         {
-            "baseline": recorded_name(baseline, workspace),
+            "baseline": recorded_name(baseline, workspace.root),
             "from_golden_sha256": before,
             "to_golden_sha256": golden.golden_sha256,
             "decision_sha256": run.decision.decision_sha256,

@@ -115,10 +115,3 @@ def baseline_named_by(folder: Path) -> Path:
     if named.name != CASE_SET or not named.is_absolute():
         raise IntegrityError(f"{path}: got '{named}', wanted the full path of a {CASE_SET}")
     return named.resolve().parent
-
-
-def recorded_name(folder: Path, workspace: Workspace) -> str:
-    """A folder as the ledger names it: relative to the workspace where inside it."""
-    if folder.is_relative_to(workspace.root):
-        return folder.relative_to(workspace.root).as_posix()
-    return str(folder)

@@ -19,7 +19,8 @@ from components.baselines.golden import Approval, Golden, load_golden, save_gold
 from components.baselines.proposal import load_proposal
 from components.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.ledger.entry import Entry
-from pipeline.governance.decided import GOLDEN, find_run, recorded_name
+from components.ledger.places import recorded_name
+from pipeline.governance.decided import GOLDEN, find_run
 from pipeline.workspace import Workspace
 
 HISTORY = "history"
@@ -76,7 +77,7 @@ def finish(workspace: Workspace, baseline: Path, entries: tuple[Entry, ...]) -> 
     Raises:
       IntegrityError: golden's file is not what the ledger and the history make of it.
     """
-    recorded = recorded_goldens(entries, recorded_name(baseline, workspace))
+    recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
     current = golden_sha256_of(baseline)
     cut_short = unfinished(recorded, current)
     if cut_short is None:

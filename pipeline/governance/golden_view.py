@@ -10,8 +10,9 @@ from components.baselines.proposal import Proposal, load_proposal
 from components.baselines.scores import CaseScores, aligned
 from components.errors import ConfigError, IntegrityError
 from components.ledger.ledger import Ledger
+from components.ledger.places import recorded_name
 from pipeline.governance.approval import known_baselines
-from pipeline.governance.decided import CASE_SET, GOLDEN, recorded_name
+from pipeline.governance.decided import CASE_SET, GOLDEN
 from pipeline.governance.golden_record import (
     PROPOSAL,
     Recorded,
@@ -105,7 +106,7 @@ def show_golden(root: Path, given: Path | None = None) -> Shown:
     baseline = find_baseline(workspace, given)
     golden, proposal = baseline / GOLDEN, baseline / PROPOSAL
     entries = Ledger(workspace.ledger).entries()
-    recorded = recorded_goldens(entries, recorded_name(baseline, workspace))
+    recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
     return Shown(
         baseline=baseline,
         case_set=load_case_set(baseline / CASE_SET),
@@ -141,7 +142,7 @@ def golden_history(root: Path, given: Path | None = None) -> tuple[Path, History
     workspace = Workspace(root.resolve())
     baseline = find_baseline(workspace, given)
     entries = Ledger(workspace.ledger).entries()
-    recorded = recorded_goldens(entries, recorded_name(baseline, workspace))
+    recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
     seqs = {r.golden_sha256: r.entry.seq for r in recorded}
     steps: dict[str, Step] = {}
     for file in [*archived_goldens(baseline), baseline / GOLDEN]:

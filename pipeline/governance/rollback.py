@@ -22,8 +22,8 @@ from components.decision import load_decision
 from components.errors import ConfigError, IntegrityError
 from components.ledger.entry import Entry
 from components.ledger.ledger import Ledger
+from components.ledger.places import recorded_name
 from components.ledger.records import releases
-from components.release.recording import named_destination
 from components.release.serving import (
     Champion,
     discard_incoming,
@@ -77,10 +77,10 @@ def roll_back(
             raise ConfigError(
                 f"--to {to}: {destination / str(current)}, the champion, is that model already"
             )
-        new = _next_version(destination, named_destination(destination, workspace.root), entries)
+        new = _next_version(destination, recorded_name(destination, workspace.root), entries)
         incoming = _prepared(earlier, destination, new)
         body = {
-            "destination": named_destination(destination, workspace.root),
+            "destination": recorded_name(destination, workspace.root),
             "from_version": current,
             "to_version": to,
             "new_version": new,

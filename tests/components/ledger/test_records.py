@@ -3,7 +3,7 @@ from typing import Any
 
 from components.ledger.entry import Entry
 from components.ledger.ledger import Ledger
-from components.ledger.records import looks, looks_by_name, releases, waivers, withdrawn
+from components.ledger.records import looks_by_name, releases, waivers, withdrawn
 from tests.components.ledger.making import AT, BODIES, PERSON, add
 from tests.components.planting import sha
 
@@ -19,16 +19,14 @@ def rolled_back(bad: str, good: str) -> tuple[str, dict[str, Any]]:
     return "rollback", {"from_model_sha256": sha(bad), "to_model_sha256": sha(good)}
 
 
-def test_looks_are_counted_by_version_and_over_all_versions_of_the_name(tmp_path: Path) -> None:
+def test_looks_are_counted_over_all_versions_of_the_name(tmp_path: Path) -> None:
     second = {"case_set_version": 2, "case_set_root": sha("root 2")}
     other = {"case_set": "other", "case_set_root": sha("root 3")}
     found = entries(
         tmp_path, ("look", {}), ("look", {}), ("look", second), ("look", other), ("decision", {})
     )
-    assert looks(found, sha("root 1")) == 2
-    assert looks(found, sha("root 2")) == 1
     assert looks_by_name(found, "planted") == 3
-    assert looks(found, sha("absent")) == looks_by_name(found, "absent") == 0
+    assert looks_by_name(found, "absent") == 0
 
 
 def test_a_waiver_comes_with_both_persons_and_all_that_binds_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.ledger.ledger import Ledger
-from components.release.recording import named_destination, record_release
+from components.release.recording import record_release
 from components.release.serving import find_champion
 from tests.components.release.test_serving import decide, put
 
@@ -42,8 +42,3 @@ def test_the_same_model_under_a_new_version_is_a_release_of_its_own(
 ) -> None:
     assert release(tmp_path, 7, "weights", ledger) and release(tmp_path, 8, "weights", ledger)
     assert [entry.body["version"] for entry in ledger.entries()] == [7, 8]
-
-
-def test_a_destination_elsewhere_is_named_by_its_whole_path(tmp_path: Path) -> None:
-    assert named_destination(tmp_path / "serving" / "chest", tmp_path) == "serving/chest"
-    assert named_destination(Path("/srv/models/chest"), tmp_path) == "/srv/models/chest"
