@@ -25,3 +25,9 @@ class Decision(Artifact):
     """`decision.json`: the verdict and every number that led to it."""
 
     TYPE_NAME = "CasegateDecision"
+
+
+class Attestation(Artifact):
+    """`decision.dsse.json`: who signed the decision; `unsigned.json` where nobody did."""
+
+    TYPE_NAME = "CasegateAttestation"

@@ -10,6 +10,7 @@
     │   ├── AnomaliesFound
     │   └── LeakageFound
     ├── IntegrityError            4  a hash, the case set or a baseline does not match
+    │   └── SignatureError           nobody who counts signed it, or what was signed was altered
     └── NothingEvaluated          5  no case was judged, or a statistic is undefined
         └── TooFewCases
 
@@ -60,6 +61,10 @@ class LeakageFound(RunStopped):
 
 class IntegrityError(CasegateError):
     exit_code = 4
+
+
+class SignatureError(IntegrityError):
+    pass
 
 
 class NothingEvaluated(CasegateError):

@@ -7,6 +7,13 @@ CHAMPION_SCORES = "champion_scores.json"
 REPORT = "report.md"
 HTML_REPORT = "report.html"
 LOG = "run.log"
+RUN_RECORD = "run.json"
+LINEAGE = "lineage.json"  # the run's part of ML Metadata when it ended
+DIFF = "uncommitted.diff"  # what the code had that its commit had not
 
 # TFDV statistics of the training split: the next run's data are compared with the champion's.
 STATISTICS = "training_statistics.pb"
+
+# Signed in-toto statements, in DSSE envelopes.
+DECISION_ATTESTATION = "decision.dsse.json"
+RELEASE_ATTESTATION = "release.dsse.json"

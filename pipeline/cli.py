@@ -2,14 +2,18 @@
 
 import click
 
+from pipeline.commands.audit import audit
 from pipeline.commands.baseline import baseline
 from pipeline.commands.cases import cases
 from pipeline.commands.gate import gate
+from pipeline.commands.keys import keys
 from pipeline.commands.ledger import ledger
+from pipeline.commands.lineage import lineage
 from pipeline.commands.policy import policy
 from pipeline.commands.rollback import rollback
 from pipeline.commands.run import run
 from pipeline.commands.shared import OneLineGroup
+from pipeline.commands.store import store
 from pipeline.commands.waive import waive
 
 
@@ -25,5 +29,18 @@ def main() -> None:
     """
 
 
-for command in (run, gate, policy, baseline, cases, waive, rollback, ledger):
+for command in (
+    run,
+    gate,
+    policy,
+    baseline,
+    cases,
+    waive,
+    rollback,
+    ledger,
+    lineage,
+    audit,
+    keys,
+    store,
+):
     main.add_command(command)

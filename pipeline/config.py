@@ -74,6 +74,20 @@ class ServingConfig:
 
 
 @dataclass(frozen=True)
+class SigningConfig:
+    """Attributes:
+    unsigned: whether a release that nobody signed is allowed; it is marked as such for ever.
+    keys: folder of the public keys that count, `NAME.pub.pem`; null takes `keys/` beside the
+      policy that judges.
+    threshold: how many of these keys have to have signed.
+    """
+
+    unsigned: bool = False
+    keys: str | None = None
+    threshold: int = 1
+
+
+@dataclass(frozen=True)
 class BeamConfig:
     """Attributes:
     pipeline_args: passed to Beam unchanged, e.g. ["--runner=FlinkRunner", ...].
@@ -84,11 +98,19 @@ class BeamConfig:
 
 @dataclass(frozen=True)
 class Config:
+    """Attributes:
+    owner: who answers for the model.
+    metadata: where ML Metadata is kept, such as postgresql://user@host:5432/db, without the
+      password; null takes a SQLite file in the workspace.
+    """
+
     owner: str = "unnamed"
+    metadata: str | None = None
     data: DataConfig = field(default_factory=DataConfig)
     case_set: CaseSetConfig = field(default_factory=CaseSetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
+    signing: SigningConfig = field(default_factory=SigningConfig)
     beam: BeamConfig = field(default_factory=BeamConfig)
 
     def sha256(self) -> str:
@@ -212,6 +234,12 @@ def _check_ranges(config: Config, where: str) -> None:
             config.data.skip_bad_cases,
             config.data.skip_bad_cases >= 0,
             "at least 0",
+        ),
+        (
+            "signing.threshold",
+            config.signing.threshold,
+            config.signing.threshold >= 1,
+            "at least 1",
         ),
         (
             "serving.model_name",

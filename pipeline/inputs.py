@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from components.attestation.statements import CASE_SET, CHAMPION, ENVIRONMENT, GOLDEN, POLICY
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.files import sha256_file, sha256_json, write_atomically
 from components.baselines.golden import load_golden
@@ -22,7 +23,7 @@ from components.ledger.records import waivers, withdrawn
 from components.release.serving import Champion, find_champion
 from components.run_files import STATISTICS
 from pipeline.config import CONFIGS, REPOSITORY, Config
-from pipeline.provenance import code_sha256, environment
+from pipeline.provenance import code_sha256, environment, recorded_environment
 from pipeline.workspace import Workspace, now
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
@@ -152,13 +153,41 @@ class Inputs:
             sort_keys=True,
         )
 
-    def push_request(self) -> dict[str, str]:
-        """What Pusher is told beside TFX's own settings: where to write the release down."""
+    @property
+    def keys(self) -> Path:
+        """The folder of public keys whose signatures count."""
+        named = self.config.signing.keys
+        return Path(named).resolve() if named else self.baseline / "keys"
+
+    def subjects(self) -> dict[str, list[str]]:
+        """What a decision is bound to and is known before it: name -> [path or "", SHA-256]."""
+        kept = {
+            POLICY: ("policy.yaml", self.policy.sha256),
+            CASE_SET: ("case_set.json", self.case_set_sha256),
+            GOLDEN: ("golden.json", self.golden_sha256),
+        }
+        found = {
+            subject: [str(self.workspace.kept(name, sha256)), sha256]
+            for subject, (name, sha256) in kept.items()
+            if sha256
+        }
+        if self.champion:
+            found[CHAMPION] = [str(self.champion.path), self.champion.sha256]
+        found[ENVIRONMENT] = ["", recorded_environment().sha256]
+        return found
+
+    def push_request(self) -> dict[str, Any]:
+        """What Pusher is told beside TFX's own settings: what has to be signed, and by whom."""
         return {
             "ledger": str(self.workspace.ledger),
             "runs": str(self.workspace.runs),
+            "run_folder": str(self.workspace.run_folder(self.run_id)),
             "workspace": str(self.workspace.root),
-            "at": self.created,
+            "subjects": self.subjects(),
+            "keys": str(self.keys),
+            "threshold": self.config.signing.threshold,
+            "unsigned": self.config.signing.unsigned,
+            "problems": str(self.workspace.problems),
         }
 
 
@@ -189,6 +218,13 @@ def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
     if golden.exists():
         aligned(load_golden(golden).scores, case_set, who=str(golden))
     created = now()
+    case_set_sha256 = sha256_file(baseline / "case_set.json")
+    golden_sha256 = sha256_file(golden) if golden.exists() else ""
+    # The folder that judges moves on with the next approval; what judged this run stays.
+    _snapshot(baseline / "case_set.json", case_set_sha256, workspace)
+    _snapshot(baseline / "policy.yaml", policy.sha256, workspace)
+    if golden_sha256:
+        _snapshot(golden, golden_sha256, workspace)
     return Inputs(
         config=config,
         workspace=workspace,
@@ -200,9 +236,9 @@ def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
         case_source_sha256=case_source_sha256,
         baseline=baseline,
         case_set=case_set,
-        case_set_sha256=sha256_file(baseline / "case_set.json"),
+        case_set_sha256=case_set_sha256,
         policy=policy,
-        golden_sha256=sha256_file(golden) if golden.exists() else "",
+        golden_sha256=golden_sha256,
         champion=find_champion(destination, workspace.runs),
         destination=destination,
         schema_path=_snapshot(SCHEMA, schema_sha256, workspace),
@@ -251,7 +287,7 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
 
 def _snapshot(path: Path, sha256: str, workspace: Workspace) -> Path:
     """A copy named by its content, because TFX's cache sees paths and not contents."""
-    copy = workspace.root / "inputs" / f"{path.stem}-{sha256[:16]}{path.suffix}"
+    copy = workspace.kept(path.name, sha256)
     if not copy.exists() or sha256_file(copy) != sha256:
         write_atomically(copy, path.read_bytes())
     return copy

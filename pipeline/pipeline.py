@@ -11,6 +11,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 
 from components.admission.component import DataGate
+from components.attestation.component import DecisionAttestor
 from components.cases.component import CaseExampleGen
 from components.cases.example import QUALITY
 from components.gate.component import RegressionGate
@@ -18,6 +19,7 @@ from components.gate.evaluation import eval_config
 from components.release.component import AtomicPusherExecutor, ChampionModel
 from components.scoring.component import CaseScorer
 from pipeline.inputs import Inputs
+from pipeline.reporting import attest_request
 
 COUNTED = ["image", "label", *QUALITY, "site", "device", "age_band", "sex", "view", "aetiology"]
 
@@ -113,6 +115,14 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         **champion["gate"],
         **shared,
     )
+    attestor = DecisionAttestor(
+        decision=gate.outputs["decision"],
+        blessing=gate.outputs["blessing"],
+        training_index=training.outputs["index"],
+        request=attest_request(inputs),
+        report_fn="pipeline.reporting.report",
+        problems=shared["problems"],
+    )
     pusher = tfx.components.Pusher(
         model=trainer.outputs["model"],
         model_blessing=gate.outputs["blessing"],
@@ -122,8 +132,10 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         custom_executor_spec=ExecutorClassSpec(AtomicPusherExecutor),
         custom_config=inputs.push_request(),
     )
+    # Nothing is pushed before it is signed.
+    pusher.add_upstream_node(attestor)
     return tfx.dsl.Pipeline(
-        pipeline_name="casegate",
+        pipeline_name=inputs.workspace.pipeline_name,
         pipeline_root=str(inputs.workspace.artifacts),
         components=[
             training,
@@ -138,9 +150,10 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
             evaluator,
             scorer,
             gate,
+            attestor,
             pusher,
         ],
-        metadata_connection_config=inputs.workspace.metadata(),
+        metadata_connection_config=inputs.workspace.store.tfx_config(),
         beam_pipeline_args=list(inputs.config.beam.pipeline_args),
         enable_cache=True,
     )

@@ -1,18 +1,24 @@
-"""Which code and which environment made a model: hashes, versions, git's word."""
+"""Which code, environment and person made a model: hashes, versions, git's and CI's word."""
 
+import getpass
 import hashlib
+import os
 import platform
+import socket
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from components.baselines.files import sha256_file
+from components.lineage.record import Code, Environment, Where, Who
 from pipeline.config import REPOSITORY
 
 SOURCES = ("components", "pipeline", "schemas")
 LOCK_FILE = REPOSITORY / "uv.lock"
+DECIDING = ("tensorflow", "tfx", "keras", "apache-beam", "numpy", "casegate")
 
 
 @lru_cache(maxsize=1)
@@ -29,39 +35,155 @@ def code_sha256() -> str:
 
 def environment() -> dict[str, str]:
     """Versions that decide what a training run computes; reads metadata, imports nothing."""
-    versions = {
-        name: metadata.version(name)
-        for name in ("tensorflow", "tfx", "keras", "apache-beam", "numpy", "casegate")
-    }
     return {
-        **versions,
+        **{name: metadata.version(name) for name in DECIDING},
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "lock_file_sha256": sha256_file(LOCK_FILE) if LOCK_FILE.exists() else "absent",
+        "lock_file_sha256": _lock_file_sha256() or "absent",
     }
 
 
 def git_state(repository: Path = REPOSITORY) -> dict[str, Any]:
     """Commit and dirty flag; both null where the code does not come from a git checkout."""
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(repository), *arguments],
-                capture_output=True,
-                text=True,
-                timeout=20,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    top = git("rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != repository.resolve():
+    if not _is_checkout(repository):
         return {"git_commit": None, "git_dirty": None}
-    status = git("status", "--porcelain")
+    status = _git(repository, "status", "--porcelain")
     return {
-        "git_commit": git("rev-parse", "HEAD"),
+        "git_commit": _git(repository, "rev-parse", "HEAD"),
         "git_dirty": None if status is None else bool(status),
     }
+
+
+def code(repository: Path = REPOSITORY) -> tuple[Code, str]:
+    """Which code runs, and how it differs from its commit: the text of `git diff`, or nothing."""
+    state = git_state(repository)
+    diff = ""
+    if state["git_dirty"]:
+        diff = _git(repository, "diff", "--binary", "HEAD", strip=False) or ""
+    sha256 = hashlib.sha256(diff.encode()).hexdigest() if diff else None
+    return Code(**state, diff_sha256=sha256, code_sha256=code_sha256()), diff
+
+
+@lru_cache(maxsize=1)
+def recorded_environment() -> Environment:
+    """The whole environment, as the run record keeps it."""
+    return Environment(
+        python=platform.python_version(),
+        os=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu(),
+        cores=os.cpu_count(),
+        memory_bytes=_memory_bytes(),
+        container=_container(),
+        lock_file_sha256=_lock_file_sha256(),
+        packages={
+            found.metadata["Name"]: found.version
+            for found in sorted(metadata.distributions(), key=lambda one: one.metadata["Name"])
+        },
+    )
+
+
+def who(owner: str) -> Who:
+    try:
+        user: str | None = getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as containers may have
+        user = None
+    return Who(user=user, host=socket.gethostname() or None, owner=owner)
+
+
+def where(environ: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Where:
+    """The CI job that this process belongs to, by the variables that its provider documents."""
+    provider, job, url = None, None, None
+    if environ.get("GITHUB_ACTIONS") == "true":
+        provider, job = "GitHub Actions", environ.get("GITHUB_JOB")
+        parts = [environ.get(f"GITHUB_{k}") for k in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+        if all(parts):
+            url = "{}/{}/actions/runs/{}".format(*parts)
+    elif environ.get("GITLAB_CI") == "true":
+        provider, job, url = "GitLab CI", environ.get("CI_JOB_NAME"), environ.get("CI_JOB_URL")
+    elif "JENKINS_URL" in environ:
+        provider, job, url = "Jenkins", environ.get("JOB_NAME"), environ.get("BUILD_URL")
+    elif environ.get("CI"):
+        provider = "CI"
+    author = None
+    if _is_checkout(repository):
+        author = _git(repository, "log", "-1", "--format=%an <%ae>")
+    return Where(ci_provider=provider, ci_job=job, ci_url=url, commit_author=author or None)
+
+
+def committed(path: Path) -> tuple[str | None, str | None]:
+    """The commit (and its time, ISO 8601 in UTC) that brought a file to its present content.
+
+    Both None where the file is in no checkout, is not committed, or differs from its commit.
+    """
+    folder = path.parent
+    if not folder.is_dir() or _git(folder, "ls-files", "--error-unmatch", path.name) is None:
+        return None, None
+    if _git(folder, "status", "--porcelain", "--", path.name) != "":
+        return None, None
+    found = _git(
+        folder, "log", "-1", "--date=iso-strict", "--format=%H %cd", "--", path.name, utc=True
+    )
+    commit, _, time = (found or "").partition(" ")
+    return (commit, time.replace("+00:00", "Z")) if commit and time else (None, None)
+
+
+def _is_checkout(repository: Path) -> bool:
+    top = _git(repository, "rev-parse", "--show-toplevel")
+    return top is not None and Path(top).resolve() == repository.resolve()
+
+
+def _git(repository: Path, *arguments: str, strip: bool = True, utc: bool = False) -> str | None:
+    """git's answer; None where it has none."""
+    environ = {**os.environ, "TZ": "UTC"} if utc else None
+    if utc:
+        arguments = tuple(a.replace("iso-strict", "iso-strict-local") for a in arguments)
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(repository), *arguments],
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=20,
+            check=True,
+            env=environ,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if strip else done.stdout
+
+
+def _lock_file_sha256() -> str | None:
+    return sha256_file(LOCK_FILE) if LOCK_FILE.exists() else None
+
+
+def _cpu() -> str | None:
+    for line in _lines(Path("/proc/cpuinfo")):
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def _container() -> str | None:
+    """The image where its runtime says so, or that there is a container at all."""
+    if image := os.environ.get("CASEGATE_CONTAINER_IMAGE"):
+        return image
+    for line in _lines(Path("/run/.containerenv")):
+        if line.startswith("image="):
+            return line.partition("=")[2].strip('"')
+    if Path("/run/.containerenv").exists() or Path("/.dockerenv").exists():
+        return "a container, image not known"
+    return None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

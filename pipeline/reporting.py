@@ -1,36 +1,73 @@
-"""The reports of a run: Markdown for a pull request, one HTML page for people."""
+"""The reports of a run: Markdown for a pull request, one HTML page for people.
 
+Called by the component that signs a decision, which signs the reports along with it; so it is
+given what it needs as JSON, and gives back what else of the run is to be signed.
+"""
+
+import json
 from pathlib import Path
+from typing import Any
 
+from components.attestation.statements import TRAINING
+from components.baselines.case_set import load_case_set
 from components.baselines.files import write_atomically
 from components.baselines.golden import load_golden
 from components.baselines.scores import CaseScores, load_scores
 from components.cases.pictures import read_pictures
-from components.decision import Decision
+from components.cases.sources import open_source
+from components.decision import load_decision
 from components.report.evidence import Evidence
 from components.report.html import html_report
 from components.report.markdown import write_report
 from components.report.worklist import pictured
-from components.run_files import CHAMPION_SCORES, HTML_REPORT, REPORT, SCORES
+from components.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
 from pipeline.inputs import Inputs
+from pipeline.training_data import keep_training_data
 
 
-def write_reports(decision: Decision, inputs: Inputs) -> Path:
-    """Writes `report.md` and `report.html` into the run's folder; returns the latter."""
-    folder, synthetic = inputs.workspace.run_folder(inputs.run_id), inputs.case_source.synthetic
-    write_report(decision, folder / REPORT, synthetic=synthetic)
-    images = read_pictures(inputs.case_source, pictured(decision, inputs.case_set))
-    evidence = Evidence(inputs.case_set, _scores(inputs, folder), images.get)
-    page = html_report(decision, evidence, synthetic=synthetic)
+def attest_request(inputs: Inputs) -> str:
+    """What DecisionAttestor is asked, as one JSON parameter; `report` is for the function below."""
+    return json.dumps(
+        {
+            "run_folder": str(inputs.workspace.run_folder(inputs.run_id)),
+            "subjects": inputs.subjects(),
+            "signing": {"unsigned": inputs.config.signing.unsigned},
+            "report": {
+                "case_source": inputs.case_source.spec,
+                "case_set": str(inputs.case_set_path),
+                "golden": str(inputs.golden_path) if inputs.golden_sha256 else None,
+                "training": str(inputs.workspace.training),
+            },
+        },
+        sort_keys=True,
+    )
+
+
+def report(folder: Path, told: dict[str, Any]) -> dict[str, str]:
+    """Writes `report.md` and `report.html` into a run's folder, and its training manifest.
+
+    Args:
+      told: `report` of `attest_request`, and `training_index`, the uri of that artifact.
+
+    Returns:
+      The Merkle root of the training data, under the name that statements have for it.
+    """
+    decision = load_decision(folder / DECISION)
+    source, case_set = open_source(told["case_source"]), load_case_set(Path(told["case_set"]))
+    write_report(decision, folder / REPORT, synthetic=source.synthetic)
+    images = read_pictures(source, pictured(decision, case_set))
+    evidence = Evidence(case_set, _scores(folder, told["golden"]), images.get)
+    page = html_report(decision, evidence, synthetic=source.synthetic)
     write_atomically(folder / HTML_REPORT, page.encode())
-    return folder / HTML_REPORT
+    kept = keep_training_data(Path(told["training_index"]), Path(told["training"]))
+    return {TRAINING: kept.root}
 
 
-def _scores(inputs: Inputs, folder: Path) -> dict[str, CaseScores]:
+def _scores(folder: Path, golden: str | None) -> dict[str, CaseScores]:
     """What each model said that the decision compares."""
     scores = {"candidate": load_scores(folder / SCORES)}
     if (folder / CHAMPION_SCORES).exists():
         scores["champion"] = load_scores(folder / CHAMPION_SCORES)
-    if inputs.golden_sha256:
-        scores["golden"] = load_golden(inputs.golden_path).scores
+    if golden is not None:
+        scores["golden"] = load_golden(Path(golden)).scores
     return scores

@@ -15,14 +15,20 @@ from components.baselines.files import write_atomically
 from components.decision import Decision, Verdict, load_decision
 from components.errors import CasegateError, IntegrityError
 from components.ledger.ledger import Ledger
+from components.ledger.records import releases
+from components.lineage.password import Redacting, read_password
+from components.lineage.record import Released, Why
 from components.problems import read_problem
 from components.release.recording import record_release
 from components.release.serving import Champion, discard_incoming, find_champion
 from components.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
 from pipeline.config import Config
 from pipeline.inputs import Inputs, prepare
-from pipeline.reporting import write_reports
+from pipeline.recording import Recorder, close_dead
+from pipeline.signing import refuse_unsigned
 from pipeline.workspace import Workspace, new_run_id
+
+MANUAL = Why("manual")
 
 
 @dataclass(frozen=True)
@@ -67,59 +73,97 @@ class Outcome:
         }
 
 
-def run(config: Config, root: Path, *, listener: Callable[[events.Event], None]) -> Outcome:
-    """One run from data to verdict; holds the workspace while it lasts.
+def run(
+    config: Config, root: Path, *, listener: Callable[[events.Event], None], why: Why = MANUAL
+) -> Outcome:
+    """One run from data to verdict; holds the workspace while it lasts, and leaves a record.
 
     Args:
       root: the workspace's folder.
       listener: told of components and epochs as they start and finish.
+      why: what started the run.
 
     Raises:
       CasegateError: whatever ended the run without a verdict; its `exit_code` says how.
     """
     workspace = Workspace(root.resolve())
     with workspace.opened(), events.listening(listener):
-        events.publish("started", "inputs")
-        inputs = prepare(config, workspace, new_run_id())
-        events.publish("finished", "inputs")
-        if inputs.champion:
-            # A run killed between the push and its entry left this to the next one.
-            record_release(
-                Ledger(workspace.ledger),
-                inputs.champion,
-                workspace=workspace.root,
-                at=inputs.created,
+        workspace.keep_store_at(config.metadata)
+        close_dead(workspace)
+        with Recorder(config, workspace, new_run_id(), why).kept() as recorder:
+            outcome = _run(config, workspace, recorder)
+            released = outcome.release if _state(outcome) == "released" else None
+            recorder.end(
+                _state(outcome),
+                exit_code=outcome.exit_code,
+                decision=None if outcome.served_from_cache else outcome.decision,
+                release=_released(released, workspace) if released else None,
             )
-        known = _unchanged(inputs)
-        if known is not None:
-            return known
-        discard_incoming(inputs.destination)
-        folder = workspace.run_folder(inputs.run_id)
-        write_atomically(folder / REQUEST, inputs.gate_request().encode())
-        log = folder / LOG
-        with _noise_to(log):
-            try:
-                _run_graph(inputs)
-            except Exception as error:
-                logging.getLogger(__name__).exception("the graph failed")
-                problem = read_problem(workspace.problems)
-                if problem is None:
-                    problem = CasegateError(
-                        f"internal error: {_first_line(error)}; the whole story is in {log}"
-                    )
-                raise problem from None
-        return _outcome(inputs, log)
+    return outcome
+
+
+def _run(config: Config, workspace: Workspace, recorder: Recorder) -> Outcome:
+    events.publish("started", "inputs")
+    inputs = prepare(config, workspace, recorder.record.run_id)
+    recorder.took(inputs)
+    events.publish("finished", "inputs")
+    if inputs.champion:
+        # A run killed between the push and its entry left this to the next one.
+        record_release(Ledger(workspace.ledger), inputs.champion, workspace=workspace.root)
+    known = _unchanged(inputs)
+    if known is not None:
+        return known
+    refuse_unsigned(inputs)
+    discard_incoming(inputs.destination)
+    folder = workspace.run_folder(inputs.run_id)
+    write_atomically(folder / REQUEST, inputs.gate_request().encode())
+    log = folder / LOG
+    with _noise_to(log):
+        try:
+            _run_graph(inputs)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the graph failed")
+            problem = read_problem(workspace.problems)
+            if problem is None:
+                problem = CasegateError(
+                    f"internal error: {_first_line(error)}; the whole story is in {log}"
+                )
+            raise problem from None
+    return _outcome(inputs, log)
+
+
+def _state(outcome: Outcome) -> str:
+    """What became of the run, as its record names it."""
+    if outcome.served_from_cache:
+        return "unchanged"
+    if outcome.decision.already_released:
+        return "already_released"
+    return {
+        Verdict.PASS: "released",
+        Verdict.FAIL: "blocked",
+        Verdict.INCONCLUSIVE: "inconclusive",
+    }[outcome.decision.verdict]
+
+
+def _released(release: Champion, workspace: Workspace) -> Released:
+    known = [
+        entry
+        for entry in releases(Ledger(workspace.ledger).entries())
+        if entry.version == release.version and entry.model_sha256 == release.sha256
+    ]
+    last = known[-1]  # written by Pusher, or by this run's first look at the destination
+    return Released(last.destination, last.version, last.model_sha256, last.attestation_sha256)
 
 
 def _run_graph(inputs: Inputs) -> None:
     events.publish("started", "import TFX")
-    from components.lineage.orphans import close_orphans
     from pipeline.beam import EventfulBeamDagRunner
     from pipeline.pipeline import create_pipeline
 
     events.publish("finished", "import TFX")
-    close_orphans(inputs.workspace.database)
-    EventfulBeamDagRunner().run(create_pipeline(inputs))
+    workspace = inputs.workspace
+    name = workspace.pipeline_run(inputs.run_id)
+    EventfulBeamDagRunner.named(name, workspace.store).run(create_pipeline(inputs))
 
 
 def _outcome(inputs: Inputs, log: Path) -> Outcome:
@@ -137,7 +181,7 @@ def _outcome(inputs: Inputs, log: Path) -> Outcome:
     if decision.verdict is not Verdict.PASS and after != before:
         raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
     synthetic = inputs.case_source.synthetic
-    report = write_reports(decision, inputs)
+    report = folder / HTML_REPORT
     return Outcome(decision, decision.exit_code, False, release, synthetic, report, log)
 
 
@@ -183,6 +227,7 @@ def _noise_to(log: Path) -> Iterator[None]:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         handler = logging.StreamHandler(file)
+        handler.addFilter(Redacting([read_password()]))
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         root = logging.getLogger()
         level = root.level

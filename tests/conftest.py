@@ -10,6 +10,8 @@ from hypothesis import settings
 settings.register_profile("casegate", derandomize=True, deadline=None)
 settings.load_profile("casegate")
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.scores import CaseScores, load_scores
+from components.clock import utc_now
 from components.decision import Decision, load_decision
 from components.gate.decide import decide
 from components.gate.preconditions import Withdrawn
@@ -38,9 +39,10 @@ def judge(ledger: Ledger | None, runs: Path | None, **given: Any) -> Decision:
             "case_set_version": case_set.version,
             "case_set_root": case_set.merkle_root,
             "candidate_sha256": candidate.model_sha256,
+            "policy_sha256": given["policy"].sha256,
         },
         by=BY,
-        at=given["created"],
+        at=utc_now(),
     )
     entries = ledger.entries()
     return decide(
@@ -72,7 +74,7 @@ def record(ledger: Ledger, decision: Decision) -> None:
             "waived": [check.check for check in decision.checks if check.waived],
         },
         by=BY,
-        at=decision.created,
+        at=utc_now(),
     )
 
 

@@ -54,6 +54,8 @@ class Release:
       destination: `serving/MODEL`, relative to the workspace where inside it.
       seq, kind: of the entry.
       restored: the version that a rollback made the champion again, None for a release.
+      run_id: of the run that released it; None for a rollback.
+      attestation_sha256: of the signed statement; None for an unsigned release.
     """
 
     destination: str
@@ -65,6 +67,8 @@ class Release:
     by: str
     at: str
     restored: int | None = None
+    run_id: str | None = None
+    attestation_sha256: str | None = None
 
 
 def looks_by_name(entries: Iterable[Entry], name: str) -> int:
@@ -115,4 +119,6 @@ def _release(e: Entry) -> Release:
         by=e.by,
         at=e.at,
         restored=body["to_version"] if restored else None,
+        run_id=body.get("run_id"),
+        attestation_sha256=body.get("attestation_sha256"),
     )

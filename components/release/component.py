@@ -13,9 +13,14 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils, proto_utils
 
+from components.attestation.checking import Checked, subjects_of
+from components.attestation.keys import load_signers
+from components.attestation.signing import attest_release, vouched
+from components.attestation.statements import TRAINING
 from components.baselines.files import sha256_tree, sync, sync_tree
 from components.errors import IntegrityError
 from components.ledger.ledger import Ledger
+from components.ledger.places import recorded_name
 from components.problems import reported
 from components.release.recording import record_release
 from components.release.serving import (
@@ -24,6 +29,7 @@ from components.release.serving import (
     incoming_folder,
     versions,
 )
+from components.run_files import DECISION_ATTESTATION
 
 
 @component
@@ -58,6 +64,8 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         push = tfx.proto.PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], push)
         destination = Path(push.filesystem.base_directory)
+        told = json.loads(exec_properties["custom_config"])
+        signed = _signed(input_dict, told)
         incoming = incoming_folder(destination)
         push.filesystem.base_directory = str(incoming)
         super().Do(
@@ -75,23 +83,54 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         target = destination / str(version)
         destination.mkdir(parents=True, exist_ok=True)
         sync_tree(incoming / str(stamped))
+        if signed is not None:
+            attest_release(
+                Path(told["run_folder"]),
+                model_folder=incoming / str(stamped),
+                destination=recorded_name(destination, Path(told["workspace"])),
+                version=version,
+                vouched=signed,
+                signers=load_signers(),
+            )
         (incoming / str(stamped)).rename(target)
         sync(destination)  # only the new name: what is served already was flushed when it came
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))
-        _record(destination, json.loads(exec_properties["custom_config"]))
+        _record(destination, told)
 
 
-def _record(destination: Path, told: dict[str, str]) -> None:
+def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> Checked | None:
+    """The signed decision that lets this model be pushed; None where it may go unsigned.
+
+    Raises:
+      SignatureError: it has to be signed and is not, or is signed for something else.
+    """
+    blessing = artifact_utils.get_single_instance(input_dict["model_blessing"])
+    if blessing.get_int_custom_property("blessed") != 1:
+        return None  # nothing will be pushed
+    envelope = Path(told["run_folder"]) / DECISION_ATTESTATION
+    if not envelope.exists() and told["unsigned"]:
+        return None
+    model = artifact_utils.get_single_instance(input_dict["model"])
+    with reported(told["problems"]):
+        return vouched(
+            envelope,
+            model_folder=Path(path_utils.serving_model_path(model.uri)),
+            there=subjects_of(told["subjects"]),
+            trusted_keys=Path(told["keys"]),
+            threshold=told["threshold"],
+            unmeasured=(TRAINING,),
+        )
+
+
+def _record(destination: Path, told: dict[str, Any]) -> None:
     """Writes the new release into the ledger.
 
     Args:
-      told: the paths `ledger`, `runs` and `workspace`, and the time `at`.
+      told: as `Inputs.push_request` has it.
     """
     champion = find_champion(destination, Path(told["runs"]))
     if champion is None:
         raise IntegrityError(f"{destination}: what was pushed is gone; run again")
-    record_release(
-        Ledger(Path(told["ledger"])), champion, workspace=Path(told["workspace"]), at=told["at"]
-    )
+    record_release(Ledger(Path(told["ledger"])), champion, workspace=Path(told["workspace"]))

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+from components.baselines.files import sha256_file
+from components.clock import utc_now
 from components.decision import load_decision
 from components.ledger.ledger import Ledger
 from components.ledger.places import recorded_name
 from components.ledger.records import releases
 from components.release.serving import Champion
+from components.run_files import RELEASE_ATTESTATION
 
 
-def record_release(ledger: Ledger, champion: Champion, *, workspace: Path, at: str) -> bool:
+def record_release(ledger: Ledger, champion: Champion, *, workspace: Path) -> bool:
     """Writes a release entry for the champion, unless the ledger has one for this version.
 
     A run that was killed between the push and the entry leaves a release that only the next run
@@ -34,8 +37,15 @@ def record_release(ledger: Ledger, champion: Champion, *, workspace: Path, at: s
             "model_sha256": champion.sha256,
             "run_id": champion.decision.parent.name,
             "decision_sha256": load_decision(champion.decision).decision_sha256,
+            "attestation_sha256": _attestation(champion),
         },
         by="casegate",
-        at=at,
+        at=utc_now(),
     )
     return True
+
+
+def _attestation(champion: Champion) -> str | None:
+    """Hash of the signed statement on this release; None where nobody signed it."""
+    path = champion.decision.with_name(RELEASE_ATTESTATION)
+    return sha256_file(path) if path.exists() else None

@@ -34,6 +34,12 @@ from pipeline.commands.shared import refusing_in_one_line, workspace_option
     help="Tolerates up to N unusable cases, and lists them.",
 )
 @click.option(
+    "--trigger",
+    type=click.Choice(["commit", "schedule", "drift", "manual"]),
+    help="What started this run, for its record; by default commit in CI, else manual.",
+)
+@click.option("--why", metavar="TEXT", help="One line for the run's record.")
+@click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @refusing_in_one_line
@@ -43,12 +49,16 @@ def run(
     workspace: Path,
     settings: tuple[str, ...],
     skip_bad_cases: int | None,
+    trigger: str | None,
+    why: str | None,
     format_: str,
 ) -> int:
     """Trains, judges and, where the verdict is PASS, releases."""
     from rich.console import Console
 
+    from components.lineage.record import Why
     from pipeline.config import load_config, shipped_config
+    from pipeline.provenance import where
     from pipeline.runner import run as run_pipeline
     from pipeline.views.run import Progress, own_stream, show_outcome
 
@@ -57,12 +67,15 @@ def run(
         overrides.append(f"data.source={json.dumps(data)}")
     if skip_bad_cases is not None:
         overrides.append(f"data.skip_bad_cases={skip_bad_cases}")
-    resolved = load_config(config or shipped_config(data), overrides)
+    resolved = load_config(config or shipped_config(data or "phantom"), overrides)
+    started = trigger or ("commit" if where().ci_provider else "manual")
     as_json = format_ == "json"
     stream = own_stream(2 if as_json else 1)
     console = Console(file=stream, width=None if stream.isatty() else 120)
     with Progress(console).shown() as progress:
-        outcome = run_pipeline(resolved, workspace, listener=progress)
+        outcome = run_pipeline(
+            resolved, workspace, listener=progress, why=Why(started, why or None)
+        )
     if as_json:
         click.echo(json.dumps(outcome.as_json(), indent=2, sort_keys=True))
     else:

@@ -68,7 +68,7 @@ def _amendment(body: Body) -> str:
 def _release(body: Body) -> str:
     return (
         f"{body['destination']} version {body['version']}, model {_short(body['model_sha256'])} "
-        f"of run {body['run_id']}"
+        f"of run {body['run_id']}{'' if body.get('attestation_sha256') else ', unsigned'}"
     )
 
 
@@ -77,6 +77,11 @@ def _rollback(body: Body) -> str:
         f"{body['destination']} version {body['from_version']} -> {body['to_version']}, served as "
         f"version {body['new_version']}: {body['reason']}"
     )
+
+
+def _run(body: Body) -> str:
+    code = "" if body["exit_code"] is None else f" (exit {body['exit_code']})"
+    return f"run {body['run_id']} ended: {body['state'].replace('_', ' ')}{code}"
 
 
 def _short(sha256: str) -> str:
@@ -95,4 +100,5 @@ _SENTENCES: dict[str, Callable[[Body], str]] = {
     "amendment": _amendment,
     "release": _release,
     "rollback": _rollback,
+    "run": _run,
 }

@@ -49,11 +49,11 @@ def without_the_pipelines_own(decision: Decision) -> dict:
 
 def test_the_ledger_tells_how_the_first_release_came_about(honest: Released) -> None:
     assert kinds(honest) == [
-        *["look", "decision"] * 2,
+        *["look", "decision", "run"] * 2,
         "approval",
-        *["look", "decision", "release"],
+        *["look", "decision", "release", "run"],
     ]
-    release = entries(honest)[-1].body
+    release = entries(honest)[-2].body
     second = honest.second.outcome
     assert second.release is not None
     assert release["model_sha256"] == second.decision.hashes["candidate"]
@@ -164,7 +164,7 @@ def test_a_release_whose_entry_was_lost_in_a_crash_is_written_down_by_the_next_r
         crashing.setattr(release_component, "_record", crash)
         with pytest.raises(CasegateError):
             watched_run(config, released.workspace)
-    assert kinds(released)[-1] == "decision"
+    assert kinds(released)[-2:] == ["decision", "run"]
     again = watched_run(config, released.workspace).outcome
     assert again.exit_code == 0 and again.served_from_cache is False
     recorded = [entry for entry in entries(released) if entry.kind == "release"]

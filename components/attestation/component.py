@@ -1,0 +1,86 @@
+"""DecisionAttestor: writes a run's report, then signs the decision together with all it rests on.
+
+It stands between the gate and Pusher, so that nothing is pushed before it is signed.
+"""
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import ModelBlessing
+
+from components.artifacts import Attestation, CaseIndex, Decision
+from components.attestation.checking import subjects_of
+from components.attestation.keys import VARIABLE, load_signers
+from components.attestation.signing import attest_decision
+from components.baselines.files import sha256_file, write_atomically
+from components.decision import Verdict, load_decision
+from components.errors import ConfigError, IntegrityError
+from components.problems import reported
+from components.run_files import DECISION, DECISION_ATTESTATION
+
+UNSIGNED = "unsigned.json"
+
+
+@component
+def DecisionAttestor(
+    decision: InputArtifact[Decision],
+    blessing: InputArtifact[ModelBlessing],
+    training_index: InputArtifact[CaseIndex],
+    attestation: OutputArtifact[Attestation],
+    request: Parameter[str],
+    report_fn: Parameter[str],
+    problems: Parameter[str],
+) -> None:
+    """Writes `report.html`, `report.md` and `decision.dsse.json` into the run's folder.
+
+    Args:
+      request: JSON: `run_folder`; `subjects`, name -> [path or "", SHA-256], those that are known
+        beforehand; `report`, what `report_fn` is given; `signing`, `unsigned` as configured.
+      report_fn: dotted name of `report(folder, arguments) -> {name: SHA-256}`: it writes the two
+        reports and returns further subjects. Its arguments are `report` and `training_index`, the
+        uri of that artifact.
+    """
+    with reported(problems):
+        asked = json.loads(request)
+        folder = Path(asked["run_folder"])
+        _same_decision(Path(decision.uri) / DECISION, folder, blessing)
+        arguments = {**asked["report"], "training_index": training_index.uri}
+        made = _function(report_fn)(folder, arguments)
+        signers = load_signers()
+        if signers:
+            known = subjects_of(asked["subjects"], unchanged=True)
+            envelope = attest_decision(folder, {**known, **made}, signers)
+            content, name = envelope.read_bytes(), DECISION_ATTESTATION
+        elif asked["signing"]["unsigned"]:
+            why = f"{VARIABLE} names no key, and the configuration allows unsigned releases"
+            content, name = json.dumps({"signed": False, "why": why}).encode(), UNSIGNED
+        else:
+            raise ConfigError(
+                f"{VARIABLE} names no key, and a release has to be signed; set it to a private key "
+                "(`casegate keys init` makes one), or allow unsigned releases: signing.unsigned"
+            )
+        write_atomically(Path(attestation.uri) / name, content)
+        attestation.set_int_custom_property("signed", int(bool(signers)))
+        attestation.set_string_custom_property("signers", ", ".join(one.name for one in signers))
+
+
+def _same_decision(decided: Path, folder: Path, blessing: Any) -> None:
+    """The run's folder, Pusher's blessing and the gate's output have to tell one story."""
+    if sha256_file(decided) != sha256_file(folder / DECISION):
+        raise IntegrityError(f"{folder / DECISION}: is not what the gate wrote; run again")
+    decision = load_decision(decided)
+    may_be_pushed = decision.verdict is Verdict.PASS and not decision.already_released
+    if (blessing.get_int_custom_property("blessed") == 1) != may_be_pushed:
+        raise IntegrityError(f"{blessing.uri}: the blessing contradicts {decided}; run again")
+
+
+def _function(dotted: str) -> Callable[[Path, dict[str, Any]], Mapping[str, str]]:
+    module, _, name = dotted.rpartition(".")
+    found: Callable[[Path, dict[str, Any]], Mapping[str, str]]
+    found = getattr(importlib.import_module(module), name)
+    return found

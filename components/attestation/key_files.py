@@ -1,0 +1,59 @@
+"""Reads the files of keys and passphrases: small files, and secret ones only where they are so."""
+
+import os
+import stat
+from pathlib import Path
+
+from components.errors import ConfigError
+
+PASSPHRASE_VARIABLE = "CASEGATE_KEY_PASSPHRASE"  # noqa: S105 - where it is, not what
+PASSPHRASE_FILE_VARIABLE = "CASEGATE_KEY_PASSPHRASE_FILE"  # noqa: S105
+WHERE_IT_GOES = f"set {PASSPHRASE_VARIABLE}, or {PASSPHRASE_FILE_VARIABLE} to a private file"
+MOST_BYTES = 1 << 16
+
+
+def read_passphrase() -> str | None:
+    """What the environment, or the file that it names, has; None where neither is set.
+
+    Raises:
+      ConfigError: both are set, or the file is missing, empty or open to others.
+    """
+    given, file = os.environ.get(PASSPHRASE_VARIABLE), os.environ.get(PASSPHRASE_FILE_VARIABLE)
+    if given and file:
+        raise ConfigError(
+            f"{PASSPHRASE_VARIABLE} and {PASSPHRASE_FILE_VARIABLE}: both are set; unset one"
+        )
+    if not file:
+        return given or None
+    try:
+        passphrase = read_key_file(Path(file), private=True).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: is not UTF-8 text; put the passphrase there") from None
+    if not passphrase:
+        raise ConfigError(f"{file}: is empty; put the passphrase there")
+    return passphrase
+
+
+def read_key_file(path: Path, *, private: bool) -> bytes:
+    """A small regular file; a private one is nobody's to read but its owner's.
+
+    Raises:
+      ConfigError: it is missing, no such file, or open to others.
+    """
+    try:
+        # Not to wait for ever where somebody put a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigError(f"{path}: is no file")
+            mode = stat.S_IMODE(status.st_mode)
+            if private and mode & 0o077:
+                raise ConfigError(f"{path}: others can read it (mode {mode:o}); chmod 600 it")
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or "not the name of a file"
+        raise ConfigError(f"{path}: cannot be read: {words}") from None
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{path}: more than {MOST_BYTES} bytes; that is no key")
+    return content

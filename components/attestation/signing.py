@@ -1,0 +1,109 @@
+"""Signs what a run decided and released, and refuses what nobody who counts vouches for."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from components.attestation import statements
+from components.attestation.checking import Checked, Found, check_decision, in_the_run, measure
+from components.attestation.envelope import sign
+from components.attestation.keys import Signer, load_trusted
+from components.attestation.statements import check_digest
+from components.baselines.files import sha256_tree, write_atomically
+from components.clock import utc_now
+from components.decision import Verdict, load_decision
+from components.errors import SignatureError
+from components.run_files import DECISION, DECISION_ATTESTATION, RELEASE_ATTESTATION
+
+
+def attest_decision(folder: Path, known: Found, signers: Sequence[Signer]) -> Path:
+    """Signs the decision in a run's folder; returns the envelope's path.
+
+    Args:
+      known: the subjects that do not lie in the folder; the rest are hashed there. The model and
+        the champion are as the decision has them unless given.
+
+    Raises:
+      IntegrityError: a file is missing, or contradicts the decision.
+    """
+    decision = load_decision(folder / DECISION)
+    named = {statements.MODEL: "candidate", statements.CHAMPION: "champion"}
+    decided = {name: decision.hashes[key] for name, key in named.items()}
+    found = {name: digest for name, digest in decided.items() if digest}
+    found |= {name: measure(name, it) for name, it in {**in_the_run(folder), **known}.items()}
+    statement = statements.decision_statement(decision, found, signed_at=utc_now())
+    path = folder / DECISION_ATTESTATION
+    write_atomically(path, sign(statements.to_bytes(statement), signers))
+    return path
+
+
+def attest_release(
+    folder: Path,
+    *,
+    model_folder: Path,
+    destination: str,
+    version: int,
+    vouched: Checked,
+    signers: Sequence[Signer],
+) -> Path:
+    """Signs that a model goes to a destination; returns the envelope's path, in the run's folder.
+
+    Args:
+      model_folder: the version's files, in the destination or about to be renamed into it.
+      destination: as the ledger names it.
+      vouched: the decision that lets it.
+
+    Raises:
+      SignatureError: these are not the files that the decision was signed for.
+    """
+    where = str(model_folder)
+    found = sha256_tree(model_folder)
+    check_digest(statements.MODEL, found, vouched.statement, where=where)
+    statement = statements.release_statement(
+        model_sha256=found,
+        destination=destination,
+        version=version,
+        run_id=vouched.statement.predicate["run_id"],
+        decision_statement_sha256=vouched.statement_sha256,
+        decision_signed_by=vouched.signers,
+        released_at=utc_now(),
+    )
+    path = folder / RELEASE_ATTESTATION
+    write_atomically(path, sign(statements.to_bytes(statement), signers))
+    return path
+
+
+def vouched(
+    envelope: Path,
+    *,
+    model_folder: Path,
+    there: Found,
+    trusted_keys: Path,
+    threshold: int,
+    unmeasured: Iterable[str] = (),
+) -> Checked:
+    """The decision on a model that may be released, if enough trusted keys signed just that.
+
+    Args:
+      envelope: `decision.dsse.json` in the run's folder, whose other files are hashed again.
+      model_folder: what is about to be released.
+      there: the subjects outside of the run's folder, as they are now.
+      trusted_keys: folder of NAME.pub.pem files.
+      threshold: how many of these keys have to have signed, at least 1.
+      unmeasured: subjects that the caller cannot measure and takes as signed.
+
+    Raises:
+      SignatureError: too few signatures that count, any subject is not what was signed, or the
+        decision does not let this model pass.
+    """
+    given = {**there, statements.MODEL: model_folder}
+    checked = check_decision(
+        envelope, there=given, trusted=load_trusted(trusted_keys), threshold=threshold
+    )
+    left = [name for name in checked.unmeasured if name not in set(unmeasured)]
+    if left:
+        raise SignatureError(f"{envelope}: {left[0]} was signed and was not compared; refused")
+    told = checked.statement.predicate
+    if told["verdict"] != Verdict.PASS.value or told["already_released"]:
+        why = "it is released already" if told["already_released"] else f"it is a {told['verdict']}"
+        raise SignatureError(f"{envelope}: the signed decision lets nothing be released: {why}")
+    return checked

@@ -1,0 +1,162 @@
+"""A trace as OpenLineage events, which lineage catalogues of other makers take in.
+
+One START and one ending for the run and for each execution in it, with what was read and written as
+datasets: https://openlineage.io/spec/2-0-2/OpenLineage.json.
+"""
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from components.baselines.files import canonical_json
+from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import RunEvent
+
+PRODUCER = "urn:casegate"
+# How an execution or a run ended, in OpenLineage's words; what is not here never ended.
+_ENDINGS = {
+    "complete": "COMPLETE",
+    "cached": "COMPLETE",
+    "failed": "FAIL",
+    "canceled": "ABORT",
+    "killed": "ABORT",
+    "released": "COMPLETE",
+    "already released": "COMPLETE",
+    "blocked": "COMPLETE",
+    "inconclusive": "COMPLETE",
+    "unchanged": "COMPLETE",
+}
+
+
+def openlineage_jsonl(graph: TraceGraph, *, namespace: str, run_id: str) -> bytes:
+    """The events, one a line, oldest first.
+
+    Args:
+      namespace: of jobs and datasets, such as casegate-3f9a12cd.
+      run_id: of the run; the events' own ids are made from it, so that they are always the same.
+    """
+    from openlineage.client.serde import Serde
+
+    events = [Serde.to_dict(event) for event in run_events(graph, namespace, run_id)]
+    order = {"START": 0}
+    events.sort(key=lambda e: (e["eventTime"], order.get(e["eventType"], 1)))
+    return b"".join(canonical_json(event) + b"\n" for event in events)
+
+
+def read_events(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def run_events(graph: TraceGraph, namespace: str, run_id: str) -> "list[RunEvent]":
+    """The events as the library's own classes, which check ids and times."""
+    writer = _Writer(graph, namespace, run_id)
+    return [event for node in graph.of_kind("run", EXECUTION) for event in writer.events(node)]
+
+
+class _Writer:
+    def __init__(self, graph: TraceGraph, namespace: str, run_id: str) -> None:
+        self._graph, self._namespace, self._run_id = graph, namespace, run_id
+
+    def events(self, node: TraceNode) -> "list[RunEvent]":
+        from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+
+        state = str(node.facts.get("state", ""))
+        run = Run(runId=self._id(node), facets=self._run_facets(node, state))
+        job = Job(self._namespace, _job_name(node), facets=self._job_facets(node))
+        times = [("START", node.facts.get("started"))]
+        if state in _ENDINGS:
+            times.append((_ENDINGS[state], node.facts.get("ended") or node.facts.get("finished")))
+        return [
+            RunEvent(
+                eventType=RunState[kind],
+                eventTime=str(time),
+                run=run,
+                job=job,
+                inputs=self._inputs(node),
+                outputs=self._outputs(node) if kind != "START" else [],
+                producer=PRODUCER,
+            )
+            for kind, time in times
+            if time is not None
+        ]
+
+    def _id(self, node: TraceNode) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._namespace}/{self._run_id}/{node.key}"))
+
+    def _run_facets(self, node: TraceNode, state: str) -> dict[str, Any]:
+        from openlineage.client.facet_v2 import error_message_run, parent_run
+
+        facets: dict[str, Any] = {}
+        whole = next(self._graph.of_kind("run"), None)
+        if whole is not None and node is not whole:
+            facets["parent"] = parent_run.ParentRunFacet(
+                run=parent_run.Run(runId=self._id(whole)),
+                job=parent_run.Job(self._namespace, _job_name(whole)),
+                producer=PRODUCER,
+            )
+        if state == "failed":
+            said = str(node.facts.get("error") or "failed; the run's log says why")
+            facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
+                message=said, programmingLanguage="Python", producer=PRODUCER
+            )
+        return facets
+
+    def _job_facets(self, node: TraceNode) -> dict[str, Any]:
+        from openlineage.client.facet_v2 import documentation_job, job_type_job
+
+        kind = "DAG" if node.kind == "run" else "TASK"
+        return {
+            "documentation": documentation_job.DocumentationJobFacet(
+                description=node.label, producer=PRODUCER
+            ),
+            "jobType": job_type_job.JobTypeJobFacet(
+                processingType="BATCH",
+                integration="CASEGATE",
+                jobType=kind,
+                producer=PRODUCER,
+            ),
+        }
+
+    def _inputs(self, node: TraceNode) -> list[Any]:
+        from openlineage.client.event_v2 import InputDataset
+
+        sources = [self._graph.node(edge.source) for edge in self._graph.led_to(node.key)]
+        return [
+            InputDataset(self._namespace, source.key, facets=_dataset_facets(source))
+            for source in sources
+            if source.kind not in (EXECUTION, PERSON, "run")
+        ]
+
+    def _outputs(self, node: TraceNode) -> list[Any]:
+        from openlineage.client.event_v2 import OutputDataset
+
+        targets = [
+            self._graph.node(edge.target) for edge in self._graph.edges if edge.source == node.key
+        ]
+        return [
+            OutputDataset(self._namespace, target.key, facets=_dataset_facets(target))
+            for target in targets
+            if target.kind not in (EXECUTION, "run")
+        ]
+
+
+def _job_name(node: TraceNode) -> str:
+    return str(node.facts.get("component") or "casegate run")
+
+
+def _dataset_facets(node: TraceNode) -> dict[str, Any]:
+    from openlineage.client.facet_v2 import dataset_version_dataset, documentation_dataset
+
+    known = "; ".join(f"{name}: {value}" for name, value in node.facts.items() if value is not None)
+    facets: dict[str, Any] = {
+        "documentation": documentation_dataset.DocumentationDatasetFacet(
+            description=f"{node.label} ({known})" if known else node.label, producer=PRODUCER
+        )
+    }
+    if node.sha256 is not None:
+        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(
+            datasetVersion=f"sha256:{node.sha256}", producer=PRODUCER
+        )
+    return facets

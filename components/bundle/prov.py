@@ -1,0 +1,112 @@
+"""A trace as W3C PROV-JSON, which provenance tools of other makers read.
+
+A thing is an entity, an execution or a run an activity, a person an agent; how two are related
+follows from what they are: https://www.w3.org/TR/prov-dm/, sections 5.1 to 5.3.
+"""
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from components.baselines.files import canonical_json
+from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
+from components.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from prov.model import ProvDocument
+
+NAMESPACE = "urn:casegate:"
+_ACTIVITIES = (EXECUTION, "run")
+_TIMES = ("started", "ended", "finished")
+
+
+def prov_json(graph: TraceGraph) -> bytes:
+    """The trace as PROV-JSON, canonical, and read back to be the same.
+
+    Raises:
+      IntegrityError: it would not read back as it is.
+    """
+    document = prov_document(graph)
+    written = canonical_json(json.loads(str(document.serialize(format="json")))) + b"\n"
+    if read_prov(written) != document:
+        raise IntegrityError(f"{graph.subject}: its PROV-JSON would not read back; report this")
+    return written
+
+
+def read_prov(content: bytes) -> "ProvDocument":
+    """PROV-JSON as the prov library reads it.
+
+    Raises:
+      IntegrityError: it is none.
+    """
+    from prov.model import ProvDocument
+
+    try:
+        return ProvDocument.deserialize(content=content.decode(), format="json")
+    except Exception as error:  # the library has no error of its own for every fault
+        raise IntegrityError(f"no PROV-JSON: {type(error).__name__}: {error}") from None
+
+
+def prov_document(graph: TraceGraph) -> "ProvDocument":
+    from prov.model import ProvDocument
+
+    document = ProvDocument()
+    document.add_namespace("casegate", NAMESPACE)
+    for node in graph.nodes:
+        _add(document, node)
+    software = document.agent("casegate:casegate", {"prov:type": "prov:SoftwareAgent"})
+    for node in graph.of_kind(EXECUTION):
+        document.wasAssociatedWith(_name(node.key), software)
+    for edge in graph.edges:
+        source, target = graph.node(edge.source), graph.node(edge.target)
+        _relate(document, source, target, edge.label)
+    return document
+
+
+def _add(document: "ProvDocument", node: TraceNode) -> None:
+    attributes: dict[Any, Any] = {"prov:label": node.label, "prov:type": f"casegate:{node.kind}"}
+    if node.sha256 is not None:
+        attributes["casegate:sha256"] = node.sha256
+    for name, value in node.facts.items():
+        if value is not None and name not in _TIMES:
+            attributes[f"casegate:{_local(name)}"] = str(value)
+    if node.kind in _ACTIVITIES:
+        ended = _time(node, "ended") or _time(node, "finished")
+        document.activity(_name(node.key), _time(node, "started"), ended, attributes)
+    elif node.kind == PERSON:
+        document.agent(_name(node.key), {**attributes, "prov:type": "prov:Person"})
+    else:
+        document.entity(_name(node.key), attributes)
+
+
+def _relate(document: "ProvDocument", source: TraceNode, target: TraceNode, label: str) -> None:
+    one, other = _name(target.key), _name(source.key)
+    how = {"prov:label": label}
+    if target.kind in _ACTIVITIES:
+        if source.kind == PERSON:
+            document.wasAssociatedWith(one, other, other_attributes=how)
+        elif source.kind in _ACTIVITIES:
+            document.wasInformedBy(one, other, other_attributes=how)
+        else:
+            document.used(one, other, other_attributes=how)
+    elif source.kind == PERSON:
+        document.wasAttributedTo(one, other, other_attributes=how)
+    elif source.kind in _ACTIVITIES:
+        document.wasGeneratedBy(one, other, other_attributes=how)
+    else:
+        document.wasDerivedFrom(one, other, other_attributes=how)
+
+
+def _time(node: TraceNode, name: str) -> datetime | None:
+    value = node.facts.get(name)
+    return datetime.fromisoformat(str(value).replace("Z", "+00:00")) if value else None
+
+
+def _name(key: str) -> str:
+    return f"casegate:{_local(key)}"
+
+
+def _local(text: str) -> str:
+    """A local name: whatever is not a letter, digit, dash, dot or underscore is encoded."""
+    return quote(text.replace(" ", "_"), safe="").replace("~", "%7E")

@@ -1,0 +1,190 @@
+"""Opens ML Metadata to write: the schema and the types are made once, under a lock.
+
+ML Metadata itself makes both as it goes. Processes that start together on a fresh store then fail,
+or register one type twice: neither PostgreSQL nor MySQL is told that a type's name is unique.
+"""
+
+import logging
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import filelock
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.errors import ConfigError
+from components.lineage.address import POSTGRESQL, StoreAddress, with_password
+from components.lineage.backslashes import hide_in, show_in
+from components.lineage.password import Redacting, read_password
+from components.lineage.types import RECORD, TYPES
+
+_KIND = {str: mlmd.STRING, int: mlmd.INT, float: mlmd.DOUBLE}
+_WAIT_SECONDS = 60
+# Compares bytes, as SQLite and PostgreSQL do: other collations take 'Case1' for 'case1'. Latin-1,
+# because that is what ML Metadata calls the UTF-8 it sends. Only MariaDB knows the first, which
+# tells 'a ' from 'a' too.
+_COLLATIONS = ("latin1_nopad_bin", "latin1_bin")
+
+
+class OpenStore(metadata_store.MetadataStore):
+    """ML Metadata's store, safe on PostgreSQL; a context manager too, for its lifetime's sake."""
+
+    def __init__(self, config: Any) -> None:
+        """Connects; the password is added to what `StoreAddress.tfx_config` made."""
+        self._hides = config.WhichOneof("config") == POSTGRESQL
+        logger, redacting = logging.getLogger("absl"), Redacting([read_password()])
+        logger.addFilter(redacting)  # ML Metadata logs all that it connects with
+        try:
+            super().__init__(with_password(config))
+        finally:
+            logger.removeFilter(redacting)
+        self._config = config
+
+    def __enter__(self) -> "OpenStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """ML Metadata disconnects when the last reference goes."""
+
+    def _call_method(self, method_name: str, request: Any, response: Any) -> None:
+        if not self._hides:
+            super()._call_method(method_name, request, response)
+            return
+        super()._call_method(method_name, hide_in(request), response)
+        show_in(response)
+
+
+def opened(address: StoreAddress, *, types: Iterable[Any] = ()) -> OpenStore:
+    """A store that may be written to, with its schema, casegate's types and these.
+
+    Args:
+      types: ArtifactType, ExecutionType and ContextType messages; see `types_of`.
+
+    Raises:
+      ConfigError: the store cannot be reached, written to, or was made by another version.
+    """
+    with locked(address):
+        store = connected(address)
+        for known in [*_own_types(), *types]:
+            _register(store, known)
+    return store
+
+
+def types_of(pipeline: Any) -> list[Any]:
+    """Every type that the run of a graph registers, each once.
+
+    Args:
+      pipeline: TFX's intermediate representation, as its compiler makes it.
+    """
+    found: dict[tuple[type, str], Any] = {}
+    for node in (entry.pipeline_node for entry in pipeline.nodes):
+        types = [node.node_info.type, *(context.type for context in node.contexts.contexts)]
+        types += [output.artifact_spec.type for output in node.outputs.outputs.values()]
+        for message in types:
+            if message.name:
+                found.setdefault((type(message), message.name), message)
+    return list(found.values())
+
+
+def _own_types() -> Iterator[Any]:
+    for name, properties in TYPES.items():
+        yield mlmd.ArtifactType(
+            name=name, properties={key: _KIND[kind] for key, kind in properties.items()}
+        )
+    yield mlmd.ExecutionType(name=RECORD)
+
+
+def _register(store: OpenStore, known: Any) -> None:
+    put = {
+        mlmd.ArtifactType: store.put_artifact_type,
+        mlmd.ExecutionType: store.put_execution_type,
+        mlmd.ContextType: store.put_context_type,
+    }[type(known)]
+    put(known, can_add_fields=True, can_omit_fields=True)
+
+
+def connected(address: StoreAddress) -> OpenStore:
+    """A store with its schema; only for who holds the lock.
+
+    Raises:
+      ConfigError: it cannot be reached or written to, or was made by another version.
+    """
+    try:
+        return OpenStore(address.tfx_config())
+    except Exception as error:  # ML Metadata raises what its C++ code happens to return
+        words = " ".join(str(error).split())
+        raise ConfigError(
+            f"{address}: ML Metadata cannot write there: {words}; a run needs the right to make "
+            "tables in that database"
+        ) from None
+
+
+@contextmanager
+def locked(address: StoreAddress) -> Iterator[None]:
+    """One process at a time makes or changes the schema; the lock goes with the process."""
+    if address.path is not None:
+        address.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = address.path.with_name(f".{address.path.name}.lock")
+        try:
+            with filelock.FileLock(beside, timeout=_WAIT_SECONDS):
+                yield
+        except filelock.Timeout:
+            raise _busy(address) from None
+        return
+    engine = address.engine(read_only=False)
+    try:
+        with engine.connect() as connection:
+            yield from _server_lock(address, connection)
+    finally:
+        engine.dispose()
+
+
+def _server_lock(address: StoreAddress, connection: Any) -> Iterator[None]:
+    import sqlalchemy
+
+    name = f"casegate {address.server.database}"
+    if address.kind == POSTGRESQL:
+        key = zlib.crc32(name.encode())
+        connection.execute(sqlalchemy.text(f"SET lock_timeout = '{_WAIT_SECONDS}s'"))
+        try:
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        except sqlalchemy.exc.OperationalError:
+            raise _busy(address) from None
+        connection.commit()
+    else:
+        got = connection.scalar(
+            sqlalchemy.text("SELECT GET_LOCK(:name, :seconds)"),
+            {"name": name, "seconds": _WAIT_SECONDS},
+        )
+        if got != 1:
+            raise _busy(address)
+        _compare_bytes(address, connection)
+    yield  # the connection that is closed afterwards takes its lock along
+
+
+def _compare_bytes(address: StoreAddress, connection: Any) -> None:
+    """Gives a MySQL database that holds no table yet a collation under which names differ."""
+    import sqlalchemy
+
+    counting = "SELECT count(*) FROM information_schema.tables WHERE table_schema = schema()"
+    if connection.scalar(sqlalchemy.text(counting)):
+        return
+    for collation in _COLLATIONS:
+        try:
+            connection.exec_driver_sql(f"ALTER DATABASE CHARACTER SET latin1 COLLATE {collation}")
+            return
+        except sqlalchemy.exc.DBAPIError:
+            continue  # an unknown collation, or no right to set one
+    if not connection.scalar(sqlalchemy.text("SELECT @@collation_database")).endswith("_bin"):
+        raise ConfigError(
+            f"{address}: text there is compared without regard to case, so that names would clash; "
+            f"ALTER DATABASE {address.server.database} CHARACTER SET latin1 COLLATE latin1_bin"
+        )
+
+
+def _busy(address: StoreAddress) -> ConfigError:
+    return ConfigError(
+        f"{address}: another process has been opening it for {_WAIT_SECONDS} seconds; try again"
+    )

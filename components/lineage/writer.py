@@ -1,0 +1,181 @@
+"""Writes run records into ML Metadata: typed artifacts, tied to what TFX wrote by an execution.
+
+The record in the run's folder and the ledger are what counts; this is the form that can be asked.
+Whatever is written twice has a name, so that writing it again changes it and adds nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.decision import Decision
+from components.ledger.records import Release
+from components.lineage.record import RunRecord
+from components.lineage.training import TrainingData
+from components.lineage.types import (
+    CHECK,
+    ENVIRONMENT,
+    RECORD,
+    RELEASE,
+    RUN,
+    TRAINING_DATA,
+    TRAINING_DATA_PROPERTIES,
+    Value,
+    check_properties,
+    environment_properties,
+    release_properties,
+    run_name,
+    run_properties,
+    stored,
+)
+
+_CONTEXT = "pipeline_run"
+
+
+class RecordWriter:
+    """Attributes:
+    store: as components/lineage/opening.py opens it, with casegate's types registered.
+    """
+
+    def __init__(self, store: metadata_store.MetadataStore) -> None:
+        self.store = store
+        self._types: dict[str, int] = {}
+
+    def write_run(
+        self,
+        record: RunRecord,
+        folder: str,
+        *,
+        training: TrainingData | None = None,
+        decision: Decision | None = None,
+    ) -> None:
+        """Writes a record and what belongs to it; anew where it is there already.
+
+        Args:
+          folder: the run's folder, the URI of its artifact.
+          training: the manifest of its training data, where it came that far.
+          decision: its checks become artifacts of their own.
+        """
+        name = run_name(record.workspace_id, record.run_id)
+        read = [self._environment(record)]
+        if training is not None:
+            read.append(self._training(training, record))
+        read += self._of_tfx(record.store.pipeline_run, ("CasegateDecision", "PushedModel"))
+        run = self._put(RUN, name, folder, run_properties(record))
+        for check in decision.checks if decision else ():
+            properties = check_properties(record, check)
+            self._put(CHECK, f"{name}/{check.check}", folder, properties)
+        self._tie(f"record of {name}", read, [run], running=record.state == "running")
+
+    def write_release(self, release: Release, *, workspace_id: str, run_id: str) -> None:
+        """Writes a version that was put in a destination, as the ledger has it."""
+        name = f"{run_name(workspace_id, release.destination)}/{release.version}"
+        properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
+        artifact = self._put(RELEASE, name, f"{release.destination}/{release.version}", properties)
+        run = self._known(RUN, run_name(workspace_id, run_id))
+        self._tie(f"release of {name}", [run.id] if run else [], [artifact])
+
+    def _environment(self, record: RunRecord) -> int:
+        environment = record.environment
+        return self._put(
+            ENVIRONMENT,
+            environment.sha256,
+            "",
+            environment_properties(record),
+            custom=environment.packages,
+        )
+
+    def _training(self, training: TrainingData, record: RunRecord) -> int:
+        properties = stored(
+            {
+                "training_root": training.root,
+                "cases": training.cases,
+                "positives": training.positives,
+                "patients": training.patients,
+                "data": record.inputs.data,
+                "data_sha256": record.inputs.data_sha256,
+            },
+            TRAINING_DATA_PROPERTIES,
+        )
+        return self._put(TRAINING_DATA, training.root, str(training.path), properties)
+
+    def _of_tfx(self, pipeline_run: str, types: Iterable[str]) -> list[int]:
+        """Ids of the artifacts of these types in TFX's context of the run, if it has one."""
+        context = self.store.get_context_by_type_and_name(_CONTEXT, pipeline_run)
+        if context is None:
+            return []
+        wanted = {t.id for name in types if (t := self._type_or_none(name)) is not None}
+        found = self.store.get_artifacts_by_context(context.id)
+        return [artifact.id for artifact in found if artifact.type_id in wanted]
+
+    def _type_or_none(self, name: str) -> Any:
+        found = [t for t in self.store.get_artifact_types() if t.name == name]
+        return found[0] if found else None
+
+    def _known(self, type_name: str, name: str) -> Any:
+        return self.store.get_artifact_by_type_and_name(type_name, name)
+
+    def _put(
+        self,
+        type_name: str,
+        name: str,
+        uri: str,
+        properties: Mapping[str, Value],
+        *,
+        custom: Mapping[str, str] | None = None,
+    ) -> int:
+        known = self._known(type_name, name)
+        artifact = mlmd.Artifact(type_id=self._type_id(type_name), name=name, uri=uri)
+        artifact.state = mlmd.Artifact.LIVE
+        if known is not None:
+            artifact.id = known.id
+        for key, value in properties.items():
+            _set(artifact.properties[key], value)
+        for key, value in (custom or {}).items():
+            artifact.custom_properties[key].string_value = value
+        return int(self.store.put_artifacts([artifact])[0])
+
+    def _tie(
+        self, name: str, read: Iterable[int], wrote: Iterable[int], *, running: bool = False
+    ) -> None:
+        """An execution that read and wrote these; its events are added once."""
+        known = self.store.get_execution_by_type_and_name(RECORD, name)
+        execution = mlmd.Execution(type_id=self._type_id(RECORD), name=name)
+        states = mlmd.Execution
+        execution.last_known_state = states.RUNNING if running else states.COMPLETE
+        there: set[tuple[int, int]] = set()
+        if known is not None:
+            execution.id = known.id
+            events = self.store.get_events_by_execution_ids([known.id])
+            there = {(event.artifact_id, event.type) for event in events}
+        wanted = [(id_, mlmd.Event.INPUT) for id_ in read]
+        wanted += [(id_, mlmd.Event.OUTPUT) for id_ in wrote]
+        pairs = []
+        for artifact_id, kind in wanted:
+            if (artifact_id, kind) not in there:
+                event = mlmd.Event(artifact_id=artifact_id, type=kind)
+                if known is not None:
+                    event.execution_id = known.id
+                pairs.append(event)
+        (execution_id,) = self.store.put_executions([execution])
+        for event in pairs:
+            event.execution_id = execution_id
+        if pairs:
+            self.store.put_events(pairs)
+
+    def _type_id(self, name: str) -> int:
+        if name not in self._types:
+            get = self.store.get_execution_type if name == RECORD else self.store.get_artifact_type
+            self._types[name] = get(name).id
+        return self._types[name]
+
+
+def _set(target: Any, value: Value) -> None:
+    if isinstance(value, str):
+        target.string_value = value
+    elif isinstance(value, int):
+        target.int_value = value
+    elif isinstance(value, float):
+        target.double_value = value

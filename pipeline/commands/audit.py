@@ -1,0 +1,64 @@
+"""`casegate audit`: the evidence as web pages, served on this machine or written to a folder."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+
+@click.group()
+def audit() -> None:
+    """Releases, runs, lineage and ledger as web pages; read-only."""
+
+
+@audit.command()
+@workspace_option(exists=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8421, show_default=True, help="0 takes any."
+)
+@click.option(
+    "--allow-remote",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Lets --host be one that other machines reach, under this name; there is no password.",
+)
+@refusing_in_one_line
+def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> int:
+    """Serves the pages until Ctrl+C, to this machine's browsers alone."""
+    from pipeline.audit.serve import serve as start
+
+    start(workspace, host=host, port=port, names=names, say=click.echo)
+    return 0
+
+
+@audit.command()
+@workspace_option(exists=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="A new folder.",
+)
+@refusing_in_one_line
+def build(workspace: Path, out: Path) -> int:
+    """Writes the pages as files that need no server.
+
+    Exits 4 where some evidence does not fit; its page says so, and the others are written.
+    """
+    from components.errors import IntegrityError
+    from pipeline.audit.build import build as write
+    from pipeline.audit.build import first_page
+
+    def progress(done: int, of: int) -> None:
+        if sys.stderr.isatty() and (done % 20 == 0 or done == of):
+            click.echo(f"\r{done:,} of {of:,} pages", err=True, nl=done == of)
+
+    built = write(workspace, out, progress=progress)
+    click.echo(f"{built.pages:,} pages, {built.bytes / 2**20:.1f} MiB: {first_page(out)}")
+    for fault in built.faults:
+        click.echo(f"does not fit: {fault}", err=True)
+    return IntegrityError.exit_code if built.faults else 0

@@ -1,0 +1,121 @@
+"""`casegate keys`: key pairs of people and machines that sign, and who signed a run."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.lineage.answer import Answer
+
+FORMATS = ("text", "json", "csv")
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path)
+_keys = click.option(
+    "--keys",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Public keys that count; by default those that the run was configured with.",
+)
+_format = click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True
+)
+
+
+@click.group()
+def keys() -> None:
+    """Signs decisions, and says who signed them.
+
+    A run signs with the private keys that CASEGATE_KEY names, one path or several as in PATH. The
+    passphrase of an encrypted key comes from CASEGATE_KEY_PASSPHRASE, or from the file that
+    CASEGATE_KEY_PASSPHRASE_FILE names.
+    """
+
+
+@keys.command()
+@click.option("--out", type=_FOLDER, required=True, help="Folder for the two files.")
+@click.option("--name", required=True, help="Of the person or machine that will sign.")
+@click.option(
+    "--passphrase-env", metavar="VARIABLE", help="Encrypts the private key with its value."
+)
+@refusing_in_one_line
+def init(out: Path, name: str, passphrase_env: str | None) -> int:
+    """Makes a key pair (Ed25519): NAME.key.pem, to keep, and NAME.pub.pem, to hand out.
+
+    Signatures count once NAME.pub.pem lies in the folder `keys` beside the policy, in git like the
+    policy itself. The private key belongs in no repository, and cannot be made there.
+    """
+    from components.attestation.new_key import new_key
+    from components.errors import ConfigError
+
+    passphrase = None
+    if passphrase_env is not None:
+        passphrase = os.environ.get(passphrase_env)
+        if not passphrase:
+            raise ConfigError(f"--passphrase-env {passphrase_env}: the variable is not set")
+    private, public, signer = new_key(out, name, passphrase)
+    how = "encrypted" if passphrase else "not encrypted"
+    click.echo(f"key id {signer.id}")
+    click.echo(f"private key, {how}: {private}; keep it to yourself")
+    click.echo(f"public key: {public}; copy it into keys/ beside the policy for it to count")
+    return 0
+
+
+@keys.command()
+@click.argument("run", metavar="VERSION|RUN")
+@click.option(
+    "--key", type=_FILE, multiple=True, help="Private key; by default those of CASEGATE_KEY."
+)
+@_keys
+@_format
+@workspace_option(exists=True)
+@refusing_in_one_line
+def sign(run: str, key: tuple[Path, ...], keys: Path | None, format_: str, workspace: Path) -> int:
+    """Adds a signature to a run's signed decision, after checking all that it stands for.
+
+    The statement stays what it was; whoever signs puts their name under it.
+    """
+    from components.attestation.keys import VARIABLE, load_signers
+    from components.errors import ConfigError
+    from pipeline.lineage.signatures import sign_run
+    from pipeline.lineage.subject import Evidence
+    from pipeline.workspace import Workspace
+
+    signers = load_signers(key or None)
+    if not signers:
+        raise ConfigError(f"no key to sign with: say --key FILE, or set {VARIABLE}")
+    with Workspace(workspace.resolve()).opened(), Evidence(workspace) as evidence:
+        answer = sign_run(evidence, evidence.subject(run), signers, keys)
+    click.echo(f"signed by {', '.join(one.name for one in signers)}", err=True)
+    return _give(answer, format_)
+
+
+@keys.command()
+@click.argument("what", metavar="VERSION|RUN|FILE")
+@_keys
+@_format
+@workspace_option(exists=False)
+@refusing_in_one_line
+def show(what: str, keys: Path | None, format_: str, workspace: Path) -> int:
+    """Who signed a run's decision and release, and whether that counts; or what a file holds.
+
+    A FILE is a key (*.pem) or an envelope (*.dsse.json), and needs no workspace. Exits 4 where
+    something is unsigned, or signed by nobody who counts.
+    """
+    from pipeline.lineage.signatures import signatures
+    from pipeline.lineage.signed_file import signed_file
+    from pipeline.lineage.subject import Evidence
+
+    if Path(what).is_file():
+        return _give(signed_file(Path(what), keys), format_)
+    with Evidence(workspace) as evidence:
+        return _give(signatures(evidence, evidence.subject(what), keys), format_)
+
+
+def _give(answer: "Answer", format_: str) -> int:
+    from pipeline.commands.lineage_shared import give
+
+    give(answer, format_=format_, table=None, out=None)
+    return answer.exit_code

@@ -1,0 +1,115 @@
+"""`casegate store`: where ML Metadata is kept, and moving it to a server that others share."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+FORMATS = ("text", "json", "csv")
+
+
+@click.group()
+def store() -> None:
+    """The metadata store: what is in it, and moving it to PostgreSQL or MySQL."""
+
+
+@store.command()
+@workspace_option(exists=True)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
+@refusing_in_one_line
+def show(workspace: Path, format_: str) -> int:
+    """Says where the store is, its version and size, and what this account may do there."""
+    from components.lineage.facts import store_facts
+    from pipeline.commands.lineage_shared import give
+    from pipeline.lineage.answer import Answer, Table
+    from pipeline.workspace import Workspace
+
+    address = Workspace(workspace.resolve()).store
+    facts = store_facts(address)
+    rows = tuple(facts.rows.items())
+    answer = Answer(
+        question="where is the metadata store, and what is in it",
+        facts={
+            "address": address.url,
+            "database": facts.database,
+            "schema version": facts.schema_version,
+            "size": _size(facts.bytes),
+            "rights": ", ".join(facts.rights) or "none",
+        },
+        tables=(Table("rows", "rows by table", ("table", "rows"), rows),),
+    )
+    give(answer, format_=format_, table=None, out=None)
+    return 0
+
+
+@store.command()
+@workspace_option(exists=True)
+@click.option(
+    "--to",
+    required=True,
+    metavar="URL",
+    help="postgresql://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE.",
+)
+@refusing_in_one_line
+def migrate(workspace: Path, to: str) -> int:
+    """Copies the workspace's SQLite store to an empty database on a server, and uses that.
+
+    Ids are kept and every table is compared at the end. An interrupted copy goes on where it was.
+    The SQLite file stays as it is. The password comes from CASEGATE_METADATA_PASSWORD, or from the
+    file that CASEGATE_METADATA_PASSWORD_FILE names.
+    """
+    os.environ.setdefault("GLOG_minloglevel", "2")  # ML Metadata tells of each connection
+    from components.baselines.files import write_atomically
+    from components.lineage.address import StoreAddress
+    from components.lineage.migrate import migrate as copy
+    from components.lineage.migrate import unmark
+    from pipeline.workspace import Workspace
+
+    place = Workspace(workspace.resolve())
+    target = StoreAddress.parse(to, root=place.root)
+    with place.opened():
+        source = place.store
+        if source == target:
+            unmark(target)  # in case a copy was interrupted just before
+            click.echo(f"{target}: the store of this workspace already")
+            return 0
+        with _progress() as progress:
+            contents = copy(source, target, progress=progress)
+        write_atomically(place.store_file, json.dumps({"metadata": target.url}).encode())
+        unmark(target)
+    rows = sum(content.rows for content in contents.values())
+    click.echo(
+        f"{target}: {rows:,} rows in {len(contents)} tables, each compared; this workspace now "
+        f"uses it, and {source.path} is kept as it was"
+    )
+    return 0
+
+
+def _size(count: int) -> str:
+    """Bytes in the unit a person would choose."""
+    if count < 2**20:
+        return f"{count / 2**10:.1f} KiB"
+    return f"{count / 2**20:,.1f} MiB"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, rows: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as view:
+        bar = view.add_task("reading", total=None)
+        yield lambda what, done, rows: view.update(
+            bar, description=what, completed=done, total=max(rows, 1)
+        )

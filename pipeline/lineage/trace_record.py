@@ -1,0 +1,174 @@
+"""The part of a trace that the run record knows: what went in, and who answers for it."""
+
+from collections.abc import Mapping
+
+from components.bundle.trace_graph import PERSON, TraceBuilder, Value
+from components.decision import Decision
+from components.lineage.record import RunRecord
+
+Steps = Mapping[str, str]  # component -> key of its execution, where ML Metadata has it
+
+
+def add_record(
+    graph: TraceBuilder,
+    record: RunRecord,
+    decision: Decision | None,
+    steps: Steps,
+    splits: Mapping[str, int],
+) -> str:
+    """Adds the run and all that it was given; returns the run's key."""
+    run = _run(graph, record)
+    _data(graph, record, steps, splits, run)
+    _judged_by(graph, record, steps, run)
+    if decision is not None:
+        for note in decision.waivers:
+            if note.state == "applied":
+                for person in (note.by, note.second):
+                    graph.tie(_person(graph, person), "decision", f"{note.check} waived by")
+    return run
+
+
+def _run(graph: TraceBuilder, record: RunRecord) -> str:
+    run = graph.add(
+        "run",
+        "run",
+        "run",
+        names=("run", record.run_id),
+        sha256=record.record_sha256,
+        facts={
+            "run": record.run_id,
+            "state": record.state.replace("_", " "),
+            "started": record.started,
+            "finished": record.finished,
+            "why": record.why.trigger,
+            "seed": record.seeds.seed,
+            **({"error": record.error} if record.error else {}),
+        },
+    )
+    starter = record.who.user or record.who.owner
+    if starter is not None:
+        graph.tie(_person(graph, starter), run, "started by")
+    if record.where.commit_author is not None:
+        graph.tie(_person(graph, record.where.commit_author), "code", "written by")
+    code, environment = record.code, record.environment
+    commit = graph.add(
+        "code",
+        "code",
+        "code",
+        names=("commit", code.git_commit) if code.git_commit else None,
+        sha256=code.code_sha256,
+        facts={
+            "commit": code.git_commit,
+            "uncommitted changes": _yes(code.git_dirty),
+            "diff_sha256": code.diff_sha256,
+        },
+    )
+    graph.tie(commit, run, "ran")
+    installed = graph.add(
+        "environment",
+        "code",
+        "environment",
+        sha256=environment.sha256,
+        facts={
+            "python": environment.python,
+            "os": environment.os,
+            "packages": len(environment.packages),
+            "lock_file_sha256": environment.lock_file_sha256,
+        },
+    )
+    graph.tie(installed, run, "ran in")
+    if record.inputs.config_sha256:
+        config = graph.add("config", "rule", "configuration", sha256=record.inputs.config_sha256)
+        graph.tie(config, run, "ran with")
+    return run
+
+
+def _data(
+    graph: TraceBuilder, record: RunRecord, steps: Steps, splits: Mapping[str, int], run: str
+) -> None:
+    given = record.inputs
+    source = None
+    if given.data is not None:
+        source = graph.add(
+            "source", "data", "data source", facts={"source": given.data}, sha256=given.data_sha256
+        )
+    if given.training_root is not None:
+        training = graph.add(
+            "training",
+            "data",
+            "training data",
+            sha256=given.training_root,
+            facts={
+                "cases": given.training_cases,
+                **{f"{split} cases": count for split, count in splits.items()},
+                "Merkle root": given.training_root,
+            },
+        )
+        graph.tie(source, training, "taken from")
+        source = training
+    if source is not None:
+        graph.tie(source, steps.get("TrainingCases", run), "read")
+    if given.case_set is not None:
+        judged_on = graph.add(
+            "case_set",
+            "data",
+            "case set",
+            names=("case_set", given.case_set),
+            sha256=given.case_set_root,
+            facts={
+                "name": given.case_set,
+                "version": given.case_set_version,
+                "cases": given.case_set_cases,
+                "Merkle root": given.case_set_root,
+                "file_sha256": given.case_set_sha256,
+            },
+        )
+        graph.tie(judged_on, steps.get("CaseSet", run), "read")
+        if "RegressionGate" in steps:
+            graph.tie(judged_on, steps["RegressionGate"], "judged on")
+
+
+def _judged_by(graph: TraceBuilder, record: RunRecord, steps: Steps, run: str) -> None:
+    given = record.inputs
+    judging = steps.get("RegressionGate", run)
+    if given.policy is not None:
+        facts: dict[str, Value] = {
+            "name": given.policy,
+            "commit": given.policy_commit,
+            "committed": given.policy_committed,
+        }
+        policy = graph.add("policy", "rule", "policy", facts=facts, sha256=given.policy_sha256)
+        graph.tie(policy, judging, "judged by")
+    if given.golden_sha256 is not None:
+        golden = graph.add(
+            "golden",
+            "model",
+            "golden",
+            sha256=given.golden_sha256,
+            facts={"file_sha256": given.golden_file_sha256},
+        )
+        graph.tie(golden, judging, "compared with")
+        if given.golden_approved_by is not None:
+            graph.tie(_person(graph, given.golden_approved_by), golden, "approved by")
+    if given.champion_sha256 is not None:
+        version = given.champion_version
+        champion = graph.add(
+            "champion",
+            "release" if version is not None else "model",
+            "champion" if version is None else f"champion, version {version}",
+            sha256=given.champion_sha256,
+            facts={"version": version},
+            names=("release", str(version)) if version is not None else None,
+        )
+        graph.tie(champion, steps.get("ChampionModel", judging), "compared with")
+    if given.schema_sha256 is not None:
+        schema = graph.add("schema", "rule", "schema", sha256=given.schema_sha256)
+        graph.tie(schema, steps.get("ImportSchemaGen", run), "taken from")
+
+
+def _person(graph: TraceBuilder, name: str) -> str:
+    return graph.add(f"person-{name}", PERSON, name)
+
+
+def _yes(flag: bool | None) -> str | None:
+    return None if flag is None else "yes" if flag else "no"

@@ -1,0 +1,522 @@
+"""A workspace after a year: a thousand runs, 100,000 training cases, and all that they leave.
+
+python -m tests.bench.lineage_store --folder build/lineage
+
+Two real runs are made first; what the second left is copied for each run of the plan, with
+identities of its own. `casegate lineage verify --all` finds nothing to say of the result. Every
+run judged the same scores, so that every decision still follows from its evidence.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from components.baselines.files import canonical_json, sha256_file, sha256_tree
+from components.baselines.scores import CaseScores, load_scores
+from components.cases.images import pixels_sha256
+from components.cases.phantom import PhantomSource
+from components.decision import Decision, Verdict, load_decision
+from components.ledger.entry import FIRST_PREVIOUS, Entry, line_of, new_entry
+from components.ledger.head import Head
+from components.ledger.records import Release, releases
+from components.lineage.address import StoreAddress
+from components.lineage.graph import Graph
+from components.lineage.reader import Store
+from components.lineage.record import (
+    Decided,
+    Environment,
+    Released,
+    RunRecord,
+    Stored,
+    Where,
+    Why,
+    load_record,
+)
+from components.lineage.tables import DATA_TABLES
+from components.lineage.training import TrainingData, write_manifest
+from components.lineage.training_row import TrainingRow
+from components.lineage.types import (
+    CHECK,
+    ENVIRONMENT,
+    RELEASE,
+    RUN,
+    TRAINING_DATA,
+    TRAINING_DATA_PROPERTIES,
+    check_properties,
+    environment_properties,
+    release_properties,
+    run_name,
+    run_properties,
+    stored,
+)
+from components.run_files import (
+    CHAMPION_SCORES,
+    DECISION,
+    HTML_REPORT,
+    LINEAGE,
+    LOG,
+    REPORT,
+    REQUEST,
+    RUN_RECORD,
+    SCORES,
+    STATISTICS,
+)
+from pipeline.workspace import Workspace
+from tests.bench.lineage_plan import RUNS, SPAN_CASES, Planned, planned, spans_of
+from tests.bench.lineage_rows import Rows, TfxRun
+from tests.bench.lineage_template import Template
+from tests.bench.processes import casegate, run_fresh
+
+PLACE = "serving/pneumonia"
+PICTURE = "picture.png"  # of the first training case, beside the workspace
+_SAME = (HTML_REPORT, REPORT, LOG, STATISTICS, "config.json")
+_VERDICTS = {
+    "released": Verdict.PASS,
+    "blocked": Verdict.FAIL,
+    "inconclusive": Verdict.INCONCLUSIVE,
+}
+_EXITS = {"released": 0, "blocked": 1, "inconclusive": 3, "failed": 70, "killed": None}
+_DONE = "complete"
+
+Say = Callable[[str], None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--template", type=Path, help="a workspace with two released runs")
+    arguments = parser.parse_args()
+    build(arguments.folder, arguments.runs, template=arguments.template, say=print)
+
+
+def build(folder: Path, runs: int = RUNS, *, template: Path | None = None, say: Say) -> Path:
+    """The workspace in `folder`, made unless it is there already; returns its path."""
+    root = folder.resolve() / "workspace"
+    if (folder / _DONE).exists():
+        return root
+    if template is None:
+        template = folder.resolve() / "template"
+        if not (template / _DONE).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make_template(template, say)
+            (template / _DONE).touch()
+    shutil.rmtree(root, ignore_errors=True)
+    begun = time.monotonic()
+    Generated(template, root, runs).write(say)
+    (folder / _DONE).touch()
+    say(f"{runs} runs in {time.monotonic() - begun:.0f} s")
+    return root
+
+
+def make_template(root: Path, say: Say) -> None:
+    """Two real runs on the phantom, the second against the first as champion."""
+    for seed in (20, 21):
+        say(f"a real run, seed {seed} ...")
+        options = ("--workspace", str(root), "--set", f"model.seed={seed}")
+        run_fresh(casegate("run", "--data", "phantom", *options, "--trigger", "schedule"))
+
+
+class Generated:
+    """The workspace, while it is made."""
+
+    def __init__(self, template: Path, root: Path, runs: int) -> None:
+        self.old, self.new = Workspace(template.resolve()), Workspace(root)
+        last = sorted(self.old.runs.glob(f"*/{RUN_RECORD}"))[-1].parent
+        self.folder = last
+        self.record = load_record(last / RUN_RECORD)
+        self.decision = load_decision(last / DECISION)
+        self.scores = load_scores(last / SCORES)
+        self.champion_scores = load_scores(last / CHAMPION_SCORES)
+        self.plan = tuple(planned(runs))
+        self.sets: dict[int, TrainingData] = {}
+        self.models: dict[int, str] = {}
+        self.entries: list[Entry] = []
+
+    def write(self, say: Say) -> None:
+        self.new.root.mkdir(parents=True)
+        shutil.copy(self.old.identity, self.new.identity)
+        shutil.copytree(self.old.root / "inputs", self.new.root / "inputs")
+        say("training manifests ...")
+        self._training()
+        say("models ...")
+        for run in self.plan:
+            self.models[run.number] = self._model(run)
+        connection = self._connection()
+        with sqlite3.connect(self.old.root / "metadata.sqlite") as old:
+            rows = Rows(connection, Template(old, self.record.store.pipeline_run))
+        say("executions ...")
+        read = {run.number: rows.tfx_run(self._tfx_run(run)) for run in self.plan}
+        rows.flush()
+        say("records ...")
+        with Store(StoreAddress.parse("metadata.sqlite", root=self.new.root)) as store:
+            for run in self.plan:
+                pipeline_run = self.new.pipeline_run(run.run_id)
+                self._run(run, store.run_graph(pipeline_run), rows, read[run.number])
+        rows.flush()
+        connection.close()
+        lines = b"".join(line_of(entry) + b"\n" for entry in self.entries)
+        self.new.ledger.write_bytes(lines)
+        self.new.ledger.with_suffix(".head").write_bytes(Head.of(self.entries).to_bytes())
+
+    def _training(self) -> None:
+        weeks = sorted({run.week for run in self.plan})
+        spans = {span: list(span_rows(span)) for week in weeks for span in spans_of(week)}
+        spans[0][0] = self._pictured(spans[0][0])
+        for week in weeks:
+            rows = (row for span in spans_of(week) for row in spans[span])
+            self.sets[week] = write_manifest(rows, self.new.training)
+
+    def _pictured(self, row: TrainingRow) -> TrainingRow:
+        """The case with a picture that is really there."""
+        source = PhantomSource.parse("phantom")
+        image = next(iter(source.read(source.shards("train")[0]))).image
+        (self.new.root.parent / PICTURE).write_bytes(image)
+        hashes = {"bytes_sha256": hashlib.sha256(image).hexdigest()}
+        return replace(row, **hashes, pixels_sha256=pixels_sha256(image))
+
+    def _model(self, run: Planned) -> str:
+        """Puts a released model in its place; the hash of any other is made up."""
+        if run.state != "released":
+            return _sha(f"model {run.number}")
+        release = self.record.release
+        assert release is not None  # the template's second run is one
+        old = self.old.root / release.destination / str(release.version)
+        place = self.new.root / PLACE / str(run.version)
+        shutil.copytree(old, place, copy_function=os.link)
+        said = place / "assets.extra" / "release.json"
+        content = said.read_text(encoding="utf-8")
+        said.unlink()
+        said.write_text(content.replace(self.record.code.code_sha256, _sha(run.commit)))
+        with said.open("a") as file:
+            file.write(f"\n{run.run_id}\n")
+        return sha256_tree(place)
+
+    def _connection(self) -> sqlite3.Connection:
+        """A store with ML Metadata's schema and types, and no other row."""
+        path = self.new.root / "metadata.sqlite"
+        shutil.copy(self.old.root / "metadata.sqlite", path)
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA synchronous = OFF")
+        with connection:
+            for table in DATA_TABLES:
+                connection.execute(f"DELETE FROM {table}")
+        connection.execute("VACUUM")
+        return connection
+
+    def _tfx_run(self, run: Planned) -> TfxRun:
+        old = self.record
+        champion = self._champion(run)
+        assert old.release is not None and old.decision is not None
+        texts = {
+            str(self.old.root): str(self.new.root),
+            old.run_id: run.run_id,
+            str(old.decision.candidate_sha256): self.models[run.number],
+            str(old.inputs.champion_sha256): champion[1],
+            f"{PLACE}/{old.inputs.champion_version}": f"{PLACE}/{champion[0]}",
+            str(old.release.version): str(run.version),
+            str(old.inputs.training_root): self.sets[run.week].root,
+            str(old.inputs.data_sha256): _sha(f"data {run.week}"),
+            old.code.code_sha256: _sha(run.commit),
+        }
+        return TfxRun(
+            pipeline_run=self.new.pipeline_run(run.run_id),
+            started_ms=int(run.started.timestamp() * 1000) + 8000,
+            texts=texts,
+            fresh=run.fresh,
+            failed=None if run.decided else "Trainer",
+            passed=run.state == "released",
+        )
+
+    def _champion(self, run: Planned) -> tuple[int, str]:
+        """Version and model; of the first run, which has none, the template's."""
+        if run.champion is None:
+            inputs = self.record.inputs
+            return int(inputs.champion_version or 0), str(inputs.champion_sha256)
+        return self.plan[run.champion].version, self.models[run.champion]
+
+    def _run(self, run: Planned, graph: Graph, rows: Rows, read: list[int]) -> None:
+        folder = self.new.run_folder(run.run_id)
+        folder.mkdir(parents=True)
+        decision = self._decision(run) if run.decided else None
+        lineage = canonical_json(graph.document()) + b"\n"
+        (folder / LINEAGE).write_bytes(lineage)
+        self._files(run, decision, folder)
+        ended = _iso(run, 47.5)
+        if decision is not None:
+            self._decided(run, decision)
+        release = self._release(run, decision) if run.state == "released" and decision else None
+        record = self._record(run, graph, decision, folder)
+        (folder / RUN_RECORD).write_bytes(_document(record))
+        self._append("run", run, 48, _run_body(record))
+        at_ms = int((run.started + timedelta(seconds=48)).timestamp() * 1000)
+        write_own_rows(rows, record, str(folder), read, self.sets[run.week], decision, at_ms)
+        if release is not None:
+            write_release_rows(rows, release, record, at_ms + 5)
+        assert ended == record.finished
+
+    def _decision(self, run: Planned) -> Decision:
+        """The template's, with this run's identities; one check fails where it did not pass."""
+        verdict, found = _VERDICTS[run.state], self.decision
+        checks = found.checks
+        if verdict is not Verdict.PASS:
+            place = next(i for i, c in enumerate(checks) if c.rule == "floor" and c.role == "gate")
+            failed = replace(checks[place], verdict=verdict, reason="as planned")
+            checks = (*checks[:place], failed, *checks[place + 1 :])
+        hashes = {
+            **found.hashes,
+            "candidate": self.models[run.number],
+            "candidate_scores": self._said_by(self.models[run.number])[1],
+            "champion": self._champion(run)[1],
+            "champion_scores": self._said_by_champion(run)[1],
+        }
+        looks = replace(found.looks, used=1 + sum(p.decided for p in self.plan[: run.number]))
+        return replace(
+            found,
+            run_id=run.run_id,
+            created=_iso(run, 0)[:19] + "Z",
+            verdict=verdict,
+            exit_code=_EXITS[run.state],
+            hashes=hashes,
+            looks=looks,
+            checks=checks,
+        )
+
+    @cached_property
+    def _score_files(self) -> tuple[bytes, bytes]:
+        return (self.folder / SCORES).read_bytes(), (self.folder / CHAMPION_SCORES).read_bytes()
+
+    def _said_by(self, model: str) -> tuple[bytes, str]:
+        return _renamed(self._score_files[0], self.scores, model)
+
+    def _said_by_champion(self, run: Planned) -> tuple[bytes, str]:
+        return _renamed(self._score_files[1], self.champion_scores, self._champion(run)[1])
+
+    def _files(self, run: Planned, decision: Decision | None, folder: Path) -> None:
+        names = _SAME if decision else (LOG, "config.json")
+        for name in names:
+            os.link(self.folder / name, folder / name)
+        request = (self.folder / REQUEST).read_text(encoding="utf-8")
+        for old, new in self._tfx_run(run).texts.items():
+            request = request.replace(old, new)
+        (folder / REQUEST).write_text(request, encoding="utf-8")
+        if decision is not None:
+            (folder / DECISION).write_text(decision.to_json(), encoding="utf-8")
+            (folder / SCORES).write_bytes(self._said_by(self.models[run.number])[0])
+            (folder / CHAMPION_SCORES).write_bytes(self._said_by_champion(run)[0])
+
+    def _decided(self, run: Planned, decision: Decision) -> None:
+        old = self.record.inputs
+        body = {
+            "run_id": run.run_id,
+            "case_set": old.case_set,
+            "case_set_version": old.case_set_version,
+            "case_set_root": old.case_set_root,
+            "candidate_sha256": self.models[run.number],
+            "policy_sha256": old.policy_sha256,
+        }
+        self._append("look", run, 44, body)
+        self._append(
+            "decision",
+            run,
+            44,
+            {
+                **body,
+                "decision_sha256": decision.decision_sha256,
+                "verdict": decision.verdict.value,
+                "exit_code": decision.exit_code,
+                "champion_sha256": decision.hashes["champion"],
+                "golden_sha256": decision.hashes["golden"],
+                "already_released": False,
+                "waived": [],
+            },
+        )
+
+    def _release(self, run: Planned, decision: Decision) -> Release:
+        self._append(
+            "release",
+            run,
+            45,
+            {
+                "destination": PLACE,
+                "version": run.version,
+                "model_sha256": self.models[run.number],
+                "run_id": run.run_id,
+                "decision_sha256": decision.decision_sha256,
+                "attestation_sha256": None,
+            },
+        )
+        return releases(self.entries[-1:])[0]
+
+    def _append(self, kind: str, run: Planned, seconds: float, body: Mapping[str, object]) -> None:
+        previous = self.entries[-1].entry_sha256 if self.entries else FIRST_PREVIOUS
+        number = len(self.entries) + 1
+        at = _iso(run, seconds)
+        made = new_entry(kind, body, by="casegate", at=at, seq=number, previous=previous)
+        self.entries.append(made)
+
+    def _record(
+        self, run: Planned, graph: Graph, decision: Decision | None, folder: Path
+    ) -> RunRecord:
+        old, data = self.record, self.sets[run.week]
+        champion = self._champion(run) if run.champion is not None else (None, None)
+        inputs = replace(
+            old.inputs,
+            champion_version=champion[0],
+            champion_sha256=champion[1],
+            data_sha256=_sha(f"data {run.week}"),
+            training_root=data.root,
+            training_cases=data.cases,
+        )
+        stored_at = Stored(old.store.pipeline, self.new.pipeline_run(run.run_id), graph.sha256)
+        return replace(
+            old,
+            run_id=run.run_id,
+            state=run.state,
+            started=_iso(run, 0),
+            finished=_iso(run, 47.5),
+            exit_code=_EXITS[run.state],
+            error=None if decision else "its process ended without a word",
+            where=Where("GitLab CI", "judge", None, "Ada Example <ada@example.org>"),
+            why=Why(run.trigger),
+            code=replace(
+                old.code,
+                git_commit=run.commit,
+                git_dirty=False,
+                diff_sha256=None,
+                code_sha256=_sha(run.commit),
+            ),
+            environment=self._environment(run.environment),
+            inputs=inputs,
+            store=stored_at,
+            decision=_decided(decision) if decision else None,
+            release=Released(PLACE, run.version, self.models[run.number], None)
+            if run.state == "released"
+            else None,
+            files={
+                path.name: sha256_file(path)
+                for path in sorted(folder.iterdir())
+                if path.name != RUN_RECORD
+            },
+        )
+
+    def _environment(self, number: int) -> Environment:
+        """The template's, with another patch of one package and another lock file each time."""
+        found = self.record.environment
+        packages = {**found.packages, "pillow": f"10.{number}.0"}
+        return replace(found, packages=packages, lock_file_sha256=_sha(f"lock {number}"))
+
+
+def span_rows(span: int) -> list[TrainingRow]:
+    """Cases of one week's data: thirteen images of ten patients, as clinics have them."""
+    draws = random.Random(span)
+    choose = {"device": ("Aster", "Boreal", "Cirrus"), "sex": ("f", "m"), "view": ("AP", "PA")}
+    choose |= {"site": ("Harbour", "Northgate", "Lakeside", "Hillcrest")}
+    return [
+        TrainingRow(
+            split="tune" if number % 10 < 3 else "train",
+            case_id=f"span-{span:02d}-case-{number:05d}",
+            patient_id=f"span-{span:02d}-patient-{number * 10 // 13:05d}",
+            label=draws.randrange(2),
+            bytes_sha256=_sha(f"bytes {span} {number}"),
+            pixels_sha256=_sha(f"pixels {span} {number}"),
+            attributes={name: draws.choice(values) for name, values in choose.items()},
+        )
+        for number in range(SPAN_CASES)
+    ]
+
+
+def write_own_rows(
+    rows: Rows,
+    record: RunRecord,
+    folder: str,
+    read: list[int],
+    training: TrainingData,
+    decision: Decision | None,
+    at_ms: int,
+) -> None:
+    """What `RecordWriter.write_run` writes, by SQL."""
+    name = run_name(record.workspace_id, record.run_id)
+    environment = rows.own(
+        ENVIRONMENT,
+        record.environment.sha256,
+        "",
+        environment_properties(record),
+        at_ms,
+        custom=record.environment.packages,
+    )
+    counted = {
+        "training_root": training.root,
+        "cases": training.cases,
+        "positives": training.positives,
+        "patients": training.patients,
+        "data": record.inputs.data,
+        "data_sha256": record.inputs.data_sha256,
+    }
+    properties = stored(counted, TRAINING_DATA_PROPERTIES)
+    data = rows.own(TRAINING_DATA, training.root, str(training.path), properties, at_ms)
+    run = rows.own(RUN, name, folder, run_properties(record), at_ms)
+    for check in decision.checks if decision else ():
+        rows.own(CHECK, f"{name}/{check.check}", folder, check_properties(record, check), at_ms)
+    rows.tie(f"record of {name}", [environment, data, *read], [run], at_ms)
+
+
+def write_release_rows(rows: Rows, release: Release, record: RunRecord, at_ms: int) -> None:
+    """What `RecordWriter.write_release` writes, by SQL."""
+    workspace_id, run_id = record.workspace_id, record.run_id
+    name = f"{run_name(workspace_id, release.destination)}/{release.version}"
+    properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
+    uri = f"{release.destination}/{release.version}"
+    artifact = rows.own(RELEASE, name, uri, properties, at_ms)
+    run = rows.named("Artifact", RUN, run_name(workspace_id, run_id))[0]
+    rows.tie(f"release of {name}", [run], [artifact], at_ms)
+
+
+def _renamed(content: bytes, scores: CaseScores, model: str) -> tuple[bytes, str]:
+    """A file of scores under another model's name, and its hash."""
+    new = replace(scores, model_sha256=model)
+    content = content.replace(scores.model_sha256.encode(), model.encode())
+    return content.replace(
+        scores.scores_sha256.encode(), new.scores_sha256.encode()
+    ), new.scores_sha256
+
+
+def _decided(decision: Decision) -> Decided:
+    return Decided(decision.verdict.value, decision.decision_sha256, decision.hashes["candidate"])
+
+
+def _run_body(record: RunRecord) -> Mapping[str, object]:
+    return {
+        "run_id": record.run_id,
+        "state": record.state,
+        "exit_code": record.exit_code,
+        "record_sha256": record.record_sha256,
+    }
+
+
+def _document(record: RunRecord) -> bytes:
+    document = {**record.document(), "record_sha256": record.record_sha256}
+    return canonical_json(document) + b"\n"
+
+
+def _iso(run: Planned, seconds: float) -> str:
+    moment = run.started + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

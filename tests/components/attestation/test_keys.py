@@ -1,0 +1,174 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from components.attestation.key_files import (
+    PASSPHRASE_FILE_VARIABLE,
+    PASSPHRASE_VARIABLE,
+    read_passphrase,
+)
+from components.attestation.keys import (
+    VARIABLE,
+    load_public,
+    load_signer,
+    load_signers,
+    load_trusted,
+)
+from components.attestation.new_key import new_key
+from components.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (VARIABLE, PASSPHRASE_VARIABLE, PASSPHRASE_FILE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+
+
+def refused(load: Callable[..., Any], *arguments: Any) -> str:
+    """The one line that a wrong input gets."""
+    with pytest.raises(ConfigError) as refusal:
+        load(*arguments)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
+def test_a_key_that_others_can_read_is_not_used(tmp_path: Path, mode: int) -> None:
+    private, _, _ = new_key(tmp_path, "Ann")
+    private.chmod(mode)
+    assert f"mode {mode:o}" in refused(load_signer, private)
+
+
+def test_a_missing_key(tmp_path: Path) -> None:
+    assert "No such file" in refused(load_signer, tmp_path / "Ann.key.pem")
+    assert "No such file" in refused(load_public, tmp_path / "Ann.pub.pem")
+
+
+def test_a_folder_or_a_pipe_for_a_key(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert "is no file" in refused(load_signer, tmp_path / "pipe")
+    assert "Is a directory" in refused(load_signer, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\xff\x00", b"-----BEGIN PRIVATE KEY-----\n"])
+def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
+    assert "no private key" in refused(load_signer, written(tmp_path / "a.pem", content))
+    if b"PRIVATE" not in content:
+        assert "no public key" in refused(load_public, written(tmp_path / "b.pub.pem", content))
+
+
+def test_a_key_file_without_end(tmp_path: Path) -> None:
+    assert "more than" in refused(load_signer, written(tmp_path / "a.pem", b"x" * (1 << 17)))
+
+
+def test_the_public_key_given_for_the_private_one(tmp_path: Path) -> None:
+    _, public, _ = new_key(tmp_path, "Ann")
+    public.chmod(0o600)
+    assert "holds a public key" in refused(load_signer, public)
+
+
+def test_the_private_key_given_for_the_public_one(tmp_path: Path) -> None:
+    private, _, _ = new_key(tmp_path, "Ann")
+    assert "holds a private key" in refused(load_public, private)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        (rsa.generate_private_key(65537, 2048), "an RSA"),
+        (ec.generate_private_key(ec.SECP256R1()), "an elliptic-curve"),
+    ],
+)
+def test_a_key_of_another_kind(tmp_path: Path, key: Any, kind: str) -> None:
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    shown = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert f"got {kind} key" in refused(load_signer, written(tmp_path / "a.pem", pem))
+    assert f"got {kind} key" in refused(load_public, written(tmp_path / "a.pub.pem", shown))
+
+
+def test_two_public_keys_in_one_file(tmp_path: Path) -> None:
+    texts = [new_key(tmp_path, name)[1].read_bytes() for name in ("Ann", "Bob")]
+    assert "no public key" in refused(load_public, written(tmp_path / "C.pub.pem", b"".join(texts)))
+
+
+def test_a_wrong_passphrase_and_a_missing_one(tmp_path: Path) -> None:
+    private, _, _ = new_key(tmp_path, "Ann", "right")
+    assert "is wrong" in refused(load_signer, private, "wrong")
+    assert PASSPHRASE_VARIABLE in refused(load_signer, private, None)
+
+
+def test_an_error_does_not_repeat_the_passphrase(tmp_path: Path) -> None:
+    private, _, _ = new_key(tmp_path, "Ann", "right")
+    assert "hunter2" not in refused(load_signer, private, "hunter2")
+
+
+def test_a_signer_does_not_show_its_key(tmp_path: Path) -> None:
+    assert "Crypto" not in repr(new_key(tmp_path, "Ann")[2])
+
+
+def test_the_environment_names_several_keys(tmp_path: Path, monkeypatch) -> None:
+    paths = [new_key(tmp_path, name)[0] for name in ("Ann", "Bob")]
+    monkeypatch.setenv(VARIABLE, os.pathsep.join(map(str, paths)))
+    assert [signer.name for signer in load_signers()] == ["Ann", "Bob"]
+
+
+def test_no_variable_no_key() -> None:
+    assert load_signers() == ()
+
+
+def test_one_key_named_twice(tmp_path: Path) -> None:
+    private, _, _ = new_key(tmp_path, "Ann")
+    assert "twice" in refused(load_signers, [private, private])
+
+
+def test_the_passphrase_comes_from_a_private_file(tmp_path: Path, monkeypatch) -> None:
+    private, _, _ = new_key(tmp_path, "Ann", "right")
+    monkeypatch.setenv(VARIABLE, str(private))
+    monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", b"right\n")))
+    assert [signer.name for signer in load_signers()] == ["Ann"]
+    (tmp_path / "p").chmod(0o644)
+    assert "others can read it" in refused(load_signers)
+
+
+def test_two_passphrases_are_one_too_many(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "one")
+    monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", b"other")))
+    assert "both are set" in refused(read_passphrase)
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"\n", "is empty"), (b"\xff", "not UTF-8")])
+def test_a_passphrase_file_without_one(tmp_path, monkeypatch, content, words) -> None:
+    monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", content)))
+    assert words in refused(read_passphrase)
+
+
+def test_one_key_under_two_names_is_not_trusted_twice(tmp_path: Path) -> None:
+    _, public, _ = new_key(tmp_path / "private", "Ann")
+    for name in ("Ann", "Bob"):
+        (tmp_path / f"{name}.pub.pem").write_bytes(public.read_bytes())
+    assert "one key has one name" in refused(load_trusted, tmp_path)
+
+
+def test_a_folder_that_is_not_there_trusts_nobody(tmp_path: Path) -> None:
+    assert load_trusted(tmp_path / "none") == ()
+
+
+def test_a_broken_key_among_the_trusted_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "Ann.pub.pem").write_text("junk")
+    assert "Ann.pub.pem" in refused(load_trusted, tmp_path)

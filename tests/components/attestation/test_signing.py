@@ -1,0 +1,189 @@
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.attestation.envelope import add_signatures, sign
+from components.attestation.signing import attest_decision, attest_release
+from components.attestation.statements import ENVIRONMENT, GOLDEN, TRAINING
+from components.decision import Verdict, load_decision, save_decision
+from components.errors import ConfigError, IntegrityError, SignatureError
+from components.run_files import DECISION, HTML_REPORT, REPORT, SCORES
+from tests.components.attestation.making import PlantedRun, person, planted_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> PlantedRun:
+    """Signed by Ann, who is trusted."""
+    made = planted_run(tmp_path)
+    return made.signed(person(made, "Ann"))
+
+
+def refused(run: PlantedRun, words: str, threshold: int = 1, **changed: Any) -> None:
+    with pytest.raises(SignatureError, match=words) as refusal:
+        run.vouched(threshold, **changed)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_was_signed_is_vouched_for(run: PlantedRun) -> None:
+    vouched = run.vouched()
+    assert vouched.signers == ("Ann",)
+    assert vouched.model_sha256 == load_decision(run.folder / DECISION).hashes["candidate"]
+
+
+def test_an_unsigned_decision_is_not(tmp_path: Path) -> None:
+    made = planted_run(tmp_path)
+    person(made, "Ann")
+    refused(made, "nobody signed this")
+
+
+def test_a_signature_by_somebody_unknown_is_not_enough(tmp_path: Path) -> None:
+    made = planted_run(tmp_path)
+    made.signed(person(made, "Mallory", trusted=False))
+    person(made, "Ann")
+    refused(made, "got none of the trusted keys")
+
+
+def test_nobody_is_trusted_where_there_are_no_keys(run: PlantedRun) -> None:
+    refused(run, "got none", trusted_keys=run.root / "nowhere")
+
+
+def test_two_are_wanted_and_one_signed(run: PlantedRun) -> None:
+    person(run, "Bob")
+    refused(run, r"got 1 \(Ann\)", threshold=2)
+
+
+def test_two_people_sign_one_decision(run: PlantedRun) -> None:
+    before = run.vouched().statement_sha256
+    content = add_signatures(run.envelope.read_bytes(), [person(run, "Bob")], where="w")
+    run.envelope.write_bytes(content)
+    assert set(run.vouched(threshold=2).signers) == {"Ann", "Bob"}
+    assert run.vouched(threshold=2).statement_sha256 == before
+
+
+@pytest.mark.parametrize("name", [DECISION, SCORES, HTML_REPORT, REPORT, "champion_scores.json"])
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_a_file_of_the_run_that_is_not_what_was_signed(
+    run: PlantedRun, name: str, what: str
+) -> None:
+    if what == "removed":
+        (run.folder / name).unlink()
+    else:
+        (run.folder / name).write_text("another")
+    refused(run, f"{name} is")
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "case_set.json", "golden.json"])
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_a_baseline_file_that_is_not_what_was_signed(run: PlantedRun, name: str, what: str) -> None:
+    path = run.root / "baseline" / name
+    if what == "removed":
+        path.unlink()
+    else:
+        path.write_text("another")
+    refused(run, name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: (model / "saved_model.pb").write_text("another"),
+        lambda model: (model / "variables" / "more").write_text(""),
+        lambda model: (model / "variables" / "data").unlink(),
+        lambda model: (model / "saved_model.pb").rename(model / "model.pb"),
+        shutil.rmtree,
+    ],
+)
+def test_another_model_is_not_vouched_for(run: PlantedRun, change: Callable[..., object]) -> None:
+    change(run.model)
+    refused(run, "model")
+
+
+def test_another_champion_is_noticed(run: PlantedRun) -> None:
+    (run.root / "champion" / "saved_model.pb").write_text("another")
+    refused(run, "/champion: champion is")
+
+
+@pytest.mark.parametrize("name", [TRAINING, ENVIRONMENT])
+def test_another_training_set_or_environment_is_noticed(run: PlantedRun, name: str) -> None:
+    refused(run, f"{name} is", there={**run.there, name: "0" * 64})
+
+
+def test_a_redated_decision_is_refused_though_its_own_hash_fits(run: PlantedRun) -> None:
+    decision = load_decision(run.folder / DECISION)
+    save_decision(replace(decision, created="2025-06-01T00:00:00Z"), run.folder / DECISION)
+    refused(run, "decision.json is")
+
+
+def test_envelopes_of_two_runs_cannot_be_swapped(tmp_path: Path) -> None:
+    one, other = planted_run(tmp_path, run_id="one"), planted_run(tmp_path, run_id="other")
+    ann = person(one, "Ann")
+    one.signed(ann), other.signed(ann)
+    one.envelope.write_bytes(other.envelope.read_bytes())
+    refused(one, "was signed for run other")
+
+
+def test_a_whole_run_cannot_pass_for_another(run: PlantedRun) -> None:
+    shutil.copytree(run.folder, run.root / "runs" / "copy")
+    refused(replace(run, folder=run.root / "runs" / "copy"), "not for this one")
+
+
+def test_a_subject_that_is_not_compared_is_not_taken_on_trust(run: PlantedRun) -> None:
+    there = {name: it for name, it in run.there.items() if name != TRAINING}
+    refused(run, "training was signed and was not compared", there=there)
+    vouched = run.vouched(there=there, unmeasured=[TRAINING])
+    assert vouched.unmeasured == (TRAINING,)
+
+
+def test_a_golden_that_was_absent_and_appears(tmp_path: Path) -> None:
+    made = planted_run(tmp_path)
+    known = {name: it for name, it in made.there.items() if name != GOLDEN}
+    attest_decision(made.folder, known, [person(made, "Ann")])
+    refused(made, "golden.json .* was absent when it was signed")
+    assert made.vouched(there=known).statement.predicate["absent"] == [GOLDEN]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"verdict": Verdict.FAIL, "exit_code": 1}, "it is a FAIL"),
+        ({"verdict": Verdict.INCONCLUSIVE, "exit_code": 3}, "it is a INCONCLUSIVE"),
+        ({"already_released": True}, "released already"),
+    ],
+)
+def test_a_signature_under_a_refusal_releases_nothing(
+    tmp_path: Path, changed: dict[str, Any], words: str
+) -> None:
+    made = planted_run(tmp_path, **changed)
+    refused(made.signed(person(made, "Ann")), words)
+
+
+def test_something_else_that_ann_signed_is_no_decision(run: PlantedRun, tmp_path: Path) -> None:
+    run.envelope.write_bytes(sign(b'{"hello": "world"}', [person(run, "Bob")]))
+    refused(run, "key '.*' is missing|unknown key")
+
+
+def test_a_threshold_of_nobody_is_a_mistake(run: PlantedRun) -> None:
+    with pytest.raises(ConfigError, match="at least 1"):
+        run.vouched(0)
+
+
+def test_nothing_is_written_where_a_file_is_missing(tmp_path: Path) -> None:
+    made = planted_run(tmp_path)
+    (made.folder / REPORT).unlink()
+    with pytest.raises(IntegrityError, match="report.md is missing"):
+        made.signed(person(made, "Ann"))
+    assert not made.envelope.exists()
+
+
+def test_a_release_is_signed_for_the_model_that_was_vouched_for(run: PlantedRun) -> None:
+    bob = person(run, "Bob")
+    told = {"destination": "serving/chest", "version": 7, "vouched": run.vouched()}
+    path = attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
+    assert path.name == "release.dsse.json"
+    (run.model / "saved_model.pb").write_text("another")
+    with pytest.raises(SignatureError, match="model is"):
+        attest_release(run.folder, model_folder=run.model, signers=[bob], **told)

@@ -1,0 +1,187 @@
+"""What reads needs SELECT and nothing more, and reads the same from every database."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.errors import ConfigError
+from components.ledger.records import Release
+from components.lineage.address import StoreAddress
+from components.lineage.facts import store_facts
+from components.lineage.migrate import migrate, unmark
+from components.lineage.opening import OpenStore, opened
+from components.lineage.reader import Store
+from components.lineage.record import Code, Environment, RunRecord, Seeds, Stored, Where, Who, Why
+from components.lineage.views import VIEWS
+from components.lineage.writer import RecordWriter
+
+pytestmark = pytest.mark.process
+
+WORKSPACE, RUN, PIPELINE_RUN = "0123abcd", "20260101T000000.000000Z", "casegate-0123abcd.run"
+PACKAGES = {"Jinja2": "3.1", "jinja2": "3.0", "numpy": "1.26"}
+ENVIRONMENT = Environment("3.10", "Linux é", None, 2, 8 * 2**30, None, None, PACKAGES)
+READ_WORDS = ("SELECT", "WITH", "SHOW", "SET", "ROLLBACK", "PRAGMA")
+
+# Every question that the reader can be asked.
+QUESTIONS: dict[str, Callable[[Store], Any]] = {
+    "runs": lambda store: store.runs(WORKSPACE, state="blocked", exit_code=1),
+    "run": lambda store: store.run(WORKSPACE, RUN),
+    "checks": lambda store: store.checks(WORKSPACE, RUN),
+    "releases": lambda store: store.releases(WORKSPACE),
+    "environment": lambda store: store.environment(ENVIRONMENT.sha256),
+    "packages": lambda store: store.packages(ENVIRONMENT.sha256),
+    "environments_with": lambda store: store.environments_with("jinja2", "3.0"),
+    "training_sets": lambda store: store.training_sets(),
+    "run_graph": lambda store: store.run_graph(PIPELINE_RUN),
+    "run_graph.sha256": lambda store: store.run_graph(PIPELINE_RUN).sha256,
+    **{
+        f"view {name}": lambda store, name=name: sorted(
+            map(str, store.query(f"SELECT * FROM {name}"))
+        )
+        for name in VIEWS
+    },
+}
+UNANSWERED = {"checks", "training_sets"}  # nothing of the kind is in the store
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> StoreAddress:
+    address = StoreAddress.parse("metadata.sqlite", root=tmp_path_factory.mktemp("source"))
+    fill(address)
+    return address
+
+
+def fill(address: StoreAddress) -> None:
+    """A run of TFX, its record and its release."""
+    store = opened(address)
+    run_of_tfx(store)
+    write_records(store)
+
+
+def write_records(store: OpenStore) -> None:
+    writer = RecordWriter(store)
+    record = RunRecord(
+        run_id=RUN,
+        workspace_id=WORKSPACE,
+        state="blocked",
+        started="2026-01-01T00:00:00.000Z",
+        who=Who("o'neill", "host\\name", None),
+        where=Where(None, None, None, "Ünïcode <a@b>"),
+        why=Why("manual", "'; DROP TABLE Type; --\n\\"),
+        code=Code("ab" * 20, True, None, "cd" * 32),
+        environment=ENVIRONMENT,
+        seeds=Seeds(1, True),
+        store=Stored("casegate-0123abcd", PIPELINE_RUN),
+        exit_code=1,
+    )
+    writer.write_run(record, "/runs/1")
+    released = Release("serving/x", 3, "ef" * 32, "12" * 32, 4, "release", "A. Person", "2026")
+    writer.write_release(released, workspace_id=WORKSPACE, run_id=RUN)
+
+
+def run_of_tfx(store: OpenStore) -> None:
+    """Two components as TFX writes them: one writes what the other reads."""
+    run = mlmd.Context(type_id=store.put_context_type(mlmd.ContextType(name="pipeline_run")))
+    run.name = PIPELINE_RUN
+    kind = mlmd.ExecutionType(name="tfx.Trainer", properties={})
+    execution = mlmd.Execution(type_id=store.put_execution_type(kind))
+    execution.last_known_state = mlmd.Execution.COMPLETE
+    execution.custom_properties["epochs"].int_value = 3
+    execution.custom_properties["deterministic"].bool_value = False
+    artifact_type = mlmd.ArtifactType(name="Model", properties={"score": mlmd.DOUBLE})
+    model = mlmd.Artifact(type_id=store.put_artifact_type(artifact_type), uri="/a/m\\1")
+    model.state = mlmd.Artifact.LIVE
+    model.properties["score"].double_value = 0.25
+    event = mlmd.Event(type=mlmd.Event.OUTPUT)
+    event.path.steps.add().key = "model"
+    event.path.steps.add().index = 0
+    store.put_execution(execution, [(model, event)], [run])
+
+
+@pytest.fixture
+def statements() -> list[str]:
+    """Every statement that SQLAlchemy sends meanwhile."""
+    sent: list[str] = []
+
+    def note(connection, cursor, statement, *_: object) -> None:
+        sent.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    yield sent
+    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def reading(source, server) -> StoreAddress:
+    """The store on a server, for a role that has SELECT and no other right."""
+    target = server.fresh()
+    migrate(source, target, progress=lambda *_: None)
+    unmark(target)
+    return server.reading(target)
+
+
+def test_each_question_is_answered_with_select_alone(source, reading, statements) -> None:
+    with Store(source) as original, Store(reading) as store:
+        statements.clear()
+        for name, ask in QUESTIONS.items():
+            wanted = ask(original)
+            assert ask(store) == wanted, name
+            assert bool(wanted) != (name.removeprefix("view ") in UNANSWERED), name
+    assert len(statements) > 2 * len(QUESTIONS)
+    assert [s for s in statements if not s.strip().startswith(READ_WORDS)] == []
+
+
+def test_the_facts_of_a_store_need_select_alone(reading, statements) -> None:
+    facts = store_facts(reading)
+    assert facts.rights == ("read",)
+    assert facts.rows["Artifact"] == 4
+    assert [s for s in statements if not s.strip().startswith(READ_WORDS)] == []
+
+
+def test_the_role_could_not_write_if_it_wanted_to(reading) -> None:
+    engine = reading.engine(read_only=False)
+    with engine.connect() as connection:
+        for statement in ("DELETE FROM Artifact", "CREATE TABLE mine (id INT)"):
+            with pytest.raises(sqlalchemy.exc.DBAPIError, match="denied"):
+                connection.exec_driver_sql(statement)
+            connection.rollback()
+    engine.dispose()
+
+
+def test_a_question_that_writes_is_refused_to_the_owner_too(source, server, tmp_path: Path) -> None:
+    target = server.fresh()
+    opened(target)
+    for address in (source, target):
+        with Store(address) as store, pytest.raises(ConfigError, match="(?i)read.?only"):
+            store.query("DELETE FROM Artifact")
+
+
+def test_a_table_without_select_is_one_line(server) -> None:
+    target = server.fresh()
+    opened(target)
+    reader = server.reading(target)
+    server.revoke_read(target.server.database)
+    with pytest.raises(ConfigError, match="denied") as refused, Store(reader) as store:
+        store.runs(WORKSPACE)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_written_to_a_server_reads_as_from_a_file(source, server) -> None:
+    target = server.fresh()
+    fill(target)
+    write_records(opened(target))  # writing again changes what is there and adds nothing
+    with Store(source) as original, Store(target) as store:
+        assert len(store.query("SELECT * FROM runs")) == 1
+        for name in ("runs", "run", "releases", "environment", "packages", "environments_with"):
+            ask = QUESTIONS[name]
+            assert listed(ask(store)) == listed(ask(original)), name
+
+
+def listed(answer: Any) -> list[Any]:
+    """Rows without their ids, which may differ."""
+    rows = answer if isinstance(answer, list) else [answer]
+    return [{**row, "artifact_id": None} if isinstance(row, dict) else row for row in rows]

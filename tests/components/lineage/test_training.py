@@ -1,0 +1,146 @@
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from components.baselines.merkle import merkle_root
+from components.errors import IntegrityError
+from components.lineage.training import check_manifest, read_lines, read_manifest, write_manifest
+from components.lineage.training_row import TrainingRow, parse_row
+from components.lineage.training_search import index_path
+
+
+def row(number: int, **changes: object) -> TrainingRow:
+    values: dict[str, object] = {
+        "split": "tune" if number % 5 == 0 else "train",
+        "case_id": f"case-{number}",
+        "patient_id": f"patient-{number // 2}",
+        "label": number % 2,
+        "bytes_sha256": sha256(b"bytes %d" % number).hexdigest(),
+        "pixels_sha256": sha256(b"pixels %d" % number).hexdigest(),
+        "attributes": {"site": "Süd"},
+    }
+    return TrainingRow(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def rows(count: int) -> list[TrainingRow]:
+    return [row(number) for number in range(count)]
+
+
+def test_counts_cases_positives_patients_and_splits(tmp_path: Path) -> None:
+    written = write_manifest(rows(11), tmp_path)
+    assert (written.cases, written.positives, written.patients) == (11, 5, 6)
+    assert written.splits == {"train": 8, "tune": 3}
+
+
+def test_is_named_by_the_merkle_root_of_its_lines(tmp_path: Path) -> None:
+    written = write_manifest(rows(7), tmp_path)
+    lines = sorted((*r.order, r.line()) for r in rows(7))
+    assert written.root == merkle_root(line for _, _, line in lines)
+    assert written.path == tmp_path / f"{written.root}.jsonl"
+    assert list(read_lines(written.path)) == [line for _, _, line in lines]
+
+
+def test_order_of_the_rows_does_not_matter(tmp_path: Path) -> None:
+    forth, back = write_manifest(rows(9), tmp_path), write_manifest(reversed(rows(9)), tmp_path)
+    assert forth == back
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 10, 11])
+def test_sorting_in_portions_gives_the_same_manifest(tmp_path: Path, at_once: int) -> None:
+    cases = [*rows(10), row(3)]  # the same case twice stays twice
+    whole = write_manifest(cases, tmp_path / "whole")
+    portions = write_manifest(cases, tmp_path / "portions", at_once=at_once)
+    assert portions.root == whole.root
+    assert portions.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_same_case_under_another_label_is_other_training_data(tmp_path: Path) -> None:
+    changed = [row(0, label=1), *rows(5)[1:]]
+    assert write_manifest(changed, tmp_path).root != write_manifest(rows(5), tmp_path).root
+
+
+def test_leaves_a_manifest_that_is_there_as_it_is(tmp_path: Path) -> None:
+    path = write_manifest(rows(5), tmp_path).path
+    os.utime(path, (1, 1))
+    write_manifest(rows(5), tmp_path)
+    assert path.stat().st_mtime == 1
+
+
+def test_leaves_no_temporary_file_behind(tmp_path: Path) -> None:
+    written = write_manifest(rows(5), tmp_path, at_once=2)
+    assert set(tmp_path.iterdir()) == {written.path, index_path(written.path)}
+
+
+def test_leaves_nothing_behind_where_the_rows_fail(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"case 'case-\\ud800': got text that is not Unicode"):
+        write_manifest([*rows(4), row(4, case_id="case-\ud800")], tmp_path, at_once=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reads_back_what_was_written(tmp_path: Path) -> None:
+    odd = row(3, case_id='a\'; DROP TABLE "x"\n\u2028漢', attributes={"a\nb": ""})
+    written = write_manifest([*rows(3), odd], tmp_path)
+    assert sorted(read_manifest(written.path), key=str) == sorted([*rows(3), odd], key=str)
+    assert check_manifest(written.path, root=written.root) == written
+
+
+def test_no_case_at_all_has_the_root_of_nothing(tmp_path: Path) -> None:
+    written = write_manifest([], tmp_path)
+    assert written.root == merkle_root(())
+    assert check_manifest(written.path).cases == 0
+
+
+def test_an_altered_label_is_found_before_any_row_is_read(tmp_path: Path) -> None:
+    path = write_manifest(rows(5), tmp_path).path
+    path.write_bytes(path.read_bytes().replace(b'"label":1', b'"label":0', 1))
+    with pytest.raises(IntegrityError, match="the manifest was altered"):
+        next(read_manifest(path))
+
+
+def test_another_manifest_under_its_name_is_found_by_the_recorded_root(tmp_path: Path) -> None:
+    other = write_manifest(rows(4), tmp_path)
+    recorded = write_manifest(rows(5), tmp_path)
+    with pytest.raises(IntegrityError, match=rf"{recorded.root[:12]}... was recorded"):
+        check_manifest(other.path, root=recorded.root)
+
+
+def test_lines_out_of_order_are_refused_although_the_root_fits(tmp_path: Path) -> None:
+    lines = [r.line() for r in sorted(rows(5), key=lambda r: r.order, reverse=True)]
+    path = tmp_path / f"{merkle_root(lines)}.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    with pytest.raises(IntegrityError, match=":2: out of order"):
+        check_manifest(path)
+
+
+def test_a_torn_last_line_is_refused(tmp_path: Path) -> None:
+    path = write_manifest(rows(5), tmp_path).path
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(IntegrityError, match="ends within a line"):
+        check_manifest(path)
+
+
+def test_a_missing_manifest_is_an_integrity_error(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        check_manifest(tmp_path / f"{'0' * 64}.jsonl")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        row(1).line().replace(b'"label":1', b'"label":2'),
+        row(1).line().replace(b'"label":1', b'"label":true'),
+        row(1).line().replace(b'"case-1"', b'""'),
+        row(1).line().replace(b'"split":"train"', b'"split":null'),
+        row(1).line().replace(b'"label":1', b'"label":1,"more":1'),
+        row(1).line().replace(b'"site":"', b'"site":1,"x":"'),
+        row(1).line().replace(row(1).pixels_sha256.encode(), b"not a hash"),
+    ],
+)
+def test_a_line_that_is_no_case_is_none(line: bytes) -> None:
+    assert parse_row(row(1).line()) == row(1)
+    assert parse_row(line) is None
