@@ -185,7 +185,7 @@ def test_readme_draws_the_components_of_the_graph() -> None:
     source = (ROOT / "pipeline/pipeline.py").read_text("utf-8")
     named = re.findall(r'with_id\("(\w+)"\)', source)
     stock = re.findall(r"tfx\.components\.(\w+)\(", source)
-    ours = re.findall(r" = (DataGate|RegressionGate|ChampionModel)\(", source)
+    ours = re.findall(r" = (DataGate|RegressionGate|DecisionAttestor|ChampionModel)\(", source)
     (drawing,) = blocks(ROOT / "README.md", "mermaid")
     assert set(
         re.findall(r"\b[A-Z]\w*[a-z][A-Z]\w*|\b(?:Transform|Trainer|Evaluator|Pusher)\b", drawing)

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from components.card import card_html, card_markdown
-from components.errors import ConfigError
+from components.card.html import card_html
+from components.card.markdown import card_markdown
+from pipeline.lineage.bundle_names import CARD, CARD_HTML
 from pipeline.lineage.card import card_of
 from pipeline.lineage.subject import Evidence, Subject
 
 
 def cards(evidence: Evidence, subject: Subject) -> Mapping[str, bytes]:
-    """Both forms of the card; none of a run that came to no decision."""
-    try:
-        card = card_of(evidence, subject)
-    except ConfigError:
+    """The card in Markdown and HTML; none for a run that came to no decision, so made no model."""
+    if evidence.decision(subject.run_id) is None:
         return {}
-    return {"card.md": card_markdown(card).encode(), "card.html": card_html(card).encode()}
+    card = card_of(evidence, subject)
+    return {CARD: card_markdown(card).encode(), CARD_HTML: card_html(card).encode()}

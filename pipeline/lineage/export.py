@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.baselines.files import sha256_file, sha256_tree
+from components.baselines.merkle import merkle_root
 from components.bundle.archive import write_archive
 from components.bundle.manifest import NAME, About, manifest_bytes
 from components.errors import ConfigError, IntegrityError
 from components.ledger.entry import Entry, line_of
 from components.lineage.graph import Graph
 from components.lineage.record import RunRecord
-from components.lineage.training import check_manifest, manifest_path
+from components.lineage.training import manifest_path
 from components.run_files import RUN_RECORD
 from pipeline.governance.decided import baseline_named_by
 from pipeline.lineage.bundle_names import (
@@ -162,8 +163,24 @@ def _add_training(
     elif not path.exists():
         absent.append(f"{name}: is not in the workspace")
     else:
-        check_manifest(path, root=root)
-        files[name] = path.read_bytes()
+        files[name] = _manifest(path, root)
+
+
+def _manifest(path: Path, root: str) -> bytes:
+    """The manifest's bytes, read once: what was checked is what goes into the bundle.
+
+    Raises:
+      IntegrityError: its lines have another root, or the last one is cut off.
+    """
+    content = path.read_bytes()
+    *lines, rest = content.split(b"\n")
+    got = merkle_root(lines)
+    if rest or got != root:
+        raise IntegrityError(
+            f"{path}: its Merkle root is {got[:12]}..., {root[:12]}... was recorded: the manifest "
+            "was altered; restore it from a copy"
+        )
+    return content
 
 
 def _keys(folder: Path) -> Iterator[tuple[str, bytes]]:

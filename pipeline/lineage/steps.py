@@ -83,8 +83,9 @@ def _golden(evidence: Evidence, record: RunRecord) -> Iterator[Step]:
     except CasegateError:
         yield Step("golden approved", None, f"{path.name}: not kept, or not readable")
         return
+    approved = golden.golden_sha256  # over every score, so once and not for each entry
     for entry in evidence.entries:
-        if entry.body.get("to_golden_sha256") == golden.golden_sha256 and entry.kind == "approval":
+        if entry.kind == "approval" and entry.body.get("to_golden_sha256") == approved:
             yield _entry_step("golden approved", entry, f"by {entry.by}")
             return
     remark = f"by {golden.approval.by}"

@@ -20,7 +20,7 @@ MOST = 100  # differences that are listed; one is enough to stop trusting the wo
 def verify(evidence: Evidence, subjects: Sequence[Subject] | None) -> Answer:
     """Recomputes every hash of some runs and their releases, or of all of them.
 
-    Models in the destinations and the ledger are checked whoever is asked about.
+    Models in the destinations and the ledger's chain are checked whoever is asked about.
 
     Args:
       subjects: None takes every run of the workspace.
@@ -63,11 +63,12 @@ def _differences(
     signatures: Signatures,
     rows: StoreRows,
 ) -> Iterator[Difference]:
+    wanted = _runs(evidence) if subjects is None else [s.run_id for s in subjects]
     try:
-        verify_ledger(evidence.workspace.root)
+        verify_ledger(evidence.workspace.root, runs=wanted if subjects else None)
     except CasegateError as error:
         yield Difference("ledger", str(evidence.workspace.ledger), "a chain that fits", str(error))
-    for run_id in _runs(evidence) if subjects is None else [s.run_id for s in subjects]:
+    for run_id in wanted:
         for record in files.record(run_id):
             if isinstance(record, Difference):
                 yield record

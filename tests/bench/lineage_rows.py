@@ -20,6 +20,7 @@ INPUT, LIVE, COMPLETE, FAILED, CACHED = 3, 2, 3, 4, 5
 _COUNTED = ("Artifact", "Execution", "Context", "Event", "Association", "Attribution")
 _MADE_BY = re.compile(r"(?<=/)(\w+/\w+)/(\d+)(?=$|/)")  # Trainer/model/40: by which execution
 _SHARED = "ImportSchemaGen"  # what it puts out is one artifact for all runs
+_OF_A_WEEK = ("CaseSet", "TrainingCases", "StatisticsGen", "ExampleValidator")
 _OF_RECORD = ("CasegateDecision", "PushedModel")
 _COLUMN = {str: "string_value", int: "int_value", float: "double_value"}
 
@@ -30,7 +31,7 @@ class TfxRun:
 
     Attributes:
       texts: what stands for what in names, addresses and properties.
-      fresh: runs anew what the template took from the cache; later runs find it there.
+      fresh: reads the data anew; later runs find what comes of it in the cache, as TFX's own would.
       failed: the component that failed, or None; none after it ran.
       passed: whether the gate blessed the model and Pusher pushed it.
     """
@@ -185,9 +186,9 @@ class _Copy:
         return maker in self.executions and self.t.components[maker] != self.run.failed
 
     def _is_reused(self, e: Row) -> bool:
-        shared = self.t.components[e["id"]] == _SHARED
-        cached = e["last_known_state"] == CACHED and not self.run.fresh
-        return e["id"] in self.rows.makers and (shared or cached)
+        component = self.t.components[e["id"]]
+        wanted = component == _SHARED or (component in _OF_A_WEEK and not self.run.fresh)
+        return wanted and e["id"] in self.rows.makers
 
     def _state(self, e: Row) -> int:
         if self.t.components[e["id"]] == self.run.failed:
@@ -248,8 +249,8 @@ class _Copy:
                 self.rows.add("EventPath", {**path, "event_id": id_})
 
     def _keep_in_cache(self) -> None:
-        for old, e in self.executions.items():
-            if e["last_known_state"] == CACHED and old not in self.reused:
+        for old in self.executions:
+            if self.t.components[old] in (_SHARED, *_OF_A_WEEK) and old not in self.reused:
                 self.rows.makers[old] = self.ids[old]
                 for artifact, maker in self.t.made_by.items():
                     if maker == old:

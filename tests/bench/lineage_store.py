@@ -15,9 +15,10 @@ import shutil
 import sqlite3
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from components.baselines.files import canonical_json, sha256_file, sha256_tree
 from components.baselines.scores import CaseScores, load_scores
 from components.cases.images import pixels_sha256
 from components.cases.phantom import PhantomSource
-from components.decision import Decision, Verdict, load_decision
+from components.decision import CheckResult, Decision, Verdict, load_decision
+from components.gate.conditions import looks_checks
 from components.ledger.entry import FIRST_PREVIOUS, Entry, line_of, new_entry
 from components.ledger.head import Head
 from components.ledger.records import Release, releases
@@ -33,6 +35,7 @@ from components.lineage.address import StoreAddress
 from components.lineage.graph import Graph
 from components.lineage.reader import Store
 from components.lineage.record import (
+    ComponentRun,
     Decided,
     Environment,
     Released,
@@ -140,6 +143,7 @@ class Generated:
         self.champion_scores = load_scores(last / CHAMPION_SCORES)
         self.plan = tuple(planned(runs))
         self.sets: dict[int, TrainingData] = {}
+        self.coverage: dict[int, Counter[str]] = {}  # by week: training cases by attribute=value
         self.models: dict[int, str] = {}
         self.entries: list[Entry] = []
 
@@ -176,6 +180,9 @@ class Generated:
         for week in weeks:
             rows = (row for span in spans_of(week) for row in spans[span])
             self.sets[week] = write_manifest(rows, self.new.training)
+            self.coverage[week] = sum(
+                (_covered_by(spans[span]) for span in spans_of(week)), Counter()
+            )
 
     def _pictured(self, row: TrainingRow) -> TrainingRow:
         """The case with a picture that is really there."""
@@ -281,6 +288,8 @@ class Generated:
             "champion_scores": self._said_by_champion(run)[1],
         }
         looks = replace(found.looks, used=1 + sum(p.decided for p in self.plan[: run.number]))
+        counted = {check.check: check for check in looks_checks(looks)}
+        checks = tuple(counted.get(c.check, self._covered(c, run)) for c in checks)
         return replace(
             found,
             run_id=run.run_id,
@@ -291,6 +300,14 @@ class Generated:
             looks=looks,
             checks=checks,
         )
+
+    def _covered(self, check: CheckResult, run: Planned) -> CheckResult:
+        """A coverage check with the counts of this run's training data."""
+        if check.rule != "coverage" or check.slice is None:
+            return check
+        count = self.coverage[run.week][check.slice]
+        reason = check.reason.replace(str(check.n), str(count), 1)
+        return replace(check, n=count, reason=reason)
 
     @cached_property
     def _score_files(self) -> tuple[bytes, bytes]:
@@ -377,7 +394,9 @@ class Generated:
             data_sha256=_sha(f"data {run.week}"),
             training_root=data.root,
             training_cases=data.cases,
+            policy_committed="2025-01-02T09:00:00Z",
         )
+        shift = run.started - datetime.fromisoformat(old.started.replace("Z", "+00:00"))
         stored_at = Stored(old.store.pipeline, self.new.pipeline_run(run.run_id), graph.sha256)
         return replace(
             old,
@@ -398,6 +417,7 @@ class Generated:
             ),
             environment=self._environment(run.environment),
             inputs=inputs,
+            components=tuple(_later(component, shift) for component in old.components),
             store=stored_at,
             decision=_decided(decision) if decision else None,
             release=Released(PLACE, run.version, self.models[run.number], None)
@@ -422,18 +442,30 @@ def span_rows(span: int) -> list[TrainingRow]:
     draws = random.Random(span)
     choose = {"device": ("Aster", "Boreal", "Cirrus"), "sex": ("f", "m"), "view": ("AP", "PA")}
     choose |= {"site": ("Harbour", "Northgate", "Lakeside", "Hillcrest")}
-    return [
-        TrainingRow(
+    rows = []
+    for number in range(SPAN_CASES):
+        finding = draws.choice(
+            ("none", "none", "none", "consolidation", "interstitial", "effusion")
+        )
+        chosen = {name: draws.choice(values) for name, values in choose.items()}
+        row = TrainingRow(
             split="tune" if number % 10 < 3 else "train",
             case_id=f"span-{span:02d}-case-{number:05d}",
             patient_id=f"span-{span:02d}-patient-{number * 10 // 13:05d}",
-            label=draws.randrange(2),
+            label=int(finding != "none"),
             bytes_sha256=_sha(f"bytes {span} {number}"),
             pixels_sha256=_sha(f"pixels {span} {number}"),
-            attributes={name: draws.choice(values) for name, values in choose.items()},
+            attributes={**chosen, "aetiology": finding},
         )
-        for number in range(SPAN_CASES)
-    ]
+        rows.append(row)
+    return rows
+
+
+def _covered_by(rows: list[TrainingRow]) -> Counter[str]:
+    trained_on = (row for row in rows if row.split == "train")
+    return Counter(
+        f"{name}={value}" for row in trained_on for name, value in row.attributes.items()
+    )
 
 
 def write_own_rows(
@@ -482,6 +514,11 @@ def write_release_rows(rows: Rows, release: Release, record: RunRecord, at_ms: i
     rows.tie(f"release of {name}", [run], [artifact], at_ms)
 
 
+def _later(component: ComponentRun, shift: timedelta) -> ComponentRun:
+    started = datetime.fromisoformat(component.started.replace("Z", "+00:00")) + shift
+    return replace(component, started=_text(started))
+
+
 def _renamed(content: bytes, scores: CaseScores, model: str) -> tuple[bytes, str]:
     """A file of scores under another model's name, and its hash."""
     new = replace(scores, model_sha256=model)
@@ -510,7 +547,10 @@ def _document(record: RunRecord) -> bytes:
 
 
 def _iso(run: Planned, seconds: float) -> str:
-    moment = run.started + timedelta(seconds=seconds)
+    return _text(run.started + timedelta(seconds=seconds))
+
+
+def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
 
 

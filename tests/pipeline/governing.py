@@ -86,5 +86,5 @@ class Governed:
         save_decision(decision, self.workspace.run_folder(run_id) / DECISION)
         record(self.ledger, decision)
         champion = find_version(self.destination, version, self.workspace.runs)
-        record_release(self.ledger, champion, workspace=self.root, at=AT)
+        record_release(self.ledger, champion, workspace=self.root)
         return sha256

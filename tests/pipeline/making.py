@@ -12,6 +12,9 @@ from pipeline.workspace import Workspace
 from tests.components.cases.making import write_npz
 
 
+UNSIGNED = "signing.unsigned=true"
+
+
 class Small:
     """A data set of random images, `chest.npz`, and a workspace beside it.
 
@@ -25,7 +28,7 @@ class Small:
         self.destination = self.workspace.serving / "pneumonia"
 
     def config(self, *settings: str) -> Config:
-        return load_config(None, [f"data.source={json.dumps(str(self.data))}", *settings])
+        return load_config(None, [f"data.source={json.dumps(str(self.data))}", UNSIGNED, *settings])
 
     def prepared(self, *settings: str) -> Inputs:
         """What a run on this data rests on; locks the case set the first time."""

@@ -10,7 +10,7 @@ from pipeline.workspace import Workspace, new_run_id, now
 
 def test_nothing_is_created_before_it_is_opened(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "ws")
-    assert workspace.runs.parent == workspace.serving.parent == workspace.database.parent
+    assert workspace.runs.parent == workspace.serving.parent == workspace.training.parent
     assert not workspace.root.exists()
 
 

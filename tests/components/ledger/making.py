@@ -81,6 +81,12 @@ BODIES: dict[str, dict[str, Any]] = {
         "decision_sha256": sha("earlier decision"),
         "reason": "complaints from the ward",
     },
+    "run": {
+        "run_id": "run-1",
+        "state": "released",
+        "exit_code": 0,
+        "record_sha256": sha("record"),
+    },
 }
 
 

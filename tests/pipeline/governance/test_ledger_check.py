@@ -48,6 +48,23 @@ def test_an_edited_decision_is_found(governed: Governed) -> None:
         verify_ledger(governed.root)
 
 
+def test_only_the_decisions_of_named_runs_are_read_where_some_are_named(governed: Governed) -> None:
+    path = governed.workspace.run_folder("run-20") / DECISION
+    path.write_text(path.read_text().replace('"exit_code": 0', '"exit_code": 3'))
+    verify_ledger(governed.root, runs=["run-10"])
+    with pytest.raises(IntegrityError, match=r"entry 3 \(decision\) .*the decision was edited"):
+        verify_ledger(governed.root, runs=["run-20"])
+
+
+def test_a_release_that_names_another_decision_than_its_run_came_to_is_found(
+    governed: Governed,
+) -> None:
+    body = {**governed.ledger.entries()[3].body, "decision_sha256": "0" * 64}
+    governed.ledger.append("release", body, by="casegate", at="2026-01-01T00:00:00Z")
+    with pytest.raises(IntegrityError, match=r"entry 5 \(release\) does not fit: .* is decision"):
+        verify_ledger(governed.root)
+
+
 def test_a_decision_that_is_gone_is_missed(governed: Governed) -> None:
     shutil.rmtree(governed.workspace.run_folder("run-10"))
     with pytest.raises(IntegrityError, match=r"entry 1 \(decision\) .*No such file"):

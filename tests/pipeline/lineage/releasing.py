@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.attestation.keys import Signer
+from components.attestation.signing import attest_decision, attest_release, vouched
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.files import canonical_json, sha256_file, sha256_tree, write_atomically
 from components.baselines.golden import save_golden
@@ -35,13 +39,23 @@ from components.lineage.record import (
     Why,
 )
 from components.lineage.training import TrainingRow, write_manifest
-from components.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, REQUEST, SCORES
+from components.run_files import (
+    CHAMPION_SCORES,
+    DECISION,
+    HTML_REPORT,
+    RELEASE_ATTESTATION,
+    REPORT,
+    REQUEST,
+    SCORES,
+)
 from pipeline.recording import _decided, close
 from pipeline.workspace import Workspace
 from tests.components.planting import approved, locked, scored, sha
 
 RUN, VERSION, PLACE = "20260101T000000.000000Z", 7, "serving/chest"
 EARLIER = "20251231T000000.000000Z"
+PACKAGES = {"numpy": "1.26.4", "casegate": "0.1.0", 'odd name; "quoted"': "1"}
+ENVIRONMENT = Environment("3.10", "Linux", None, 2, None, None, None, PACKAGES)
 POLICY = """\
 name: chest
 alpha: 0.025
@@ -189,16 +203,20 @@ def _sign(
         destination=PLACE,
         version=VERSION,
         vouched=vouched(
-            envelope, model_folder=model, there={**known, **champion}, trusted_keys=keys, threshold=1
+            envelope,
+            model_folder=model,
+            there={**known, **champion},
+            trusted_keys=keys,
+            threshold=1,
         ),
         signers=signers,
     )
 
 
 def public_pem(signer: Signer) -> bytes:
-    text = signer.crypto.public_key.keyval["public"]
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if len(text) == 64 else None
-    return text.encode() if key is None else key.public_bytes(*PEM)
+    raw = bytes.fromhex(signer.crypto.public_key.keyval["public"])
+    key = Ed25519PublicKey.from_public_bytes(raw)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 NAMES = ("policy.yaml", "case_set.json", "golden.json")
@@ -288,6 +306,8 @@ def _event(kind: Any, artifact_id: int, key: str) -> Any:
 
 
 def _release(workspace: Workspace, decision: Decision, model_sha256: str) -> Released:
+    path = workspace.run_folder(RUN) / RELEASE_ATTESTATION
+    attestation = sha256_file(path) if path.exists() else None
     Ledger(workspace.ledger).append(
         "release",
         {
@@ -296,12 +316,12 @@ def _release(workspace: Workspace, decision: Decision, model_sha256: str) -> Rel
             "model_sha256": model_sha256,
             "run_id": RUN,
             "decision_sha256": decision.decision_sha256,
-            "attestation_sha256": None,
+            "attestation_sha256": attestation,
         },
         by="casegate",
         at="2026-01-01T00:00:50Z",
     )
-    return Released(PLACE, VERSION, model_sha256, None)
+    return Released(PLACE, VERSION, model_sha256, attestation)
 
 
 def _earlier(workspace: Workspace, case_set: CaseSet) -> None:
@@ -313,7 +333,6 @@ def _earlier(workspace: Workspace, case_set: CaseSet) -> None:
         "case_set_root": case_set.merkle_root,
     }
     Ledger(workspace.ledger).append("look", body, by="casegate", at="2025-12-31T00:00:00Z")
-
 
 def _record(
     workspace: Workspace, inputs: RunInputs, released_as: Released, decision: Decision
@@ -330,7 +349,7 @@ def _record(
         where=Where(None, None, None, None),
         why=Why("manual"),
         code=Code("abcd" + "0" * 36, False, None, sha("code")),
-        environment=Environment("3.10", "Linux", None, 2, None, None, None, packages),
+        environment=ENVIRONMENT,
         seeds=Seeds(1, True),
         store=Stored(workspace.pipeline_name, workspace.pipeline_run(RUN)),
         inputs=inputs,

@@ -38,6 +38,17 @@ def test_the_same_release_gives_the_same_bytes(run: ReleasedRun, tmp_path: Path)
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.parametrize("more", [b"{}\n", b"half a line"])
+def test_a_training_manifest_that_was_altered_goes_into_no_bundle(
+    tmp_path: Path, more: bytes
+) -> None:
+    run = released(tmp_path / "spoiled")
+    (path,) = run.workspace.training.glob("*.jsonl")
+    path.write_bytes(path.read_bytes() + more)
+    with pytest.raises(IntegrityError, match="Merkle root is .* was altered"):
+        bundled(run, tmp_path / "b.zip")
+
+
 def test_the_training_manifest_may_be_left_out_and_its_root_stays(
     run: ReleasedRun, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ SAID = {
     "amendment": "planted version 1 -> 2 (2 added): two cases from the new device",
     "release": "serving/pneumonia version 1767261600, model",
     "rollback": "serving/pneumonia version 2 -> 1, served as version 3: complaints from the ward",
+    "run": "run run-1 ended: released (exit 0)",
 }
 
 
