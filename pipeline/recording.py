@@ -141,7 +141,7 @@ class Recorder:
             state=state,
             exit_code=exit_code,
             error=error,
-            decision=_decided(decision, self.folder) if decision else None,
+            decision=decided_in(decision, self.folder) if decision else None,
             release=release,
             finished=utc_now(),
         )
@@ -237,7 +237,7 @@ def close_dead(workspace: Workspace) -> list[str]:
         decided = path.with_name(DECISION)
         decision = load_decision(decided) if decided.exists() else None
         if decision is not None and record.decision is None:
-            record = record.with_(decision=_decided(decision, path.parent))
+            record = record.with_(decision=decided_in(decision, path.parent))
         close(workspace, record, decision=decision)
         closed.append(record.run_id)
     return closed
@@ -268,7 +268,7 @@ def _training(graph: Graph, workspace: Workspace) -> TrainingData | None:
     return None
 
 
-def _decided(decision: Decision, folder: Path) -> Decided:
+def decided_in(decision: Decision, folder: Path) -> Decided:
     envelope, statement = folder / DECISION_ATTESTATION, None
     if envelope.exists():
         signed = verify(read_envelope(envelope), (), where=str(envelope))

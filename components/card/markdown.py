@@ -1,10 +1,11 @@
 """The model card in Markdown, for a repository or a registry."""
 
+import html
 import re
 
 from components.card.card import Card, CardTable, Section, shown
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
 def card_markdown(card: Card) -> str:
@@ -42,4 +43,4 @@ def _row(cells: object) -> str:
 
 def _text(text: str) -> str:
     """One line, with everything escaped that Markdown or HTML would take for more than text."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("&", "&amp;")
+    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))

@@ -100,7 +100,7 @@ def _mysql_rights(connection: Any) -> set[str]:
     where = "REPLACE(grantee, '''', '') = CURRENT_USER()"
     schema = "schema() LIKE table_schema"
     sql = (
-        f"SELECT privilege_type FROM information_schema.user_privileges WHERE {where} UNION "  # noqa: S608
+        f"SELECT privilege_type FROM information_schema.user_privileges WHERE {where} UNION "
         "SELECT privilege_type FROM information_schema.schema_privileges "
         f"WHERE {where} AND {schema} UNION "
         "SELECT privilege_type FROM information_schema.table_privileges "

@@ -123,7 +123,7 @@ def _mark(connection: Any) -> tuple[str, str] | None:
 
     if not sqlalchemy.inspect(connection).has_table(_MARK):
         return None
-    row = connection.exec_driver_sql(f"SELECT source, sha256 FROM {_MARK}").first()  # noqa: S608
+    row = connection.exec_driver_sql(f"SELECT source, sha256 FROM {_MARK}").first()
     return (row[0], row[1]) if row else None
 
 
@@ -147,8 +147,8 @@ def _begin(writing: Any, source: str, digest: str) -> None:
         )
     with writing.begin() as connection:
         for table in (_MARK, *TABLES):
-            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
-        statement = f"INSERT INTO {_MARK} (source, sha256) VALUES (:source, :sha256)"  # noqa: S608
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+        statement = f"INSERT INTO {_MARK} (source, sha256) VALUES (:source, :sha256)"
         connection.execute(sqlalchemy.text(statement), {"source": source, "sha256": digest})
 
 
@@ -160,7 +160,7 @@ def _copy(old: Any, writing: Any, table: str, rows: int, progress: Progress, bat
         done = count(connection, table)
     columns = columns_of(old, table)
     statement = sqlalchemy.text(
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608
+        f"INSERT INTO {table} ({', '.join(columns)}) "
         f"VALUES ({', '.join(f':{name}' for name in columns)})"
     )
     for part in _batches(read_rows(old, table, columns, after=done), batch):

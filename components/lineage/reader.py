@@ -284,7 +284,7 @@ class Store:
     def _properties(self, kind: str, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         column = f"{kind.lower()}_id"
         rows = self._in(
-            f"SELECT {column} AS id, name, string_value, int_value, double_value, bool_value "  # noqa: S608
+            f"SELECT {column} AS id, name, string_value, int_value, double_value, bool_value "
             f"FROM {kind}Property WHERE {column} IN :ids ORDER BY {column}, name",
             ids,
         )

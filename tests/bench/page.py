@@ -14,6 +14,7 @@ from tests.bench.figures import (
     Target,
     targets,
 )
+from tests.bench.lineage_figures import LineageFigures
 
 TEMPLATE = Path(__file__).with_name("benchmarks.md.template")
 BUSY = 0.5  # processes running or waiting before the start; above it times are another's too
@@ -23,7 +24,7 @@ def render(figures: Figures) -> str:
     """The page as Markdown."""
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         setting=_setting(figures),
-        targets=_targets(targets(figures)),
+        targets=targets_table(targets(figures)),
         starting=_starting(figures),
         whole=_whole(figures.data),
         components=_components(figures.data),
@@ -48,25 +49,28 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
 
 
 def _setting(figures: Figures) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in figures.versions.items())
-    busy = " **The machine was busy: the figures are unreliable.**" if _busy(figures) else ""
     repeat = "once" if figures.repeat == 1 else f"{figures.repeat} times"
     return (
-        f"- Machine: {figures.machine}, {figures.cores} cores; load before the start "
-        f"{figures.load:.1f}.{busy}\n"
-        f"- Date: {figures.date}\n"
-        f"- Versions: {versions}\n"
+        f"{machine_lines(figures)}\n"
         f"- Whole runs were measured {repeat}, starting {len(figures.import_seconds)} times; "
         "several values stand as median (least to most)."
         + ("" if len(figures.data) > 1 else "\n- PneumoniaMNIST was not at hand.")
     )
 
 
-def _busy(figures: Figures) -> bool:
-    return figures.load > BUSY
+def machine_lines(figures: Figures | LineageFigures) -> str:
+    """Where and when it was measured, and on which versions, as a Markdown list."""
+    versions = ", ".join(f"{name} {version}" for name, version in figures.versions.items())
+    busy = " **The machine was busy: the figures are unreliable.**" if figures.load > BUSY else ""
+    return (
+        f"- Machine: {figures.machine}, {figures.cores} cores; load before the start "
+        f"{figures.load:.1f}.{busy}\n"
+        f"- Date: {figures.date}\n"
+        f"- Versions: {versions}"
+    )
 
 
-def _targets(found: Sequence[Target]) -> str:
+def targets_table(found: Sequence[Target]) -> str:
     words = {True: "**met**", False: "**missed**", None: "not measured"}
     rows = [
         [

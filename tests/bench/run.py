@@ -14,6 +14,8 @@ from pipeline.config import REPOSITORY
 from pipeline.provenance import code_sha256, environment
 from tests.bench import measure
 from tests.bench.figures import Figures
+from tests.bench.lineage_figures import LineageFigures
+from tests.bench.lineage_page import section, with_section
 from tests.bench.page import render
 from tests.bench.processes import use_cores
 from tests.conftest import BESIDE_THE_CHECKOUT
@@ -32,9 +34,14 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="render docs/benchmarks.md")
     parser.add_argument("--memory", action="store_true", help="peak memory too; many minutes")
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="of whole runs")
+    parser.add_argument("--only", choices=["lineage"], help="one section; the others stay")
     arguments = parser.parse_args()
     try:
-        page = render(measured(arguments.repeat, memory=arguments.memory))
+        if arguments.only:
+            page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        else:
+            page = render(measured(arguments.repeat, memory=arguments.memory))
+        page = with_section(page, section(measured_lineage()))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -63,6 +70,23 @@ def measured(repeat: int, *, memory: bool) -> Figures:
         judging=measure.judgings(JUDGED_CASES),
         gate=tuple(measure.gate_command(n, times) for n, times in GATE_CASES),
         memory=tuple(measure.memory_peak(n) for n in MEMORY_CASES) if memory else (),
+    )
+
+
+def measured_lineage() -> LineageFigures:
+    """The figures of the lineage section, on the same cores."""
+    from tests.bench.lineage_measure import measured_lineage as measured_all
+
+    load = os.getloadavg()[0]
+    cores = use_cores(CORES)
+    found = measured_all(measure.say)
+    return LineageFigures(
+        machine=cpu_model(),
+        cores=cores,
+        load=load,
+        date=datetime.now(timezone.utc).date().isoformat(),
+        versions=versions(),
+        **vars(found),
     )
 
 

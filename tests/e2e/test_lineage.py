@@ -161,9 +161,10 @@ def test_live_knows_the_rollback(audited: Audited) -> None:
     assert str(audited.versions[-1]) in after
     release = next(entry for entry in entries if entry.kind == "release")
     before = json.dumps(answer(audited, "live", "--at", release.at))
-    assert first(audited) in before and str(audited.versions[-1]) not in before.replace(
-        first(audited), ""
-    ).split("still")[0]
+    assert (
+        first(audited) in before
+        and str(audited.versions[-1]) not in before.replace(first(audited), "").split("still")[0]
+    )
 
 
 def test_blocked_says_why_and_who_waived(audited: Audited) -> None:
@@ -283,7 +284,9 @@ def _event_row(audited: Audited) -> None:
 
 
 def _uri_row(audited: Audited) -> None:
-    _sql(audited, "UPDATE Artifact SET uri = '/elsewhere' WHERE id = (SELECT min(id) FROM Artifact)")
+    _sql(
+        audited, "UPDATE Artifact SET uri = '/elsewhere' WHERE id = (SELECT min(id) FROM Artifact)"
+    )
 
 
 def _package_row(audited: Audited) -> None:

@@ -11,7 +11,6 @@ from pipeline.inputs import Inputs, prepare
 from pipeline.workspace import Workspace
 from tests.components.cases.making import write_npz
 
-
 UNSIGNED = "signing.unsigned=true"
 
 

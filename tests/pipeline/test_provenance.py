@@ -107,3 +107,65 @@ def test_a_folder_inside_somebody_elses_checkout_has_no_commit(repository: Path)
 def test_without_git_nothing_is_claimed(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert git_state(repository) == {"git_commit": None, "git_dirty": None}
+
+
+# Who, where, and what was committed
+
+
+@pytest.mark.parametrize(
+    "environ, wanted",
+    [
+        ({}, (None, None, None)),
+        ({"CI": "true"}, ("CI", None, None)),
+        (
+            {
+                "GITHUB_ACTIONS": "true", "GITHUB_JOB": "gate", "GITHUB_REPOSITORY": "a/b",
+                "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "7",
+            },
+            ("GitHub Actions", "gate", "https://github.com/a/b/actions/runs/7"),
+        ),
+        (
+            {"GITLAB_CI": "true", "CI": "true", "CI_JOB_NAME": "gate", "CI_JOB_URL": "https://x/1"},
+            ("GitLab CI", "gate", "https://x/1"),
+        ),
+        (
+            {"JENKINS_URL": "https://j", "JOB_NAME": "gate", "BUILD_URL": "https://j/1"},
+            ("Jenkins", "gate", "https://j/1"),
+        ),
+    ],
+)  # fmt: skip
+def test_the_ci_job_is_known_by_its_providers_variables(
+    environ: dict[str, str], wanted: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    found = provenance.where(environ, tmp_path)
+    assert (found.ci_provider, found.ci_job, found.ci_url) == wanted
+    assert found.commit_author is None
+
+
+def test_a_file_is_committed_only_as_it_is_in_its_commit(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("floor: 0.9\n")
+    assert provenance.committed(path) == (None, None)
+    git(tmp_path, "init", "-q")
+    assert provenance.committed(path) == (None, None)
+    git(tmp_path, "add", "policy.yaml")
+    assert provenance.committed(path) == (None, None)
+    git(tmp_path, "commit", "-q", "-m", "criteria", "--date", "2020-01-01T00:00:00+0200")
+    commit, time = provenance.committed(path)
+    assert commit == git(tmp_path, "rev-parse", "HEAD")
+    assert time is not None and time.endswith("Z") and not time.startswith("2020")
+    path.write_text("floor: 0.1\n")
+    assert provenance.committed(path) == (None, None)
+
+
+def test_the_environment_names_every_package_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provenance.recorded_environment.cache_clear()
+    monkeypatch.setenv("CASEGATE_CONTAINER_IMAGE", "registry/x@sha256:1")
+    monkeypatch.setenv("CASEGATE_METADATA_PASSWORD", "s3cret")
+    found = provenance.recorded_environment()
+    provenance.recorded_environment.cache_clear()
+    assert found.container == "registry/x@sha256:1"
+    assert found.packages["numpy"].startswith("1.") and len(found.packages) > 100
+    assert "s3cret" not in str(found)

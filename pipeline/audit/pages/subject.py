@@ -169,7 +169,6 @@ def question_page(view: View, about: About, what: str) -> Page:
 def card_document(view: View, about: About) -> Document:
     """The model card, as the page of its own that it is."""
     from components.card import card_html
-
     from pipeline.lineage.card import card_of
 
     body = card_html(card_of(view.evidence, about.subject)).encode()

@@ -10,7 +10,6 @@ from components.release.serving import find_champion
 from tests.components.release.test_serving import decide, put
 
 
-
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.jsonl")

@@ -48,7 +48,7 @@ from components.run_files import (
     REQUEST,
     SCORES,
 )
-from pipeline.recording import _decided, close
+from pipeline.recording import close, decided_in
 from pipeline.workspace import Workspace
 from tests.components.planting import approved, locked, scored, sha
 
@@ -334,6 +334,7 @@ def _earlier(workspace: Workspace, case_set: CaseSet) -> None:
     }
     Ledger(workspace.ledger).append("look", body, by="casegate", at="2025-12-31T00:00:00Z")
 
+
 def _record(
     workspace: Workspace, inputs: RunInputs, released_as: Released, decision: Decision
 ) -> RunRecord:
@@ -353,6 +354,6 @@ def _record(
         seeds=Seeds(1, True),
         store=Stored(workspace.pipeline_name, workspace.pipeline_run(RUN)),
         inputs=inputs,
-        decision=_decided(decision, workspace.run_folder(RUN)),
+        decision=decided_in(decision, workspace.run_folder(RUN)),
         release=released_as,
     )

@@ -9,7 +9,7 @@ from components.errors import ConfigError, IntegrityError, SourceError
 from pipeline.lineage.answer import Answer
 from pipeline.lineage.impact_image import impact_of_case, impact_of_image
 from pipeline.lineage.subject import Evidence
-from tests.components.cases.making import random_image
+from tests.components.cases.making import picture
 from tests.pipeline.lineage.spans import PLACE, Spans, digest, training
 
 
@@ -161,7 +161,7 @@ def test_another_workspace_in_the_same_store_is_not_asked(spans: Spans) -> None:
 
 
 def test_a_picture_is_known_again_in_another_encoding(spans: Spans, tmp_path: Path) -> None:
-    image = encode_png(random_image(1))
+    image = encode_png(picture(1))
     row = training(3, pixels_sha256=pixels_sha256(image), case_id="encoded otherwise")
     spans.run([row, training(60)], version=3)
     (tmp_path / "picture.png").write_bytes(image)
@@ -172,7 +172,7 @@ def test_a_picture_is_known_again_in_another_encoding(spans: Spans, tmp_path: Pa
 
 
 def test_a_picture_that_was_never_used_reached_nothing(spans: Spans, tmp_path: Path) -> None:
-    (tmp_path / "picture.png").write_bytes(encode_png(random_image(2)))
+    (tmp_path / "picture.png").write_bytes(encode_png(picture(2)))
     with Evidence(spans.workspace.root) as evidence:
         answer = impact_of_image(evidence, tmp_path / "picture.png")
     assert answer.facts["training data"] == "in none of the manifests"
