@@ -8,7 +8,7 @@ from typing import Any
 
 from components.baselines.files import sha256_json, write_atomically
 from components.baselines.rows import json_with_rows
-from components.baselines.schema import parse_json, read_json
+from components.baselines.schema import parse_json, read_json, read_known
 from components.errors import IntegrityError
 
 SCHEMA_VERSION = 1
@@ -219,9 +219,14 @@ def save_decision(decision: Decision, path: Path) -> None:
     write_atomically(path, decision.to_json().encode())
 
 
-def load_decision(path: Path) -> Decision:
-    """The decision in `path`; IntegrityError where unreadable, malformed or edited."""
-    return _from_document(read_json(path, "gate_decision"), where=str(path))
+def load_decision(path: Path, *, known: str | None = None) -> Decision:
+    """The decision in `path`; IntegrityError where unreadable, malformed or edited.
+
+    Args:
+      known: its hash as the ledger has it; one that fits is not held against the schema again.
+    """
+    document = known and read_known(path, "decision_sha256", known)
+    return _from_document(document or read_json(path, "gate_decision"), where=str(path))
 
 
 def _from_document(document: dict[str, Any], *, where: str) -> Decision:

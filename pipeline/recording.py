@@ -243,6 +243,18 @@ def close_dead(workspace: Workspace) -> list[str]:
     return closed
 
 
+def tell_store(workspace: Workspace) -> None:
+    """Brings ML Metadata up to the ledger after a person released or took back something.
+
+    Raises:
+      ConfigError: the store cannot be written to; the next run does it then.
+    """
+    from components.lineage.opening import opened
+    from components.lineage.writer import RecordWriter
+
+    write_releases(workspace, RecordWriter(opened(workspace.store)))
+
+
 def write_releases(workspace: Workspace, writer: "RecordWriter") -> None:
     """Brings what ML Metadata knows of releases up to the ledger."""
     from components.lineage.reader import Store
@@ -253,7 +265,7 @@ def write_releases(workspace: Workspace, writer: "RecordWriter") -> None:
     runs = {e.body["decision_sha256"]: e.body["run_id"] for e in entries if e.kind == "decision"}
     for release in releases(entries):
         if (release.destination, str(release.version)) not in known:
-            run_id = release.run_id or runs[release.decision_sha256]
+            run_id = release.run_id or runs.get(release.decision_sha256)
             writer.write_release(release, workspace_id=workspace.id, run_id=run_id)
 
 

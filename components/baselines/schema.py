@@ -8,6 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from components.baselines.files import sha256_json
 from components.errors import CasegateError, IntegrityError, suggestion
 
 if TYPE_CHECKING:
@@ -42,6 +45,25 @@ def read_json(path: Path, schema: str, *, rows: Rows | None = None) -> dict[str,
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise IntegrityError(f"{path}: cannot be read: {reason}") from error
     return parse_json(text, schema, where=str(path), rows=rows)
+
+
+def read_known(path: Path, hash_key: str, sha256: str) -> dict[str, Any] | None:
+    """The document at `path`, if its hash is the one that was recorded of it; else None.
+
+    What is exactly what was recorded was held against its schema when it was written; not doing so
+    again spares a reading command the import of jsonschema.
+
+    Args:
+      hash_key: the key that holds the hash over the canonical JSON of all other keys.
+    """
+    try:
+        document = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or document.get(hash_key) != sha256:
+        return None
+    rest = {key: value for key, value in document.items() if key != hash_key}
+    return document if sha256_json(rest) == sha256 else None
 
 
 def parse_json(text: str, schema: str, *, where: str, rows: Rows | None = None) -> dict[str, Any]:

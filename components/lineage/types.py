@@ -101,6 +101,8 @@ ENVIRONMENT_PROPERTIES: Mapping[str, type] = {
 TRAINING_DATA_PROPERTIES: Mapping[str, type] = {
     "training_root": _TEXT,
     "cases": _INT,
+    "train_cases": _INT,
+    "tune_cases": _INT,
     "positives": _INT,
     "patients": _INT,
     "data": _TEXT,
@@ -231,7 +233,9 @@ def check_properties(record: RunRecord, check: CheckResult) -> dict[str, Value]:
     )
 
 
-def release_properties(release: Release, *, workspace_id: str, run_id: str) -> dict[str, Value]:
+def release_properties(
+    release: Release, *, workspace_id: str, run_id: str | None
+) -> dict[str, Value]:
     """A version that was put in a destination, as the ledger has it."""
     return stored(
         {

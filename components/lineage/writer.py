@@ -69,12 +69,12 @@ class RecordWriter:
             self._put(CHECK, f"{name}/{check.check}", folder, properties)
         self._tie(f"record of {name}", read, [run], running=record.state == "running")
 
-    def write_release(self, release: Release, *, workspace_id: str, run_id: str) -> None:
+    def write_release(self, release: Release, *, workspace_id: str, run_id: str | None) -> None:
         """Writes a version that was put in a destination, as the ledger has it."""
         name = f"{run_name(workspace_id, release.destination)}/{release.version}"
         properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
         artifact = self._put(RELEASE, name, f"{release.destination}/{release.version}", properties)
-        run = self._known(RUN, run_name(workspace_id, run_id))
+        run = self._known(RUN, run_name(workspace_id, run_id)) if run_id else None
         self._tie(f"release of {name}", [run.id] if run else [], [artifact])
 
     def _environment(self, record: RunRecord) -> int:
@@ -92,6 +92,7 @@ class RecordWriter:
             {
                 "training_root": training.root,
                 "cases": training.cases,
+                **{f"{split}_cases": count for split, count in training.splits.items()},
                 "positives": training.positives,
                 "patients": training.patients,
                 "data": record.inputs.data,

@@ -1,12 +1,21 @@
 """`casegate lineage`: what an auditor asks of runs and releases, each question one command."""
 
-import importlib
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.lineage_card import card
+from pipeline.commands.lineage_diff import diff
+from pipeline.commands.lineage_export import check, export
+from pipeline.commands.lineage_impact import impact
+from pipeline.commands.lineage_independence import independence
+from pipeline.commands.lineage_performance import performance
+from pipeline.commands.lineage_prove import prove
+from pipeline.commands.lineage_reproduce import reproduce
 from pipeline.commands.lineage_shared import answered, of_one
+from pipeline.commands.lineage_trace import trace
+from pipeline.commands.lineage_verify import verify
 
 if TYPE_CHECKING:
     from pipeline.lineage.answer import Answer
@@ -21,18 +30,6 @@ _STATES = (
     "failed",
     "killed",
     "unchanged",
-)
-_MODULES = (
-    "trace",
-    "diff",
-    "impact",
-    "performance",
-    "independence",
-    "prove",
-    "reproduce",
-    "verify",
-    "export",
-    "card",
 )
 
 
@@ -156,15 +153,17 @@ def sql(evidence: "Evidence", *, query: str | None, show_views: bool, limit: int
     return sql(evidence, sys.stdin.read() if query is None else query, limit=limit)
 
 
-def _add_others() -> None:
-    for name in _MODULES:
-        try:
-            module = importlib.import_module(f"pipeline.commands.lineage_{name}")
-        except ModuleNotFoundError:
-            continue
-        for found in vars(module).values():
-            if isinstance(found, click.Command) and found.callback is not None:
-                lineage.add_command(found)
-
-
-_add_others()
+for command in (
+    trace,
+    diff,
+    impact,
+    performance,
+    independence,
+    prove,
+    reproduce,
+    verify,
+    card,
+    export,
+    check,
+):
+    lineage.add_command(command)

@@ -28,7 +28,10 @@ def rollback(
     The version that goes stays where it is, and counts as withdrawn: no run releases that model
     again until a person approves it as golden or rolls back to it.
     """
+    from components.errors import CasegateError
     from pipeline.governance.rollback import roll_back
+    from pipeline.recording import tell_store
+    from pipeline.workspace import Workspace
 
     done = roll_back(
         workspace, to=version, by=by, reason=reason, model_name=model_name, serving=serving
@@ -38,4 +41,9 @@ def rollback(
         f"{done.path}"
     )
     click.echo(f"version {done.from_version} is withdrawn (entry {done.seq} of the ledger)")
+    try:
+        tell_store(Workspace(workspace.resolve()))
+    except CasegateError as error:
+        # It is done and in the ledger, which counts; the next run tells ML Metadata.
+        click.echo(f"not yet in ML Metadata: {error}", err=True)
     return 0

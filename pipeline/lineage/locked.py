@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
@@ -38,12 +39,17 @@ class LockedSet:
         return load_golden(path).scores.model_sha256
 
 
-def locked_sets(evidence: Evidence) -> Iterator[LockedSet]:
+@lru_cache(maxsize=1)
+def locked_sets(evidence: Evidence) -> tuple[LockedSet, ...]:
     """The shipped ones, the workspace's own and those that its runs name, each root once.
 
     Raises:
       IntegrityError: one was edited.
     """
+    return tuple(_locked_sets(evidence))
+
+
+def _locked_sets(evidence: Evidence) -> Iterator[LockedSet]:
     seen = set()
     for folder in _folders(evidence):
         current = load_case_set(folder / CASE_SET)

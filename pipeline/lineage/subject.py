@@ -146,8 +146,8 @@ class Evidence:
           IntegrityError: it was edited, or replaced by another.
         """
         path = self.workspace.run_folder(run_id) / RUN_RECORD
-        record = load_record(path)
         entry = self.last_entries.get(("run", run_id))
+        record = load_record(path, known=entry.body["record_sha256"] if entry else None)
         if entry is not None and entry.body["record_sha256"] != record.record_sha256:
             raise IntegrityError(
                 f"{path}: is record {record.record_sha256[:12]}..., entry {entry.seq} of the "
@@ -165,7 +165,7 @@ class Evidence:
         entry = self.decided.get(run_id)
         if not path.exists() and entry is None:
             return None
-        decision = load_decision(path)
+        decision = load_decision(path, known=entry.body["decision_sha256"] if entry else None)
         if entry is not None and entry.body["decision_sha256"] != decision.decision_sha256:
             raise IntegrityError(
                 f"{path}: is decision {decision.decision_sha256[:12]}..., entry {entry.seq} of the "

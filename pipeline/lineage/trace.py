@@ -26,6 +26,7 @@ from pipeline.lineage.subject import Evidence, Subject
 from pipeline.lineage.trace_record import add_record
 from pipeline.lineage.trace_words import ASIDE, step_words, thing_words
 
+SPLITS = {"train": "train_cases", "tune": "tune_cases"}
 FOUND, CANDIDATE, PUSHED = "decision", "candidate", "pushed"
 
 
@@ -64,7 +65,7 @@ def trace(evidence: Evidence, subject: Subject) -> TraceGraph:
     """The graph behind a release or a run of a workspace.
 
     Raises:
-      IntegrityError: the record, the decision or the training manifest is not as recorded.
+      IntegrityError: the record or the decision is not as recorded.
     """
     return trace_of(known(evidence, subject, splits=True))
 
@@ -73,7 +74,8 @@ def known(evidence: Evidence, subject: Subject, *, splits: bool) -> Known:
     """What a workspace holds of a subject.
 
     Args:
-      splits: whether to read the training manifest for its counts.
+      splits: whether to ask ML Metadata how many cases each split has; whether the manifest
+        still says so is what `lineage verify` and `independence` check.
     """
     record = evidence.record(subject.run_id)
     graph = evidence.store.run_graph(record.store.pipeline_run)
@@ -82,10 +84,12 @@ def known(evidence: Evidence, subject: Subject, *, splits: bool) -> Known:
     root = record.inputs.training_root
     if splits and root:
         path = manifest_path(evidence.workspace.training, root)
-        if path.exists():
+        for row in evidence.store.training_sets([root]):
+            counts = {split: row[key] for split, key in SPLITS.items() if key in row}
+        if not counts and path.exists():
             counts = check_manifest(path, root=root).splits
-        else:
-            notes.append(f"The training manifest {path.name} is not here, so splits are not known.")
+        if not path.exists():
+            notes.append(f"The training manifest {path.name} is not here, so nothing proves it.")
     return Known(
         name=subject.name,
         record=record,

@@ -1,4 +1,4 @@
-"""An auditor's questions to a workspace that real runs filled, and to one that was tampered with."""
+"""An auditor's questions to a workspace that real runs filled, and to tampered copies of it."""
 
 import json
 import sqlite3
@@ -216,6 +216,17 @@ def test_sql_answers_what_nobody_thought_of(audited: Audited) -> None:
 def test_verify_finds_all_as_it_was_recorded(audited: Audited) -> None:
     found = audited.asked("verify", "--all")
     assert found.exit_code == 0, found.output
+
+
+def test_a_rollback_is_on_record_at_once(spoiled: Audited) -> None:
+    taken = casegate(
+        *("rollback", "--to", spoiled.versions[1], "--workspace", spoiled.workspace),
+        *("--by", "Dr. Okafor", "--reason", "the ward was right"),
+    )
+    assert taken.exit_code == 0, taken.output
+    assert spoiled.asked("verify", "--all").exit_code == 0
+    counted = answer(spoiled, "sql", "SELECT count(*) AS n FROM releases WHERE kind = 'rollback'")
+    assert next(iter(counted["tables"].values())) == [{"n": 2}]
 
 
 def test_no_question_needs_tensorflow(audited: Audited) -> None:

@@ -1,61 +1,67 @@
 from pathlib import Path
 
 import pytest
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.lineage.address import StoreAddress
+from components.lineage.opening import opened
 from components.lineage.orphans import close_orphans
-
-pytestmark = pytest.mark.tensorflow
+from components.lineage.reader import Store
 
 EXECUTION, ARTIFACT = mlmd.Execution, mlmd.Artifact
-
-
-def opened(database: Path) -> metadata_store.MetadataStore:
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    return metadata_store.MetadataStore(config)
+STATES = (EXECUTION.RUNNING, EXECUTION.NEW, EXECUTION.COMPLETE, EXECUTION.FAILED)
+MINE, THEIRS = "casegate-0123abcd", "casegate-89abcdef"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """What a run leaves that was killed while it trained: one of everything."""
-    path = tmp_path / "metadata.sqlite"
-    store = opened(path)
-    execution_type = store.put_execution_type(mlmd.ExecutionType(name="Trainer"))
-    artifact_type = store.put_artifact_type(mlmd.ArtifactType(name="Model"))
-    states = [EXECUTION.RUNNING, EXECUTION.NEW, EXECUTION.COMPLETE, EXECUTION.FAILED]
-    store.put_executions(
-        [EXECUTION(type_id=execution_type, last_known_state=state) for state in states]
-    )
-    kept = [ARTIFACT.PENDING, ARTIFACT.LIVE]
-    store.put_artifacts(
-        [
-            ARTIFACT(type_id=artifact_type, state=state, uri=f"model-{number}")
-            for number, state in enumerate(kept)
-        ]
-    )
-    return path
+def address(tmp_path: Path) -> StoreAddress:
+    """What two runs left, in one store: one that was killed, and one of another workspace."""
+    address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
+    store = opened(address)
+    trainer = store.put_execution_type(mlmd.ExecutionType(name="Trainer"))
+    model = store.put_artifact_type(mlmd.ArtifactType(name="Model"))
+    kind = store.put_context_type(mlmd.ContextType(name="pipeline"))
+    for name in (MINE, THEIRS):
+        (context,) = store.put_contexts([mlmd.Context(type_id=kind, name=name)])
+        executions = store.put_executions(
+            [EXECUTION(type_id=trainer, last_known_state=state) for state in STATES]
+        )
+        artifacts = store.put_artifacts(
+            [
+                ARTIFACT(type_id=model, state=state, uri=f"{name}-{number}")
+                for number, state in enumerate((ARTIFACT.PENDING, ARTIFACT.LIVE))
+            ]
+        )
+        store.put_attributions_and_associations(
+            [mlmd.Attribution(artifact_id=i, context_id=context) for i in artifacts],
+            [mlmd.Association(execution_id=i, context_id=context) for i in executions],
+        )
+    return address
 
 
-def test_what_a_killed_run_left_open_is_closed(database: Path) -> None:
-    assert close_orphans(database) == 2
-    store = opened(database)
+def closed(address: StoreAddress) -> int:
+    with Store(address) as store:
+        return close_orphans(opened(address), store, pipeline=MINE)
+
+
+def test_what_a_killed_run_left_open_is_closed_and_another_workspaces_run_goes_on(
+    address: StoreAddress,
+) -> None:
+    assert closed(address) == 2
+    store = opened(address)
+    canceled = EXECUTION.CANCELED
     assert [execution.last_known_state for execution in store.get_executions()] == [
-        EXECUTION.CANCELED,
-        EXECUTION.CANCELED,
-        EXECUTION.COMPLETE,
-        EXECUTION.FAILED,
+        *(canceled, canceled, EXECUTION.COMPLETE, EXECUTION.FAILED),
+        *STATES,
     ]
-    states = {artifact.uri: artifact.state for artifact in store.get_artifacts()}
-    assert states == {"model-0": ARTIFACT.DELETED, "model-1": ARTIFACT.LIVE}
+    assert {artifact.uri: artifact.state for artifact in store.get_artifacts()} == {
+        f"{MINE}-0": ARTIFACT.DELETED,
+        f"{MINE}-1": ARTIFACT.LIVE,
+        f"{THEIRS}-0": ARTIFACT.PENDING,
+        f"{THEIRS}-1": ARTIFACT.LIVE,
+    }
 
 
-def test_a_second_time_there_is_nothing_to_close(database: Path) -> None:
-    close_orphans(database)
-    assert close_orphans(database) == 0
-
-
-def test_a_workspace_without_a_database_gets_none(tmp_path: Path) -> None:
-    assert close_orphans(tmp_path / "metadata.sqlite") == 0
-    assert not (tmp_path / "metadata.sqlite").exists()
+def test_a_second_time_there_is_nothing_to_close(address: StoreAddress) -> None:
+    closed(address)
+    assert closed(address) == 0
