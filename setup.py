@@ -6,6 +6,8 @@ setup(
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
     package_data={
         "pipeline": ["configs/*.yaml"],
+        "pipeline.audit": ["*.css", "*.j2"],
+        "components.card": ["*.css", "*.j2"],
         "components.report": ["*.css", "*.j2", "*.js"],
     },
     install_requires=[

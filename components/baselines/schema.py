@@ -117,7 +117,8 @@ def _explain(fault: "ValidationError") -> str:
         known = [str(value) for value in limit]
         return f"unknown {noun} '{instance}'{suggestion(str(instance), known)}"
     if fault.validator in ("anyOf", "oneOf") and isinstance(fault.schema, dict):
-        return f"got {_short(instance)}, wanted {fault.schema['description']}"
+        wanted = fault.schema.get("description", "another value")
+        return f"got {_short(instance)}, wanted {wanted}"
     if fault.validator == "pattern" and isinstance(fault.schema, dict):
         wanted = fault.schema.get("description", f"text matching {limit}")
         return f"got {_short(instance)}, wanted {wanted}"

@@ -110,8 +110,8 @@ def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> Checked |
     if blessing.get_int_custom_property("blessed") != 1:
         return None  # nothing will be pushed
     envelope = Path(told["run_folder"]) / DECISION_ATTESTATION
-    if not envelope.exists() and told["unsigned"]:
-        return None
+    if not envelope.exists() and told["unsigned"] and not load_signers():
+        return None  # with a key at hand it was signed, so an envelope that is gone was taken away
     model = artifact_utils.get_single_instance(input_dict["model"])
     with reported(told["problems"]):
         return vouched(

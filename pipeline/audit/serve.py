@@ -1,5 +1,6 @@
 """Starts the site: checks where it may listen, says where it is, and stops at Ctrl+C."""
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
@@ -44,7 +45,8 @@ def serve(
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(config).run(sockets=[taken])
+    with contextlib.suppress(KeyboardInterrupt):  # which is how it is told to end
+        uvicorn.Server(config).run(sockets=[taken])
 
 
 def _listening(host: str, port: int, *, remote: bool) -> socket.socket:

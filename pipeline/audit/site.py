@@ -11,7 +11,7 @@ from components.errors import CasegateError, ConfigError, UsageError
 from pipeline.audit import places
 from pipeline.audit.catalogue import Catalogue
 from pipeline.audit.content import Document, Page
-from pipeline.audit.pages import overview, questions, record, search, subject
+from pipeline.audit.pages import about, overview, questions, record, search, subject
 from pipeline.audit.render import render
 from pipeline.audit.run_file import shown_files
 from pipeline.audit.view import View, refused
@@ -33,7 +33,7 @@ _WHAT = r"([a-z]{2,20})"
 
 
 def _run(view: View, given: Parameters, run_id: str, what: str) -> Made:
-    return _of_subject(view, subject.run_about(view, run_id), what)
+    return _of_subject(view, about.run_about(view, run_id), what)
 
 
 def _file(view: View, given: Parameters, run_id: str, name: str) -> Made:
@@ -41,15 +41,15 @@ def _file(view: View, given: Parameters, run_id: str, name: str) -> Made:
 
 
 def _release(view: View, given: Parameters, name: str, what: str) -> Made:
-    return _of_subject(view, subject.release_about(view, name), what)
+    return _of_subject(view, about.release_about(view, name), what)
 
 
-def _of_subject(view: View, about: subject.About, what: str) -> Made:
+def _of_subject(view: View, of: about.About, what: str) -> Made:
     if what == "index":
-        return subject.main_page(view, about)
+        return subject.main_page(view, of)
     if what == subject.CARD:
-        return subject.card_document(view, about)
-    return subject.question_page(view, about, what)
+        return subject.card_document(view, of)
+    return subject.question_page(view, of, what)
 
 
 def _case_set(view: View, given: Parameters, name: str) -> Made:
@@ -170,12 +170,12 @@ class Session:
         yield from (places.LEDGER, places.VERIFY, *record.ledger_places(view))
         yield from (places.case_set_page(name) for name in view.catalogue.case_sets)
         for name in view.catalogue.releases:
-            yield from subject.pages_of(view, subject.release_about(view, name))
+            yield from subject.pages_of(view, about.release_about(view, name))
             before = view.catalogue.before(name)
             if before is not None:
                 yield places.comparison_page(before, name)
         for run_id in view.catalogue.runs:
-            yield from subject.pages_of(view, subject.run_about(view, run_id))
+            yield from subject.pages_of(view, about.run_about(view, run_id))
             if view.catalogue.has_record(run_id):
                 for file in shown_files(view.evidence.workspace.run_folder(run_id)):
                     yield places.run_file(run_id, file)

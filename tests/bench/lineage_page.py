@@ -47,8 +47,8 @@ def _copying(figures: LineageFigures) -> str:
     if figures.copy_seconds is None:
         return "There was no PostgreSQL server, so nothing was measured on one."
     return (
-        f"Copying it all to PostgreSQL and comparing every row, as `casegate store migrate` does, "
-        f"took {figures.copy_seconds:.0f} s."
+        "`casegate store migrate` copied it all to PostgreSQL and compared every row in "
+        f"{figures.copy_seconds:.0f} s."
     )
 
 

@@ -100,7 +100,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--template", type=Path, help="a workspace with two released runs")
     arguments = parser.parse_args()
-    build(arguments.folder, arguments.runs, template=arguments.template, say=print)
+    build(arguments.folder, arguments.runs, template=arguments.template, say=_say)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def build(folder: Path, runs: int = RUNS, *, template: Path | None = None, say: Say) -> Path:
@@ -488,6 +492,7 @@ def write_own_rows(
     counted = {
         "training_root": training.root,
         "cases": training.cases,
+        **{f"{split}_cases": count for split, count in training.splits.items()},
         "positives": training.positives,
         "patients": training.patients,
         "data": record.inputs.data,

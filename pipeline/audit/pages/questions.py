@@ -154,7 +154,7 @@ def _looks(view: View, name: str) -> Answer:
 
 
 def _diff(view: View, first: str, second: str) -> Answer:
-    from pipeline.audit.pages.subject import about
+    from pipeline.audit.pages.about import about
     from pipeline.lineage.diff import diff
 
     return diff(view.evidence, about(view, first).subject, about(view, second).subject)

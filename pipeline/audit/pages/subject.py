@@ -1,16 +1,18 @@
 """The pages of one run and of one release, and what can be asked of either."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from components.errors import CasegateError, ConfigError
+from components.errors import ConfigError
 from components.run_files import HTML_REPORT
 from pipeline.audit import places
 from pipeline.audit.content import Document, Link, Page, Section, section_of
+from pipeline.audit.pages.about import About
+from pipeline.audit.pages.parts import entries, files, flips, made_of
 from pipeline.audit.pages.trace import trace_sections
-from pipeline.audit.run_file import SHOWN, policy_of_document, run_document, shown_files
-from pipeline.audit.view import OVERVIEW, View, guarded, refused
-from pipeline.lineage.answer import Answer, Table
+from pipeline.audit.run_file import policy_of_document, run_document, shown_files
+from pipeline.audit.view import View, guarded
+from pipeline.lineage.answer import Answer
 from pipeline.lineage.subject import Evidence, Subject
 
 Question = Callable[[Evidence, Subject], Answer]
@@ -18,16 +20,11 @@ Question = Callable[[Evidence, Subject], Answer]
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about one run or release that has a page of its own.
-
-    Attributes:
-      of_release: only asked of what was released.
-    """
+    """A question about one run or release that has a page of its own."""
 
     title: str
     command: str
     answer: Question
-    of_release: bool = False
 
 
 def _checks(evidence: Evidence, subject: Subject) -> Answer:
@@ -56,62 +53,6 @@ QUESTIONS = {
 TRACE, CARD = "trace", "card"
 
 
-@dataclass(frozen=True)
-class About:
-    """Attributes:
-    name: of the run or of the release's page.
-    """
-
-    subject: Subject
-    name: str
-    is_release: bool
-
-    @property
-    def title(self) -> str:
-        if self.is_release and self.subject.release is not None:
-            return f"Version {self.subject.release.version}"
-        return f"Run {self.subject.run_id}"
-
-    @property
-    def asked_by(self) -> str:
-        """What the command line calls it."""
-        if self.is_release and self.subject.release is not None:
-            several = "-" in self.name
-            where = f" --destination {self.subject.release.destination}" if several else ""
-            return f"{self.subject.release.version}{where}"
-        return self.subject.run_id
-
-    def place(self, what: str = "index") -> str:
-        page = places.release_page if self.is_release else places.run_page
-        return page(self.name, what)
-
-    def trail(self, *, below: bool) -> tuple[Link, ...]:
-        kind = Link("Releases", places.RELEASES) if self.is_release else Link("Runs", places.RUNS)
-        own = (Link(self.title, self.place()),) if below else ()
-        return (OVERVIEW, kind, *own)
-
-
-def about(view: View, name: str) -> About:
-    """The release that has this name, or else the run; raises ConfigError where there is none."""
-    return release_about(view, name) if name in view.catalogue.releases else run_about(view, name)
-
-
-def run_about(view: View, run_id: str) -> About:
-    """Raises ConfigError where no such run is known."""
-    if run_id not in view.catalogue.runs:
-        raise ConfigError(f"run {run_id}: not known to this workspace")
-    released = [r for r in view.evidence.releases if r.run_id == run_id]
-    return About(Subject(run_id, released[-1] if released else None), run_id, False)
-
-
-def release_about(view: View, name: str) -> About:
-    """Raises ConfigError where no such release is known."""
-    release = view.catalogue.releases.get(name)
-    if release is None:
-        raise ConfigError(f"version {name}: not known to this workspace")
-    return About(Subject(view.evidence.run_of(release), release), name, True)
-
-
 def main_page(view: View, about: About) -> Page:
     """All that is known of it, and where to read on."""
     subject = about.subject
@@ -119,14 +60,14 @@ def main_page(view: View, about: About) -> Page:
         missing = f"the run left no record in {view.evidence.workspace.run_folder(subject.run_id)}"
         sections: tuple[Section, ...] = (Section("Made of", "made-of", alarm=missing),)
     else:
-        made = _made_of(view, subject)
-        flips = guarded("Cases that changed", "flips", lambda: _flips(view, subject))
+        made = made_of(view, subject)
+        changed = guarded("Cases that changed", "flips", lambda: flips(view, subject))
         sections = (
             _read_on(view, about),
             *made,
-            flips,
-            _entries(view, subject),
-            _files(view, subject),
+            changed,
+            entries(view, subject),
+            files(view, subject),
         )
     return Page(
         about.place(),
@@ -192,19 +133,6 @@ def pages_of(view: View, about: About) -> list[str]:
     return [about.place(what) for what in (*whats, *((CARD,) if decided else ()))]
 
 
-def _made_of(view: View, subject: Subject) -> list[Section]:
-    """The answer of `lineage show`, each of its tables as a section of its own."""
-    from pipeline.lineage.show import show
-
-    try:
-        answer = show(view.evidence, subject)
-    except CasegateError as error:
-        return [refused("Made of", "made-of", error)]
-    whole = section_of(answer, "Made of", "made-of")
-    parts = [Section(t.title, t.name, tables=(t,)) for t in answer.tables if t.rows]
-    return [replace(whole, tables=()), *parts]
-
-
 def _lead(view: View, about: About) -> str:
     release, line = about.subject.release, view.catalogue.runs.get(about.subject.run_id)
     if about.is_release and release is not None:
@@ -234,53 +162,9 @@ def _read_on(view: View, about: About) -> Section:
     return Section("Read on", "read-on", links=tuple(links))
 
 
-def _files(view: View, subject: Subject) -> Section:
-    """What the run left, as it is; each is only shown where it is what was recorded."""
-    names = shown_files(view.evidence.workspace.run_folder(subject.run_id))
-    links = tuple(
-        Link(f"{name}: {SHOWN[name][0]}", places.run_file(subject.run_id, name)) for name in names
-    )
-    return Section("Files of the run", "files", links=links)
-
-
 def _neighbours(view: View, name: str) -> list[Link]:
     """The comparison with what the destination served before."""
     before = view.catalogue.before(name)
     if before is None:
         return []
     return [Link(f"Compare with version {before}", places.comparison_page(before, name))]
-
-
-def _flips(view: View, subject: Subject) -> Section:
-    """The cases that the candidate judged otherwise than what it was compared with."""
-    decision = view.evidence.decision(subject.run_id)
-    rows = [
-        (case, change, flips.against, "never-miss" if case in flips.lost_sentinels else None)
-        for flips in (decision.flips if decision else ())
-        for change, ids in (("lost", flips.lost), ("gained", flips.gained))
-        for case in ids
-    ]
-    columns = ("case", "change", "against", "sentinel")
-    table = Table(
-        "flips", "Cases that turned wrong or right", columns, tuple(rows), {"case": "case"}
-    )
-    return Section("Cases that changed", "flips", tables=(table,), folded=len(rows) > 20)
-
-
-def _entries(view: View, subject: Subject) -> Section:
-    from pipeline.views.ledger import sentence
-
-    rows = tuple(
-        (e.seq, e.at, e.kind, e.by, sentence(e))
-        for e in view.evidence.entries
-        if e.body.get("run_id") == subject.run_id
-        or (subject.release is not None and e.seq == subject.release.seq)
-    )
-    table = Table(
-        "entries",
-        "What the ledger says of it",
-        ("entry", "at", "kind", "by", "what"),
-        rows,
-        {"entry": "entry"},
-    )
-    return Section("In the ledger", "ledger", tables=(table,))

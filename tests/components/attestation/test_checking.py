@@ -70,6 +70,14 @@ def test_a_release_on_the_word_of_another_decision(run: PlantedRun) -> None:
         released(run, decided(run))
 
 
+def test_a_release_statement_of_another_run(run: PlantedRun) -> None:
+    elsewhere = run.folder.parent / "20260102T000000.000000Z"
+    run.folder.rename(elsewhere)
+    path = elsewhere / "release.dsse.json"
+    with pytest.raises(SignatureError, match=f"was signed for run {run.folder.name}, not for this"):
+        check_release(path, model_folder=run.model, decision=None, trusted=load_trusted(run.keys))
+
+
 def test_a_release_of_another_model(run: PlantedRun) -> None:
     (run.model / "saved_model.pb").write_text("another")
     with pytest.raises(SignatureError, match="model is"):

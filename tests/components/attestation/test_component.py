@@ -1,7 +1,9 @@
 """DecisionAttestor on planted files, called as TFX's executor calls it."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from components.attestation.component import DecisionAttestor
 from components.attestation.keys import VARIABLE
 from components.attestation.statements import CHAMPION, TRAINING
 from components.baselines.files import sha256_file, sha256_tree
-from components.decision import Verdict
+from components.decision import Verdict, load_decision, save_decision
 from components.errors import ConfigError, IntegrityError
 from components.problems import read_problem
+from components.run_files import DECISION
 from tests.components.attestation.making import PlantedRun, person, planted_run
 from tests.components.planting import sha
 
@@ -32,9 +35,12 @@ def reported(folder: Path, arguments: dict[str, Any]) -> dict[str, str]:
     return {TRAINING: sha("training")}
 
 
-def attest(run: PlantedRun, *, unsigned: bool = False, blessed: bool = True) -> Attestation:
+def attest(
+    run: PlantedRun, *, unsigned: bool = False, blessed: bool = True, gate: Path | None = None
+) -> Attestation:
+    """The component's output; `gate` is where the gate's own decision lies."""
     decision, blessing, index = DecisionArtifact(), ModelBlessing(), CaseIndex()
-    decision.uri, blessing.uri, index.uri = str(run.folder), str(run.root), "index"
+    decision.uri, blessing.uri, index.uri = str(gate or run.folder), str(run.root), "index"
     blessing.set_int_custom_property("blessed", int(blessed))
     attestation = Attestation()
     attestation.uri = str(run.root / "attestation")
@@ -108,6 +114,16 @@ def test_an_unsigned_decision_is_marked_where_it_is_allowed(
 def test_a_blessing_against_the_decision_is_noticed(run: PlantedRun) -> None:
     with pytest.raises(IntegrityError, match="the blessing contradicts"):
         attest(run, blessed=False)
+
+
+def test_a_decision_that_the_gate_did_not_write_is_not_signed(run: PlantedRun) -> None:
+    gate, path = run.root / "gate", run.folder / DECISION
+    gate.mkdir()
+    shutil.copy(path, gate)
+    save_decision(replace(load_decision(path), created="2026-01-02T00:00:00Z"), path)
+    with pytest.raises(IntegrityError, match="is not what the gate wrote"):
+        attest(run, gate=gate)
+    assert not run.envelope.exists()
 
 
 def test_a_policy_that_changed_during_the_run_is_not_signed(

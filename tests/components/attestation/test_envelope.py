@@ -1,5 +1,6 @@
 import base64
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,13 @@ def test_a_hundred_megabytes_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "decision.dsse.json"
     with path.open("wb") as file:
         file.truncate(100 * 1000 * 1000)
-    with pytest.raises(SignatureError, match=f"more than {MOST_BYTES}"):
-        read_envelope(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SignatureError, match=f"more than {MOST_BYTES}"):
+            read_envelope(path)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_no_envelope_means_nobody_signed(tmp_path: Path) -> None:

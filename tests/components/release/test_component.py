@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tfx import v1 as tfx
@@ -12,6 +13,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.baselines.files import sha256_tree
+from components.errors import SignatureError
 from components.ledger.ledger import Ledger
 from components.ledger.records import releases
 from components.release import component
@@ -58,13 +60,18 @@ def push(model: Model, destination: Path, *, blessed: bool = True, run: str = "1
     return pushed
 
 
-def told(workspace: Path) -> dict[str, str]:
+def told(workspace: Path) -> dict[str, Any]:
     """What the pipeline tells Pusher, as `Inputs.push_request` does."""
     return {
         "ledger": str(workspace / "ledger.jsonl"),
         "runs": str(workspace / "runs"),
+        "run_folder": str(workspace / "runs" / "run-1"),
         "workspace": str(workspace),
-        "at": "2025-03-31T12:00:00Z",
+        "subjects": {},
+        "keys": str(workspace / "keys"),
+        "threshold": 1,
+        "unsigned": True,
+        "problems": str(workspace / ".problem.json"),
     }
 
 
@@ -152,3 +159,22 @@ def test_a_clock_that_stood_still_or_went_back_still_gives_a_higher_version(
     assert versions(destination) == [100, 101]
     assert pushed.get_string_custom_property("pushed_version") == "101"
     assert pushed.get_string_custom_property("pushed_destination") == str(destination / "101")
+
+
+def test_a_model_that_has_to_be_signed_and_is_not_stays_where_it_is(
+    model: Model, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = {**told(destination.parents[1]), "unsigned": False}
+    monkeypatch.setattr(f"{__name__}.told", lambda workspace: strict)
+    with pytest.raises(SignatureError, match="nobody signed this"):
+        push(model, destination)
+    assert versions(destination) == []
+
+
+def test_with_a_key_at_hand_a_missing_signature_is_no_unsigned_release(
+    model: Model, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(component, "load_signers", lambda: ("a signer",))
+    with pytest.raises(SignatureError, match="nobody signed this"):
+        push(model, destination)
+    assert versions(destination) == []

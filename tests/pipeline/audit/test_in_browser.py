@@ -58,7 +58,6 @@ class Address:
 @pytest.fixture(scope="module")
 def server(root: Path) -> Iterator[str]:
     """The real command's server; its address."""
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "audit", "serve"]
     command = [
         sys.executable,
         "-c",

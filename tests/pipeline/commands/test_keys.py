@@ -104,6 +104,15 @@ def test_show_says_that_an_unknown_key_does_not_count(root: Path) -> None:
     assert "does not count" in result.stdout
 
 
+def test_show_is_content_only_where_a_trusted_key_signed_everything(tmp_path: Path) -> None:
+    released(tmp_path, signers=(trusted(tmp_path, "Ann"),))
+    assert ran(tmp_path, "show", RUN).exit_code == 0
+    (tmp_path / "trusted" / "Ann.pub.pem").unlink()
+    result = ran(tmp_path, "show", RUN)
+    assert result.exit_code == 4
+    assert result.stdout.count("does not count") == 2
+
+
 def test_show_finds_a_signed_release_by_its_version(root: Path) -> None:
     sign_release(root, version=8)
     result = ran(root, "show", "8", "--format", "json")

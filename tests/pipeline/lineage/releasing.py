@@ -338,7 +338,6 @@ def _earlier(workspace: Workspace, case_set: CaseSet) -> None:
 def _record(
     workspace: Workspace, inputs: RunInputs, released_as: Released, decision: Decision
 ) -> RunRecord:
-    packages = {"numpy": "1.26.4", "casegate": "0.1.0", 'odd name; "quoted"': "1"}
     return RunRecord(
         run_id=RUN,
         workspace_id=workspace.id,
