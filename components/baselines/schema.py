@@ -146,6 +146,14 @@ def _short(value: Any) -> str:
 
 @cache
 def _validator(schema: str) -> "Draft202012Validator":
+    import_jsonschema()
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads((SCHEMAS / f"{schema}.json").read_text("utf-8")))
+
+
+def import_jsonschema() -> None:
+    """Imports jsonschema without what takes it seconds; for before a library imports it whole."""
     # With every optional format checker installed, jsonschema compiles an IRI grammar at import:
     # five seconds for a format that no schema here uses. A None entry makes that import fail,
     # which jsonschema expects.
@@ -154,11 +162,10 @@ def _validator(schema: str) -> "Draft202012Validator":
     if blocked:
         sys.modules[grammar] = None  # type: ignore[assignment]
     try:
-        from jsonschema import Draft202012Validator
+        import jsonschema  # noqa: F401
     finally:
         if blocked:
             del sys.modules[grammar]
-    return Draft202012Validator(json.loads((SCHEMAS / f"{schema}.json").read_text("utf-8")))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

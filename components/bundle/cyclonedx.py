@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from components.baselines.files import canonical_json
+from components.baselines.schema import import_jsonschema
 from components.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def cyclonedx_json(bill: Bill) -> bytes:
 
 def fault_in(content: bytes) -> str | None:
     """What CycloneDX 1.6's strict JSON schema has against a document; None where nothing."""
+    import_jsonschema()
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 

@@ -1,6 +1,8 @@
 """A bill of materials that CycloneDX' own strict schema accepts."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -77,3 +79,11 @@ def test_a_bill_that_the_schema_refuses_is_never_given_out(monkeypatch: pytest.M
     monkeypatch.setattr("components.bundle.cyclonedx.fault_in", lambda content: "planted")
     with pytest.raises(IntegrityError, match="bill of materials: planted"):
         cyclonedx_json(BILL)
+
+
+def test_checking_a_bill_does_not_wait_for_a_grammar_that_nothing_here_uses() -> None:
+    code = (
+        "import sys; from components.bundle.cyclonedx import fault_in; fault_in(b'{}')\n"
+        "sys.exit('rfc3987_syntax.syntax_helpers' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
