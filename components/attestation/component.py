@@ -48,7 +48,7 @@ def DecisionAttestor(
     with reported(problems):
         asked = json.loads(request)
         folder = Path(asked["run_folder"])
-        _same_decision(Path(decision.uri) / DECISION, folder, blessing)
+        may_be_pushed = _same_decision(Path(decision.uri) / DECISION, folder, blessing)
         arguments = {**asked["report"], "training_index": training_index.uri}
         made = _function(report_fn)(folder, arguments)
         signers = load_signers()
@@ -56,8 +56,10 @@ def DecisionAttestor(
             known = subjects_of(asked["subjects"], unchanged=True)
             envelope = attest_decision(folder, {**known, **made}, signers)
             content, name = envelope.read_bytes(), DECISION_ATTESTATION
-        elif asked["signing"]["unsigned"]:
-            why = f"{VARIABLE} names no key, and the configuration allows unsigned releases"
+        elif asked["signing"]["unsigned"] or not may_be_pushed:
+            allowed = "the configuration allows unsigned releases"
+            why = allowed if may_be_pushed else "there is nothing to release"
+            why = f"{VARIABLE} names no key, and {why}"
             content, name = json.dumps({"signed": False, "why": why}).encode(), UNSIGNED
         else:
             raise ConfigError(
@@ -69,14 +71,19 @@ def DecisionAttestor(
         attestation.set_string_custom_property("signers", ", ".join(one.name for one in signers))
 
 
-def _same_decision(decided: Path, folder: Path, blessing: Any) -> None:
-    """The run's folder, Pusher's blessing and the gate's output have to tell one story."""
+def _same_decision(decided: Path, folder: Path, blessing: Any) -> bool:
+    """Whether the model may be pushed.
+
+    Raises:
+      IntegrityError: the run's folder, Pusher's blessing and the gate's output tell two stories.
+    """
     if sha256_file(decided) != sha256_file(folder / DECISION):
         raise IntegrityError(f"{folder / DECISION}: is not what the gate wrote; run again")
     decision = load_decision(decided)
     may_be_pushed = decision.verdict is Verdict.PASS and not decision.already_released
     if (blessing.get_int_custom_property("blessed") == 1) != may_be_pushed:
         raise IntegrityError(f"{blessing.uri}: the blessing contradicts {decided}; run again")
+    return may_be_pushed
 
 
 def _function(dotted: str) -> Callable[[Path, dict[str, Any]], Mapping[str, str]]:

@@ -101,6 +101,16 @@ def test_without_a_key_the_run_stops(run: PlantedRun, monkeypatch: pytest.Monkey
     assert isinstance(read_problem(run.root / "problem.json"), ConfigError)
 
 
+def test_without_a_key_a_refusal_releases_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = planted_run(tmp_path, verdict=Verdict.FAIL, exit_code=1)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    made = attest(refusal, blessed=False)
+    said = json.loads((Path(made.uri) / "unsigned.json").read_text())
+    assert said["signed"] is False and "nothing to release" in said["why"]
+
+
 def test_an_unsigned_decision_is_marked_where_it_is_allowed(
     run: PlantedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
