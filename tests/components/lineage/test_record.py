@@ -88,6 +88,8 @@ def test_every_edited_part_is_found(tmp_path: Path, key: str) -> None:
         ({"started": "yesterday"}, "started"),
         ({"workspace_id": "../x"}, "workspace_id"),
         ({"surprise": 1}, "surprise"),
+        ({"error": 1}, "error: got 1, wanted text, or null"),
+        ({"decision": 1}, "decision: got 1, wanted a decision, or null"),
     ],
 )
 def test_a_record_that_breaks_its_contract_is_refused(
