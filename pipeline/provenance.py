@@ -54,13 +54,16 @@ def git_state(repository: Path = REPOSITORY) -> dict[str, Any]:
     }
 
 
-def code(repository: Path = REPOSITORY) -> tuple[Code, str]:
-    """Which code runs, and how it differs from its commit: the text of `git diff`, or nothing."""
+def code(repository: Path = REPOSITORY) -> tuple[Code, bytes]:
+    """Which code runs, and how it differs from its commit: what `git diff` says, to the byte.
+
+    Bytes, because a file need not be UTF-8, and a changed line end would not apply again.
+    """
     state = git_state(repository)
-    diff = ""
+    diff = b""
     if state["git_dirty"]:
-        diff = _git(repository, "diff", "--binary", "HEAD", strip=False) or ""
-    sha256 = hashlib.sha256(diff.encode()).hexdigest() if diff else None
+        diff = _git_bytes(repository, "diff", "--binary", "HEAD") or b""
+    sha256 = hashlib.sha256(diff).hexdigest() if diff else None
     return Code(**state, diff_sha256=sha256, code_sha256=code_sha256()), diff
 
 
@@ -132,24 +135,30 @@ def _is_checkout(repository: Path) -> bool:
     return top is not None and Path(top).resolve() == repository.resolve()
 
 
-def _git(repository: Path, *arguments: str, strip: bool = True, utc: bool = False) -> str | None:
-    """git's answer; None where it has none."""
-    environ = {**os.environ, "TZ": "UTC"} if utc else None
+def _git(repository: Path, *arguments: str, utc: bool = False) -> str | None:
+    """git's answer as text; None where it has none.
+
+    Args:
+      utc: whether times are to be in UTC.
+    """
     if utc:
         arguments = tuple(a.replace("iso-strict", "iso-strict-local") for a in arguments)
+    said = _git_bytes(repository, *arguments, utc=utc)
+    return None if said is None else said.decode(errors="replace").strip()
+
+
+def _git_bytes(repository: Path, *arguments: str, utc: bool = False) -> bytes | None:
     try:
         done = subprocess.run(
             ["git", "-C", str(repository), *arguments],
             capture_output=True,
-            text=True,
-            errors="surrogateescape",
             timeout=20,
             check=True,
-            env=environ,
+            env={**os.environ, "TZ": "UTC"} if utc else None,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if strip else done.stdout
+    return done.stdout
 
 
 def _lock_file_sha256() -> str | None:

@@ -76,7 +76,7 @@ class Recorder:
         settings = canonical_json(dataclasses.asdict(config))
         write_atomically(self.folder / CONFIG, settings + b"\n")
         if 0 < len(diff) <= MOST_DIFF_BYTES:
-            write_atomically(self.folder / DIFF, diff.encode(errors="surrogateescape"))
+            write_atomically(self.folder / DIFF, diff)
         self._save()
 
     def took(self, inputs: Inputs) -> None:

@@ -72,7 +72,8 @@ def blocked(evidence: Evidence, since: str | None) -> Answer:
         notes=(*([remark] if remark else []), *runs.differing),
         evidence=(
             f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",
-            f"{evidence.workspace.store}: rows of runs, held against the ledger, and of checks",
+            f"{evidence.workspace.store}: rows of runs, held against the ledger, and of checks, "
+            "to six digits; runs/RUN/decision.json has them whole",
         ),
         exit_code=IntegrityError.exit_code if runs.differing else 0,
     )

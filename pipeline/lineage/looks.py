@@ -7,11 +7,11 @@ ledger counts every look before anything is judged.
 from collections.abc import Iterator
 
 from components.decision import Decision
-from components.errors import ConfigError, suggestion
+from components.errors import ConfigError, IntegrityError, suggestion
 from components.ledger.entry import Entry
 from components.run_files import DECISION, HTML_REPORT, REPORT
 from pipeline.lineage.answer import Answer, Table, Value
-from pipeline.lineage.known_runs import known_runs
+from pipeline.lineage.known_runs import KnownRuns, known_runs
 from pipeline.lineage.locked import locked_sets
 from pipeline.lineage.subject import Evidence
 
@@ -43,7 +43,8 @@ def looks(evidence: Evidence, name: str) -> Answer:
     last = _last_decided(evidence, entries)
     planned = last.looks.planned if last else None
     left = None if planned is None else planned - len(entries)
-    commits = {str(row.get("run_id")): row.get("git_commit") for row in _rows(evidence, entries)}
+    runs = known_runs(evidence) if entries else KnownRuns((), ())
+    commits = {str(row.get("run_id")): row.get("git_commit") for row in runs.rows}
     return Answer(
         question=f"how often was case set {name} looked at, and what did that tell",
         facts={
@@ -61,8 +62,9 @@ def looks(evidence: Evidence, name: str) -> Answer:
             _versions_table(entries),
             _amendments_table(amended),
         ),
-        notes=tuple(_notes(evidence, entries, last, left)),
+        notes=(*_notes(entries, last, left), *runs.differing),
         evidence=(f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",),
+        exit_code=IntegrityError.exit_code if runs.differing else 0,
     )
 
 
@@ -72,12 +74,6 @@ def _refuse_unknown(evidence: Evidence, name: str) -> None:
         known |= {locked.case_set.name for locked in locked_sets(evidence)}
     if name not in known:
         raise ConfigError(f"{name!r}: no case set of this workspace{suggestion(name, known)}")
-
-
-def _rows(evidence: Evidence, entries: list[Entry]) -> Iterator[dict[str, Value]]:
-    """ML Metadata's rows; none are asked for where there was no look."""
-    if entries:
-        yield from known_runs(evidence).rows
 
 
 def _last_decided(evidence: Evidence, entries: list[Entry]) -> Decision | None:
@@ -153,9 +149,7 @@ def _amendments_table(amended: list[Entry]) -> Table:
     return Table("amendments", "Amendments", _AMENDMENTS, rows)
 
 
-def _notes(
-    evidence: Evidence, entries: list[Entry], last: Decision | None, left: int | None
-) -> Iterator[str]:
+def _notes(entries: list[Entry], last: Decision | None, left: int | None) -> Iterator[str]:
     yield (
         "Looks at every version count together: an amended set keeps most of its cases, and a case "
         "is worn by every look at it."

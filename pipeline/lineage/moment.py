@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from components.errors import ConfigError
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_WITH_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ].+")  # Python takes any letter there, a sign too
 _FRACTION = re.compile(r"\.(\d+)")
 BEFORE, SAME, AFTER = "before", "same time", "after"
 
@@ -59,11 +60,13 @@ def asked(text: str, *, option: str) -> tuple[datetime, str | None]:
     Raises:
       ConfigError: it is no time.
     """
+    words = text.strip()
     try:
-        given = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip()))
-        instant = (given if given.tzinfo else given.replace(tzinfo=timezone.utc)).astimezone(
-            timezone.utc
-        )
+        if not (_DAY.fullmatch(words) or _WITH_TIME.fullmatch(words)):
+            raise ValueError
+        given = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", _six_digits(words)))
+        zoned = given if given.tzinfo else given.replace(tzinfo=timezone.utc)
+        instant = zoned.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ConfigError(
             f"{option}: got {text!r}, wanted a time such as 2026-03-31T09:30:00+02:00 or a day"

@@ -67,7 +67,7 @@ def views(evidence: Evidence) -> Answer:
 
 def refuse_unless_select(query: str) -> None:
     """Raises ConfigError unless the query is one SELECT, by its words."""
-    words = _QUIET.sub(" '' ", query).strip().rstrip("; \t\r\n")
+    words = _QUIET.sub(_placeholder, query).strip().rstrip("; \t\r\n")
     if not words:
         raise ConfigError(
             'the query is empty; try "SELECT state, count(*) FROM runs GROUP BY state"'
@@ -83,6 +83,11 @@ def refuse_unless_select(query: str) -> None:
         )
     if _INTO.search(words):
         raise ConfigError("the query has INTO, which would write; the store is only read")
+
+
+def _placeholder(quiet: re.Match[str]) -> str:
+    """Nothing for a comment, an empty text for one in quotes."""
+    return " " if quiet.group().startswith(("--", "/*")) else " '' "
 
 
 def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,3 +170,20 @@ def test_the_environment_names_every_package_and_no_secret(
     assert found.container == "registry/x@sha256:1"
     assert found.packages["numpy"].startswith("1.") and len(found.packages) > 100
     assert "s3cret" not in str(found)
+
+
+def test_the_difference_is_kept_to_the_byte_and_applies_again(checkout: Path) -> None:
+    git(checkout, "init", "-q")
+    odd = {"latin.txt": b"caf\xe9\n", "dos.txt": b"one\r\ntwo\r\n"}
+    for name in odd:
+        (checkout / name).write_bytes(b"before\r\n")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-q", "-m", "first")
+    for name, content in odd.items():
+        (checkout / name).write_bytes(content)
+    found, diff = provenance.code(checkout)
+    assert found.diff_sha256 == hashlib.sha256(diff).hexdigest()
+    git(checkout, "checkout", "-q", ".")
+    assert provenance.code(checkout)[1] == b""
+    subprocess.run(["git", "-C", str(checkout), "apply"], input=diff, check=True)
+    assert {name: (checkout / name).read_bytes() for name in odd} == odd
