@@ -89,11 +89,18 @@ class Store:
         Args:
           limit: rows at most.
         """
+        import sqlite3
+
+        import sqlalchemy
+
         options = {"no_parameters": True, "stream_results": True, "max_row_buffer": limit + 1}
         with self._connected() as connection:
-            result = connection.execution_options(**options).exec_driver_sql(with_views(sql))
-            columns = tuple(result.keys())
-            rows = [tuple(row) for row in result.fetchmany(limit + 1)]
+            try:
+                result = connection.execution_options(**options).exec_driver_sql(with_views(sql))
+                columns = tuple(result.keys())
+                rows = [tuple(row) for row in result.fetchmany(limit + 1)]
+            except (sqlite3.Warning, sqlalchemy.exc.InvalidRequestError) as error:
+                raise ConfigError(f"the query: {error}; ask one SELECT") from None
             result.close()
         return Selected(columns, tuple(rows[:limit]), cut=len(rows) > limit)
 
