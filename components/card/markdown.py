@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterable
 
 from components.card.card import Card, CardTable, Section, shown
 
@@ -37,8 +38,8 @@ def _table(table: CardTable) -> list[str]:
     return [*lines, ""]
 
 
-def _row(cells: object) -> str:
-    return "| " + " | ".join(cells) + " |"  # type: ignore[arg-type]
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _text(text: str) -> str:

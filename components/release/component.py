@@ -84,14 +84,15 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         destination.mkdir(parents=True, exist_ok=True)
         sync_tree(incoming / str(stamped))
         if signed is not None:
-            attest_release(
-                Path(told["run_folder"]),
-                model_folder=incoming / str(stamped),
-                destination=recorded_name(destination, Path(told["workspace"])),
-                version=version,
-                vouched=signed,
-                signers=load_signers(),
-            )
+            with reported(told["problems"]):
+                attest_release(
+                    Path(told["run_folder"]),
+                    model_folder=incoming / str(stamped),
+                    destination=recorded_name(destination, Path(told["workspace"])),
+                    version=version,
+                    vouched=signed,
+                    signers=load_signers(),
+                )
         (incoming / str(stamped)).rename(target)
         sync(destination)  # only the new name: what is served already was flushed when it came
         discard_incoming(destination)

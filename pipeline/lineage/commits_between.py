@@ -1,32 +1,75 @@
 """The commits that lie between two, as the checkout at hand knows them."""
 
 import subprocess
+from dataclasses import dataclass
 
 from pipeline.config import REPOSITORY
 from pipeline.lineage.answer import Table, Value
 
-MOST = 200
+MOST = 200  # commits that are listed; the count is of all
+COLUMNS = ("commit", "date", "author", "subject", "only in")
+_FORM = "--format=%h%x1f%cI%x1f%an%x1f%s%x1f%m"
+_SIDES = {"<": "first", ">": "second"}
 
 
-def commits_between(old: str | None, new: str | None) -> tuple[Value, Table]:
-    """How many there are, or why that is not known; and the commits, newest first."""
-    empty = Table("commits", "Commits between", ("commit", "date", "author", "subject"), ())
+@dataclass(frozen=True)
+class Commits:
+    """Attributes:
+    count: how many there are, with their direction where it is not forward, or why not known.
+    files: how many files differ between the two; None where that is not known.
+    table: the commits, newest first.
+    """
+
+    count: Value
+    files: int | None
+    table: Table
+
+
+def commits_between(old: str | None, new: str | None) -> Commits:
+    """What one commit has that the other has not, in both directions."""
     if old is None or new is None:
-        return "not known: a run was not made from a git checkout", empty
+        return _commits("not known: a run was not made from a git checkout", None)
     if old == new:
-        return 0, empty
-    form = "--format=%h%x1f%cI%x1f%an%x1f%s"
+        return _commits(0, 0)
+    span = f"{old}...{new}"
+    counted = _git("rev-list", "--left-right", "--count", span)
+    listed = _git("log", f"-{MOST}", "--left-right", _FORM, span)
+    named = _git("diff", "--name-only", "-z", old, new)
+    if counted is None or listed is None or named is None:
+        return _commits("not known: this checkout does not have both commits", None)
+    back, forth = map(int, counted.split())
+    rows = [line.split("\x1f") for line in listed.split("\n") if line]
+    return _commits(
+        _count(back, forth),
+        named.count("\0"),
+        tuple((*row[:-1], _SIDES.get(row[-1], row[-1])) for row in rows),
+    )
+
+
+def _commits(count: Value, files: int | None, rows: tuple[tuple[Value, ...], ...] = ()) -> Commits:
+    links = {"commit": "commit"}
+    return Commits(count, files, Table("commits", "Commits between", COLUMNS, rows, links=links))
+
+
+def _count(back: int, forth: int) -> Value:
+    """Forward is a number; an older second commit, or another branch, is said in words."""
+    if not back:
+        return forth
+    if not forth:
+        return f"{back}, all of them only in the first: the second is older"
+    return f"{forth} only in the second and {back} only in the first: they are on two branches"
+
+
+def _git(*words: str) -> str | None:
+    """What git prints; None where it fails, or is not there."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(REPOSITORY), "log", f"-{MOST}", form, f"{old}..{new}", "--"],
+        return subprocess.run(
+            ["git", "-C", str(REPOSITORY), *words, "--"],
             capture_output=True,
             text=True,
             errors="replace",
             timeout=20,
             check=True,
-        )
+        ).stdout
     except (OSError, subprocess.SubprocessError):
-        return "not known: this checkout does not have both commits", empty
-    rows = tuple(tuple(line.split("\x1f", 3)) for line in done.stdout.splitlines())
-    count: Value = len(rows) if len(rows) < MOST else f"{MOST} or more"
-    return count, Table(empty.name, empty.title, empty.columns, rows, links={"commit": "commit"})
+        return None

@@ -15,6 +15,7 @@ from components.gate.policy import Policy, load_policy
 from components.lineage.record import RunRecord
 from components.metrics import Outputs
 from components.run_files import CHAMPION_SCORES, SCORES
+from pipeline.governance.decided import baseline_named_by
 from pipeline.lineage.subject import Evidence, Subject
 from pipeline.workspace import Workspace
 
@@ -36,6 +37,10 @@ class Judged:
     scores: Mapping[str, CaseScores]
     outputs: Mapping[str, Outputs]
 
+    def on_its_terms(self, scores: CaseScores) -> Outputs:
+        """Another model's scores on the same cases, patients taken as this decision took them."""
+        return _outputs(self.cases, self.case_set, self.decision, scores, "other model")
+
 
 def judged(evidence: Evidence, subject: Subject) -> Judged:
     """The evidence behind a run's decision, each part held against the hash it was decided on.
@@ -48,35 +53,74 @@ def judged(evidence: Evidence, subject: Subject) -> Judged:
     if decision is None:
         raise ConfigError(f"run {subject.run_id}: came to no decision, so it has no figures")
     inputs, folder = record.inputs, evidence.workspace.run_folder(subject.run_id)
-    policy = load_policy(_kept(evidence.workspace, "policy.yaml", inputs.policy_sha256))
-    case_set = load_case_set(_kept(evidence.workspace, "case_set.json", inputs.case_set_sha256))
+    policy = load_policy(kept(evidence.workspace, record, "policy.yaml"))
+    case_set = load_case_set(kept(evidence.workspace, record, "case_set.json"))
     scores = {CANDIDATE: load_scores(folder / SCORES)}
     if decision.hashes["champion"]:
         scores[CHAMPION] = load_scores(folder / CHAMPION_SCORES)
     if inputs.golden_file_sha256:
-        golden = _kept(evidence.workspace, "golden.json", inputs.golden_file_sha256)
-        scores[GOLDEN] = load_golden(golden).scores
+        scores[GOLDEN] = load_golden(kept(evidence.workspace, record, "golden.json")).scores
     cases = JudgedCases(case_set)
     for model, found in scores.items():
         if found.scores_sha256 != decision.hashes.get(f"{model}_scores"):
             raise IntegrityError(f"{folder}: the {model}'s scores are not those decided on")
-    patients = cases.patients if decision.patients == "clustered" else None
     outputs = {
-        model: Outputs(
-            cases.labels, aligned(found, case_set, who=model), found.operating_point, patients
-        )
-        for model, found in scores.items()
+        model: _outputs(cases, case_set, decision, found, model) for model, found in scores.items()
     }
     return Judged(record, decision, policy, case_set, cases, scores, outputs)
 
 
-def _kept(workspace: Workspace, name: str, sha256: str | None) -> Path:
-    """The copy of what the run rested on, unaltered."""
+def _outputs(
+    cases: JudgedCases, case_set: CaseSet, decision: Decision, scores: CaseScores, who: str
+) -> Outputs:
+    patients = cases.patients if decision.patients == "clustered" else None
+    answers = aligned(scores, case_set, who=who)
+    return Outputs(cases.labels, answers, scores.operating_point, patients)
+
+
+def kept(workspace: Workspace, record: RunRecord, name: str) -> Path:
+    """A file that a run rested on.
+
+    Raises:
+      ConfigError: the run's record names none.
+      IntegrityError: it was altered, or is kept nowhere any more.
+    """
+    sha256 = _recorded(record, name)
     if sha256 is None:
-        raise ConfigError(f"{name}: the run's record names none")
-    path = workspace.kept(name, sha256)
-    if not path.exists():
-        raise IntegrityError(f"{path}: is gone; restore the copy that the run kept")
-    if sha256_file(path) != sha256:
-        raise IntegrityError(f"{path}: was altered since the run; restore it from a copy")
+        raise ConfigError(f"{name}: the record of run {record.run_id} names none")
+    path = kept_still(workspace, record, name)
+    if path is None:
+        raise IntegrityError(
+            f"{workspace.kept(name, sha256)}: is gone; restore the copy that the run kept"
+        )
     return path
+
+
+def kept_still(workspace: Workspace, record: RunRecord, name: str) -> Path | None:
+    """The run's copy, else the baseline's own where that is still the same; None for neither.
+
+    Raises:
+      IntegrityError: the copy was altered.
+    """
+    sha256 = _recorded(record, name)
+    if sha256 is None:
+        return None
+    path = workspace.kept(name, sha256)
+    if path.exists():
+        if sha256_file(path) != sha256:
+            raise IntegrityError(f"{path}: was altered since the run; restore it from a copy")
+        return path
+    try:
+        own = baseline_named_by(workspace.run_folder(record.run_id)) / name
+    except IntegrityError:
+        return None
+    return own if own.exists() and sha256_file(own) == sha256 else None
+
+
+def _recorded(record: RunRecord, name: str) -> str | None:
+    inputs = record.inputs
+    return {
+        "policy.yaml": inputs.policy_sha256,
+        "case_set.json": inputs.case_set_sha256,
+        "golden.json": inputs.golden_file_sha256,
+    }[name]

@@ -4,12 +4,11 @@ Computed anew from the kept scores by the gate's own functions, so that what a p
 the gate decided on cannot drift apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from components.errors import ConfigError, NothingEvaluated, suggestion
-from components.gate.judged_cases import JudgedCases
-from components.gate.policy import slice_name
+from components.gate.policy import Policy, slice_name
 from components.gate.rules import judged_part
 from components.metrics import METRICS, Outputs
 from pipeline.lineage.answer import Answer, Table
@@ -27,6 +26,7 @@ class Figure:
     Attributes:
       n: cases it is taken over; patients where the policy aggregates to them.
       estimate, lower, upper: None where it is undefined, `why` then says the reason.
+      method: of the interval: the one that the policy judges this slice by, if it does.
       champion, golden: their estimates on the same cases, where they were scored.
     """
 
@@ -44,7 +44,7 @@ class Figure:
 
     @property
     def slice(self) -> str:
-        return slice_name({self.attribute: self.value} if self.value else {})
+        return slice_name(_piece(self.attribute, self.value))
 
 
 def performance(evidence: Evidence, subject: Subject, *, by: str | None = None) -> Answer:
@@ -52,20 +52,16 @@ def performance(evidence: Evidence, subject: Subject, *, by: str | None = None) 
 
     Args:
       by: only this attribute's values, beside the overall figures.
+
+    Raises:
+      ConfigError: no case has the attribute.
     """
     found = judged(evidence, subject)
-    attributes = attributes_of(found.cases, found)
-    if by is not None and by not in attributes:
-        raise ConfigError(f"--by {by}: no attribute of the case set{suggestion(by, attributes)}")
-    rows = tuple(figures(found, [by] if by else attributes))
-    undefined = [row for row in rows if row.estimate is None]
-    level = 1 - 2 * found.policy.alpha
-    notes = [
-        f"Intervals hold {level:.1%} of the time, each on its own; several images of one patient "
-        f"are taken as {found.decision.patients}."
-    ]
-    if undefined:
-        notes.append(f"{len(undefined)} figures are undefined: too few cases, or none of a class.")
+    known = attributes_of(found)
+    if by is not None and by not in known:
+        raise ConfigError(f"--by {by}: no attribute of the case set{suggestion(by, known)}")
+    attributes = telling(found) if by is None else [by]
+    rows = tuple(figures(found, attributes))
     inputs = found.record.inputs
     return Answer(
         question=f"how well does the model of {subject.name} do",
@@ -77,7 +73,7 @@ def performance(evidence: Evidence, subject: Subject, *, by: str | None = None) 
             "verdict": found.decision.verdict.value,
         },
         tables=(_table(rows),),
-        notes=tuple(notes),
+        notes=tuple(_notes(found, attributes, rows)),
         evidence=(
             f"scores {found.decision.hashes['candidate_scores']} of decision "
             f"{found.decision.decision_sha256}",
@@ -85,10 +81,46 @@ def performance(evidence: Evidence, subject: Subject, *, by: str | None = None) 
     )
 
 
-def attributes_of(cases: JudgedCases, found: Judged) -> list[str]:
-    """Names of the attributes that tell cases of the set apart."""
-    names = sorted({name for case in found.case_set.cases for name in case.attributes})
-    return [name for name in names if len(cases.values(name)) > 1]
+def _notes(found: Judged, attributes: list[str], rows: tuple[Figure, ...]) -> Iterator[str]:
+    level = 1 - 2 * found.policy.alpha
+    yield (
+        f"Each interval is two-sided at {level:.1%}, taken alone, or at the level of the check "
+        "that judges its slice; several images of one patient are taken as "
+        f"{found.decision.patients}."
+    )
+    undefined = sum(row.estimate is None for row in rows)
+    if undefined:
+        yield f"{undefined} figures are undefined: too few cases, or none of a class."
+    for name in attributes:
+        without = sum(name not in case.attributes for case in found.case_set.cases)
+        if without:
+            yield f"{without} cases have no {name}, and so stand in none of its groups."
+
+
+def attributes_of(found: Judged) -> list[str]:
+    """Names of all attributes that any case of the set has."""
+    return sorted({name for case in found.case_set.cases for name in case.attributes})
+
+
+def telling(found: Judged) -> list[str]:
+    """Those that cut the set: one that has the same value for every case repeats the overall."""
+    return [name for name in attributes_of(found) if not _same_for_all(found, name)]
+
+
+def _same_for_all(found: Judged, name: str) -> bool:
+    (first, *others) = found.cases.values(name)
+    return not others and bool(found.cases.mask({name: first}).all())
+
+
+def interval(policy: Policy, metric: str, piece: Mapping[str, str]) -> tuple[str, str, float]:
+    """Method, paired method and one-sided alpha: those of the check on this slice, if there is one.
+
+    Else the metric's own default at the policy's alpha, as descriptive slices are given.
+    """
+    for check in policy.checks:
+        if check.metric == metric and dict(check.slice) == dict(piece):
+            return check.method, check.paired_method, check.alpha
+    return METRICS[metric].methods[0], METRICS[metric].paired_methods[0], policy.alpha
 
 
 def figures(found: Judged, attributes: list[str]) -> Iterator[Figure]:
@@ -101,8 +133,9 @@ def figures(found: Judged, attributes: list[str]) -> Iterator[Figure]:
 
 
 def _figure(found: Judged, name: str, attribute: str, value: str) -> Figure:
-    mask = found.cases.mask({attribute: value} if value else {})
-    method = METRICS[name].methods[0]
+    piece = _piece(attribute, value)
+    mask = found.cases.mask(piece)
+    method, _, alpha = interval(found.policy, name, piece)
     parts = {
         model: judged_part(found.policy, found.cases, outputs, mask)
         for model, outputs in found.outputs.items()
@@ -110,7 +143,7 @@ def _figure(found: Judged, name: str, attribute: str, value: str) -> Figure:
     estimates, why = {}, ""
     for model, part in parts.items():
         try:
-            estimates[model] = METRICS[name].estimate(part, alpha=found.policy.alpha, method=method)
+            estimates[model] = METRICS[name].estimate(part, alpha=alpha, method=method)
         except NothingEvaluated as error:
             why = why or str(error)
     ours = estimates.get(CANDIDATE)
@@ -128,6 +161,10 @@ def _figure(found: Judged, name: str, attribute: str, value: str) -> Figure:
         golden=others.get(GOLDEN),
         why="" if ours else why,
     )
+
+
+def _piece(attribute: str, value: str) -> dict[str, str]:
+    return {} if (attribute, value) == (OVERALL, "") else {attribute: value}
 
 
 def _cases(part: Outputs, judges: str) -> int:
