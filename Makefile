@@ -25,7 +25,7 @@ test-all: lint  ## test, and the slower proof
 	$(PYTEST) tests --durations=20
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
-	$(PYTEST) tests -m "not slow and not tensorflow and not process" -q
+	$(PYTEST) tests -m "not slow and not tensorflow and not process and not store" -q
 
 lint: .venv/.synced  ## style, types, import rules
 	.venv/bin/ruff check .

@@ -25,6 +25,21 @@ def real_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+# Folders whose tests build whole workspaces, with a store, a ledger and signatures: half a minute
+# in all, which `make check` does not have.
+STORES = ("bench", "components/attestation", "components/bundle", "components/lineage")
+STORES += ("pipeline/audit", "pipeline/commands", "pipeline/lineage")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks them, before pytest leaves out what was not asked for."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(STORES):
+            item.add_marker(pytest.mark.store)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Spares a run of the pure tests the import of TensorFlow by modules it deselects whole."""
     if "not tensorflow" not in config.option.markexpr or collection_path.suffix != ".py":
