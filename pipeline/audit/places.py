@@ -8,7 +8,7 @@ import hashlib
 import re
 from urllib.parse import quote, urlencode
 
-HOME, STYLE, SCRIPT = "index.html", "audit.css", "audit.js"
+HOME, STYLE = "index.html", "audit.css"
 RELEASES, RUNS, LEDGER, VERIFY = "releases.html", "runs.html", "ledger.html", "verify.html"
 CASE_SETS, BLOCKED, LIVE = "case-sets.html", "blocked.html", "live.html"
 COMPARE, SEARCH = "compare.html", "search.html"

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from components.errors import CasegateError
 from pipeline.cli import main
 from pipeline.governance.approval import bootstrap_golden
 from tests.e2e.making import POLICY, SmallData, make_small_data, watched_run
+from tests.e2e.processes import kill_while_training
 
 SIGNED = "signing.unsigned=false"
 HARSH = POLICY.replace("floor: 0.75", "floor: 0.9999")
@@ -99,7 +98,7 @@ def _runs(made: Audited) -> None:
     with pytest.raises(CasegateError):
         watched_run(made.data.config("data.source=/nowhere.npz"), made.workspace)
     made.runs["failed"] = _newest(made)
-    _kill(made)
+    kill_while_training(made.data.folder, made.workspace, made.root / "output.txt")
     made.runs["killed"] = _newest(made)
     made.versions = sorted(int(p.name) for p in (made.workspace / "serving/pneumonia").iterdir())
     taken = casegate(
@@ -131,22 +130,3 @@ def _waive(made: Audited) -> None:
 
 def _soon() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 7 * 86400))
-
-
-def _kill(made: Audited) -> None:
-    """Starts a run in a process of its own and kills it while it trains."""
-    from tests.e2e.test_interrupted import command, wait_for
-
-    output = made.root / "output.txt"
-    settings = ("model.seed=99", "model.epochs=400", "model.patience=400")
-    with output.open("w") as stream:
-        process = subprocess.Popen(
-            command(made.data.folder, made.workspace, *settings),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        wait_for(output, "Transform", process)
-        time.sleep(2)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -1,11 +1,7 @@
 """Runs that are killed, and runs that meet in one workspace, as real processes."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,28 +10,10 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.decision import Verdict
 from tests.e2e.conftest import Released
-from tests.e2e.making import SETTINGS, released_sha256, watched_run
+from tests.e2e.making import released_sha256, watched_run
+from tests.e2e.processes import PATIENCE_S, command, kill_while_training, wait_for
 
 pytestmark = pytest.mark.tensorflow
-
-PATIENCE_S = 240
-
-
-def command(data: Path, workspace: Path, *settings: str) -> list[str]:
-    flags = [flag for setting in (*SETTINGS, *settings) for flag in ("--set", setting)]
-    casegate = Path(sys.executable).with_name("casegate")
-    return [str(casegate), "run", "--data", str(data), "--workspace", str(workspace), *flags]
-
-
-def wait_for(path: Path, text: str, process: subprocess.Popen) -> None:
-    """Until `text` stands in the file at `path`."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if path.exists() and text in path.read_text():
-            return
-        assert process.poll() is None, path.read_text()
-        time.sleep(0.1)
-    raise AssertionError(f"{text!r} never came:\n{path.read_text()}")
 
 
 def test_run_killed_in_mid_training_leaves_the_release_and_the_next_run_is_right(
@@ -43,19 +21,7 @@ def test_run_killed_in_mid_training_leaves_the_release_and_the_next_run_is_right
 ) -> None:
     before = released_sha256(released.workspace)
     output = tmp_path / "output.txt"
-    # Another seed, so that training is not served from the cache; many epochs, so that it lasts.
-    settings = ("model.seed=99", "model.epochs=400", "model.patience=400")
-    with output.open("w") as stream:
-        process = subprocess.Popen(
-            command(released.data.folder, released.workspace, *settings),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        wait_for(output, "Transform", process)
-        time.sleep(6)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    kill_while_training(released.data.folder, released.workspace, output)
 
     assert "RegressionGate" not in output.read_text()
     assert released_sha256(released.workspace) == before
