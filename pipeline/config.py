@@ -11,19 +11,44 @@ from typing import Any, get_type_hints
 import yaml
 
 from components.errors import ConfigError, suggestion
+from pipeline.operations import (
+    CiConfig,
+    FeedbackConfig,
+    MonitoringConfig,
+    NotifyConfig,
+    RetentionConfig,
+    RetrainingConfig,
+    ScheduleConfig,
+    ci_rules,
+    feedback_rules,
+    monitoring_rules,
+    notify_rules,
+    retention_rules,
+    retraining_rules,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIGS = Path(__file__).resolve().parent / "configs"
+WINDOWS = ("expanding", "rolling")
+DRIFTS = ("stop", "report")
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Attributes:
-    source: where training and tuning cases come from.
+    source: where training and tuning cases come from; with `{SPAN}` or `{SPAN:4}` in a path, the
+      spans that are there, in the order of their numbers.
+    window: which spans are trained on: expanding, all of them; rolling, the newest.
+    window_spans: how many the rolling window holds.
+    drift: what a shift against the last span or the released model's data does: stop, nothing is
+      trained; report, it is written down and the gate decides.
     skip_bad_cases: how many unusable cases are tolerated, and listed, before the run stops.
     """
 
     source: str = "phantom"
+    window: str = "expanding"
+    window_spans: int = 4
+    drift: str = "stop"
     skip_bad_cases: int = 0
 
 
@@ -67,10 +92,12 @@ class ServingConfig:
     """Attributes:
     model_name: the folder that TensorFlow Serving serves under this name.
     directory: where releases go; null takes `serving/` in the workspace.
+    release: whether a candidate that passes is released; a check of a commit releases nothing.
     """
 
     model_name: str = "pneumonia"
     directory: str | None = None
+    release: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,11 +139,30 @@ class Config:
     serving: ServingConfig = field(default_factory=ServingConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
     beam: BeamConfig = field(default_factory=BeamConfig)
+    retraining: RetrainingConfig = field(default_factory=RetrainingConfig)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
+    monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
+    ci: CiConfig = field(default_factory=CiConfig)
 
     def sha256(self) -> str:
         """Hash of every setting, whatever file or flag it came from."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _sha256(dataclasses.asdict(self))
+
+    def deciding_sha256(self) -> str:
+        """Hash of the settings that can change a verdict: none of those around a run."""
+        settings = dataclasses.asdict(self)
+        return _sha256({name: part for name, part in settings.items() if name not in AROUND})
+
+
+# Sections of pipeline/operations.py.
+AROUND = ("retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci")
+
+
+def _sha256(settings: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
@@ -188,13 +234,16 @@ def _coerced(value: Any, hint: Any, where: str, name: str) -> Any:
         str: "text",
         bool: "true or false",
         str | None: "text or null",
+        float | None: "a number or null",
         tuple[int, ...]: "a list of whole numbers",
         tuple[str, ...]: "a list of texts",
     }[hint]
-    if hint in (int, float) and isinstance(value, bool):
+    if hint in (int, float, float | None) and isinstance(value, bool):
         pass
-    elif hint is float and isinstance(value, int | float):
+    elif hint in (float, float | None) and isinstance(value, int | float):
         return float(value)
+    elif hint == (float | None) and value is None:
+        return None
     elif (hint in (int, str, bool) and isinstance(value, hint)) or (
         hint == (str | None) and (value is None or isinstance(value, str))
     ):
@@ -253,6 +302,20 @@ def _check_ranges(config: Config, where: str) -> None:
             config.case_set.baseline is None or _is_folder_name(config.case_set.baseline),
             "a plain folder name or null",
         ),
+        ("data.window", config.data.window, config.data.window in WINDOWS, " or ".join(WINDOWS)),
+        (
+            "data.window_spans",
+            config.data.window_spans,
+            config.data.window_spans >= 1,
+            "at least 1",
+        ),
+        ("data.drift", config.data.drift, config.data.drift in DRIFTS, " or ".join(DRIFTS)),
+        *retraining_rules(config.retraining),
+        *retention_rules(config.retention),
+        *notify_rules(config.notify),
+        *monitoring_rules(config.monitoring),
+        *feedback_rules(config.feedback),
+        *ci_rules(config.ci),
     ]
     for name, got, holds, wanted in rules:
         if not holds:

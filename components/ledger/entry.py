@@ -17,7 +17,19 @@ from components.baselines.schema import check_document
 from components.errors import ConfigError
 
 FIRST_PREVIOUS = "0" * 64
-KINDS = ("decision", "look", "approval", "waiver", "amendment", "release", "rollback", "run")
+KINDS = (
+    "decision",
+    "look",
+    "approval",
+    "waiver",
+    "amendment",
+    "release",
+    "rollback",
+    "run",
+    "drift",
+    "promotion",
+    "retention",
+)
 _KEYS = {"seq", "at", "kind", "by", "body", "previous", "entry_sha256"}
 
 

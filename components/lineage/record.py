@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 STATES = (
     "running",
     "released",
+    "passed",
     "already_released",
     "blocked",
     "inconclusive",

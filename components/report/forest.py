@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.decision import CheckResult
-from components.report.svg import Scale, drawing, element, label, line, mark, ticks
 from components.report.words import interval, is_change, number, standing, title
+from components.svg import Scale, drawing, element, label, line, mark, ticks
 
 WIDTH, HEIGHT, EDGE = 320, 34, 12
 MIDDLE = HEIGHT / 2

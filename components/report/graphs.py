@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from components.report.curves import Curve
-from components.report.svg import Scale, drawing, element, label, line, polyline
 from components.report.words import number
 from components.statistics.intervals import wilson
+from components.svg import Scale, drawing, element, label, line, polyline
 
 SIZE = 360
 LEFT, RIGHT, TOP, BOTTOM = 46, SIZE - 10, 10, SIZE - 42

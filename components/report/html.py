@@ -19,8 +19,8 @@ from components.report.curves import Curve, Judged, curves, judged_scores
 from components.report.evidence import Evidence
 from components.report.forest import panels
 from components.report.graphs import bins, calibration_graph, legend, roc_graph
-from components.report.svg import element, mark
 from components.report.worklist import others, worklist
+from components.svg import element, mark
 
 FOLDER = Path(__file__).parent
 LISTED = 300

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from components.decision import Verdict
-from components.report.svg import element, mark
+from components.svg import element, mark
 from pipeline.audit import places
 from pipeline.audit.content import Page
 from pipeline.audit.links import Links
@@ -23,6 +23,7 @@ _SIGNS = {
     "PASS": Verdict.PASS,
     "released": Verdict.PASS,
     "serving": Verdict.PASS,
+    "passed": Verdict.PASS,
     "already_released": Verdict.PASS,
     "FAIL": Verdict.FAIL,
     "blocked": Verdict.FAIL,

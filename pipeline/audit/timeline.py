@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from markupsafe import Markup
 
 from components.decision import Verdict
-from components.report.svg import Scale, element, label, line, mark
+from components.svg import Scale, element, label, line, mark
 from pipeline.views.answer import shown_words
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _LANE = 1120, 190, 24, 14, 62

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from pipeline.governance.ledger_check import Verified
 
 # As components/ledger/entry.py has them; help should not have to import that.
-KINDS = ("decision", "look", "approval", "waiver", "amendment", "release", "rollback", "run")
+KINDS = (
+    "decision",
+    "look",
+    "approval",
+    "waiver",
+    "amendment",
+    "release",
+    "rollback",
+    "run",
+    "drift",
+    "promotion",
+    "retention",
+)
 
 
 @click.group()

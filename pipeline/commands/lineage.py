@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _STATES = (
     "running",
     "released",
+    "passed",
     "already_released",
     "blocked",
     "inconclusive",

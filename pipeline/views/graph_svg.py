@@ -10,7 +10,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from components.bundle.trace_graph import TraceGraph, TraceNode
-from components.report.svg import element
+from components.svg import element
 from pipeline.views.graph_layout import HEIGHT, WIDTH, layout
 from pipeline.views.graph_words import facts, label, shortened
 from pipeline.views.ledger import printable

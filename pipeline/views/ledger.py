@@ -79,6 +79,29 @@ def _rollback(body: Body) -> str:
     )
 
 
+def _drift(body: Body) -> str:
+    then = "; a retraining may follow" if body["retraining"] else ""
+    return (
+        f"{', '.join(body['moved'])} moved over {body['cases']} served cases, "
+        f"{body['first'][:10]} to {body['last'][:10]}: {body['report']}{then}"
+    )
+
+
+def _promotion(body: Body) -> str:
+    where = f" into {body['span']}" if body["span"] else ""
+    return (
+        f"{len(body['cases'])} cases{where}, {len(body['proposed_sentinels'])} proposed as "
+        f"sentinels: {body['reason']}"
+    )
+
+
+def _retention(body: Body) -> str:
+    return (
+        f"{body['files']} files of {len(body['runs'])} runs removed, {body['bytes']} bytes: "
+        f"{body['list']}"
+    )
+
+
 def _run(body: Body) -> str:
     code = "" if body["exit_code"] is None else f" (exit {body['exit_code']})"
     return f"run {body['run_id']} ended: {body['state'].replace('_', ' ')}{code}"
@@ -101,4 +124,7 @@ _SENTENCES: dict[str, Callable[[Body], str]] = {
     "release": _release,
     "rollback": _rollback,
     "run": _run,
+    "drift": _drift,
+    "promotion": _promotion,
+    "retention": _retention,
 }

@@ -87,6 +87,30 @@ BODIES: dict[str, dict[str, Any]] = {
         "exit_code": 0,
         "record_sha256": sha("record"),
     },
+    "drift": {
+        "report": "monitoring/20261201T030000.000000Z/report.json",
+        "report_sha256": sha("report"),
+        "first": "2026-11-24T00:00:00Z",
+        "last": "2026-11-30T23:59:59Z",
+        "cases": 412,
+        "moved": ["device", "sharpness"],
+        "retraining": True,
+    },
+    "promotion": {
+        "span": "data/hospital/span-0007",
+        "span_sha256": sha("span"),
+        "cases": ["served-1"],
+        "proposed_sentinels": ["served-2"],
+        "feedback_head": sha("feedback"),
+        "reason": "read by two",
+    },
+    "retention": {
+        "list": "retention/20261201T030000.000000Z.json",
+        "list_sha256": sha("list"),
+        "files": 12,
+        "bytes": 40_000_000,
+        "runs": ["run-1"],
+    },
 }
 
 

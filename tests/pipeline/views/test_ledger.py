@@ -16,6 +16,9 @@ SAID = {
     "release": "serving/pneumonia version 1767261600, model",
     "rollback": "serving/pneumonia version 2 -> 1, served as version 3: complaints from the ward",
     "run": "run run-1 ended: released (exit 0)",
+    "drift": "device, sharpness moved over 412 served cases, 2026-11-24 to 2026-11-30: monitoring/",
+    "promotion": "1 cases into data/hospital/span-0007, 1 proposed as sentinels: read by two",
+    "retention": "12 files of 1 runs removed, 40000000 bytes: retention/",
 }
 
 

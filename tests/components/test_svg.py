@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.decision import Verdict
-from components.report.svg import Scale, drawing, element, label, mark, ticks
+from components.svg import Scale, drawing, element, label, mark, ticks
 from tests.components.report.making import NASTY
 
 
