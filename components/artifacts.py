@@ -21,6 +21,12 @@ class CaseScores(Artifact):
     TYPE_NAME = "CasegateCaseScores"
 
 
+class Reference(Artifact):
+    """`reference.npz`: the tuning cases with the model's scores, as columns."""
+
+    TYPE_NAME = "CasegateReference"
+
+
 class Decision(Artifact):
     """`decision.json`: the verdict and every number that led to it."""
 

@@ -14,6 +14,9 @@ DIFF = "uncommitted.diff"  # what the code had that its commit had not
 # TFDV statistics of the training split: the next run's data are compared with the champion's.
 STATISTICS = "training_statistics.pb"
 
+# What was found of the training data before training was allowed.
+ADMISSION = "admission.json"
+
 # The tuning cases behind a model, with its scores: what served cases are compared with.
 REFERENCE = "reference.npz"
 

@@ -15,6 +15,7 @@ from components.baselines.scores import aligned
 from components.cases.case import Source
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
+from components.cases.spans import Spans, resolve_spans, span_pattern
 from components.errors import ConfigError
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
@@ -39,6 +40,9 @@ class Inputs:
       baseline: the folder with `case_set.json`, `policy.yaml` and, once approved, `golden.json`.
       champion: the model now released, or None.
       destination: `serving/<model>`.
+      spans: what the pattern in `data.source` found; None where it is no pattern.
+      champion_scores: the released model's scores, and their SHA-256, where it is released
+        elsewhere; None for either.
       standing: hash of what people decided that changes a verdict: waivers that hold, and models
         that were rolled back.
     """
@@ -61,6 +65,8 @@ class Inputs:
     schema_path: Path
     schema_sha256: str
     standing: str
+    spans: Spans | None = None
+    champion_scores: tuple[Path, str] | None = None
 
     @property
     def case_set_path(self) -> Path:
@@ -98,7 +104,8 @@ class Inputs:
                 "case_source": self.case_source_sha256,
                 "policy": self.policy.sha256,
                 "golden": self.golden_sha256,
-                "config": self.config.sha256(),
+                "config": self.config.deciding_sha256(),
+                "champion_scores": self.champion_scores[1] if self.champion_scores else None,
                 "destination": str(self.destination),
                 "standing": self.standing,
             }
@@ -115,6 +122,16 @@ class Inputs:
     @property
     def previous_statistics_sha256(self) -> str:
         return sha256_file(Path(self.previous_statistics)) if self.previous_statistics else ""
+
+    def compared_spans(self) -> str:
+        """Which spans DataGate compares, as one JSON parameter."""
+        spans = self.spans
+        return json.dumps(
+            {
+                "newest": spans.newest if spans else None,
+                "previous": spans.previous if spans else None,
+            }
+        )
 
     def model_settings(self) -> dict[str, Any]:
         """What Transform and Trainer get; JSON, because it is part of their cache key."""
@@ -145,6 +162,7 @@ class Inputs:
                 "case_set": [str(self.case_set_path), self.case_set_sha256],
                 "policy": [str(self.baseline / "policy.yaml"), self.policy.sha256],
                 "golden": [str(self.golden_path), self.golden_sha256],
+                "champion": [str(part) for part in self.champion_scores or ("", "")],
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
                 "run_folder": str(self.workspace.run_folder(self.run_id)),
@@ -191,13 +209,19 @@ class Inputs:
         }
 
 
-def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
+def prepare(
+    config: Config, workspace: Workspace, run_id: str, *, champion_scores: Path | None = None
+) -> Inputs:
     """Opens the sources, the baseline and the destination, and hashes what they hold.
+
+    Args:
+      champion_scores: a scores.json of the released model, where it is released elsewhere.
 
     Raises:
       SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
     """
-    source = open_source(config.data.source)
+    spans = _spans(config)
+    source = open_source(spans.spec if spans else config.data.source)
     source_sha256 = source.fingerprint()
     if config.case_set.source is None:
         case_source, case_source_sha256 = source, source_sha256
@@ -217,6 +241,12 @@ def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
     refuse_hopeless(policy, case_set)
     if golden.exists():
         aligned(load_golden(golden).scores, case_set, who=str(golden))
+    champion = find_champion(destination, workspace.runs)
+    if champion and champion_scores:
+        raise ConfigError(
+            f"{champion_scores}: scores of a champion, but {destination} has one; give neither, or "
+            "another --workspace"
+        )
     created = now()
     case_set_sha256 = sha256_file(baseline / "case_set.json")
     golden_sha256 = sha256_file(golden) if golden.exists() else ""
@@ -239,12 +269,29 @@ def prepare(config: Config, workspace: Workspace, run_id: str) -> Inputs:
         case_set_sha256=case_set_sha256,
         policy=policy,
         golden_sha256=golden_sha256,
-        champion=find_champion(destination, workspace.runs),
+        champion=champion,
         destination=destination,
         schema_path=_snapshot(SCHEMA, schema_sha256, workspace),
         schema_sha256=schema_sha256,
         standing=_standing(Ledger(workspace.ledger), created[:10]),
+        spans=spans,
+        champion_scores=(
+            (champion_scores.resolve(), sha256_file(champion_scores)) if champion_scores else None
+        ),
     )
+
+
+def _spans(config: Config) -> Spans | None:
+    """The spans that the configuration's window holds; None where its data come in one piece."""
+    data = config.data
+    if not span_pattern(data.source):
+        return None
+    if config.case_set.source is None:
+        raise ConfigError(
+            f"case_set.source: got null beside data.source {data.source}; spans are training data "
+            "alone, so name where the case set's images come from"
+        )
+    return resolve_spans(data.source, window=data.window, window_spans=data.window_spans)
 
 
 def _standing(ledger: Ledger, day: str) -> str:

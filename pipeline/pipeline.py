@@ -9,6 +9,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx_bsl.public.proto.slicing_spec_pb2 import SlicingConfig, SlicingSpec
 
 from components.admission.component import DataGate
 from components.attestation.component import DecisionAttestor
@@ -17,11 +18,12 @@ from components.cases.example import QUALITY
 from components.gate.component import RegressionGate
 from components.gate.evaluation import eval_config
 from components.release.component import AtomicPusherExecutor, ChampionModel
-from components.scoring.component import CaseScorer
+from components.scoring.component import CaseScorer, ReferenceScorer
 from pipeline.inputs import Inputs
 from pipeline.reporting import attest_request
 
 COUNTED = ["image", "label", *QUALITY, "site", "device", "age_band", "sex", "view", "aetiology"]
+SPAN = "span"
 
 
 def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
@@ -53,7 +55,7 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
     statistics = tfx.components.StatisticsGen(
         examples=training.outputs["examples"],
         schema=schema.outputs["schema"],
-        stats_options=tfdv.StatsOptions(feature_allowlist=COUNTED),
+        stats_options=_counted(inputs),
     )
     validator = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
@@ -64,6 +66,8 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         anomalies=validator.outputs["anomalies"],
         previous_statistics=inputs.previous_statistics,
         previous_sha256=inputs.previous_statistics_sha256,
+        spans=inputs.compared_spans(),
+        drift=inputs.config.data.drift,
         **shared,
     )
 
@@ -105,12 +109,16 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         case_set_root=inputs.case_set.merkle_root,
         **shared,
     ).with_id("CandidateScorer")
+    reference = ReferenceScorer(
+        examples=training.outputs["examples"], model=trainer.outputs["model"], **shared
+    )
     gate = RegressionGate(
         training_index=training.outputs["index"],
         admission=admission.outputs["admission"],
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],
         candidate=scorer.outputs["scores"],
+        reference=reference.outputs["reference"],
         request=inputs.gate_request(),
         **champion["gate"],
         **shared,
@@ -123,17 +131,6 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         report_fn="pipeline.reporting.report",
         problems=shared["problems"],
     )
-    pusher = tfx.components.Pusher(
-        model=trainer.outputs["model"],
-        model_blessing=gate.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(inputs.destination))
-        ),
-        custom_executor_spec=ExecutorClassSpec(AtomicPusherExecutor),
-        custom_config=inputs.push_request(),
-    )
-    # Nothing is pushed before it is signed.
-    pusher.add_upstream_node(attestor)
     return tfx.dsl.Pipeline(
         pipeline_name=inputs.workspace.pipeline_name,
         pipeline_root=str(inputs.workspace.artifacts),
@@ -149,14 +146,44 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
             *champion["components"],
             evaluator,
             scorer,
+            reference,
             gate,
             attestor,
-            pusher,
+            *_pusher(inputs, trainer, gate, attestor),
         ],
         metadata_connection_config=inputs.workspace.store.tfx_config(),
         beam_pipeline_args=list(inputs.config.beam.pipeline_args),
         enable_cache=True,
     )
+
+
+def _counted(inputs: Inputs) -> tfdv.StatsOptions:
+    """What is counted; of spans also in the newest and the one before, each on its own."""
+    if inputs.spans is None:
+        return tfdv.StatsOptions(feature_allowlist=COUNTED)
+    names = [name for name in (inputs.spans.newest, inputs.spans.previous) if name]
+    slices = [SlicingSpec(feature_values={SPAN: name}) for name in names]
+    return tfdv.StatsOptions(
+        feature_allowlist=[*COUNTED, SPAN], slicing_config=SlicingConfig(slicing_specs=slices)
+    )
+
+
+def _pusher(inputs: Inputs, trainer: Any, gate: Any, attestor: Any) -> list[Any]:
+    """What releases; nothing where a passing candidate is not to be released."""
+    if not inputs.config.serving.release:
+        return []
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=gate.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(inputs.destination))
+        ),
+        custom_executor_spec=ExecutorClassSpec(AtomicPusherExecutor),
+        custom_config=inputs.push_request(),
+    )
+    # Nothing is pushed before it is signed.
+    pusher.add_upstream_node(attestor)
+    return [pusher]
 
 
 def _champion(inputs: Inputs, case_set: Any, shared: dict[str, str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from components.report.html import html_report
 from components.report.markdown import write_report
 from components.report.worklist import pictured
 from components.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
+from pipeline.config import Config
 from pipeline.inputs import Inputs
 from pipeline.training_data import keep_training_data
 
@@ -31,7 +32,7 @@ def attest_request(inputs: Inputs) -> str:
         {
             "run_folder": str(inputs.workspace.run_folder(inputs.run_id)),
             "subjects": inputs.subjects(),
-            "signing": {"unsigned": inputs.config.signing.unsigned},
+            "signing": _unsigned(inputs.config),
             "report": {
                 "case_source": inputs.case_source.spec,
                 "case_set": str(inputs.case_set_path),
@@ -41,6 +42,16 @@ def attest_request(inputs: Inputs) -> str:
         },
         sort_keys=True,
     )
+
+
+def _unsigned(config: Config) -> dict[str, Any]:
+    """Whether the decision may go unsigned, and why."""
+    if not config.serving.release:
+        return {"unsigned": True, "why": "this run releases nothing"}
+    return {
+        "unsigned": config.signing.unsigned,
+        "why": "the configuration allows unsigned releases",
+    }
 
 
 def report(folder: Path, told: dict[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from components import events
 from components.baselines.files import write_atomically
+from components.baselines.scores import load_scores
 from components.decision import Decision, Verdict, load_decision
 from components.errors import CasegateError, IntegrityError
 from components.ledger.ledger import Ledger
@@ -63,7 +64,11 @@ class Outcome:
             "exit_code": self.exit_code,
             "served_from_cache": self.served_from_cache,
             "already_released": self.decision.already_released
-            or (self.served_from_cache and self.decision.verdict is Verdict.PASS),
+            or (
+                self.served_from_cache
+                and self.decision.verdict is Verdict.PASS
+                and self.release is not None
+            ),
             "release": str(self.release.path) if self.release else None,
             "version": self.release.version if self.release else None,
             "report": str(self.report),
@@ -74,7 +79,12 @@ class Outcome:
 
 
 def run(
-    config: Config, root: Path, *, listener: Callable[[events.Event], None], why: Why = MANUAL
+    config: Config,
+    root: Path,
+    *,
+    listener: Callable[[events.Event], None],
+    why: Why = MANUAL,
+    champion_scores: Path | None = None,
 ) -> Outcome:
     """One run from data to verdict; holds the workspace while it lasts, and leaves a record.
 
@@ -82,6 +92,8 @@ def run(
       root: the workspace's folder.
       listener: told of components and epochs as they start and finish.
       why: what started the run.
+      champion_scores: a scores.json of the released model, where it is released elsewhere and
+        this workspace serves nothing.
 
     Raises:
       CasegateError: whatever ended the run without a verdict; its `exit_code` says how.
@@ -91,10 +103,11 @@ def run(
         workspace.keep_store_at(config.metadata)
         close_dead(workspace)
         with Recorder(config, workspace, new_run_id(), why).kept() as recorder:
-            outcome = _run(config, workspace, recorder)
-            released = outcome.release if _state(outcome) == "released" else None
+            outcome = _run(config, workspace, recorder, champion_scores)
+            state = _state(outcome, releasing=config.serving.release)
+            released = outcome.release if state == "released" else None
             recorder.end(
-                _state(outcome),
+                state,
                 exit_code=outcome.exit_code,
                 decision=None if outcome.served_from_cache else outcome.decision,
                 release=_released(released, workspace) if released else None,
@@ -102,9 +115,11 @@ def run(
     return outcome
 
 
-def _run(config: Config, workspace: Workspace, recorder: Recorder) -> Outcome:
+def _run(
+    config: Config, workspace: Workspace, recorder: Recorder, champion_scores: Path | None
+) -> Outcome:
     events.publish("started", "inputs")
-    inputs = prepare(config, workspace, recorder.record.run_id)
+    inputs = prepare(config, workspace, recorder.record.run_id, champion_scores=champion_scores)
     recorder.took(inputs)
     events.publish("finished", "inputs")
     if inputs.champion:
@@ -132,14 +147,14 @@ def _run(config: Config, workspace: Workspace, recorder: Recorder) -> Outcome:
     return _outcome(inputs, log)
 
 
-def _state(outcome: Outcome) -> str:
+def _state(outcome: Outcome, *, releasing: bool) -> str:
     """What became of the run, as its record names it."""
     if outcome.served_from_cache:
         return "unchanged"
     if outcome.decision.already_released:
         return "already_released"
     return {
-        Verdict.PASS: "released",
+        Verdict.PASS: "released" if releasing else "passed",
         Verdict.FAIL: "blocked",
         Verdict.INCONCLUSIVE: "inconclusive",
     }[outcome.decision.verdict]
@@ -174,11 +189,12 @@ def _outcome(inputs: Inputs, log: Path) -> Outcome:
     before = inputs.champion.sha256 if inputs.champion else None
     after = release.sha256 if release else None
     released = after is not None and after == decision.hashes["candidate"]
-    if decision.verdict is Verdict.PASS and not released and not decision.already_released:
+    wanted = inputs.config.serving.release and not decision.already_released
+    if decision.verdict is Verdict.PASS and wanted and not released:
         raise CasegateError(
             f"{inputs.destination}: the candidate passed but is not there; see {log}"
         )
-    if decision.verdict is not Verdict.PASS and after != before:
+    if not (decision.verdict is Verdict.PASS and wanted) and after != before:
         raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
     synthetic = inputs.case_source.synthetic
     report = folder / HTML_REPORT
@@ -195,13 +211,14 @@ def _unchanged(inputs: Inputs) -> Outcome | None:
         if request["fingerprint"] != inputs.fingerprint or not decided.exists():
             continue
         decision = load_decision(decided)
-        if decision.verdict is Verdict.PASS:
+        if decision.verdict is Verdict.PASS and inputs.config.serving.release:
             holds = now_released is not None and now_released in (
                 decision.hashes["candidate"],
                 decision.hashes["champion"] if decision.already_released else None,
             )
         else:
-            holds = now_released == decision.hashes["champion"]
+            before = inputs.champion_scores and load_scores(inputs.champion_scores[0]).model_sha256
+            holds = (before or now_released) == decision.hashes["champion"]
         report = path.parent / HTML_REPORT
         if holds and report.exists():
             return Outcome(

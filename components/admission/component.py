@@ -1,7 +1,7 @@
 """Nothing in TFX waits for ExampleValidator; training waits for this.
 
-Stops the run where ExampleValidator found anomalies, or where the training data moved away
-from the data of the released model.
+Stops the run where ExampleValidator found anomalies. Where the data moved, away from those of the
+released model or from one span to the next, it stops the run or writes it down, as configured.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
@@ -19,11 +19,14 @@ from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Sc
 from tfx.utils import io_utils
 
 from components.admission.anomalies import describe
+from components.admission.comparisons import FEWEST, Comparison, comparisons
 from components.artifacts import DataAdmission
 from components.baselines.files import write_atomically
 from components.errors import AnomaliesFound, IntegrityError
 from components.problems import reported
-from components.run_files import STATISTICS
+from components.run_files import ADMISSION, STATISTICS
+
+RELEASED = "the released model's data"
 
 
 @component
@@ -34,13 +37,18 @@ def DataGate(
     admission: OutputArtifact[DataAdmission],
     previous_statistics: Parameter[str],
     previous_sha256: Parameter[str],
+    spans: Parameter[str],
+    drift: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
 ) -> None:
     """Raises AnomaliesFound, or writes what was checked and the statistics for the next run.
 
-    `previous_statistics` is the file this component wrote for the released model's data;
-    empty where nothing is released, and then nothing can have drifted.
+    Args:
+      previous_statistics: the file this component wrote for the released model's data; empty where
+        nothing is released, and then nothing can have drifted from it.
+      spans: JSON, the names of the `newest` span and of the `previous` one, or null for either.
+      drift: "stop" or "report".
     """
     with reported(problems):
         found = []
@@ -48,30 +56,80 @@ def DataGate(
             uri = artifact_utils.get_split_uri([anomalies], split)
             record = (Path(uri) / "SchemaDiff.pb").read_bytes()
             found += describe(anomalies_pb2.Anomalies.FromString(record), split)
-        training = stats_artifact_utils.load_statistics(statistics, "train").proto()
-        if previous_statistics:
-            contract = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
-            drift = tfdv.validate_statistics(
-                training,
-                contract,
-                previous_statistics=_statistics(previous_statistics, previous_sha256),
-            )
-            found += describe(drift, "train against the released model's data")
+        view = stats_artifact_utils.load_statistics(statistics, "train")
+        contract = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
+        released = _statistics(previous_statistics, previous_sha256)
+        measured, too_few = _compare(view, contract, released, json.loads(spans))
+        moved = [one.words for one in measured if one.moved]
+        if drift == "stop":
+            found += moved
         if found:
             raise AnomaliesFound(
                 f"training data: {'; '.join(dict.fromkeys(found))}; "
                 "nothing was trained: mend the data, or change the schema if the data is right"
             )
         folder = Path(admission.uri)
-        write_atomically(folder / STATISTICS, training.SerializeToString())
+        write_atomically(folder / STATISTICS, _whole(view).SerializeToString())
         checked: dict[str, Any] = {
             "anomalies": [],
             "drift_checked_against": previous_sha256 or None,
+            "comparisons": [one.document() for one in measured],
+            "findings": [*too_few, *(f"the data moved: {words}" for words in moved)],
         }
-        write_atomically(folder / "admission.json", json.dumps(checked).encode())
+        write_atomically(folder / ADMISSION, json.dumps(checked).encode())
 
 
-def _statistics(path: str, sha256: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+def _compare(
+    view: Any, contract: schema_pb2.Schema, released: Any, spans: dict[str, str | None]
+) -> tuple[list[Comparison], list[str]]:
+    """What was measured, and what could not be because there are too few cases."""
+    whole, measured = _whole(view), []
+    if released is not None:
+        measured += _drift(whole, contract, released, of="train", against=RELEASED)
+    newest, previous = spans["newest"], spans["previous"]
+    if newest is None:
+        return measured, []
+    latest, before = _span(view, newest), _span(view, previous)
+    if _cases(latest) < FEWEST:
+        few = f"{newest}: {_cases(latest)} training cases, too few to say whether the data moved"
+        return measured, [few]
+    if previous is not None and _cases(before) >= FEWEST:
+        measured += _drift(latest, contract, before, of=newest, against=previous)
+    if released is not None:
+        skew = tfdv.validate_statistics(released, contract, serving_statistics=latest)
+        measured += comparisons(skew, of=newest, against=RELEASED, skew=True)
+    return measured, []
+
+
+def _drift(
+    now: Any, contract: schema_pb2.Schema, before: Any, *, of: str, against: str
+) -> list[Comparison]:
+    found = tfdv.validate_statistics(now, contract, previous_statistics=before)
+    return comparisons(found, of=of, against=against)
+
+
+def _whole(view: Any) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Statistics of all cases, without those of each span."""
+    return _listed(view.get_default_slice_or_die().proto())
+
+
+def _span(view: Any, name: str | None) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Statistics of one span; of no case where none of its patients is trained on."""
+    found = view.get_slice(f"span_{name}")
+    return _listed(found.proto() if found else statistics_pb2.DatasetFeatureStatistics())
+
+
+def _listed(one: Any) -> statistics_pb2.DatasetFeatureStatisticsList:
+    return statistics_pb2.DatasetFeatureStatisticsList(datasets=[one])
+
+
+def _cases(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:
+    return int(statistics.datasets[0].num_examples)
+
+
+def _statistics(path: str, sha256: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
+    if not path:
+        return None
     content = Path(path).read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise IntegrityError(f"{path}: changed during the run; run again")

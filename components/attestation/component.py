@@ -40,7 +40,8 @@ def DecisionAttestor(
 
     Args:
       request: JSON: `run_folder`; `subjects`, name -> [path or "", SHA-256], those that are known
-        beforehand; `report`, what `report_fn` is given; `signing`, `unsigned` as configured.
+        beforehand; `report`, what `report_fn` is given; `signing`, `unsigned`, whether it may go so,
+        and `why`.
       report_fn: dotted name of `report(folder, arguments) -> {name: SHA-256}`: it writes the two
         reports and returns further subjects. Its arguments are `report` and `training_index`, the
         uri of that artifact.
@@ -57,8 +58,7 @@ def DecisionAttestor(
             envelope = attest_decision(folder, {**known, **made}, signers)
             content, name = envelope.read_bytes(), DECISION_ATTESTATION
         elif asked["signing"]["unsigned"] or not may_be_pushed:
-            allowed = "the configuration allows unsigned releases"
-            why = allowed if may_be_pushed else "there is nothing to release"
+            why = asked["signing"]["why"] if may_be_pushed else "there is nothing to release"
             why = f"{VARIABLE} names no key, and {why}"
             content, name = json.dumps({"signed": False, "why": why}).encode(), UNSIGNED
         else:

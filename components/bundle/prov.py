@@ -45,7 +45,7 @@ def read_prov(content: bytes) -> "ProvDocument":
     try:
         return ProvDocument.deserialize(content=content.decode(), format="json")
     except Exception as error:  # the library has no error of its own for every fault
-        raise IntegrityError(f"no PROV-JSON: {type(error).__name__}: {error}") from None
+        raise IntegrityError(f"prov.json: no PROV-JSON: {type(error).__name__}: {error}") from None
 
 
 def prov_document(graph: TraceGraph) -> "ProvDocument":

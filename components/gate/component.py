@@ -13,7 +13,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ModelBlessing, ModelEvaluation
 
-from components.artifacts import CaseIndex, CaseScores, DataAdmission, Decision
+from components.artifacts import CaseIndex, CaseScores, DataAdmission, Decision, Reference
 from components.baselines.case_set import load_case_set
 from components.baselines.files import sha256_file, write_atomically
 from components.baselines.golden import load_golden
@@ -25,7 +25,15 @@ from components.gate.policy import load_policy
 from components.gate.record import judge, record
 from components.ledger.ledger import Ledger
 from components.problems import reported
-from components.run_files import CHAMPION_SCORES, DECISION, REQUEST, SCORES, STATISTICS
+from components.run_files import (
+    ADMISSION,
+    CHAMPION_SCORES,
+    DECISION,
+    REFERENCE,
+    REQUEST,
+    SCORES,
+    STATISTICS,
+)
 
 
 @component
@@ -35,6 +43,7 @@ def RegressionGate(
     evaluation: InputArtifact[ModelEvaluation],
     evaluator_blessing: InputArtifact[ModelBlessing],
     candidate: InputArtifact[CaseScores],
+    reference: InputArtifact[Reference],
     decision: OutputArtifact[Decision],
     blessing: OutputArtifact[ModelBlessing],
     request: Parameter[str],
@@ -50,13 +59,14 @@ def RegressionGate(
     with reported(problems):
         asked = json.loads(request)
         case_set = load_case_set(_verified(asked["case_set"]))
-        champion_scores = load_scores(Path(champion.uri) / SCORES) if champion else None
+        champion_scores = _champion_scores(asked, champion)
         golden = load_golden(_verified(asked["golden"])) if asked["golden"][1] else None
         models = {
             "champion": champion_scores.model_sha256 if champion_scores else None,
             "golden": golden.scores.model_sha256 if golden else None,
         }
         summary = json.loads((Path(training_index.uri) / "summary.json").read_text("utf-8"))
+        admitted = json.loads((Path(admission.uri) / ADMISSION).read_text("utf-8"))
         folder, ledger = Path(asked["run_folder"]), Ledger(Path(asked["ledger"]))
         decided = judge(
             ledger,
@@ -71,13 +81,18 @@ def RegressionGate(
                 blessed=evaluator_blessing.get_int_custom_property("blessed") == 1,
                 cases=len(case_set.cases),
             ),
-            findings=summary["findings"],
+            findings=[*summary["findings"], *admitted["findings"]],
             trained_on=summary["trained_on"],
             run_id=asked["run_id"],
             created=asked["created"],
             same_inputs=_same_inputs(asked, models),
         )
-        kept = {SCORES: candidate.uri, STATISTICS: admission.uri}
+        kept = {
+            SCORES: candidate.uri,
+            STATISTICS: admission.uri,
+            ADMISSION: admission.uri,
+            REFERENCE: reference.uri,
+        }
         for name, uri in kept.items():
             write_atomically(folder / name, (Path(uri) / name).read_bytes())
         if champion_scores:
@@ -86,6 +101,13 @@ def RegressionGate(
             save_decision(decided, path / DECISION)
         record(ledger, decided)  # before anything can be pushed on the strength of it
         _bless(blessing, decided.verdict is Verdict.PASS and not decided.already_released)
+
+
+def _champion_scores(asked: dict[str, Any], champion: Any) -> Any:
+    """Of the released model as this run scored it, or as somebody kept them; None without one."""
+    if champion:
+        return load_scores(Path(champion.uri) / SCORES)
+    return load_scores(_verified(asked["champion"])) if asked["champion"][1] else None
 
 
 def _verified(named: list[str]) -> Path:

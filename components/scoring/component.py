@@ -1,4 +1,7 @@
-"""CaseScorer: one score per case of the case set, for the statistics that TFMA does not have."""
+"""One score per case: of the case set for the gate, of the tuning cases for monitoring.
+
+TFMA evaluates, but keeps no score of a case.
+"""
 
 from pathlib import Path
 
@@ -9,11 +12,13 @@ from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
 from components.artifacts import CaseScores as CaseScoresArtifact
+from components.artifacts import Reference
 from components.baselines.files import sha256_tree
 from components.baselines.scores import CaseScores, save_scores
 from components.problems import reported
-from components.run_files import SCORES
-from components.scoring.score import score_model
+from components.run_files import REFERENCE, SCORES
+from components.scoring.reference import write_reference
+from components.scoring.score import read_columns, score_model
 
 
 @component
@@ -40,4 +45,26 @@ def CaseScorer(
                 latency_ms=scored.latency_ms,
             ),
             Path(scores.uri) / SCORES,
+        )
+
+
+@component
+def ReferenceScorer(
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    reference: OutputArtifact[Reference],
+    code_sha256: Parameter[str],
+    problems: Parameter[str],
+) -> None:
+    """Writes `reference.npz`: quality, attributes, labels and scores of the `tune` split."""
+    with reported(problems):
+        path = Path(path_utils.serving_model_path(model.uri))
+        folder = Path(artifact_utils.get_split_uri([examples], "tune"))
+        records = [str(file) for file in folder.glob("*.gz")]
+        scored = score_model(path, records, latency=False)
+        write_reference(
+            Path(reference.uri) / REFERENCE,
+            read_columns(records),
+            scores=dict(zip(scored.case_ids, scored.scores.tolist(), strict=True)),
+            operating_point=scored.operating_point,
         )

@@ -34,12 +34,13 @@ class Scored:
     latency_ms: dict[str, float]
 
 
-def score_model(model_path: Path, records: Sequence[str]) -> Scored:
+def score_model(model_path: Path, records: Sequence[str], *, latency: bool = True) -> Scored:
     """Scores every record with the model's `serve_examples`.
 
     Args:
       model_path: the SavedModel's folder.
       records: gzipped TFRecord files of serialized Examples with a `case_id`.
+      latency: whether to measure how long a call with one image takes.
     """
     model = tf.saved_model.load(str(model_path))
     serve = model.signatures["serve_examples"]
@@ -59,8 +60,35 @@ def score_model(model_path: Path, records: Sequence[str]) -> Scored:
         case_ids=tuple(ids),
         scores=np.concatenate(scores) if scores else np.zeros(0),
         operating_point=float(model.operating_point.numpy()),
-        latency_ms=_latency(serve, next(iter(dataset))[:1]) if ids else {},
+        latency_ms=_latency(serve, next(iter(dataset))[:1]) if ids and latency else {},
     )
+
+
+def read_columns(records: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """What the records say of each case beside its image, one at a time.
+
+    Yields:
+      `case_id`, `patient_id`, `label`; `numbers`, the quality features, and `words`, the
+      attributes, both by name.
+    """
+    for record in tf.data.TFRecordDataset(sorted(records), compression_type="GZIP"):
+        features = tf.train.Example.FromString(record.numpy()).features.feature
+        words = {
+            name: value.bytes_list.value[0].decode()
+            for name, value in features.items()
+            if value.HasField("bytes_list") and name != "image"
+        }
+        yield {
+            "case_id": words.pop("case_id"),
+            "patient_id": words.pop("patient_id"),
+            "label": features["label"].int64_list.value[0],
+            "numbers": {
+                name: value.float_list.value[0]
+                for name, value in features.items()
+                if value.HasField("float_list")
+            },
+            "words": words,
+        }
 
 
 def _in_order(

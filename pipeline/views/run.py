@@ -107,6 +107,8 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
 def _sentence(outcome: Outcome) -> str:
     decision = outcome.decision
     unchanged = "nothing changed since: " if outcome.served_from_cache else ""
+    if decision.verdict is Verdict.PASS and outcome.release is None:
+        return f"{unchanged}passed; this run releases nothing"
     if decision.verdict is Verdict.PASS:
         version = outcome.release.version if outcome.release else "?"
         word = "already released" if decision.already_released or unchanged else "released"

@@ -111,7 +111,7 @@ def test_an_option_that_cannot_be_is_a_usage_error(small: Small, arguments: list
 def test_an_error_of_our_own_is_one_line_with_its_traceback_in_a_file(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError("by nought\nand more")
 
     monkeypatch.setattr(runner, "prepare", fail)

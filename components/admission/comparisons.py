@@ -1,0 +1,60 @@
+"""How far the data moved, feature by feature, as TFDV's comparators measure it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+MEASURES = {"L_INFTY": "L-infinity", "JENSEN_SHANNON_DIVERGENCE": "Jensen-Shannon"}
+# With fewer, chance alone moves a share of cases by more than the comparators allow.
+FEWEST = 100
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One feature of some cases held against the same feature of others.
+
+    Attributes:
+      of, against: which cases, as a person calls them.
+      value: of the measure, in [0, 1].
+      limit: of the comparator in the schema.
+    """
+
+    of: str
+    against: str
+    feature: str
+    measure: str
+    value: float
+    limit: float
+
+    @property
+    def moved(self) -> bool:
+        # Not `>`: what is not a number has not stayed where it was.
+        return not self.value <= self.limit
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.of} against {self.against}: {self.feature}: {self.measure} {self.value:.3f}, "
+            f"limit {self.limit:g}"
+        )
+
+    def document(self) -> dict[str, Any]:
+        return {**asdict(self), "moved": self.moved}
+
+
+def comparisons(anomalies: Any, *, of: str, against: str, skew: bool = False) -> list[Comparison]:
+    """Every measurement that TFDV made, sorted by feature.
+
+    Args:
+      anomalies: tensorflow_metadata's `Anomalies`, of a validation against earlier statistics.
+      skew: whether the skew comparators measured, not those of drift.
+    """
+    found = []
+    for info in anomalies.drift_skew_info:
+        for measured in info.skew_measurements if skew else info.drift_measurements:
+            name = type(measured).Type.Name(measured.type)
+            feature = ".".join(info.path.step)
+            measure = MEASURES.get(name, name)
+            found.append(
+                Comparison(of, against, feature, measure, measured.value, measured.threshold)
+            )
+    return sorted(found, key=lambda one: one.feature)
