@@ -15,7 +15,7 @@ from components.baselines.scores import aligned
 from components.cases.case import Source
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
-from components.cases.spans import Spans, resolve_spans, span_pattern
+from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
 from components.errors import ConfigError
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
@@ -282,15 +282,21 @@ def prepare(
 
 
 def _spans(config: Config) -> Spans | None:
-    """The spans that the configuration's window holds; None where its data come in one piece."""
+    """The spans that the configuration's window holds, or that it names one by one.
+
+    None where its data come in one piece.
+    """
     data = config.data
-    if not span_pattern(data.source):
+    named = data.source.startswith(f"{KIND}:")
+    if not named and not span_pattern(data.source):
         return None
     if config.case_set.source is None:
         raise ConfigError(
             f"case_set.source: got null beside data.source {data.source}; spans are training data "
             "alone, so name where the case set's images come from"
         )
+    if named:
+        return parse_spans(data.source)[0]
     return resolve_spans(data.source, window=data.window, window_spans=data.window_spans)
 
 

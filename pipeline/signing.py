@@ -10,7 +10,8 @@ def refuse_unsigned(inputs: Inputs) -> None:
 
     A key that is given has to count, even where unsigned releases are allowed: a signature that
     nobody trusts looks like one that somebody does. Without golden nothing can be released, and the
-    folder of the keys may not be there yet; so the first run on new data needs none. Nor does a run that releases nothing.
+    folder of the keys may not be there yet; so the first run on new data needs none. Nor does a run
+    that releases nothing.
     """
     if not inputs.golden_sha256 or not inputs.config.serving.release:
         return

@@ -40,8 +40,8 @@ def DecisionAttestor(
 
     Args:
       request: JSON: `run_folder`; `subjects`, name -> [path or "", SHA-256], those that are known
-        beforehand; `report`, what `report_fn` is given; `signing`, `unsigned`, whether it may go so,
-        and `why`.
+        beforehand; `report`, what `report_fn` is given; `signing`, `unsigned`, whether it may go
+        so, and `why`.
       report_fn: dotted name of `report(folder, arguments) -> {name: SHA-256}`: it writes the two
         reports and returns further subjects. Its arguments are `report` and `training_index`, the
         uri of that artifact.

@@ -1,7 +1,7 @@
 """Cases that are image files in a folder: how one is read, and how they are fingerprinted."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,9 @@ class ImageFile:
     @property
     def is_image(self) -> bool:
         return self.path.lower().endswith(IMAGE_SUFFIXES)
+
+
+FilesBySplit = Mapping[str, Sequence[ImageFile]]
 
 
 def read_image_file(root: Path, file: ImageFile) -> Case | BadCase:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from components.cases.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
-from components.cases.files import ImageFile, files_sha256, read_image_file
+from components.cases.files import FilesBySplit, ImageFile, files_sha256, read_image_file
 from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
 from components.errors import SourceError, suggestion
 
@@ -29,8 +29,6 @@ _PNEUMONIA_NAME = re.compile(r"(person\d+)_(bacteria|virus)_\d+(?:_\d+)*")
 _NORMAL_NAME = re.compile(r"((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+")
 _AETIOLOGY = {"bacteria": "bacterial", "virus": "viral"}
 
-_FilesBySplit = Mapping[str, Sequence[ImageFile]]
-
 
 @dataclass(frozen=True)
 class FolderSource:
@@ -43,14 +41,14 @@ class FolderSource:
 
     def fingerprint(self) -> str:
         """SHA-256 over the sorted (relative path, SHA-256 of the bytes) of every file."""
-        by_split = _list_files(self.path)
+        by_split = list_class_folders(self.path)
         return files_sha256(self.path, (file.path for files in by_split.values() for file in files))
 
     def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
-        return cut_shards(split, len(_list_files(self.path).get(split, ())), cases_per_shard)
+        return cut_shards(split, len(list_class_folders(self.path).get(split, ())), cases_per_shard)
 
     def read(self, shard: Shard) -> Iterator[Case | BadCase]:
-        for file in _list_files(self.path)[shard.split][shard.start : shard.stop]:
+        for file in list_class_folders(self.path)[shard.split][shard.start : shard.stop]:
             yield read_image_file(self.path, file)
 
 
@@ -63,7 +61,7 @@ def open_folder(path: Path, spec: str) -> FolderSource:
       SourceError: a split or a class is missing, misnamed or empty, or two files are one case.
     """
     root = path.resolve()
-    for split, files in _list_files(root).items():
+    for split, files in list_class_folders(root).items():
         require_both_classes(spec, split, (file.label for file in files if file.is_image))
         _check_case_ids(spec, [file for file in files if file.is_image])
     return FolderSource(root, spec, root.name)
@@ -84,36 +82,50 @@ def parse_name(stem: str, label: int) -> tuple[str | None, Mapping[str, str]]:
     return None, {}
 
 
-def _list_files(root: Path) -> _FilesBySplit:
-    """The files of each split, in the order of their paths."""
+def list_class_folders(root: Path, span: str = "") -> FilesBySplit:
+    """The files of each split, in the order of their paths.
+
+    Args:
+      span: name of the span that the folder is, "" for a source of its own. A span needs no
+        test folder and may lack a class; its case ids begin with its name, since paths are
+        unique within it only.
+    """
     try:
         present = _visible_folders(root)
         for folder in sorted(present - set(SPLIT_FOLDERS)):
             clause = suggestion(folder, SPLIT_FOLDERS)
             if "did you mean" in clause:  # a misspelt val/ would silently go unused
                 raise SourceError(f"{root}: unknown split folder '{folder}'{clause}")
-        for folder in ("train", "test"):
+        needed = ("train",) if span else ("train", "test")
+        for folder in needed:
             if folder not in present:
-                raise SourceError(f"{root}: no folder '{folder}'; wanted train/ and test/")
-        classes = _class_labels(root, sorted(present & set(SPLIT_FOLDERS)))
+                wanted = " and ".join(f"{name}/" for name in needed)
+                raise SourceError(f"{root}: no folder '{folder}'; wanted {wanted}")
+        classes = _class_labels(root, sorted(present & set(SPLIT_FOLDERS)), may_lack=bool(span))
         folders = tuple((str(folder.relative_to(root)), label) for folder, label in classes)
         changed = tuple(folder.stat().st_mtime_ns for folder, _ in classes)
-        return _list_class_folders(root, folders, changed)
+        return _list_entries(root, folders, changed, span)
     except OSError as error:
         raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
-def _class_labels(root: Path, split_folders: Sequence[str]) -> list[tuple[Path, int]]:
+def _class_labels(
+    root: Path, split_folders: Sequence[str], *, may_lack: bool
+) -> list[tuple[Path, int]]:
     """Every class folder with its label.
+
+    Args:
+      may_lack: one class alone will do, where its name is known.
 
     Raises:
       SourceError: not two classes, no known class name, or other classes than in train.
     """
-    labels = _two_labels(root / "train")
+    labels = _two_labels(root / "train", may_lack=may_lack)
     folders = []
     for split_folder in split_folders:
         names = _visible_folders(root / split_folder)
-        if {name.lower() for name in names} != set(labels) or len(names) != len(labels):
+        lowered = sorted(name.lower() for name in names)
+        if lowered != sorted(labels) and not (may_lack and set(lowered) < set(labels)):
             raise SourceError(
                 f"{root / split_folder}: class folders {sorted(names)}; wanted {sorted(labels)}, "
                 "as in train"
@@ -122,8 +134,10 @@ def _class_labels(root: Path, split_folders: Sequence[str]) -> list[tuple[Path, 
     return folders
 
 
-def _two_labels(folder: Path) -> dict[str, int]:
+def _two_labels(folder: Path, *, may_lack: bool) -> dict[str, int]:
     names = sorted(name.lower() for name in _visible_folders(folder))
+    if may_lack and len(names) == 1 and names[0] in LABELS:
+        return {names[0]: LABELS[names[0]]}
     if len(set(names)) != 2 or len(names) != 2:
         raise SourceError(f"{folder}: class folders {names}; wanted exactly two")
     known = {name: LABELS[name] for name in names if name in LABELS}
@@ -138,25 +152,27 @@ def _two_labels(folder: Path) -> dict[str, int]:
 
 # Every shard needs the listing; it is kept until a folder's entries change. It holds names only.
 @functools.lru_cache(maxsize=2)
-def _list_class_folders(
-    root: Path, folders: tuple[tuple[str, int], ...], changed: tuple[int, ...]
-) -> _FilesBySplit:
+def _list_entries(
+    root: Path, folders: tuple[tuple[str, int], ...], changed: tuple[int, ...], span: str
+) -> FilesBySplit:
     has_val = any(PurePosixPath(folder).parts[0] == "val" for folder, _ in folders)
     by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
     for folder, label in folders:
         split = SPLIT_FOLDERS[PurePosixPath(folder).parts[0]]
         names = sorted(entry.name for entry in (root / folder).iterdir())
         for name in filter(_is_visible, names):
-            file = _image_file(PurePosixPath(folder, name), label)
+            file = _image_file(PurePosixPath(folder, name), label, span)
             carve = split == "train" and not has_val
             by_split[assign_split(file.patient_id, TRAIN_TUNE) if carve else split].append(file)
     return by_split
 
 
-def _image_file(path: PurePosixPath, label: int) -> ImageFile:
-    case_id = str(path.with_suffix(""))
+def _image_file(path: PurePosixPath, label: int, span: str) -> ImageFile:
+    own_id = str(path.with_suffix(""))
     patient, attributes = parse_name(path.stem, label)
-    patient_id = case_id if patient is None else str(path.with_name(patient))
+    # Without the span: what may be one patient is kept in one split.
+    patient_id = own_id if patient is None else str(path.with_name(patient))
+    case_id = f"{span}/{own_id}" if span else own_id
     return ImageFile(str(path), case_id, patient_id, label, attributes)
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from components.cases.case import BadCase, Case, Shard
-from components.cases.files import ImageFile, files_sha256, read_image_file
+from components.cases.files import FilesBySplit, ImageFile, files_sha256, read_image_file
 from components.cases.folder import LABELS
 from components.cases.splits import (
+    TRAIN_TUNE,
     TRAIN_TUNE_TEST,
     assign_split,
     cut_shards,
@@ -28,8 +29,6 @@ MANIFEST = "manifest.csv"
 REQUIRED = ("path", "label")
 OPTIONAL = ("case_id", "patient_id", "split")
 SPLIT_WORDS: Mapping[str, str] = {"train": "train", "val": "tune", "tune": "tune", "test": "test"}
-
-_FilesBySplit = Mapping[str, Sequence[ImageFile]]
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,15 @@ class ManifestSource:
 
     def fingerprint(self) -> str:
         """SHA-256 over the manifest's and the images' (relative path, SHA-256 of the bytes)."""
-        by_split = _list_files(self.path)
+        by_split = list_manifest(self.path)
         paths = {file.path for files in by_split.values() for file in files}
         return files_sha256(self.path, paths | {MANIFEST})
 
     def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
-        return cut_shards(split, len(_list_files(self.path).get(split, ())), cases_per_shard)
+        return cut_shards(split, len(list_manifest(self.path).get(split, ())), cases_per_shard)
 
     def read(self, shard: Shard) -> Iterator[Case | BadCase]:
-        for file in _list_files(self.path)[shard.split][shard.start : shard.stop]:
+        for file in list_manifest(self.path)[shard.split][shard.start : shard.stop]:
             yield read_image_file(self.path, file)
 
 
@@ -65,21 +64,32 @@ def open_manifest(path: Path, spec: str) -> ManifestSource:
       SourceError: naming the manifest's line, where a line is at fault.
     """
     root = path.resolve()
-    for split, files in _list_files(root).items():
+    for split, files in list_manifest(root).items():
         require_both_classes(spec, split, (file.label for file in files))
     return ManifestSource(root, spec, root.name)
 
 
-def _list_files(root: Path) -> _FilesBySplit:
+def list_manifest(root: Path, span: str = "") -> FilesBySplit:
+    """The files of each split, in the manifest's order.
+
+    Args:
+      span: name of the span that the folder is, "" for a source of its own. A span has no test
+        split unless its manifest says so, and its paths are unique within it only, so a case id
+        made of a path begins with the span. A patient id does not: what may be one patient is
+        kept in one split.
+
+    Raises:
+      SourceError: naming the manifest's line, where a line is at fault.
+    """
     try:
-        return _parse(root, (root / MANIFEST).read_bytes())
+        return _parse(root, (root / MANIFEST).read_bytes(), span)
     except OSError as error:
         raise SourceError(f"{root / MANIFEST}: cannot be read: {error.strerror}") from None
 
 
 # Every shard needs the listing; it is kept until the manifest's bytes change.
 @functools.lru_cache(maxsize=1)
-def _parse(root: Path, content: bytes) -> _FilesBySplit:
+def _parse(root: Path, content: bytes, span: str) -> FilesBySplit:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -93,7 +103,7 @@ def _parse(root: Path, content: bytes) -> _FilesBySplit:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 where = f"{root / MANIFEST}:{reader.line_num}"
-                split, file = _parse_row(root, where, columns, cells)
+                split, file = _parse_row(root, where, columns, cells, span)
                 once.check(where, split, file)
                 by_split[split].append(file)
     except csv.Error as error:
@@ -121,7 +131,7 @@ def _check_columns(where: str, header: Sequence[str]) -> list[str]:
 
 
 def _parse_row(
-    root: Path, where: str, columns: Sequence[str], cells: Sequence[str]
+    root: Path, where: str, columns: Sequence[str], cells: Sequence[str], span: str
 ) -> tuple[str, ImageFile]:
     if len(cells) != len(columns):
         raise SourceError(f"{where}: {len(cells)} cells; wanted {len(columns)}, as in line 1")
@@ -133,9 +143,11 @@ def _parse_row(
     label = row["label"].lower()
     if label not in LABELS:
         raise SourceError(f"{where}: unknown label '{row['label']}'{suggestion(label, LABELS)}")
-    case_id = row.get("case_id", str(path.with_suffix("")))
-    patient_id = row.get("patient_id", case_id)
-    word = row.get("split", "").lower() or assign_split(patient_id, TRAIN_TUNE_TEST)
+    own_id = row.get("case_id", str(path.with_suffix("")))
+    case_id = f"{span}/{own_id}" if span and "case_id" not in row else own_id
+    patient_id = row.get("patient_id", own_id)
+    shares = TRAIN_TUNE if span else TRAIN_TUNE_TEST
+    word = row.get("split", "").lower() or assign_split(patient_id, shares)
     if word not in SPLIT_WORDS:
         raise SourceError(f"{where}: unknown split '{word}'{suggestion(word, SPLIT_WORDS)}")
     attributes = {name: row[name] for name in columns if name not in (*REQUIRED, *OPTIONAL)}

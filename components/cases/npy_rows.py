@@ -70,6 +70,15 @@ class _Cursor:
 _parked: dict[tuple[Member, int], _Cursor] = {}
 
 
+def array_names(path: Path) -> frozenset[str]:
+    """The arrays in a file. Raises SourceError where it is no .npz file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(item.removesuffix(".npy") for item in archive.namelist())
+    except _DAMAGE as error:
+        raise _damaged(path, "arrays", error) from None
+
+
 def describe_member(path: Path, name: str) -> Member:
     """The header of an array.
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from components.cases.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
 from components.cases.files import file_sha256
 from components.cases.images import MAX_PIXELS, MIN_SIDE, encode_png, samples_sha256
-from components.cases.npy_rows import Member, describe_member, iterate_rows
-from components.cases.splits import cut_shards, require_both_classes
+from components.cases.npy_rows import Member, array_names, describe_member, iterate_rows
+from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
 from components.errors import SourceError
 
 PREFIXES: Mapping[str, str] = {"train": "train", "tune": "val", "test": "test"}
@@ -83,12 +83,64 @@ def open_npz(path: Path, spec: str) -> NpzSource:
     absolute = path.resolve()
     for split in PREFIXES:
         images, labels = _images(absolute, split), _labels(absolute, split)
-        if len(labels) != images.shape[0]:
-            raise SourceError(
-                f"{spec}: {images.shape[0]} {images.name} but {len(labels)} labels; wanted as many"
-            )
+        _require_as_many(spec, split, images.shape[0], len(labels))
         require_both_classes(spec, split, labels)
     return NpzSource(absolute, spec, path.stem)
+
+
+@dataclass(frozen=True)
+class NpzRow:
+    """A case in an .npz file that is a span.
+
+    Attributes:
+      path: the array and the row, for messages.
+      split: whose array the row is in; not the split that the case is used in.
+    """
+
+    path: str
+    case_id: str
+    patient_id: str
+    label: int
+    split: str
+    row: int
+    is_image: bool = True
+
+
+def list_npz(path: Path, span: str) -> Mapping[str, Sequence[NpzRow]]:
+    """The rows of each split, where the file is the span of this name.
+
+    The file need not have val and test. It names no patients, so the picture decides whether it
+    is trained or tuned on, wherever it stands: the same one may come again in another span.
+
+    Raises:
+      SourceError: an array is missing, or is not what it should be.
+    """
+    by_split: dict[str, list[NpzRow]] = {"train": [], "tune": [], "test": []}
+    names = array_names(path)
+    for split, prefix in PREFIXES.items():
+        if split != "train" and f"{prefix}_images" not in names:
+            continue
+        labels, pictures = _labels(path, split), _ordered_pictures(_images(path, split))
+        _require_as_many(str(path), split, len(pictures), len(labels))
+        for row, (label, digest) in enumerate(zip(labels, pictures)):
+            used = split if split == "test" else assign_split(f"px-{digest}", TRAIN_TUNE)
+            case_id = f"{span}-{prefix}-{row:05d}"
+            found = NpzRow(f"{prefix}_images[{row}]", case_id, f"px-{digest}", label, split, row)
+            by_split[used].append(found)
+    return by_split
+
+
+def read_npz_row(path: Path, row: NpzRow) -> Case:
+    """The case of a row. Rows in ascending order are read in one pass over the file."""
+    (stored,) = iterate_rows(_images(path, row.split), row.row, row.row + 1)
+    samples = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    return Case(row.case_id, row.patient_id, row.label, encode_png(samples))
+
+
+def _require_as_many(where: str, split: str, images: int, labels: int) -> None:
+    if images != labels:
+        name = f"{PREFIXES[split]}_images"
+        raise SourceError(f"{where}: {images} {name} but {labels} labels; wanted as many")
 
 
 def _images(path: Path, split: str) -> Member:
@@ -126,5 +178,15 @@ def _labels(path: Path, split: str, start: int = 0, stop: int | None = None) -> 
 @functools.lru_cache(maxsize=1)
 def _pictures(images: Member) -> frozenset[str]:
     """Pixel hashes of every image of an array."""
-    rows = iterate_rows(images, 0, images.shape[0])
-    return frozenset(samples_sha256(row.astype(row.dtype.newbyteorder("="))) for row in rows)
+    return frozenset(_hashed(images))
+
+
+@functools.lru_cache(maxsize=2)  # as many arrays as a span is read from
+def _ordered_pictures(images: Member) -> tuple[str, ...]:
+    """Pixel hash of every row."""
+    return tuple(_hashed(images))
+
+
+def _hashed(images: Member) -> Iterator[str]:
+    for row in iterate_rows(images, 0, images.shape[0]):
+        yield samples_sha256(row.astype(row.dtype.newbyteorder("=")))

@@ -2,47 +2,64 @@
 
 Every case follows from a seed and its row alone, so any shard can be read anywhere, in any order.
 The case set ("test") has a seed of its own that no option reaches: its lock holds whatever the
-model is trained on.
+model is trained on. `cases=development` puts another one, as fixed, in its place, so that looks at
+the locked one are not spent on every commit. Two seeds share no patient, so spans of training data
+are phantoms of different seeds.
 """
 
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from components.cases.case import NEGATIVE, POSITIVE, SPLITS, Case, Shard
-from components.cases.phantom_arithmetic import random_stream
-from components.cases.phantom_detector import DEVICES
-from components.cases.phantom_findings import AETIOLOGIES
-from components.cases.phantom_image import AGE_BANDS, Picture, render
+from components.cases.case import SPLITS, Case, Shard
+from components.cases.phantom_image import render
+from components.cases.phantom_patients import Draft, draft, first_row_of, patient_of
 from components.cases.phantom_spec import PhantomOptions
 from components.errors import SourceError, suggestion
 
 GENERATOR_VERSION = 1
 CASE_SET_CASES = 2000
-CASE_SET_SEED = 2**32 + 1  # beyond what the seed option takes, so never anyone's training data
+# Beyond what the seed option takes, so never anyone's training data.
+CASE_SET_SEED = 2**32 + 1
+DEVELOPMENT_SEED = 2**32 + 2
 
-_CASE_SET = PhantomOptions(n=CASE_SET_CASES, seed=CASE_SET_SEED)
 _TRAIN_SHARE = 0.7
 _BATCH_PIXELS = 32 * 64 * 64  # drawn at a time: more no longer pays
+_PARTS = (
+    "", "_arithmetic", "_detector", "_findings", "_image", "_patients", "_seasons", "_spec",
+)  # fmt: skip
 
-# Thirteen images of ten patients, again and again: three in ten come back for a second image.
-_PATIENT_OF_ROW = (0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9)
-_PATIENTS = 10
 
-# Tenths of each site's images per device, in the order of DEVICES.
-_DEVICE_SHARES = {
-    "Northgate": (6, 3, 1),
-    "Harbour": (2, 6, 2),
-    "Lakeside": (3, 3, 4),
-    "Hillcrest": (4, 4, 2),
+@dataclass(frozen=True)
+class _CaseSet:
+    """A test split: its options, and how its source, cases and patients are called."""
+
+    options: PhantomOptions
+    name: str
+    case: str
+    patient: str
+
+
+_CASE_SETS = {
+    "locked": _CaseSet(
+        PhantomOptions(n=CASE_SET_CASES, seed=CASE_SET_SEED),
+        name="phantom",
+        case="phantom-case",
+        patient="phantom-patient",
+    ),
+    "development": _CaseSet(
+        PhantomOptions(n=CASE_SET_CASES, seed=DEVELOPMENT_SEED),
+        name="phantom-development",
+        case="phantom-development-case",
+        patient="phantom-development-patient",
+    ),
 }
-_PARTS = ("", "_arithmetic", "_detector", "_findings", "_image", "_spec")
 
 
 @dataclass(frozen=True)
@@ -56,8 +73,16 @@ class PhantomSource:
 
     spec: str
     options: PhantomOptions
-    name: str = field(default="phantom", init=False)
-    synthetic: bool = field(default=True, init=False)
+    synthetic: bool = True
+
+    @property
+    def name(self) -> str:
+        """`phantom`, or `phantom-development`: whichever case set is judged on."""
+        return self._case_set.name
+
+    @property
+    def _case_set(self) -> _CaseSet:
+        return _CASE_SETS[self.options.cases]
 
     @classmethod
     def parse(cls, spec: str) -> "PhantomSource":
@@ -91,94 +116,42 @@ class PhantomSource:
                 f"{self.spec}: got rows {shard.start} to {shard.stop} of '{shard.split}', "
                 f"wanted rows within {rows.start} to {rows.stop}"
             )
-        options = _CASE_SET if shard.split == "test" else self.options
+        options = self._case_set.options if shard.split == "test" else self.options
         _keep_freed_memory()
         batch = max(1, _BATCH_PIXELS // options.size**2)
         for start in range(shard.start, shard.stop, batch):
             stop = min(start + batch, shard.stop)
-            drafts = [_draft(options, row) for row in range(start, stop)]
-            images = render([draft.picture for draft in drafts], options.size)
-            for draft, image in zip(drafts, images):
-                yield _case(options, draft, image)
+            drafts = [draft(options, row) for row in range(start, stop)]
+            images = render([drawn.picture for drawn in drafts], options.size)
+            for drawn, image in zip(drafts, images):
+                yield self._case(shard.split, drawn, image)
 
     def _rows(self, split: str) -> range:
         if split not in SPLITS:
             raise SourceError(f"{self.spec}: unknown split '{split}'{suggestion(split, SPLITS)}")
         if split == "test":
             return range(CASE_SET_CASES)
-        patients = _patient(self.options.n - 1) + 1
-        block, place = divmod(int(patients * _TRAIN_SHARE), _PATIENTS)
-        cut = block * len(_PATIENT_OF_ROW) + _PATIENT_OF_ROW.index(place)
+        patients = patient_of(self.options.n - 1) + 1
+        cut = first_row_of(int(patients * _TRAIN_SHARE))
         return range(cut) if split == "train" else range(cut, self.options.n)
 
-
-@dataclass(frozen=True)
-class _Draft:
-    picture: Picture
-    label: int
-    site: str
-    sex: str
-
-
-def _patient(row: int) -> int:
-    block, place = divmod(row, len(_PATIENT_OF_ROW))
-    return block * _PATIENTS + _PATIENT_OF_ROW[place]
-
-
-def _draft(options: PhantomOptions, row: int) -> _Draft:
-    """Draws who is imaged (once per patient) and how (once per image)."""
-    patient = _patient(row)
-    person = random_stream(options.seed, patient, "person").random(5)
-    visit = random_stream(options.seed, row, "visit").random(3)
-    aetiologies = [kind for kind in AETIOLOGIES if kind != options.leave_out]
-    ill = person[0] < options.positives
-    site = _pick(list(_DEVICE_SHARES), person[2])
-    age = _pick(AGE_BANDS, person[3])
-    shares = dict(zip(DEVICES, _DEVICE_SHARES[site]))
-    shares.pop(options.leave_out, None)
-    lying = 0.7 if age in AGE_BANDS[:2] else 0.2  # small children are imaged lying, from in front
-    picture = Picture(
-        seed=options.seed,
-        patient=patient,
-        row=row,
-        age_band=age,
-        view="AP" if visit[0] < lying else "PA",
-        device=_pick_by_share(shares, visit[1]),
-        aetiology=_pick(aetiologies, person[1]) if ill else "none",
-        exposure=options.exposure,
-    )
-    label = POSITIVE if ill else NEGATIVE
-    if visit[2] < options.label_noise:
-        label = POSITIVE + NEGATIVE - label
-    sex = "female" if person[4] < 0.48 else "male"
-    return _Draft(picture, label, site, sex)
-
-
-def _pick(choices: Sequence[str], draw: float) -> str:
-    return choices[int(draw * len(choices))]
-
-
-def _pick_by_share(shares: dict[str, int], draw: float) -> str:
-    return _pick([choice for choice, share in shares.items() for _ in range(share)], draw)
-
-
-def _case(options: PhantomOptions, draft: _Draft, image: npt.NDArray[np.uint8]) -> Case:
-    picture = draft.picture
-    if options is _CASE_SET:
-        case_id, patients = f"phantom-case-{picture.row:06d}", "phantom-patient"
-    else:
-        case_id, patients = f"ph-{options.seed}-{picture.row:07d}", f"ph-{options.seed}-patient"
-    attributes = {
-        "site": draft.site,
-        "device": picture.device,
-        "age_band": picture.age_band,
-        "sex": draft.sex,
-        "view": picture.view,
-        "aetiology": picture.aetiology,
-        "origin": "synthetic",
-    }
-    patient_id = f"{patients}-{picture.patient:07d}"
-    return Case(case_id, patient_id, draft.label, _png(image), attributes)
+    def _case(self, split: str, drawn: Draft, image: npt.NDArray[np.uint8]) -> Case:
+        picture = drawn.picture
+        if split == "test":
+            case_id, patients = f"{self._case_set.case}-{picture.row:06d}", self._case_set.patient
+        else:
+            case_id, patients = f"ph-{picture.seed}-{picture.row:07d}", f"ph-{picture.seed}-patient"
+        attributes = {
+            "site": drawn.site,
+            "device": picture.device,
+            "age_band": picture.age_band,
+            "sex": drawn.sex,
+            "view": picture.view,
+            "aetiology": picture.aetiology,
+            "origin": "synthetic",
+        }
+        patient_id = f"{patients}-{picture.patient:07d}"
+        return Case(case_id, patient_id, drawn.label, _png(image), attributes)
 
 
 def _keep_freed_memory() -> None:

@@ -34,6 +34,35 @@ DEVICES = {
     "Cirrus": Device(gain=0.90, offset=0.09, blur=0.9, noise=0.075, collimation=0.6),
 }
 
+# A fourth vendor, whom no case set has seen: bright, flat and oversharp.
+DORADO = "Dorado"
+_MACHINES = {
+    **DEVICES,
+    DORADO: Device(gain=0.74, offset=0.21, blur=0.0, noise=0.020, collimation=0.9),
+}
+
+# A broken detector: these columns are dead, as places from left (0) to right (1); the rest is
+# flat and noisy.
+_DEAD_COLUMNS = (0.17, 0.19, 0.36, 0.52, 0.55, 0.71, 0.74, 0.90)
+_DEAD_GREY = 0.02
+_BROKEN_CONTRAST = 0.45
+_BROKEN_NOISE = 0.07
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one image is taken.
+
+    Attributes:
+      exposure: relative to the usual; more is darker.
+      broken: whether the device's detector is.
+    """
+
+    device: str
+    exposure: float
+    broken: bool
+
+
 _EDGES = ("edge_left", "edge_right", "edge_top", "edge_bottom")
 # Values are drawn by position: inserting a name changes every case, and the generator's version.
 IMAGE_DRAWS = (
@@ -44,20 +73,19 @@ IMAGE_DRAWS = (
 
 def detect(
     density: Array,
-    settings: Sequence[tuple[str, float]],
+    settings: Sequence[Setting],
     image: Draws,
     streams: Sequence[np.random.Generator],
 ) -> npt.NDArray[np.uint8]:
     """Grey images of the densities, both of shape (b, h, w).
 
     Args:
-      settings: device name and relative exposure of each image.
       streams: each image's own, from which its noise is drawn.
     """
-    devices = [DEVICES[device] for device, _ in settings]
+    devices = [_MACHINES[setting.device] for setting in settings]
     low = np.where(image.chance("low_exposure", 0.08), 0.80, 1.0)
     dose = image.uniform("exposure", 0.94, 1.07) * low
-    dose = dose * _column([exposure for _, exposure in settings])
+    dose = dose * _column([setting.exposure for setting in settings])
     gain = _column([device.gain for device in devices]) * image.uniform("gain", 0.95, 1.05)
     offset = _column([device.offset for device in devices])
     signal = blur(density, _column([device.blur for device in devices]))
@@ -68,8 +96,20 @@ def detect(
     noise = _unit_noise(streams, density.shape[1])
     signal = signal + noise * (amount * (0.35 + 0.65 * density))
     signal = signal * _field(devices, image, density.shape[1])
+    broken = [row for row, setting in enumerate(settings) if setting.broken]
+    if broken:
+        signal[broken] = _through_broken(signal[broken], [streams[row] for row in broken])
     grey: npt.NDArray[np.uint8] = np.floor(unit(signal) * 255.0 + 0.5).astype(np.uint8)
     return grey
+
+
+def _through_broken(signal: Array, streams: Sequence[np.random.Generator]) -> Array:
+    """What a broken detector makes of images (b, h, w)."""
+    size = signal.shape[1]
+    flat = 0.5 + (unit(signal) - 0.5) * _BROKEN_CONTRAST
+    flat = flat + _unit_noise(streams, size) * _BROKEN_NOISE
+    flat[:, :, [int(place * size) for place in _DEAD_COLUMNS]] = _DEAD_GREY
+    return flat
 
 
 def _column(values: Sequence[float]) -> Array:

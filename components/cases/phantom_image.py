@@ -21,7 +21,7 @@ from components.cases.phantom_arithmetic import (
     step,
     tubes,
 )
-from components.cases.phantom_detector import IMAGE_DRAWS, detect
+from components.cases.phantom_detector import IMAGE_DRAWS, Setting, detect
 from components.cases.phantom_findings import FINDING_DRAWS, Thorax, add_shadows
 
 # Lung height, heart half-width, mediastinum half-width (an infant's thymus), slope of the ribs.
@@ -47,7 +47,7 @@ class Picture:
 
     Attributes:
       seed, patient, row: keys of the random streams; one patient's pictures share the anatomy.
-      exposure: relative to the usual; more is darker.
+      exposure, broken: as in `Setting`.
     """
 
     seed: int
@@ -58,6 +58,7 @@ class Picture:
     device: str
     aetiology: str
     exposure: float = 1.0
+    broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def render(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
     thorax = _thorax(patient, image, body, texture)
     density = _healthy_chest(patient, thorax, body[3])
     add_shadows(density, [p.aetiology for p in pictures], patient, image, thorax)
-    return detect(density, [(p.device, p.exposure) for p in pictures], image, image_streams)
+    settings = [Setting(p.device, p.exposure, p.broken) for p in pictures]
+    return detect(density, settings, image, image_streams)
 
 
 def _per_picture(values: Sequence[float]) -> Array:

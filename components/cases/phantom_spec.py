@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
-from components.cases.phantom_detector import DEVICES
+from components.cases.phantom_detector import DEVICES, DORADO
 from components.cases.phantom_findings import AETIOLOGIES
+from components.cases.phantom_seasons import SEASONS
 from components.errors import SourceError, suggestion
+
+CASE_SETS = ("locked", "development")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,12 @@ class PhantomOptions:
       label_noise: share of labels flipped at random; at 0.5 labels say nothing of the image.
       leave_out: a device or an aetiology that is replaced by the others; "" for none.
       exposure: relative detector exposure; above 1 darker, below 1 brighter and noisier.
+      season: "winter" brings more and younger patients with interstitial lines, "summer" fewer
+        and older ones with consolidation; "" neither. Images are as good as ever.
+      vendor: share of the images that a new device, Dorado, takes.
+      fault: a device whose detector is broken; "" for none.
+      fault_share: share of that device's images that show it.
+      cases: which case set the test split is: "locked", or "development" to look at freely.
     """
 
     n: int = 4000
@@ -29,6 +38,11 @@ class PhantomOptions:
     label_noise: float = 0.0
     leave_out: str = ""
     exposure: float = 1.0
+    season: str = ""
+    vendor: float = 0.0
+    fault: str = ""
+    fault_share: float = 1.0
+    cases: str = "locked"
 
     @classmethod
     def parse(cls, spec: str) -> "PhantomOptions":
@@ -48,6 +62,8 @@ class PhantomOptions:
             if not equals or key in values:
                 raise SourceError(f"{spec}: got '{part}', wanted {key}=value, once")
             values[key] = _READERS[key](f"{spec}: {key}", value)
+        if "fault_share" in values and "fault" not in values:
+            raise SourceError(f"{spec}: fault_share without fault; wanted fault=DEVICE too")
         return cls(**values)  # type: ignore[arg-type]  # each reader returns its field's type
 
     def spec(self) -> str:
@@ -107,4 +123,9 @@ _READERS: dict[str, _Reader] = {
     "label_noise": _number(0.0, 1.0),
     "leave_out": _one_of((*DEVICES, *AETIOLOGIES)),
     "exposure": _number(0.1, 10.0),
+    "season": _one_of(tuple(SEASONS)),
+    "vendor": _number(0.0, 1.0),
+    "fault": _one_of((*DEVICES, DORADO)),
+    "fault_share": _number(0.0, 1.0),
+    "cases": _one_of(CASE_SETS),
 }

@@ -9,6 +9,8 @@ from components.cases.folder import open_folder
 from components.cases.manifest import MANIFEST, open_manifest
 from components.cases.medmnist import PUBLISHED, open_medmnist
 from components.cases.npz import open_npz
+from components.cases.span_source import open_spans
+from components.cases.spans import KIND, span_pattern
 from components.errors import SourceError, suggestion
 
 WORDS = ("phantom", *(f"medmnist:{name}" for name in PUBLISHED))
@@ -19,7 +21,8 @@ def open_source(spec: str) -> Source:
 
     Args:
       spec: `phantom` or `phantom:KEY=VALUE,...`; `medmnist:NAME`; the path of an .npz file, of a
-        folder with `manifest.csv`, or of a folder with `train/` and `test/`.
+        folder with `manifest.csv`, or of a folder with `train/` and `test/`; or spans of training
+        data, `spans:PATTERN@NUMBERS`, as `components.cases.spans` finds them.
 
     Raises:
       SourceError: no such source, or its data cannot be used.
@@ -30,6 +33,8 @@ def open_source(spec: str) -> Source:
         from components.cases.phantom import PhantomSource
 
         return PhantomSource.parse(spec)
+    if kind == KIND:
+        return open_spans(spec)
     if kind == "medmnist":
         return open_medmnist(rest)
     path = Path(os.path.normpath(spec)).expanduser()
@@ -43,6 +48,8 @@ def open_source(spec: str) -> Source:
             raise SourceError(f"{spec}: not a data source; wanted an .npz file or a folder")
     except (OSError, ValueError) as error:  # no permission; a zero byte in the path
         raise SourceError(f"{spec}: cannot be read: {error}") from None
+    if span_pattern(spec):
+        raise SourceError(f"{spec}: which spans? wanted spans:{canonical}@1-3, or data.source")
     raise SourceError(f"{spec}: no such file or folder{suggestion(spec, _near(spec, path))}")
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from components.baselines.files import sha256_file, write_atomically
 from components.cases.sources import open_source
+from components.cases.spans import KIND, span_pattern
 from components.errors import ConfigError, IntegrityError, SourceError
 from components.ledger.entry import line_of
 from components.ledger.head import Head
@@ -55,7 +56,7 @@ def lay_out(
     """
     workspace = Workspace(scratch / "workspace")
     settings = _settings(evidence, record)
-    settings["data"]["source"] = _same_data(record, data or settings["data"]["source"])
+    settings["data"]["source"] = _same_data(record, data or _trained_on(settings, record))
     _judges(evidence, record, scratch / "baselines" / _JUDGED)
     settings["case_set"] |= {"directory": str(scratch / "baselines"), "baseline": _JUDGED}
     settings["case_set"]["source"] = _absolute(settings["case_set"]["source"])
@@ -97,8 +98,16 @@ def _same_data(record: RunRecord, spec: str) -> str:
     return spec
 
 
+def _trained_on(settings: dict[str, Any], record: RunRecord) -> Any:
+    """The data as configured; of a pattern those spans that were there then."""
+    configured = settings["data"]["source"]
+    return record.inputs.data if span_pattern(str(configured)) else configured
+
+
 def _absolute(spec: Any) -> Any:
     """A path as it is from everywhere; any other source as it is."""
+    if spec and spec.startswith(f"{KIND}:"):
+        return f"{KIND}:{Path(spec.removeprefix(f'{KIND}:')).resolve()}"
     return str(Path(spec).resolve()) if spec and Path(spec).exists() else spec
 
 

@@ -1,8 +1,11 @@
 """The embedded source draws the same cases everywhere, and no option reaches its case set."""
 
+import dataclasses
+import functools
 import hashlib
 import io
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,10 +15,12 @@ from PIL import Image
 
 from components.cases import phantom
 from components.cases.case import POSITIVE, SPLITS, Case, Shard
+from components.cases.images import measure
 from components.cases.phantom import PhantomSource
 from components.cases.phantom_detector import DEVICES
 from components.cases.phantom_findings import AETIOLOGIES
 from components.cases.phantom_image import Picture, render
+from components.cases.phantom_patients import Draft, draft
 from components.errors import SourceError
 
 # Decoded pixels of the first three cases of the case set. A change here breaks every lock on it:
@@ -25,6 +30,8 @@ CASE_SET_PIXELS = (
     "fd71bd5b52ad3ee1f2c08890a5435a44da17f9f907d160b8c982a822143d483d",
     "5d4c9716bea776683fbe48a5a57b5d9bc9c4eede65bd4e01367ce1b2c7e0ac4d",
 )
+TRAINING_CASES = "846b007809af019df044e1b1e1686f725c8dd26a0d3e1021149314cd17396c59"
+DEVELOPMENT_PIXELS = "6f2272e66737eb76569308ed37f0c9c4f26ecb8e22bf89afef5a76b23735cc36"
 
 
 def cases_of(spec: str, split: str, *, cases_per_shard: int = 512) -> list[Case]:
@@ -112,6 +119,9 @@ def test_about_a_third_of_the_patients_tune_and_have_1_3_images_each(without_dra
         "leave_out=Cirrus",
         "leave_out=effusion",
         "exposure=3",
+        "season=winter",
+        "vendor=1",
+        "fault=Aster",
     ],
 )
 def test_no_option_reaches_the_case_set(options: str) -> None:
@@ -189,6 +199,11 @@ def test_only_interstitial_lines_are_in_both_lungs(aetiology: str, lungs: int) -
         ("phantom:size=5", "size: got '5', wanted a whole number from 32 to 512"),
         ("phantom:positives=nan", "positives: got 'nan', wanted a number from 0 to 1"),
         ("phantom:leave_out=Cirus", "unknown 'Cirus'; did you mean 'Cirrus'?"),
+        ("phantom:season=spring", "season: unknown 'spring'; known: summer, winter"),
+        ("phantom:vendor=2", "vendor: got '2', wanted a number from 0 to 1"),
+        ("phantom:fault=Dorada", "fault: unknown 'Dorada'; did you mean 'Dorado'?"),
+        ("phantom:fault_share=1", "fault_share without fault; wanted fault=DEVICE too"),
+        ("phantom:cases=dev", "cases: unknown 'dev'; known: development, locked"),
         ("phantom:n=50,n=60", "got 'n=60', wanted n=value, once"),
         ("phantom:n", "got 'n', wanted n=value, once"),
         ("phantom:", "unknown option ''"),
@@ -219,6 +234,116 @@ def test_the_fingerprint_follows_options_and_generator(monkeypatch: pytest.Monke
 def test_rows_of_another_split_cannot_be_read(shard: Shard) -> None:
     with pytest.raises(SourceError, match="wanted rows within"):
         next(PhantomSource.parse("phantom").read(shard))
+
+
+def test_pixels_of_training_cases_are_pinned() -> None:
+    """Options came later that are off by default; what was trained on before stays the same."""
+    digest = hashlib.sha256()
+    for case in [*first_cases("phantom", "train", 20), *first_cases("phantom:seed=3", "tune", 20)]:
+        digest.update(
+            pixels(case).tobytes() + repr((case.label, sorted(case.attributes.items()))).encode()
+        )
+    assert digest.hexdigest() == TRAINING_CASES
+
+
+@functools.cache
+def drafts(spec: str) -> list[Draft]:
+    """2,600 cases of 2,000 patients, none of which is drawn."""
+    return [draft(PhantomSource.parse(spec).options, row) for row in range(2600)]
+
+
+def shares(spec: str, trait: str) -> dict[str, float]:
+    found = Counter(str(getattr(drawn.picture, trait)) for drawn in drafts(spec))
+    return {value: count / found.total() for value, count in found.items()}
+
+
+def test_winter_brings_more_and_younger_patients_with_another_disease() -> None:
+    usual, winter, summer = "phantom", "phantom:season=winter", "phantom:season=summer"
+    healthy = [shares(spec, "aetiology")["none"] for spec in (winter, usual, summer)]
+    assert healthy == pytest.approx([0.30, 0.50, 0.65], abs=0.035)
+    infants = [shares(spec, "age_band")["0-1"] for spec in (winter, usual, summer)]
+    assert infants == pytest.approx([0.58, 0.25, 0.05], abs=0.035)
+    lines = [shares(spec, "aetiology")["interstitial"] for spec in (winter, usual, summer)]
+    assert lines == pytest.approx([0.49, 0.167, 0.053], abs=0.035)
+    assert shares(winter, "device") == shares(usual, "device") == shares(summer, "device")
+
+
+def test_a_season_leaves_out_what_is_left_out() -> None:
+    found = shares("phantom:season=winter,leave_out=interstitial", "aetiology")
+    assert set(found) == {"none", "consolidation", "effusion"}
+
+
+def test_a_new_vendor_takes_its_share_and_changes_nothing_else() -> None:
+    assert shares("phantom:vendor=0.3", "device")["Dorado"] == pytest.approx(0.3, abs=0.03)
+    for one, other in zip(drafts("phantom"), drafts("phantom:vendor=0.3")):
+        assert other.picture.device in (one.picture.device, "Dorado")
+        picture = dataclasses.replace(other.picture, device=one.picture.device)
+        assert dataclasses.replace(other, picture=picture) == one
+
+
+def test_labels_of_the_new_vendor_are_as_noisy_as_others() -> None:
+    new = [d for d in drafts("phantom:label_noise=0.3,vendor=0.3") if d.picture.device == "Dorado"]
+    flipped = [d.label != int(d.picture.aetiology != "none") for d in new]
+    assert np.mean(flipped) == pytest.approx(0.3, abs=0.06)
+
+
+def mean_contrast(cases: list[Case]) -> float:
+    return float(np.mean([pixels(case).std() for case in cases]))
+
+
+def test_the_new_vendor_s_images_are_flatter_and_less_noisy() -> None:
+    usual, new = first_cases("phantom", "train", 20), first_cases("phantom:vendor=1", "train", 20)
+    assert mean_contrast(new) < 0.9 * mean_contrast(usual)
+    entropy = [np.mean([measure(pixels(c)).entropy_bits for c in cases]) for cases in (usual, new)]
+    assert entropy[1] < entropy[0] - 0.3
+
+
+def test_only_the_broken_device_s_images_are_broken() -> None:
+    usual = first_cases("phantom", "train", 40)
+    broken = first_cases("phantom:fault=Boreal", "train", 40)
+    differ = {a.attributes["device"] for a, b in zip(usual, broken) if a.image != b.image}
+    assert differ == {"Boreal"}
+    assert [(c.label, c.attributes) for c in usual] == [(c.label, c.attributes) for c in broken]
+
+
+def test_a_broken_detector_has_dead_columns_little_contrast_and_noise() -> None:
+    usual, broken = (
+        [
+            c
+            for c in first_cases(f"phantom{option}", "train", 40)
+            if c.attributes["device"] == "Aster"
+        ]
+        for option in ("", ":fault=Aster")
+    )
+    assert mean_contrast(broken) < 0.8 * mean_contrast(usual)
+    dead = [set(np.flatnonzero(pixels(case).max(axis=0) < 10)) for case in broken]
+    assert len(set.intersection(*dead)) == 8
+
+
+def test_the_fault_shows_in_its_share_of_the_images() -> None:
+    drawn = drafts("phantom:fault=Aster,fault_share=0.4")
+    broken = [d.picture.broken for d in drawn if d.picture.device == "Aster"]
+    assert np.mean(broken) == pytest.approx(0.4, abs=0.06)
+    assert not any(d.picture.broken for d in drawn if d.picture.device != "Aster")
+
+
+def test_the_development_cases_are_others_and_as_fixed() -> None:
+    source = PhantomSource.parse("phantom:cases=development,seed=9,vendor=1")
+    assert (source.name, PhantomSource.parse("phantom").name) == ("phantom-development", "phantom")
+    cases = first_cases(source.spec, "test", 20)
+    assert cases == first_cases("phantom:cases=development", "test", 20)
+    locked = first_cases("phantom", "test", 20)
+    assert not {c.image for c in cases} & {c.image for c in locked}
+    assert not {c.patient_id for c in cases} & {c.patient_id for c in locked}
+    assert cases[0].case_id == "phantom-development-case-000000"
+    assert source.shards("test")[-1].stop == 2000
+    digest = hashlib.sha256(b"".join(pixels(case).tobytes() for case in cases))
+    assert digest.hexdigest() == DEVELOPMENT_PIXELS
+
+
+def test_the_case_set_chosen_does_not_touch_the_training_data() -> None:
+    chosen = first_cases("phantom:cases=development", "tune", 20)
+    assert chosen == first_cases("phantom", "tune", 20)
 
 
 @pytest.mark.process

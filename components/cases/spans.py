@@ -1,0 +1,197 @@
+"""Training data that arrives piece by piece: which spans are there, and which of them are used.
+
+A span is one delivery, `data/chest/span-0001`; its number is written into the pattern as TFX's
+ExampleGen does: `{SPAN}` any number of digits, `{SPAN:4}` four, with leading zeros. A span
+arrives by being renamed to its full name, so that none is ever seen half written.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import SourceError, suggestion
+
+KIND = "spans"
+WINDOWS = ("expanding", "rolling")
+
+_PLACEHOLDER = re.compile(r"\{[A-Za-z]+(?::[^{}]*)?\}")
+_SPAN = re.compile(r"\{SPAN(?::([1-9]|1[0-8]))?\}")
+_NUMBERS = re.compile(r"\d{1,18}(?:-\d{1,18})?(?:,\d{1,18}(?:-\d{1,18})?)*", re.ASCII)
+_MOST = 100_000  # spans that a range may stand for
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Spans that are there, in the order of their numbers; at least one.
+
+    Attributes:
+      pattern: as a person would type it, canonical.
+      numbers, names: of each span; a name is that of its folder, or of its file without suffix.
+    """
+
+    pattern: str
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+
+    @property
+    def spec(self) -> str:
+        """The source of exactly these spans: `spans:data/chest/span-{SPAN:4}@1-3,5`."""
+        return f"{KIND}:{self.pattern}@{_as_ranges(self.numbers)}"
+
+    @property
+    def newest(self) -> str:
+        """The name of the last one."""
+        return self.names[-1]
+
+    @property
+    def previous(self) -> str | None:
+        """The name of the one before the newest; None where there is no other."""
+        return self.names[-2] if len(self.names) > 1 else None
+
+    @property
+    def missing(self) -> tuple[tuple[int, int], ...]:
+        """First and last number of each gap between the first span and the newest."""
+        pairs = zip(self.numbers, self.numbers[1:])
+        return tuple((one + 1, other - 1) for one, other in pairs if other > one + 1)
+
+    @property
+    def notice(self) -> str:
+        """What a person should know of the gaps, in one line; empty where there is none."""
+        if not self.missing:
+            return ""
+        gaps = [_as_range(first, last) for first, last in self.missing]
+        more = f" and {len(gaps) - _NAMED} more gaps" if len(gaps) > _NAMED else ""
+        return f"{self.pattern}: no span {', '.join(gaps[:_NAMED])}{more}; went on without"
+
+
+def span_pattern(text: str) -> bool:
+    """Whether the text is a path with a placeholder, right or wrong, and no finished source."""
+    return _PLACEHOLDER.search(text) is not None and not text.startswith(f"{KIND}:")
+
+
+def resolve_spans(pattern: str, *, window: str, window_spans: int) -> Spans:
+    """The spans that are there now and that the window holds.
+
+    Args:
+      window: "expanding", all of them; "rolling", the newest.
+      window_spans: how many a rolling window holds; fewer where there are fewer.
+
+    Raises:
+      SourceError: the pattern is wrong, no span is there, or two have one number.
+    """
+    if window not in WINDOWS:
+        raise SourceError(f"window: got '{window}', wanted {' or '.join(WINDOWS)}")
+    if window_spans < 1:
+        raise SourceError(f"window_spans: got {window_spans}, wanted 1 or more")
+    found = find_spans(pattern)
+    wanted = sorted(found) if window == "expanding" else sorted(found)[-window_spans:]
+    return _chosen(pattern, found, wanted)
+
+
+def parse_spans(spec: str) -> tuple[Spans, tuple[Path, ...]]:
+    """The spans that `Spans.spec` stands for, and where each is.
+
+    Raises:
+      SourceError: no such spec, or one of its spans is not there.
+    """
+    pattern, at, numbers = spec.removeprefix(f"{KIND}:").rpartition("@")
+    if not at or not _NUMBERS.fullmatch(numbers):
+        raise SourceError(f"{spec}: wanted numbers of spans, as in {KIND}:x/span-{{SPAN:4}}@1-3,5")
+    wanted = sorted(set(_from_ranges(spec, numbers)))
+    found = find_spans(pattern)
+    absent = [number for number in wanted if number not in found]
+    if absent:
+        raise SourceError(
+            f"{spec}: span {_as_ranges(absent)} is not there; found {_as_ranges(sorted(found))}"
+        )
+    return _chosen(pattern, found, wanted), tuple(found[number] for number in wanted)
+
+
+def find_spans(pattern: str) -> dict[int, Path]:
+    """Every span of a pattern by its number; other names beside them are passed over.
+
+    Raises:
+      SourceError: the pattern is wrong, no span is there, two have one number, or a number is
+        written in another width than the pattern's, so that nobody would ever miss it.
+    """
+    folder, before, width, after = _parse(pattern)
+    any_width = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        raise SourceError(f"{pattern}: looked into {folder}: {error.strerror}") from None
+    found: dict[int, Path] = {}
+    for name in names:
+        match = any_width.fullmatch(name)
+        if match is None:
+            continue
+        if width and len(match[1]) != width:
+            raise SourceError(
+                f"{folder / name}: wanted {width} digits, as {pattern} says; rename it"
+            )
+        other = found.setdefault(int(match[1]), folder / name)
+        if other.name != name:
+            raise SourceError(f"{pattern}: {other} and {folder / name} have one number; rename one")
+    if not found:
+        example = f"{before}{'1'.zfill(width)}{after}"
+        beside = f"found {names[:_NAMED]}" if names else "the folder is empty"
+        raise SourceError(f"{pattern}: no span in {folder}; wanted e.g. {example}, {beside}")
+    return found
+
+
+def _parse(pattern: str) -> tuple[Path, str, int, str]:
+    """The folder that is looked into, and what stands around the number of how many digits.
+
+    The width is 0 where any will do.
+    """
+    folder, name = os.path.split(os.path.normpath(pattern))
+    placeholders = _PLACEHOLDER.findall(pattern)
+    wanted = "wanted {SPAN}, or {SPAN:4} for four digits, once, in the last part of the path"
+    for placeholder in placeholders:
+        if not _SPAN.fullmatch(placeholder):
+            word = placeholder.strip("{}").partition(":")[0]
+            unknown = suggestion(word.upper(), ["SPAN"]) if word.upper() != "SPAN" else ""
+            close = unknown if "did you mean" in unknown else ""
+            raise SourceError(f"{pattern}: {placeholder} is not supported; {wanted}{close}")
+    found = _SPAN.search(name)
+    if len(placeholders) != 1 or found is None or "\0" in pattern:
+        raise SourceError(f"{pattern}: {wanted}".replace("\0", "\\0"))
+    where = Path(folder or ".").expanduser()
+    return where, name[: found.start()], int(found[1] or 0), name[found.end() :]
+
+
+def _chosen(pattern: str, found: Mapping[int, Path], wanted: Sequence[int]) -> Spans:
+    names = tuple(span_name(found[number]) for number in wanted)
+    return Spans(os.path.normpath(pattern), tuple(wanted), names)
+
+
+def span_name(path: Path) -> str:
+    """What a span is called: its folder's name, or its file's without the suffix."""
+    return path.stem if path.suffix.lower() == ".npz" else path.name
+
+
+def _as_ranges(numbers: Iterable[int]) -> str:
+    """1-3,5 for the numbers 1, 2, 3 and 5."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(_as_range(first, last) for first, last in runs)
+
+
+def _as_range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _from_ranges(spec: str, text: str) -> Iterator[int]:
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        numbers = range(int(first), int(last or first) + 1)
+        if not numbers or len(numbers) > _MOST:
+            raise SourceError(f"{spec}: got {part}, wanted a range of 1 to {_MOST:,} spans")
+        yield from numbers

@@ -1,0 +1,40 @@
+import pytest
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, DriftSkewInfo
+
+from components.admission.comparisons import Comparison, comparisons
+
+
+def measured(*features: tuple[str, float, float], skew: bool = False) -> Anomalies:
+    found = Anomalies()
+    for name, value, threshold in features:
+        info = found.drift_skew_info.add()
+        info.path.step.append(name)
+        rows = info.skew_measurements if skew else info.drift_measurements
+        rows.add(type=DriftSkewInfo.Measurement.L_INFTY, value=value, threshold=threshold)
+    return found
+
+
+def test_every_measurement_is_kept_moved_or_not_in_the_order_of_the_features() -> None:
+    found = comparisons(
+        measured(("site", 0.3, 0.25), ("device", 0.1, 0.25)), of="span-2", against="span-1"
+    )
+    assert [(one.feature, one.value, one.moved) for one in found] == [
+        ("device", 0.1, False),
+        ("site", 0.3, True),
+    ]
+    assert found[1].words == "span-2 against span-1: site: L-infinity 0.300, limit 0.25"
+
+
+def test_skew_and_drift_are_not_mixed_up() -> None:
+    of_skew = measured(("site", 0.3, 0.25), skew=True)
+    assert comparisons(of_skew, of="a", against="b") == []
+    assert len(comparisons(of_skew, of="a", against="b", skew=True)) == 1
+
+
+@pytest.mark.parametrize(("value", "moved"), [(0.25, False), (0.2501, True), (float("nan"), True)])
+def test_what_is_at_the_limit_has_not_moved_and_what_is_no_number_has(
+    value: float, moved: bool
+) -> None:
+    one = Comparison("a", "b", "site", "L-infinity", value, 0.25)
+    assert one.moved is moved
+    assert one.document()["moved"] is moved
