@@ -1,0 +1,184 @@
+"""What the features that moved point to: other patients, a new source, or how images are made.
+
+A season, a new vendor and a broken scanner can raise the same alarm, and each wants another
+answer. They differ in which features move and where. The words say "points to": what is not
+logged cannot be told apart, and a cause that nobody thought of looks like one of these.
+"""
+
+from collections.abc import Collection, Sequence
+
+from components.drift.findings import MOVED, NOT_ENOUGH, Chart, Reading, Shift
+from components.drift.places import PLACES, Cases, Place
+from components.drift.rates import SENSITIVITY, SPECIFICITY
+
+NOTHING, MIXED = "nothing", "mixed"
+POPULATION, NEW_SOURCE, ACQUISITION = "population", "new_source", "acquisition"
+SCORES_ONLY, PERFORMANCE = "scores_only", "performance"
+
+_RIGHT = (SENSITIVITY, SPECIFICITY)
+
+
+def read(
+    shifts: Sequence[Shift], places: Sequence[Place], charts: Sequence[Chart], cases: Cases
+) -> Reading:
+    """What moved, put together.
+
+    Args:
+      shifts: of all cases, decided.
+      places: with their shifts, decided.
+      cases: asked further only where something moved.
+    """
+    fell = _fell(shifts, charts)
+    left_out = _not_compared(shifts)
+    if not fell and not _names(shifts) and not any(place.moved for place in places):
+        if all(shift.state == NOT_ENOUGH for shift in shifts if shift.name not in _RIGHT):
+            return Reading(NOTHING, (), "Not enough data to say whether anything moved.")
+        return Reading(NOTHING, (), f"Nothing moved that matters.{_unknown(places)}{left_out}")
+    mixes = [place for place in places if place.moved and not place.new]
+    mixes = [place for place in mixes if cases.moved_by_mix(place)]
+    at_fault = _at_fault([place for place in places if place not in mixes])
+    outside = cases.moved_outside(at_fault) if at_fault else ()
+    clauses = _inputs(shifts, places, at_fault, outside)
+    where = at_fault
+    if mixes and not clauses:
+        clauses[POPULATION] = f"another mix of cases inside {_and([*map(str, mixes)])}"
+        where = mixes
+    if fell and clauses:
+        clauses[next(iter(clauses))] += f"; {_and(fell)} fell"
+    if not clauses:
+        clauses = _outputs(shifts, fell)
+    kind = next(iter(clauses)) if len(clauses) == 1 else MIXED
+    words = f"Points to {', and to '.join(clauses.values())}.{left_out}"
+    return Reading(kind, tuple(map(str, where)), words)
+
+
+def _at_fault(places: Sequence[Place]) -> list[Place]:
+    """The devices at fault or the sites, whichever moved further.
+
+    A fault of one device shows in every site that has it, and one of a site in all its devices,
+    but diluted by the cases of the others.
+    """
+    at_fault = {
+        attribute: [place for place in places if place.attribute == attribute and place.at_fault]
+        for attribute in PLACES
+    }
+    # Rounded, so that where both fit equally well the first is named, the device.
+    furthest = {
+        attribute: round(max(place.furthest for place in these), 1)
+        for attribute, these in at_fault.items()
+        if these
+    }
+    return at_fault[max(furthest, key=lambda one: furthest[one])] if furthest else []
+
+
+def _inputs(
+    shifts: Sequence[Shift],
+    places: Sequence[Place],
+    at_fault: Sequence[Place],
+    outside: Collection[str],
+) -> dict[str, str]:
+    """A clause for each kind of cause among the inputs; none where no input moved."""
+    images, attributes = _names(shifts, "quality"), _names(shifts, "attribute")
+    patients = [name for name in attributes if name not in PLACES]
+    new = [place for place in at_fault if place.new]
+    changed = [place for place in at_fault if not place.new]
+    if at_fault:
+        # A new clinic may well bring other patients: that is no second cause.
+        patients = [name for name in patients if name in outside]
+        places = [place for place in places if place.attribute == at_fault[0].attribute]
+    clauses = {}
+    if new:
+        clauses[NEW_SOURCE] = f"a new source of images: {'; '.join(map(_new_place, new))}"
+    if changed:
+        clauses[ACQUISITION] = _change_inside(changed, places)
+    elif new and (steady := _steady(places)):
+        clauses[NEW_SOURCE] += f"; image quality inside {steady} did not move"
+    if patients or (attributes and not clauses):
+        clauses[POPULATION] = _population(patients or attributes, shifts)
+        if not clauses.keys() - {POPULATION}:
+            clauses[POPULATION] += f"; {_images_of_others(images, places)}"
+    if images and not clauses:
+        clauses[MIXED] = (
+            f"a change of the images ({_and(images)}) that no single device or site shows and no "
+            f"attribute explains{'' if places else ', as neither device nor site is logged'}"
+        )
+    return clauses
+
+
+def _unknown(places: Sequence[Place]) -> str:
+    new = [f"{place} ({place.cases} cases)" for place in places if place.new]
+    return f" New since the reference: {_and(new)}." if new else ""
+
+
+def _new_place(place: Place) -> str:
+    known = f"{place} ({place.cases} cases), which the reference hardly knows"
+    if place.moved:
+        return f"{known} and whose {_and(place.moved)} differ from it"
+    return known if place.shifts else f"{known}; too few cases to compare its images"
+
+
+def _change_inside(changed: Sequence[Place], places: Sequence[Place]) -> str:
+    features = dict.fromkeys(name for place in changed for name in place.moved)
+    steady = _steady(places)
+    others = f", not inside {steady}" if steady else ""
+    inside = _and([str(place) for place in changed])
+    return f"how images are made: {_and(list(features))} moved inside {inside}{others}"
+
+
+def _population(attributes: Sequence[str], shifts: Sequence[Shift]) -> str:
+    outputs = [*_names(shifts, "score"), *(n for n in _names(shifts, "rate") if n not in _RIGHT)]
+    together = f", with {_and(outputs)}" if outputs else ""
+    return f"other patients or another season: {_and(attributes)} moved{together}"
+
+
+def _images_of_others(images: Sequence[str], places: Sequence[Place]) -> str:
+    """What other patients make of the images, where nothing else explains them."""
+    if not images:
+        return "image quality did not move"
+    if steady := _steady(places):
+        return f"{_and(images)} moved by the mix of cases, not inside {steady}"
+    return f"{_and(images)} moved too, and where could not be told"
+
+
+def _outputs(shifts: Sequence[Shift], fell: Sequence[str]) -> dict[str, str]:
+    scores = [name for name in _names(shifts) if name not in _RIGHT]
+    if fell:
+        with_scores = f", with {_and(scores)}" if scores else ""
+        words = f"a loss of performance: {_and(fell)} fell{with_scores}; no input moved"
+        return {PERFORMANCE: words}
+    words = f"the model's answers alone: {_and(scores)} moved and no input that is logged did"
+    return {SCORES_ONLY: words + _nearest(shifts)}
+
+
+def _nearest(shifts: Sequence[Shift]) -> str:
+    """The input that comes nearest to its limit, where one is past half of it."""
+    inputs = [shift for shift in shifts if shift.kind in ("quality", "attribute")]
+    shares = {shift.name: (shift.value or 0) / shift.limit for shift in inputs if shift.limit}
+    name = max(shares, key=lambda name: shares[name], default="")
+    return f"; {name} is at {shares[name]:.0%} of its limit" if shares.get(name, 0) > 0.5 else ""
+
+
+def _fell(shifts: Sequence[Shift], charts: Sequence[Chart]) -> list[str]:
+    signalled = {chart.name for chart in charts if chart.signal}
+    moved = _names(shifts, "rate")
+    return [name for name in _RIGHT if name in moved or name in signalled]
+
+
+def _not_compared(shifts: Sequence[Shift]) -> str:
+    """What the reader must not take for steady; performance has a table of its own."""
+    names = [shift.name for shift in shifts if shift.state == NOT_ENOUGH]
+    names = [name for name in names if name not in _RIGHT]
+    return f" Not compared, for want of data: {_and(names)}." if names else ""
+
+
+def _steady(places: Sequence[Place]) -> str:
+    return _and([str(place) for place in places if place.shifts and not place.at_fault])
+
+
+def _names(shifts: Sequence[Shift], kind: str | None = None) -> list[str]:
+    moved = [shift for shift in shifts if shift.state == MOVED]
+    return [shift.name for shift in moved if kind in (None, shift.kind)]
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

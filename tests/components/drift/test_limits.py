@@ -1,0 +1,68 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit, read_limits
+from components.errors import ConfigError
+
+SCHEMA = Path("schemas/features.pbtxt")
+
+
+def test_reads_the_comparators_of_the_schema() -> None:
+    limits = read_limits(SCHEMA)
+    assert limits["sharpness"] == Limit(JENSEN_SHANNON, pytest.approx(0.2))
+    assert limits["device"] == Limit(L_INFINITY, pytest.approx(0.25))
+    assert "image" not in limits  # it has none
+
+
+def test_a_threshold_keeps_the_digits_of_the_schema() -> None:
+    assert read_limits(SCHEMA)["mean"].threshold == 0.15
+
+
+@pytest.mark.parametrize(
+    "comparator, message",
+    [
+        ("", "got nothing, wanted one of jensen_shannon_divergence, infinity_norm"),
+        ("normalized_abs_difference { threshold: 0.1 }", "got normalized_abs_difference"),
+        (
+            "infinity_norm { threshold: 0.1 } jensen_shannon_divergence { threshold: 0.1 }",
+            "got infinity_norm and jensen_shannon_divergence",
+        ),
+        ("infinity_norm { }", "infinity_norm.threshold: got nothing, wanted 0 to 1"),
+        ("infinity_norm { threshold: nan }", "got nan, wanted 0 to 1"),
+        ("infinity_norm { threshold: 1.5 }", "got 1.5, wanted 0 to 1"),
+        ("infinity_norm { threshold: -0.1 }", "got -0.1, wanted 0 to 1"),
+    ],
+)
+def test_a_comparator_without_a_meaning_is_refused(
+    tmp_path: Path, comparator: str, message: str
+) -> None:
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text(f'feature {{ name: "mean" drift_comparator {{ {comparator} }} }}')
+    with pytest.raises(ConfigError) as caught:
+        read_limits(schema)
+    assert str(caught.value).startswith(f"{schema}: mean: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"feature { nme: 1 }", b"\xff\xfe", None])
+def test_what_is_no_schema_is_refused_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+    schema = tmp_path / "schema.pbtxt"
+    if content is not None:
+        schema.write_bytes(content)
+    with pytest.raises(ConfigError, match="wanted a schema in text form") as caught:
+        read_limits(schema)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.process
+def test_loads_no_tensorflow() -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from components.drift.limits import read_limits\n"
+        f"read_limits(Path({str(SCHEMA)!r}))\n"
+        "sys.exit('tensorflow' in sys.modules or 'scipy' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
