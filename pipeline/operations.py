@@ -79,13 +79,13 @@ class SmtpConfig:
 @dataclass(frozen=True)
 class NotifyConfig:
     """Attributes:
-    on: of what a person is told.
+    about: of what a person is told.
     command: program and arguments that get the notice as JSON on their standard input.
     retries: how often a failed delivery is tried again, with growing pauses.
     repeat_after_minutes: how soon the same notice may be sent again.
     """
 
-    on: tuple[str, ...] = NOTICES
+    about: tuple[str, ...] = NOTICES
     command: tuple[str, ...] = ()
     retries: int = 3
     repeat_after_minutes: int = 60
@@ -175,9 +175,9 @@ def retention_rules(config: RetentionConfig) -> list[Rule]:
 
 def notify_rules(config: NotifyConfig) -> list[Rule]:
     smtp, url = config.smtp, config.webhook.url
-    unknown = sorted(set(config.on) - set(NOTICES))
+    unknown = sorted(set(config.about) - set(NOTICES))
     return [
-        ("notify.on", unknown or config.on, not unknown, f"some of {', '.join(NOTICES)}"),
+        ("notify.about", unknown or config.about, not unknown, f"some of {', '.join(NOTICES)}"),
         ("notify.retries", config.retries, 0 <= config.retries <= 10, "0 to 10"),
         _at_least("notify.repeat_after_minutes", config.repeat_after_minutes, 0),
         (

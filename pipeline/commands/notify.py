@@ -1,0 +1,148 @@
+"""`casegate notify`: whether a person would be told, and what could not be told."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from components.notify.delivery import Delivery
+    from pipeline.operations import NotifyConfig
+
+UNDELIVERED = 2  # as for a setting that does not work
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of settings; its section notify says who is told of what, and how.",
+)
+_settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Overrides one setting; may be repeated.",
+)
+_format = click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@click.group()
+def notify() -> None:
+    """Being told of releases, blocked candidates, failures and drift."""
+
+
+@notify.command()
+@_config
+@_settings
+@_format
+@refusing_in_one_line
+def test(config: Path | None, settings: tuple[str, ...], format_: str) -> int:
+    """Sends a test notice on every channel, now and once.
+
+    Exits 0 where every channel took it, else 2.
+    """
+    from pipeline.notifying import try_out
+
+    read = _notify_config(config, settings)
+    deliveries = try_out(read)
+    if not deliveries and format_ == "text":
+        click.echo("no channel is set: see notify.webhook, notify.smtp and notify.command")
+        return UNDELIVERED
+    _give(deliveries, format_)
+    return 0 if deliveries and _all_sent(deliveries) else UNDELIVERED
+
+
+@notify.command()
+@_config
+@_settings
+@workspace_option(exists=True)
+@_format
+@refusing_in_one_line
+def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, format_: str) -> int:
+    """Tries once more what could not be delivered.
+
+    What goes out is taken from the dead letters. Exits 0 where none is left, else 2.
+    """
+    from pipeline.notifying import resend as send_again
+    from pipeline.notifying.telling import journal
+    from pipeline.workspace import Workspace
+
+    place = Workspace(workspace.resolve())
+    deliveries = send_again(_notify_config(config, settings), place)
+    left = journal(place).dead()
+    if format_ == "text" and not deliveries:
+        click.echo("no dead letter")
+    else:
+        _give(deliveries, format_)
+    if left.unreadable:
+        click.echo(f"{journal(place).dead_path}: {left.unreadable} unreadable lines", err=True)
+    return UNDELIVERED if left.letters or left.unreadable else 0
+
+
+@notify.command()
+@_config
+@_settings
+@workspace_option(exists=True)
+@_format
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
+@refusing_in_one_line
+def show(
+    config: Path | None, settings: tuple[str, ...], workspace: Path, format_: str, limit: int
+) -> int:
+    """Shows the channels, what was sent last, and the dead letters."""
+    from pipeline.notifying.standing import standing
+    from pipeline.workspace import Workspace
+
+    found = standing(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
+    if format_ == "json":
+        click.echo(json.dumps(found, indent=2, sort_keys=True))
+    else:
+        click.echo("\n".join(_lines(found)))
+    return 0
+
+
+def _notify_config(config: Path | None, settings: Sequence[str]) -> "NotifyConfig":
+    from pipeline.config import load_config
+
+    return load_config(config, settings).notify
+
+
+def _all_sent(deliveries: "Sequence[Delivery]") -> bool:
+    return all(delivery.state == "sent" for delivery in deliveries)
+
+
+def _give(deliveries: "Sequence[Delivery]", format_: str) -> None:
+    if format_ == "json":
+        click.echo(json.dumps([vars(delivery) for delivery in deliveries], indent=2))
+        return
+    for delivery in deliveries:
+        why = f": {delivery.reasons[-1]}" if delivery.reasons else ""
+        click.echo(f"{delivery.channel}: {delivery.state}{why}")
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    from pipeline.views.ledger import printable
+
+    lines = [f"told of: {', '.join(found['on']) or 'nothing'}"]
+    lines += [f"{name}: {where}" for name, where in found["channels"].items()]
+    if not found["channels"]:
+        lines.append("no channel is set: see notify.webhook, notify.smtp and notify.command")
+    lines += [
+        f"sent {line['at']} by {line['channel']}: {line['subject']}" for line in found["sent"]
+    ]
+    lines += [
+        f"dead since {letter['failed_at']} for {letter['channel']}: {letter['subject']} "
+        f"({letter['reason']})"
+        for letter in found["dead_letters"]
+    ]
+    if found["dead_letters"]:
+        lines.append("`casegate notify resend` tries them again")
+    if found["unreadable"]:
+        lines.append(f"unreadable lines among the dead letters: {found['unreadable']}")
+    return [printable(line) for line in lines]
