@@ -1,0 +1,197 @@
+"""`casegate schedule`: retraining at its times, by systemd, by cron or in the foreground."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.schedule_run import of_job, run
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.scheduling.standing import Standing
+    from pipeline.scheduling.systemd import Place
+
+
+_name = click.option(
+    "--name", metavar="NAME", help="What it is called; by default as the workspace's folder."
+)
+_directory = click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of unit files other than systemd's own.",
+)
+
+
+@click.group()
+def schedule() -> None:
+    """When to retrain: once a week or as schedule.cron says, in UTC.
+
+    A time that was missed is made up for once, not once for each time.
+    """
+
+
+@schedule.command()
+@of_job
+@_name
+@click.option("--systemd", "how", flag_value="systemd", help="A service and a timer.")
+@click.option("--cron", "how", flag_value="cron", help="One line of your crontab.")
+@click.option("--user", "scope", flag_value="user", help="Your own systemd's; not root's default.")
+@click.option(
+    "--system", "scope", flag_value="system", help="The system's systemd; root's default."
+)
+@_directory
+@click.option("--print", "only_print", is_flag=True, help="Writes nothing; shows what it would.")
+@refusing_in_one_line
+def install(
+    *,
+    config: Path,
+    workspace: Path,
+    settings: tuple[str, ...],
+    name: str | None,
+    how: str | None,
+    scope: str | None,
+    directory: Path | None,
+    only_print: bool,
+) -> int:
+    """Installs the schedule, with systemd where there is one, else with cron.
+
+    Checks the settings first, and may be run again whenever they change.
+    """
+    import shutil
+
+    from components.errors import UsageError
+    from pipeline.scheduling import crontab, systemd
+    from pipeline.scheduling.job import make_job
+    from pipeline.scheduling.loop import stamp, utc_clock
+    from pipeline.scheduling.slots import Slots
+    from pipeline.scheduling.told import check_told
+    from pipeline.workspace import Workspace
+
+    job = make_job(name, config, settings, workspace)
+    wants_systemd = how == "systemd" or scope is not None or directory is not None
+    if how == "cron" and wants_systemd:
+        raise UsageError("--cron: got --user, --system or --directory as well, wanted none of them")
+    if wants_systemd or (how is None and shutil.which("systemctl")):
+        place = _place(scope, directory)
+        if only_print:
+            for path, text in systemd.unit_files(job, place).items():
+                click.echo(f"# {path}\n{text}")
+            return 0
+        check_told(job, place.secrets(job.name))
+        said = systemd.install(job, place)
+    elif only_print:
+        click.echo(crontab.line(job))
+        return 0
+    else:
+        check_told(job, None)
+        said = crontab.install(job)
+        Slots(Workspace(job.workspace), job.cron).begin(utc_clock())
+    click.echo("\n".join(said))
+    click.echo(f"next: {stamp(job.cron.after(utc_clock()))} ({job.cron.expression}, UTC)")
+    return 0
+
+
+@schedule.command()
+@workspace_option(exists=False)
+@_name
+@_directory
+@refusing_in_one_line
+def remove(workspace: Path, name: str | None, directory: Path | None) -> int:
+    """Removes what `install` wrote for this workspace, and nothing else."""
+    from pipeline.scheduling import crontab, systemd
+    from pipeline.scheduling.job import job_name
+
+    chosen = job_name(name, workspace)
+    said = [
+        line for place in _places(directory) for line in systemd.remove(chosen, workspace, place)
+    ]
+    said += crontab.remove(chosen, workspace)
+    click.echo("\n".join(said) if said else f"casegate-{chosen}: not installed for {workspace}")
+    return 0
+
+
+@schedule.command()
+@of_job
+@_name
+@_directory
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@refusing_in_one_line
+def status(
+    *,
+    config: Path,
+    workspace: Path,
+    settings: tuple[str, ...],
+    name: str | None,
+    directory: Path | None,
+    format_: str,
+) -> int:
+    """Says where it is installed, what comes next, what came of the last, what was missed."""
+    from pipeline.scheduling.job import make_job
+    from pipeline.scheduling.loop import utc_clock
+    from pipeline.scheduling.standing import standing
+
+    job = make_job(name, config, settings, workspace)
+    found = standing(job, _places(directory), now=utc_clock())
+    if format_ == "json":
+        click.echo(json.dumps(found.as_json(), indent=2, sort_keys=True))
+    else:
+        click.echo("\n".join(_lines(found)))
+    return 0
+
+
+def _place(scope: str | None, directory: Path | None) -> "Place":
+    """Where unit files go: root's to the system, anybody else's to their own systemd."""
+    import os
+    from dataclasses import replace
+
+    from pipeline.scheduling.systemd import system_place, user_place
+
+    chosen = scope or ("system" if os.geteuid() == 0 else "user")
+    place = system_place() if chosen == "system" else user_place()
+    if directory is None or directory.absolute() == place.folder:
+        return place
+    return replace(place, folder=directory.absolute(), known=False)
+
+
+def _places(directory: Path | None) -> "tuple[Place, ...]":
+    """Everywhere that `install` may have written unit files."""
+    from pipeline.scheduling.systemd import system_place, user_place
+
+    places = (user_place(), system_place())
+    if directory is None or directory.absolute() in [place.folder for place in places]:
+        return places
+    return (*places, _place(None, directory))
+
+
+def _lines(found: "Standing") -> list[str]:
+    from pipeline.scheduling.loop import stamp
+    from pipeline.views.ledger import printable
+
+    rows = [("schedule", f"{found.cron} (UTC), next {stamp(found.next_slot)}")]
+    for each in found.installed:
+        words = {True: ", active", False: ", not active", None: ""}[each.active]
+        words += "; by other settings than now: install it again" if each.outdated else ""
+        rows.append(("installed", f"{each.how}, {each.where}{words}"))
+    if not found.installed:
+        rows.append(("installed", "nowhere; `casegate schedule run` needs no installation"))
+    if found.running:
+        rows.append(("running", "a retraining goes on"))
+    rows.append(("last", _last(found.last_attempt)))
+    if found.missed:
+        rows.append(("missed", f"{stamp(found.missed)}; no scheduled retraining began since"))
+    return [f"{name:<11}{printable(words)}" for name, words in rows]
+
+
+def _last(attempt: dict[str, Any] | None) -> str:
+    if attempt is None:
+        return "no retraining yet"
+    why = f": {attempt['error']}" if attempt.get("error") else ""
+    ended = f"{attempt.get('state')} at {attempt.get('finished')}"
+    return f"{ended}, started by {attempt.get('trigger')}{why}"
+
+
+schedule.add_command(run)
