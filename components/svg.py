@@ -1,6 +1,6 @@
 """Pictures as inline SVG: no library, no network, readable by a screen reader.
 
-Colours and line styles are classes of report.css, so that light, dark and print each have their
+Colours and line styles are classes of page.css, so that light, dark and print each have their
 own, and the strict content policy of the page needs no exception.
 """
 

@@ -35,7 +35,7 @@ def html_report(decision: Decision, evidence: Evidence | None, *, synthetic: boo
     """
     judged = judged_scores(evidence) if evidence else None
     found = curves(evidence, judged) if evidence and judged else []
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _asset("../page.css"), _asset("report.js")
     page = _template().render(
         decision=decision,
         synthetic=synthetic,

@@ -1,0 +1,97 @@
+"""`casegate monitor`: whether what is served still looks like what the model was made on."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.monitoring import Monitored
+
+
+@click.command()
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Prediction log, .jsonl or .jsonl.gz.  [default: monitoring.log, or predictions/ in the "
+    "workspace]",
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="YAML file of settings."
+)
+@workspace_option(exists=True)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Overrides one setting; may be repeated.",
+)
+@click.option(
+    "--retrain",
+    is_flag=True,
+    help="Starts a retraining where something moved, once per monitoring.cooldown_days.",
+)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@refusing_in_one_line
+def monitor(
+    log: Path | None,
+    config: Path | None,
+    workspace: Path,
+    settings: tuple[str, ...],
+    retrain: bool,
+    format_: str,
+) -> int:
+    """Compares what the released model predicted lately with its own data.
+
+    Exits 0 where nothing moved, 1 where something did, 3 where there are not enough cases to tell,
+    2 where the log cannot be read, and 5 where nothing is released to compare with.
+    """
+    from pipeline.config import load_config
+    from pipeline.monitoring import monitor as look
+    from pipeline.views.monitor import as_text
+    from pipeline.workspace import Workspace
+
+    overrides = [*settings, *(["monitoring.retrain=true"] if retrain else [])]
+    place = Workspace(workspace.resolve())
+    monitored = look(load_config(config, overrides), place, log)
+    if format_ == "text":
+        click.echo(as_text(monitored, terminal=sys.stdout.isatty()), nl=False)
+    retrained = None
+    if monitored.may_retrain:
+        retrained = _retrained(monitored, config, overrides, place, text=format_ == "text")
+    if format_ == "json":
+        answer = {**monitored.as_json(), "retrained": retrained}
+        click.echo(json.dumps(answer, indent=2, sort_keys=True))
+    return monitored.exit_code
+
+
+def _retrained(
+    monitored: "Monitored", config: Path | None, settings: list[str], place: Any, *, text: bool
+) -> dict[str, Any] | None:
+    """What became of the retraining; a failure of it is shown, and leaves the drift as it is."""
+    from components.errors import CasegateError
+    from pipeline.retraining import retrain
+    from pipeline.views.retrain import show_retrained
+
+    try:
+        done = retrain(config, settings, place, trigger="drift", why=monitored.why, say=_say)
+    except CasegateError as error:
+        click.echo(f"retraining: {type(error).__name__}: {error}", err=True)
+        return None
+    if text:
+        show_retrained(done)
+    found: dict[str, Any] = done.as_json()
+    return found
+
+
+def _say(line: str) -> None:
+    """Progress, beside the answer."""
+    click.echo(line, err=True)
