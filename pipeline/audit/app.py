@@ -18,9 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.audit.site import POLICY, Site
+from pipeline.listening import LOOPBACK
 
 LONGEST_ADDRESS, MOST_PARAMETERS = 2000, 20
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 METHODS = ("GET", "HEAD")
 _FRAMES = "; frame-ancestors 'none'"
 _HEADERS = {

@@ -1,13 +1,11 @@
 """Starts the site: checks where it may listen, says where it is, and stops at Ctrl+C."""
 
 import contextlib
-import ipaddress
-import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.errors import ConfigError
 from pipeline.audit.site import Site
+from pipeline.listening import address_of, listen
 
 
 def serve(
@@ -29,9 +27,8 @@ def serve(
 
     with Evidence(root) as evidence:
         say(f"workspace {evidence.workspace_id}, {len(evidence.entries):,} ledger entries")
-    taken = _listening(host, port, remote=bool(names))
-    shown = f"[{host}]" if ":" in host else host
-    say(f"http://{shown}:{taken.getsockname()[1]}/")
+    taken = listen(host, port, remote=bool(names), why_not="what is served has no password")
+    say(address_of(taken, host))
     if names:
         say(f"WARNING: whoever reaches {host} can read this workspace; there is no password")
     config = uvicorn.Config(
@@ -47,30 +44,3 @@ def serve(
     )
     with contextlib.suppress(KeyboardInterrupt):  # which is how it is told to end
         uvicorn.Server(config).run(sockets=[taken])
-
-
-def _listening(host: str, port: int, *, remote: bool) -> socket.socket:
-    if not remote and not _is_loopback(host):
-        raise ConfigError(
-            f"--host {host}: not this machine's loopback; what is served has no password; to do "
-            "so all the same, say with --allow-remote under which name it will be reached"
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-        found.listen(64)
-    except OSError as error:
-        found.close()
-        raise ConfigError(
-            f"{host}:{port}: cannot listen there: {error.strerror}; choose another --port"
-        ) from None
-    return found
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

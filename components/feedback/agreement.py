@@ -1,0 +1,179 @@
+"""How far model and readers agree, what both leave open, and which cases somebody has to look at.
+
+Feedback comes for the cases somebody chose to give it for, so none of these shares is an estimate
+for all that is served: among cases that were looked at because they seemed wrong, a good model
+looks bad. Begg and Greenes (1983), Biometrics 39:207-215, call this verification bias.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from components.feedback.judged import JudgedCase
+from components.feedback.kappa import cohens_kappa
+from components.feedback.opinion import NEGATIVE, POSITIVE, UNSURE, Opinion
+
+# Why a case is on the worklist, the worst first; perhaps: some reader says so, nothing is settled.
+MISSED = "missed"
+FALSE_ALARM = "false alarm"
+MAYBE_MISSED = "perhaps missed"
+MAYBE_FALSE = "perhaps a false alarm"
+READERS_DIFFER = "readers differ"
+REASONS = (MISSED, FALSE_ALARM, MAYBE_MISSED, MAYBE_FALSE, READERS_DIFFER)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A proportion with its interval, all in [0, 1]; estimate and bounds None where no case is.
+
+    Attributes:
+      kappa: Cohen's, in [-1, 1]; None where it is undefined or means nothing.
+    """
+
+    name: str
+    count: int
+    cases: int
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    kappa: float | None = None
+
+
+@dataclass(frozen=True)
+class Open:
+    """A case that somebody has to look at: why, and what everybody said."""
+
+    why: str
+    case: JudgedCase
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Attributes:
+    cases, opinions, unsure, undecided: cases with an opinion; the newest opinions; those that are
+      unsure; those of cases whose decision the log does not say. The last two count nowhere else.
+    readers: agreement of the model with each reader.
+    overall: with all; the opinions on one case are counted as belonging together.
+    models: with all readers, by model.
+    between: of each pair of readers, on the cases that both judged.
+    sensitivity, specificity: of the model's decisions, against settled labels.
+    worklist: disagreements, the worst first.
+    """
+
+    cases: int
+    settled: int
+    opinions: int
+    unsure: int
+    undecided: int
+    overall: Share
+    readers: tuple[Share, ...]
+    models: tuple[Share, ...]
+    between: tuple[Share, ...]
+    sensitivity: Share
+    specificity: Share
+    worklist: tuple[Open, ...]
+
+
+def agreement(cases: Sequence[JudgedCase], *, alpha: float = 0.025) -> Agreement:
+    """What the opinions come to.
+
+    Args:
+      alpha: one-sided error rate; the two-sided intervals have level 1 - 2 * alpha.
+    """
+    newest = [one for case in cases for one in case.opinions]
+    counted = [one for one in newest if one.label != UNSURE]
+    usable = [one for one in counted if one.predicted.positive is not None]
+    settled = [case for case in cases if case.right is not None]
+    return Agreement(
+        cases=len(cases),
+        settled=sum(case.label is not None for case in cases),
+        opinions=len(newest),
+        unsure=len(newest) - len(counted),
+        undecided=len(counted) - len(usable),
+        overall=_with_model("all readers", usable, alpha),
+        readers=_by(usable, "by", alpha),
+        models=_by(usable, "model", alpha),
+        between=tuple(_between(cases, alpha)),
+        sensitivity=_right("sensitivity", settled, POSITIVE, alpha),
+        specificity=_right("specificity", settled, NEGATIVE, alpha),
+        worklist=worklist(cases),
+    )
+
+
+def worklist(cases: Iterable[JudgedCase]) -> tuple[Open, ...]:
+    """Where model and readers, or readers among each other, differ; missed positives first."""
+    found = [Open(why, case) for case in cases if (why := _why(case)) is not None]
+    return tuple(sorted(found, key=_urgency))
+
+
+def _why(case: JudgedCase) -> str | None:
+    said = {one.label for one in case.opinions} - {UNSURE}
+    decision = case.predicted.positive
+    if case.missed:
+        return MISSED
+    if case.right is False:
+        return FALSE_ALARM
+    if case.label is not None:
+        return None  # settled, and the model was right
+    if POSITIVE in said and decision is False:
+        return MAYBE_MISSED
+    if NEGATIVE in said and decision is True:
+        return MAYBE_FALSE
+    return READERS_DIFFER if len(said) > 1 else None
+
+
+def _urgency(one: Open) -> tuple[int, float, str]:
+    """By reason, then the most confidently wrong first."""
+    predicted = one.case.predicted
+    confidence = -predicted.score if predicted.positive else predicted.score
+    return REASONS.index(one.why), confidence, one.case.case_id
+
+
+def _with_model(name: str, opinions: Sequence[Opinion], alpha: float) -> Share:
+    """Agreement of opinions with the model; several on one case tell less than as many cases."""
+    model = [bool(one.predicted.positive) for one in opinions]
+    readers = [one.label == POSITIVE for one in opinions]
+    agreeing = [a == b for a, b in zip(model, readers)]
+    kappa = cohens_kappa(model, readers)
+    return _share(name, agreeing, [one.case_id for one in opinions], alpha, kappa)
+
+
+def _by(opinions: Sequence[Opinion], key: str, alpha: float) -> tuple[Share, ...]:
+    groups: dict[str, list[Opinion]] = {}
+    for one in opinions:
+        groups.setdefault(one.by if key == "by" else one.predicted.model, []).append(one)
+    return tuple(_with_model(name, group, alpha) for name, group in sorted(groups.items()))
+
+
+def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[Share]:
+    said: dict[str, dict[str, bool]] = {}
+    for case in cases:
+        for one in case.opinions:
+            if one.label != UNSURE:
+                said.setdefault(one.by, {})[case.case_id] = one.label == POSITIVE
+    for a, b in combinations(sorted(said), 2):
+        if both := sorted(said[a].keys() & said[b].keys()):
+            first, second = ([said[name][case_id] for case_id in both] for name in (a, b))
+            same = [x == y for x, y in zip(first, second)]
+            yield _share(f"{a} and {b}", same, both, alpha, cohens_kappa(first, second))
+
+
+def _right(name: str, settled: Sequence[JudgedCase], label: str, alpha: float) -> Share:
+    of_label = [case for case in settled if case.label == label]
+    right = [bool(case.right) for case in of_label]
+    return _share(name, right, [case.case_id for case in of_label], alpha, None)
+
+
+def _share(
+    name: str, values: Sequence[bool], groups: Sequence[str], alpha: float, kappa: float | None
+) -> Share:
+    if not values:
+        return Share(name, 0, 0, None, None, None)
+    # NumPy and SciPy are for whoever asks for a report, not for whoever adds an opinion.
+    import numpy as np
+
+    from components.statistics.clustered import clustered_proportion
+
+    codes = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
+    found = clustered_proportion(np.array(values, dtype=np.bool_), codes, alpha=alpha)
+    return Share(name, sum(values), len(values), found.estimate, found.lower, found.upper, kappa)

@@ -1,0 +1,173 @@
+"""What one reader decided about one served case, and the one line of bytes that it is on disk.
+
+The principles are the ledger's (components/ledger/entry.py): the hash is over the canonical JSON
+of all other keys, and the line is the canonical JSON of the whole. It is no entry of the ledger: it
+holds a score, and thousands of opinions would hide the decisions there.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from components.baselines.files import canonical_json
+from components.baselines.schema import check_document
+from components.errors import ConfigError
+
+POSITIVE, NEGATIVE, UNSURE = LABELS = ("positive", "negative", "unsure")
+READER, ADJUDICATOR = ROLES = ("reader", "adjudicator")
+CLI, HTTP = SOURCES = ("cli", "http")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the model said when it was served.
+
+    Attributes:
+      score: in [0, 1].
+      positive: its decision; None where the log does not say.
+      model: hash or version, as the log names it.
+      at: when, ISO 8601 in UTC.
+    """
+
+    score: float
+    positive: bool | None
+    model: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An opinion before it has its place in the record.
+
+    Attributes:
+      at: ISO 8601 in UTC.
+      by: the reader's name.
+      role: reader, or adjudicator for one that settles the case.
+      label: positive, negative or unsure.
+      source: cli or http.
+      nonce: what this reader sends once only; None where nothing was sent.
+    """
+
+    at: str
+    by: str
+    case_id: str
+    pixels_sha256: str | None
+    label: str
+    predicted: Predicted
+    note: str | None = None
+    role: str = READER
+    source: str = CLI
+    nonce: str | None = None
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A draft with its place.
+
+    Attributes:
+      seq: counts from 1.
+      version: the how-many-eth opinion of this reader on this case; the newest counts.
+      previous: hash of the entry before, 64 zeros for the first.
+      entry_sha256: hash of this one.
+    """
+
+    seq: int
+    at: str
+    by: str
+    role: str
+    case_id: str
+    pixels_sha256: str | None
+    label: str
+    note: str | None
+    version: int
+    predicted: Predicted
+    source: str
+    nonce: str | None
+    previous: str
+    entry_sha256: str
+
+
+_KEYS = set(Opinion.__annotations__)
+_PREDICTED = set(Predicted.__annotations__)
+_TEXTS = ("at", "by", "role", "case_id", "label", "source", "previous", "entry_sha256")
+_TEXTS_OR_NONE = ("pixels_sha256", "note", "nonce")
+
+
+def new_opinion(draft: Draft, *, seq: int, version: int, previous: str) -> Opinion:
+    """An entry that keeps its contract and reads back as it is.
+
+    Raises:
+      ConfigError: against schemas/feedback.json, or text that UTF-8 has no bytes for.
+    """
+    given = {**vars(draft), "predicted": vars(draft.predicted)}
+    rest = {**given, "seq": seq, "version": version, "previous": previous}
+    try:
+        sha256 = hashlib.sha256(canonical_json(rest)).hexdigest()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"feedback: cannot be written as JSON: {error}") from None
+    document = {**rest, "entry_sha256": sha256}
+    check_document(document, "feedback", locate=lambda path: "feedback", error=ConfigError)
+    opinion = Opinion(**{**document, "predicted": draft.predicted})
+    if fault := fault_in(parse_line(line_of(opinion)), line_of(opinion)):
+        raise ConfigError(f"feedback: would not read back: {fault}")
+    return opinion
+
+
+def line_of(opinion: Opinion) -> bytes:
+    """The entry's line, without the line feed that completes it."""
+    return canonical_json(_document(opinion))
+
+
+def parse_line(line: bytes) -> Opinion | None:
+    """The entry a line spells, checked for the types of its keys alone; None where it is none."""
+    try:
+        read = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(read, dict) or read.keys() != _KEYS or not _typed(read):
+        return None
+    predicted = read["predicted"]
+    return Opinion(**{**read, "predicted": Predicted(**predicted)})
+
+
+def fault_in(opinion: Opinion | None, line: bytes) -> str | None:
+    """What is wrong with an entry on its own, as it stands in `line`; None where nothing is."""
+    if opinion is None:
+        return "it is not an opinion in JSON"
+    document = _document(opinion)
+    spell: Callable[[Any], bytes] = _quickly
+    if spell(document) != line:
+        spell = canonical_json  # spells a few scores otherwise, such as 1e-07
+        if spell(document) != line:
+            return "it is not spelled in canonical JSON"
+    del document["entry_sha256"]
+    got = hashlib.sha256(spell(document)).hexdigest()
+    if got != opinion.entry_sha256:
+        return f"its content hashes to {got[:12]}..., it says {opinion.entry_sha256[:12]}..."
+    return None
+
+
+def _quickly(document: Any) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def _document(opinion: Opinion) -> dict[str, Any]:
+    return {**vars(opinion), "predicted": vars(opinion.predicted)}
+
+
+def _typed(read: dict[str, Any]) -> bool:
+    predicted = read["predicted"]
+    return (
+        all(type(read[key]) is str for key in _TEXTS)
+        and all(read[key] is None or type(read[key]) is str for key in _TEXTS_OR_NONE)
+        and all(type(read[key]) is int for key in ("seq", "version"))
+        and (read["label"] in LABELS and read["role"] in ROLES and read["source"] in SOURCES)
+        and isinstance(predicted, dict)
+        and predicted.keys() == _PREDICTED
+        and type(predicted["score"]) in (int, float)
+        and (predicted["positive"] is None or type(predicted["positive"]) is bool)
+        and all(type(predicted[key]) is str for key in ("model", "at"))
+    )

@@ -1,0 +1,1 @@
+"""What readers decided about served cases: recorded, reported, and turned into data."""

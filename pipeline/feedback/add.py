@@ -1,0 +1,147 @@
+"""Records one opinion: on a case that was served, by somebody with a name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.rows import shown
+from components.clock import utc_now
+from components.errors import ConfigError
+from components.feedback.opinion import ADJUDICATOR, CLI, LABELS, READER, Draft, Opinion
+from components.feedback.record import Record
+from pipeline.feedback.images import keep_image, read_image
+from pipeline.feedback.places import Places
+from pipeline.feedback.served import Served, ServedCases
+from pipeline.governance.persons import said, same_person
+
+LONGEST_NAME, LONGEST_NOTE = 100, 2000
+
+
+class UnknownCase(ConfigError):
+    """Nobody was ever told anything of this case."""
+
+
+class AmbiguousCase(ConfigError):
+    """A picture stands for more than one case, or for none by now."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a reader says.
+
+    Attributes:
+      source, nonce: as in `Draft`.
+    """
+
+    label: str
+    by: str
+    note: str | None = None
+    adjudicates: bool = False
+    source: str = CLI
+    nonce: str | None = None
+
+
+def add(
+    places: Places,
+    served: ServedCases,
+    given: Given,
+    *,
+    case_id: str | None,
+    image: Path | None,
+) -> Opinion:
+    """Records an opinion on the case with this id, or on the one that this image was served as.
+
+    Raises:
+      UnknownCase: the log has no such case; nothing is recorded.
+      ConfigError: what was given says nothing or too much.
+      SourceError: no log, or the image cannot be read.
+      IntegrityError: the record was altered; nothing is recorded.
+    """
+    if (case_id is None) == (image is None):
+        raise ConfigError("feedback: wanted --case ID or --image FILE, one of them")
+    if image is None:
+        assert case_id is not None
+        found = find_served(served, case_id)
+        return record_opinion(places.record, found, given)
+    shows = read_image(image)
+    found = find_picture(served, shows.pixels_sha256, where=str(image))
+    tidied(given)
+    keep_image(shows, places.images)  # before the entry, which says that it is there
+    return record_opinion(places.record, found, given)
+
+
+def find_served(served: ServedCases, case_id: str) -> Served:
+    """The case as the log has it.
+
+    Raises:
+      UnknownCase: it has none.
+    """
+    found = served.find(case_id)
+    if found is None:
+        raise UnknownCase(
+            f"case '{shown(case_id)}': not in the prediction log {served.path}, so it was never "
+            "served; nothing was recorded: check the id, or name another log with --log"
+        )
+    return found
+
+
+def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> Served:
+    """The one case under which a picture was served.
+
+    Raises:
+      UnknownCase: there is none.
+      AmbiguousCase: there are several, or its id stands for another picture by now.
+    """
+    ids = served.with_picture(pixels_sha256)
+    if not ids:
+        raise UnknownCase(
+            f"{where}: no case in the prediction log {served.path} has its pixels "
+            f"({pixels_sha256[:12]}...); nothing was recorded: give the very image that was "
+            "served, or its id with --case"
+        )
+    if len(ids) > 1:
+        listed = ", ".join(shown(name) for name in ids[:3])
+        raise AmbiguousCase(
+            f"{where}: served as {len(ids)} cases, {listed}; nothing was recorded: say which "
+            "with --case"
+        )
+    found = find_served(served, ids[0])
+    if found.pixels_sha256 != pixels_sha256:
+        raise AmbiguousCase(
+            f"{where}: case '{shown(ids[0])}' was served again with another picture; nothing was "
+            "recorded: say --case if the newer one is meant"
+        )
+    return found
+
+
+def tidied(given: Given) -> Given:
+    """What was given, tidied.
+
+    Raises:
+      ConfigError: the label is unknown, or a text says nothing, too much or what cannot be seen.
+    """
+    if given.label not in LABELS:
+        raise ConfigError(f"label: got '{shown(given.label)}', wanted one of {', '.join(LABELS)}")
+    by = said(given.by, "by")
+    note = said(given.note, "note") if given.note is not None and given.note.strip() else None
+    for name, text, most in (("by", by, LONGEST_NAME), ("note", note or "", LONGEST_NOTE)):
+        if len(text) > most:
+            raise ConfigError(f"{name}: got {len(text):,} characters, wanted at most {most:,}")
+    return Given(given.label, by, note, given.adjudicates, given.source, given.nonce)
+
+
+def record_opinion(record: Record, case: Served, given: Given) -> Opinion:
+    """Appends the opinion; names that are one person's to a reader are one reader."""
+    tidy = tidied(given)
+    draft = Draft(
+        at=utc_now(),
+        by=tidy.by,
+        case_id=case.case_id,
+        pixels_sha256=case.pixels_sha256,
+        label=tidy.label,
+        predicted=case.predicted,
+        note=tidy.note,
+        role=ADJUDICATOR if tidy.adjudicates else READER,
+        source=tidy.source,
+        nonce=tidy.nonce,
+    )
+    return record.append(draft, same_reader=same_person)

@@ -1,0 +1,88 @@
+"""Images of served cases, found by what they show and never by their names."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.baselines.files import write_atomically
+from components.cases.files import IMAGE_SUFFIXES, MAX_FILE_BYTES
+from components.cases.images import bytes_sha256, pixels_sha256
+from components.errors import SourceError
+
+_PNG = b"\x89PNG"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An encoded image and its hashes in hex."""
+
+    content: bytes
+    bytes_sha256: str
+    pixels_sha256: str
+
+    @property
+    def suffix(self) -> str:
+        """By its first bytes: what decodes is one of the two."""
+        return ".png" if self.content.startswith(_PNG) else ".jpg"
+
+
+def read_image(path: Path) -> Image:
+    """The image in a file.
+
+    Raises:
+      SourceError: it cannot be read or is no usable image.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise SourceError(f"{path}: more than {MAX_FILE_BYTES:,} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return Image(content, bytes_sha256(content), pixels_sha256(content))
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from None
+
+
+def keep_image(image: Image, folder: Path) -> Path:
+    """A copy under the name of what it shows; the first one that was given stays."""
+    for suffix in (".png", ".jpg"):
+        kept = folder / f"{image.pixels_sha256}{suffix}"
+        if kept.exists():
+            return kept
+    path = folder / f"{image.pixels_sha256}{image.suffix}"
+    write_atomically(path, image.content)
+    return path
+
+
+def find_images(
+    wanted: Mapping[str, Path | None], kept: Path, further: Path | None
+) -> dict[str, Image]:
+    """Images by pixel hash, each decoded and hashed anew: what a file shows is what counts.
+
+    Args:
+      wanted: pixel hash to where the image may be, besides; None where nobody said.
+      kept: the folder that `keep_image` fills.
+      further: any folder of images, searched below it for what is still missing.
+    """
+    found: dict[str, Image] = {}
+    for sha256, said in sorted(wanted.items()):
+        for path in [*sorted(kept.glob(f"{sha256}.*")), *([said] if said else [])]:
+            _take(path, {sha256}, found)
+    if further is not None:
+        for path in sorted(further.rglob("*")):
+            left = wanted.keys() - found.keys()
+            if not left:
+                break
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+                _take(path, left, found)
+    return found
+
+
+def _take(path: Path, wanted: Collection[str], found: dict[str, Image]) -> None:
+    try:
+        image = read_image(path)
+    except SourceError:
+        return  # the case is left out and listed, which says more than this file would
+    if image.pixels_sha256 in wanted:
+        found.setdefault(image.pixels_sha256, image)

@@ -1,0 +1,136 @@
+"""What feedback has come to: agreement, what the reader of it has to know, and the worklist."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.errors import SourceError
+from components.feedback.agreement import Agreement, Open, agreement
+from components.feedback.judged import judged_cases
+from components.feedback.opinion import Opinion
+from pipeline.feedback.places import Places
+from pipeline.feedback.served import ServedCases
+
+BIAS = (
+    "feedback is no random sample of what was served: cases that somebody chose to look at, often "
+    "because something seemed wrong; none of these shares estimates all served cases "
+    "(Begg and Greenes 1983)"
+)
+COLUMNS = (
+    "why",
+    "case_id",
+    "score",
+    "model_says",
+    "model",
+    "settled",
+    "settled_by",
+    "open_because",
+    "opinions",
+    "notes",
+)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """For how many of the served cases there is feedback, by what the model said of them."""
+
+    positive_judged: int
+    positive_served: int
+    negative_judged: int
+    negative_served: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Attributes:
+    readers: how many have to agree before a case is settled.
+    coverage: None where the prediction log cannot be read; `no_coverage` then says why.
+    """
+
+    readers: int
+    alpha: float
+    agreement: Agreement
+    coverage: Coverage | None
+    no_coverage: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines; what is undefined is null."""
+        found = self.agreement
+        shares = ("overall", "sensitivity", "specificity")
+        groups = ("readers", "models", "between")
+        counts = ("cases", "settled", "opinions", "unsure", "undecided")
+        return {
+            **{name: getattr(found, name) for name in counts},
+            "readers_needed": self.readers,
+            "level": 1 - 2 * self.alpha,
+            "warning": BIAS,
+            "coverage": asdict(self.coverage) if self.coverage else None,
+            **{name: asdict(getattr(found, name)) for name in shares},
+            **{name: [asdict(one) for one in getattr(found, name)] for name in groups},
+            "worklist": [_row(one) for one in found.worklist],
+        }
+
+    def worklist_csv(self) -> str:
+        """The worklist as a table; a cell that a spreadsheet would calculate is made text."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for one in self.agreement.worklist:
+            row = _row(one)
+            said = "; ".join(f"{name}: {label}" for name, label in row["opinions"].items())
+            notes = "; ".join(row["notes"])
+            cells = {**row, "opinions": said, "notes": notes}
+            writer.writerow({name: _text(cells[name]) for name in COLUMNS})
+        return stream.getvalue()
+
+
+def make_report(
+    places: Places, served: ServedCases, *, readers: int, alpha: float = 0.025
+) -> Report:
+    """Reads the record, verified, and the log as far as there is one.
+
+    Raises:
+      IntegrityError: the record was altered.
+    """
+    cases = judged_cases(places.record.opinions(), readers=readers)
+    try:
+        _, positive, negative = served.counts()
+    except SourceError as error:
+        coverage, why = None, str(error)
+    else:
+        said = [case.predicted.positive for case in cases]
+        coverage, why = Coverage(said.count(True), positive, said.count(False), negative), ""
+    return Report(readers, alpha, agreement(cases, alpha=alpha), coverage, why)
+
+
+def _row(one: Open) -> dict[str, Any]:
+    case = one.case
+    return {
+        "why": one.why,
+        "case_id": case.case_id,
+        "score": case.predicted.score,
+        "model_says": _decision(case.predicted.positive),
+        "model": case.predicted.model,
+        "settled": case.label,
+        "settled_by": case.settled_by,
+        "open_because": case.open_because or None,
+        "opinions": {said.by: said.label for said in case.opinions},
+        "notes": [_note(said) for said in case.opinions if said.note],
+    }
+
+
+def _decision(positive: bool | None) -> str | None:
+    if positive is None:
+        return None
+    return "positive" if positive else "negative"
+
+
+def _note(opinion: Opinion) -> str:
+    return f"{opinion.by}: {opinion.note}"
+
+
+def _text(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,0 +1,125 @@
+"""Which cases were served, as the prediction log says: nobody can have an opinion on another."""
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.feedback.opinion import Predicted
+
+if TYPE_CHECKING:
+    from components.drift.log import Log
+
+FRESH_S = 30.0  # a busy server's log grows all the time, and takes seconds to read
+
+
+@dataclass(frozen=True)
+class Served:
+    """A case as it was served last.
+
+    Attributes:
+      patient_id, pixels_sha256: None where the log does not say.
+      image: where the server says that its image is; None as above.
+    """
+
+    case_id: str
+    patient_id: str | None
+    pixels_sha256: str | None
+    attributes: Mapping[str, str]
+    image: Path | None
+    predicted: Predicted
+
+
+class ServedCases:
+    """The cases of a prediction log, read when first asked for, and again where it has grown.
+
+    A line that cannot be used hides no other: what the log does say was served, was served. It is
+    the monitor that holds the log to its contract.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._state: object = None
+        self._log: Log | None = None
+        self._read_at = -math.inf
+        self._reading = threading.Lock()
+
+    def find(self, case_id: str) -> Served | None:
+        """The case's last prediction; None where the log, as it is by now, has none.
+
+        A case that was served again less than FRESH_S ago may be shown as it was before.
+
+        Raises:
+          SourceError: there is no log, or it cannot be read.
+        """
+        if time.monotonic() - self._read_at > FRESH_S:
+            self._reread()
+        found = self._log.find(case_id) if self._log else None
+        if found is None and self._reread():
+            assert self._log is not None
+            found = self._log.find(case_id)
+        if found is None:
+            return None
+        return Served(
+            case_id=case_id,
+            patient_id=found.patient_id,
+            pixels_sha256=found.pixels_sha256,
+            attributes=dict(found.attributes),
+            image=self._folder / found.image if found.image else None,
+            predicted=Predicted(
+                score=float(found.score),
+                positive=found.positive,
+                model=found.model_sha256 or f"version {found.model_version}",
+                at=found.at,
+            ),
+        )
+
+    def with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
+        """The ids under which a picture was served."""
+        found = self._with_picture(pixels_sha256)
+        if not found and self._reread():
+            found = self._with_picture(pixels_sha256)
+        return found
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many cases were served: all, those called positive, those called negative."""
+        self._reread()
+        assert self._log is not None
+        columns = self._log.columns
+        rows = columns.newest_of_each(range(len(columns)))
+        decided = [columns.positive[row] for row in rows]
+        return len(decided), decided.count(1), decided.count(0)
+
+    @property
+    def _folder(self) -> Path:
+        """What a relative path in the log is relative to."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+    def _with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
+        if self._log is None:
+            return ()
+        columns = self._log.columns
+        ids = {
+            columns.case_ids[row]
+            for row, said in columns.further.items()
+            if said.get("pixels_sha256") == pixels_sha256
+        }
+        return tuple(sorted(ids))
+
+    def _reread(self) -> bool:
+        """Reads the log where it changed; whether it was read."""
+        from components.drift.log import read_log
+        from components.drift.log_files import log_files
+
+        with self._reading:
+            files = [(path, path.stat()) for path in log_files(self.path)]
+            state = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+            self._read_at = time.monotonic()
+            if self._log is not None and state == self._state:
+                return False
+            self._log, self._state = read_log(self.path, tolerated=sys.maxsize), state
+        return True
