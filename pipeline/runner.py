@@ -121,6 +121,8 @@ def _run(
     events.publish("started", "inputs")
     inputs = prepare(config, workspace, recorder.record.run_id, champion_scores=champion_scores)
     recorder.took(inputs)
+    if inputs.spans and inputs.spans.notice:
+        events.publish("progress", detail=inputs.spans.notice)
     events.publish("finished", "inputs")
     if inputs.champion:
         # A run killed between the push and its entry left this to the next one.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import sha256_tree
+from components.baselines.files import sha256_file, sha256_tree
 from components.decision import load_decision
 from components.errors import CasegateError, ConfigError, IntegrityError
 from components.ledger.entry import Entry
@@ -63,6 +63,8 @@ def verify_ledger(
         run_id = entry.body.get("run_id")
         if run_id and "decision_sha256" in entry.body and (runs is None or run_id in runs):
             _check_decision(entry, workspace, read)
+        for name in _FILES.get(entry.kind, ()):
+            _check_file(entry, workspace.root / entry.body[name], entry.body[f"{name}_sha256"])
     named = {entry.body["run_id"] for entry in entries if entry.kind == "decision"}
     counts = [_check_served(*place) for place in _destinations(entries, workspace)]
     return Verified(
@@ -103,6 +105,24 @@ def _check_decision(entry: Entry, workspace: Workspace, read: dict[str, str]) ->
         raise IntegrityError(
             f"entry {entry.seq} ({entry.kind}) does not fit: {path} is decision {found[:12]}..., "
             f"the entry names {wanted[:12]}...; restore the recorded one from a copy"
+        )
+
+
+# Files that an entry names by path and hash.
+_FILES = {"drift": ("report",), "retention": ("list",)}
+
+
+def _check_file(entry: Entry, path: Path, wanted: str) -> None:
+    try:
+        found = sha256_file(path)
+    except OSError as error:
+        raise IntegrityError(
+            f"entry {entry.seq} ({entry.kind}) does not fit: {path}: {error.strerror}; restore it"
+        ) from None
+    if found != wanted:
+        raise IntegrityError(
+            f"entry {entry.seq} ({entry.kind}) does not fit: {path} hashes to {found[:12]}..., the "
+            f"entry names {wanted[:12]}...; restore the recorded one from a copy"
         )
 
 

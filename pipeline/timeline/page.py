@@ -10,10 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from components.svg import element, mark
+from pipeline.config import REPOSITORY
 from pipeline.timeline.pictures import VERDICTS, pictures
 from pipeline.timeline.steps import Step
 
 FOLDER = Path(__file__).parent
+# The look of every report; this page adds to it only what it alone has.
+LOOK = REPOSITORY / "components" / "page.css"
 
 
 def timeline_page(steps: Sequence[Step], *, workspace: str, link: Callable[[str], str]) -> str:
@@ -23,7 +26,7 @@ def timeline_page(steps: Sequence[Step], *, workspace: str, link: Callable[[str]
       workspace: what a reader calls it.
       link: from a path in the workspace to the address that the page links to.
     """
-    style = (FOLDER / "page.css").read_text(encoding="utf-8")
+    style = LOOK.read_text(encoding="utf-8") + (FOLDER / "page.css").read_text(encoding="utf-8")
     page = _template().render(
         steps=steps,
         numbered=list(enumerate(steps, 1)),

@@ -61,14 +61,14 @@ def _axes(shown: Sequence[tuple[int, Step]], across: Scale, up: Scale) -> list[M
     parts = []
     for value in ticks(up.low, up.high):
         parts.append(line(LEFT, up(value), RIGHT, up(value), "grid"))
-        parts.append(label(8, up(value) + 4, f"{value:.2f}", "quiet"))
+        parts.append(label(8, up(value) + 4, f"{value:.2f}", "tick"))
     every = max(1, len(shown) // 20)
     for place, (number, _) in enumerate(shown):
         if place % every == 0:
             parts.append(
-                element("text", str(number), x=across(place), y=BOTTOM + 18, class_="step")
+                element("text", str(number), x=across(place), y=BOTTOM + 18, class_="tick middle")
             )
-    parts.append(label(LEFT, HEIGHT - 4, "step, as numbered in the table", "quiet"))
+    parts.append(label(LEFT, HEIGHT - 4, "step, as numbered in the table", "tick"))
     return parts
 
 

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from components.baselines.files import sha256_file
 from components.errors import ConfigError, IntegrityError
+from components.ledger.ledger import Ledger
 from components.run_files import DECISION
 from pipeline.governance.ledger_check import verify_ledger
 from tests.components.gate.test_decide import judged
@@ -124,3 +126,43 @@ def test_a_hash_noted_elsewhere_shows_a_ledger_written_anew(governed: Governed) 
         verify_ledger(governed.root, holds=noted)
     with pytest.raises(ConfigError, match="at least 8 digits"):
         verify_ledger(governed.root, holds="abc")
+
+
+# Files that entries name
+
+
+def drifted(governed: Governed) -> Path:
+    """A look at what is served that found a shift, on record with its report."""
+    report = governed.root / "monitoring" / "look" / "report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text('{"state": "moved"}')
+    body = {
+        "report": "monitoring/look/report.json",
+        "report_sha256": sha256_file(report),
+        "first": "2026-01-05T00:00:00Z",
+        "last": "2026-01-11T00:00:00Z",
+        "cases": 400,
+        "moved": ["device"],
+        "retraining": False,
+    }
+    Ledger(governed.workspace.ledger).append(
+        "drift", body, by="casegate", at="2026-01-12T00:00:00Z"
+    )
+    return report
+
+
+def test_a_drift_report_that_is_as_recorded_is_well(governed: Governed) -> None:
+    drifted(governed)
+    assert verify_ledger(governed.root).summary.entries == 5
+
+
+def test_an_edited_drift_report_is_found(governed: Governed) -> None:
+    drifted(governed).write_text('{"state": "steady"}')
+    with pytest.raises(IntegrityError, match=r"entry 5 \(drift\) does not fit: .* hashes to"):
+        verify_ledger(governed.root)
+
+
+def test_a_drift_report_that_is_gone_is_missed(governed: Governed) -> None:
+    drifted(governed).unlink()
+    with pytest.raises(IntegrityError, match=r"entry 5 \(drift\) does not fit: .*No such file"):
+        verify_ledger(governed.root)
