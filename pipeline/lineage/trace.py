@@ -6,7 +6,7 @@ so and goes on with the others.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from components.bundle.trace_graph import (
@@ -22,6 +22,7 @@ from components.lineage.graph import READ, WROTE, ArtifactNode, ExecutionNode, G
 from components.lineage.reader import Store
 from components.lineage.record import RunRecord
 from components.lineage.training import check_manifest, manifest_path
+from pipeline.lineage.removed import folder_of, removed_folders
 from pipeline.lineage.subject import Evidence, Subject
 from pipeline.lineage.trace_record import add_record
 from pipeline.lineage.trace_words import ASIDE, step_words, thing_words
@@ -48,6 +49,7 @@ class Known:
       original: the release whose model a rollback restored; `release` itself where it is none.
       origins: by artifact id, for what came from the cache.
       splits: training cases by split, where the manifest was read.
+      removed: number of the ledger's entry by folder, as `removed_folders` has them.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Known:
     original: Release | None = None
     origins: Mapping[int, Origin] = field(default_factory=dict)
     splits: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -67,7 +70,9 @@ def trace(evidence: Evidence, subject: Subject) -> TraceGraph:
     Raises:
       IntegrityError: the record or the decision is not as recorded.
     """
-    return trace_of(known(evidence, subject, splits=True))
+    given = known(evidence, subject, splits=True)
+    # Not in `known`: a bundle holds no such lists, and has to come to the same graph.
+    return trace_of(replace(given, removed=removed_folders(evidence)))
 
 
 def known(evidence: Evidence, subject: Subject, *, splits: bool) -> Known:
@@ -189,6 +194,8 @@ def _artifact_facts(
     artifact: ArtifactNode, maker: str | None, given: Known
 ) -> tuple[str, dict[str, object]]:
     facts: dict[str, Value] = {"artifact": artifact.id, "kept in": artifact.uri}
+    if entry := given.removed.get(folder_of(artifact.uri)):
+        facts["removed"] = f"by retention, entry {entry} of the ledger"
     if "blessed" in artifact.properties and artifact.type == "ModelBlessing":
         facts["blessed"] = "yes" if artifact.properties["blessed"] == 1 else "no"
     if artifact.type == "CasegateAttestation":

@@ -4,6 +4,7 @@ The records and the ledger are the evidence; a row that says otherwise was chang
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -87,7 +88,7 @@ class StoreRows:
         self, where: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
     ) -> Iterator[Difference]:
         for key in sorted(wanted.keys() | found.keys()):
-            if wanted.get(key) != found.get(key):
+            if not _same(wanted.get(key), found.get(key)):
                 yield Difference(
                     "metadata",
                     f"ML Metadata, {where}, {key}",
@@ -115,6 +116,13 @@ class StoreRows:
             short(recorded),
             short(found),
         )
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    """Whether a row holds the value; numbers go there as text, which SQLite reads a bit off."""
+    if isinstance(wanted, float) and isinstance(found, float):
+        return math.isclose(wanted, found, rel_tol=1e-14)
+    return bool(wanted == found)
 
 
 def _plain(graph: Graph) -> Any:
