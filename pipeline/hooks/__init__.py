@@ -1,0 +1,1 @@
+"""What git is asked to refuse before a change of what judges becomes a commit."""
