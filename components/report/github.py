@@ -21,7 +21,7 @@ def github(decision: Decision, evidence: Evidence | None, context: Context) -> s
     kinds["notice"] = [c for c in decision.checks if c.verdict is not Verdict.PASS and not c.open]
     kind = {Verdict.PASS: "notice", Verdict.FAIL: "error"}.get(decision.verdict, "warning")
     said = sentence(decision) + (" All images are synthetic." if context.synthetic else "")
-    lines = [_command(kind, {"title": f"casegate: {decision.verdict.value}"}, said)]
+    lines = [workflow_command(kind, {"title": f"casegate: {decision.verdict.value}"}, said)]
     for name, checks in kinds.items():
         lines += _annotations(name, checks, context, SHOWN - (name == kind))
     return "\n".join(lines) + "\n"
@@ -47,14 +47,14 @@ def _annotations(
         if where and (line := context.line(check)):
             where["line"] = str(line)
         words = {"title": f"{standing(check)}: {title(check)}"}
-        lines.append(_command(kind, where | words, f"{check.check}: {check.reason}"))
+        lines.append(workflow_command(kind, where | words, f"{check.check}: {check.reason}"))
     if len(shown) < len(checks):
         more = f"{len(checks) - len(shown)} more checks: see the report"
-        lines.append(_command(kind, {"title": "casegate"}, more))
+        lines.append(workflow_command(kind, {"title": "casegate"}, more))
     return lines
 
 
-def _command(kind: str, properties: dict[str, str], message: str) -> str:
+def workflow_command(kind: str, properties: dict[str, str], message: str) -> str:
     """One workflow command on one line, whatever the texts hold."""
     words = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
     return f"::{kind} {words}::{_escaped(one_line(message))}"

@@ -30,7 +30,7 @@ def report(decision: Decision, *, synthetic: bool) -> str:
         *_comparisons(decision.comparisons),
         *(line for flips in decision.flips for line in _changed(flips)),
         *_slices(decision),
-        *_section("Findings", [f"- {_text(finding)}" for finding in decision.findings[:LISTED]]),
+        *_section("Findings", [f"- {safe(finding)}" for finding in decision.findings[:LISTED]]),
         *_self_tests(decision),
     ]
     head, tail = _head(decision, synthetic), _hashes(decision)
@@ -41,13 +41,13 @@ def report(decision: Decision, *, synthetic: bool) -> str:
 def _head(decision: Decision, synthetic: bool) -> list[str]:
     cases = decision.case_set
     return [
-        f"# {decision.verdict.value}: run {_text(decision.run_id)}",
+        f"# {decision.verdict.value}: run {safe(decision.run_id)}",
         "",
         words.sentence(decision) + (" **All images are synthetic.**" if synthetic else ""),
         "",
         f"Judged on {cases['cases']} cases ({cases['positives']} positive) of case set "
-        f"{_text(str(cases['name']))} version {cases['version']} by policy "
-        f"{_text(decision.policy)}, {decision.created}. Looks at these cases: "
+        f"{safe(str(cases['name']))} version {cases['version']} by policy "
+        f"{safe(decision.policy)}, {decision.created}. Looks at these cases: "
         f"{words.looks(decision)}.",
     ]
 
@@ -57,10 +57,10 @@ def _waivers(decision: Decision) -> list[str]:
         return []
     head = ["check", "state", "by", "second", "until", "reason"]
     rows = [
-        [_text(text) for text in (w.check, w.state, w.by, w.second, w.expires, w.reason)]
+        [safe(text) for text in (w.check, w.state, w.by, w.second, w.expires, w.reason)]
         for w in decision.waivers
     ]
-    return _section("Waivers", _table(head, rows))
+    return _section("Waivers", table_lines(head, rows))
 
 
 def _open(decision: Decision) -> list[str]:
@@ -68,7 +68,7 @@ def _open(decision: Decision) -> list[str]:
     blocking = [check for check in decision.checks if check.open]
     blocking.sort(key=lambda check: check.verdict is not Verdict.FAIL)
     lines = [
-        f"- **{check.verdict.value}** {_text(words.title(check))}: {_text(check.reason)}"
+        f"- **{check.verdict.value}** {safe(words.title(check))}: {safe(check.reason)}"
         for check in blocking
     ]
     return _section("What stands in the way", lines) if lines else []
@@ -76,7 +76,7 @@ def _open(decision: Decision) -> list[str]:
 
 def _checks(decision: Decision) -> list[str]:
     head = ["check", "against", "n", "estimate", "interval", "limit", "verdict", "why"]
-    table = _table(head, [_check_row(check) for check in decision.checks])
+    table = table_lines(head, [_check_row(check) for check in decision.checks])
     note = (
         f"Bounds are one-sided at {decision.alpha} unless the policy says otherwise, and decide; "
         f"{words.PATIENTS.get(decision.patients, decision.patients)}."
@@ -87,14 +87,14 @@ def _checks(decision: Decision) -> list[str]:
 def _check_row(check: CheckResult) -> list[str]:
     signed = words.is_change(check)
     return [
-        _text(check.check),
+        safe(check.check),
         check.against,
         str(check.n or "-"),
         words.number(check.estimate, signed=signed),
         words.interval(check),
         words.number(check.limit, signed=signed),
         f"**{words.standing(check)}**",
-        _text(check.reason),
+        safe(check.reason),
     ]
 
 
@@ -108,7 +108,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     head = ["slice", "metric", "against", "gained", "lost", "difference", "p exact", "p Holm", ""]
     rows = [
         [
-            _text(row.slice),
+            safe(row.slice),
             row.metric,
             row.against,
             str(row.gained),
@@ -121,7 +121,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
         for row in shown
     ]
     more = _more(len(comparisons) - len(rows))
-    return _section("Where it changed (decides nothing)", [*_table(head, rows), *more])
+    return _section("Where it changed (decides nothing)", [*table_lines(head, rows), *more])
 
 
 def _changed(flips: Flips) -> list[str]:
@@ -139,15 +139,15 @@ def _changed(flips: Flips) -> list[str]:
 def _slices(decision: Decision) -> list[str]:
     rows = [
         [
-            _text(piece.metric),
-            _text(piece.slice),
+            safe(piece.metric),
+            safe(piece.slice),
             str(piece.n),
             words.number(piece.estimate),
             f"{words.number(piece.lower)} to {words.number(piece.upper)}",
         ]
         for piece in decision.slices[:LISTED]
     ]
-    table = _table(["metric", "slice", "n", "estimate", "interval"], rows) if rows else []
+    table = table_lines(["metric", "slice", "n", "estimate", "interval"], rows) if rows else []
     more = _more(len(decision.slices) - len(rows))
     return _section("By slice (described, not judged)", [*table, *more])
 
@@ -155,7 +155,7 @@ def _slices(decision: Decision) -> list[str]:
 def _self_tests(decision: Decision) -> list[str]:
     broken = [test for test in decision.self_tests if not test.passed]
     lines = [
-        f"- broken: {_text(test.name)}: wanted {_text(test.wanted)}, got {_text(test.got)}"
+        f"- broken: {safe(test.name)}: wanted {safe(test.wanted)}, got {safe(test.got)}"
         for test in broken
     ]
     passed = len(decision.self_tests) - len(broken)
@@ -167,7 +167,7 @@ def _self_tests(decision: Decision) -> list[str]:
 def _hashes(decision: Decision) -> list[str]:
     rows = [[name, value or "none"] for name, value in sorted(decision.hashes.items())]
     rows.append(["this decision", decision.decision_sha256])
-    return _section("What it rests on", _table(["what", "SHA-256"], rows))
+    return _section("What it rests on", table_lines(["what", "SHA-256"], rows))
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
@@ -191,11 +191,11 @@ def _more(count: int) -> list[str]:
 
 def _listed(what: str, ids: tuple[str, ...]) -> str:
     more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
-    return f"{len(ids)} {what}: {', '.join(_text(name) for name in ids[:LISTED]) or '-'}{more}"
+    return f"{len(ids)} {what}: {', '.join(safe(name) for name in ids[:LISTED]) or '-'}{more}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """`rows` hold Markdown: whatever comes from data has been through `_text`."""
+def table_lines(head: list[str], rows: list[list[str]]) -> list[str]:
+    """`rows` hold Markdown: whatever comes from data has been through `safe`."""
     return [
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
@@ -203,7 +203,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     ]
 
 
-def _text(text: str) -> str:
+def safe(text: str) -> str:
     """Text from data on one line, which cannot become markup, a link, a mention or a new cell."""
     text = words.one_line(text)
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -1,0 +1,184 @@
+"""What a commit changes against its base, as paths; and which commit that base is.
+
+What cannot be found out is never taken for no change: then everything counts as changed.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import UsageError
+from pipeline.ci.git import Checkout, find_checkout, is_revision
+from pipeline.ci.provider import Job, Wanted
+
+
+@dataclass(frozen=True)
+class Change:
+    """A path relative to the checkout, and git's letter: A added, M modified, D deleted, T type."""
+
+    path: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Attributes:
+    checkout: None outside of one.
+    base, head: commits; None where not known.
+    found: None where nobody knows, so that everything counts as changed.
+    said: how they were found, or why not, in one line.
+    clean: whether the work tree is what `head` says.
+    """
+
+    checkout: Checkout | None
+    base: str | None
+    head: str | None
+    found: tuple[Change, ...] | None
+    said: str
+    clean: bool = False
+
+
+def find_changes(
+    folder: Path, job: Job, *, base: str | None, head: str | None, ours: Iterable[Path]
+) -> Changes:
+    """The changed paths of the checkout around `folder`, those not committed yet among them.
+
+    Args:
+      base, head: as a person named them; None takes what the job says, and what is checked out.
+      ours: folders that this command writes to, which are no change.
+
+    Raises:
+      UsageError: a revision that was named is not here, or `head` is not what is checked out.
+    """
+    checkout = find_checkout(folder)
+    if checkout is None:
+        if base or head:
+            raise UsageError(f"{folder}: no git checkout, so there is no --base or --head")
+        return Changes(None, None, None, None, "no git checkout: everything counts as changed")
+    here = checkout.commit("HEAD")
+    if here is None:
+        why = "no commit yet: everything counts as changed"
+        return Changes(checkout, None, None, None, why)
+    if head is not None:
+        _refuse_another(checkout, head, here)
+    edited = _uncommitted(checkout, ours, untracked=job.provider is None)
+    if edited is None:
+        why = "git cannot say what is not committed: everything counts as changed"
+        return Changes(checkout, None, here, None, why)
+    known = _known(checkout, here, base, job)
+    if isinstance(known, str):
+        return Changes(checkout, None, here, None, known, clean=not edited)
+    found, said = known
+    committed = _between(checkout, found, here)
+    if committed is None:
+        why = f"git cannot compare with {found[:12]}: everything counts as changed"
+        return Changes(checkout, None, here, None, why, clean=not edited)
+    paths = {change.path: change for change in (*committed, *edited)}
+    merged = tuple(paths[path] for path in sorted(paths))
+    more = f", {len(edited)} of them not committed" if edited else ""
+    said = f"{_counted(len(merged))} against {said}{more}"
+    return Changes(checkout, found, here, merged, said, clean=not edited)
+
+
+def _known(checkout: Checkout, head: str, given: str | None, job: Job) -> tuple[str, str] | str:
+    """The commit to compare with and its name for a person; or why there is none."""
+    if given is not None:
+        commit = checkout.commit(given)
+        if commit is None and is_revision(given):
+            commit = checkout.fetch(given) or checkout.fetch(f"refs/heads/{given}")
+        if commit is None:
+            raise UsageError(f"--base {given}: no such commit here or at origin; fetch it first")
+        return _forked(checkout, commit, head, f"--base {given}")
+    if job.base is not None:
+        commit = _had(checkout, job.base)
+        if commit is None:
+            return f"{job.base.said}: cannot be had: everything counts as changed"
+        return _forked(checkout, commit, head, job.base.said)
+    return _before(checkout, head)
+
+
+def _had(checkout: Checkout, wanted: Wanted) -> str | None:
+    """The commit, from here or else from the remote, which is asked once."""
+    for name in wanted.names:
+        if commit := checkout.commit(name):
+            return commit
+    return checkout.fetch(wanted.fetch) if wanted.fetch else None
+
+
+def _forked(checkout: Checkout, commit: str, head: str, said: str) -> tuple[str, str]:
+    """Where the branches parted; the base itself where a shallow clone does not know that.
+
+    Against the base itself, what changed there meanwhile counts as changed, too.
+    """
+    fork = checkout.merge_base(commit, head)
+    if fork is None:
+        return commit, f"{said} (as it is now: where the branches parted is not known here)"
+    return fork, said if fork == commit else f"{said}, from which this parted at {fork[:12]}"
+
+
+def _before(checkout: Checkout, head: str) -> tuple[str, str] | str:
+    """Without a word from anybody: the default branch; on that branch, the commit before."""
+    main = checkout.commit("refs/remotes/origin/HEAD")
+    fork = checkout.merge_base(main, head) if main else None
+    if fork and fork != head:
+        return fork, f"origin's default branch, {fork[:12]}"
+    parent = checkout.parent(head)
+    if parent is None:
+        return "the first commit: everything counts as changed"
+    if checkout.commit(parent) is None and checkout.fetch(parent) is None:
+        return f"the commit before, {parent[:12]}: cannot be had: everything counts as changed"
+    return parent, f"the commit before, {parent[:12]}"
+
+
+def _refuse_another(checkout: Checkout, head: str, here: str) -> None:
+    """Raises UsageError where another tree than `head`'s would be judged."""
+    commit = checkout.commit(head)
+    if commit is None:
+        raise UsageError(f"--head {head}: no such commit here; fetch it first")
+    if checkout.tree(commit) != checkout.tree(here):
+        raise UsageError(
+            f"--head {head}: got {commit[:12]}, but {here[:12]} is checked out, and that is what "
+            "is judged; check it out first"
+        )
+
+
+def _between(checkout: Checkout, base: str, head: str) -> list[Change] | None:
+    """A rename counts as both of its paths."""
+    options = ("--name-status", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
+    said = checkout.ask("diff", *options, base, head, "--")
+    if said is None:
+        return None
+    words = said.split("\0")[:-1]
+    return [Change(path, status) for status, path in zip(words[::2], words[1::2], strict=True)]
+
+
+def _uncommitted(
+    checkout: Checkout, ours: Iterable[Path], *, untracked: bool
+) -> list[Change] | None:
+    """What differs from the commit; None where git cannot say.
+
+    Args:
+      untracked: whether a new file is a change. Not in CI, whose own steps leave files behind.
+    """
+    files = "all" if untracked else "no"
+    said = checkout.ask("status", "--porcelain=v1", "-z", "--no-renames", f"-u{files}")
+    if said is None:
+        return None
+    skipped, found = tuple(_relative(checkout, ours)), []
+    for entry in said.split("\0")[:-1]:
+        status, path = entry[:2], entry[3:]
+        if any(path == f"{one}" or path.startswith(f"{one}/") for one in skipped):
+            continue
+        found.append(Change(path, "A" if status == "??" else status.strip()[:1]))
+    return found
+
+
+def _relative(checkout: Checkout, ours: Iterable[Path]) -> Iterator[str]:
+    root = checkout.root.resolve()
+    for folder in ours:
+        if folder.resolve().is_relative_to(root):
+            yield folder.resolve().relative_to(root).as_posix()
+
+
+def _counted(number: int) -> str:
+    return f"{number} path{'' if number == 1 else 's'} changed" if number else "nothing changed"

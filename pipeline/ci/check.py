@@ -1,0 +1,96 @@
+"""One commit checked: what changed, the least that has to be done about it, and what came of it.
+
+Imports what a step needs only when it comes to it: a change of documentation ends within a second.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.ci.changes import Changes, find_changes
+from pipeline.ci.checked import Asked, Checked, Judged, Watching, Work
+from pipeline.ci.plan import FULL, JUDGE, NOTHING, make_plan
+from pipeline.ci.provider import job
+from pipeline.ci.steps import Steps
+
+if TYPE_CHECKING:
+    from pipeline.ci.registry import Registry
+
+
+def check(asked: Asked, steps: Steps, environ: Mapping[str, str], watching: Watching) -> Checked:
+    """Checks what is checked out.
+
+    Args:
+      watching: shows the run while it lasts; given to it as a context.
+
+    Raises:
+      UsageError: what was asked makes no sense here; nothing was checked.
+    """
+    known, config = job(environ), asked.config
+    with steps.step("changes") as step:
+        changes = find_changes(
+            asked.folder, known, base=asked.base, head=asked.head, ours=asked.ours
+        )
+        step.detail = changes.said
+    with steps.step("plan") as step:
+        release = "--release" if asked.release else known.release
+        settings = _settings(asked, changes)
+        plan = make_plan(changes, config.ci, settings=settings, release=release)
+        step.detail = f"{plan.kind}: {'; '.join(plan.reasons)}"
+    checked = Checked(plan, changes, known, (), {}, steps.seconds)
+    return checked if plan.kind == NOTHING else _judged(checked, asked, steps, watching)
+
+
+def _judged(checked: Checked, asked: Asked, steps: Steps, watching: Watching) -> Checked:
+    """With what came of judging, or with the error that ended it."""
+    from components.errors import CasegateError
+
+    plan, changes = checked.plan, checked.changes
+    notes: dict[str, str] = {}
+    judged: tuple[Judged, ...] = ()
+    error = None
+    try:
+        registry = _registry(asked, steps, notes)
+        folders = _touched(checked)
+        if plan.kind == JUDGE and not folders:
+            plan = replace(plan, kind=FULL, reasons=(*plan.reasons, "of no baseline known here"))
+        work = Work(asked, plan, changes, steps, registry, notes)
+        if plan.kind == JUDGE:
+            from pipeline.ci.anew import judge_anew
+
+            judged = judge_anew(work, folders)
+        else:
+            from pipeline.ci.commit_run import judge_by_run
+
+            judged = judge_by_run(work, folders, watching)
+    except CasegateError as raised:
+        error = raised
+    return replace(checked, plan=plan, judged=judged, notes=notes, error=error)
+
+
+def _registry(asked: Asked, steps: Steps, notes: dict[str, str]) -> "Registry | None":
+    from pipeline.ci.registry import find_registry
+
+    if asked.address is None:
+        notes["registry"] = "none named: only golden is compared with"
+        return None
+    with steps.step("registry") as step:
+        found, notes["registry"] = find_registry(asked.address)
+        step.detail = notes["registry"]
+    return found
+
+
+def _touched(checked: Checked) -> tuple[Path, ...]:
+    from pipeline.ci.verify import touched_folders
+
+    changes, judging = checked.changes, checked.plan.judging
+    return touched_folders(changes, judging) if changes.checkout else ()
+
+
+def _settings(asked: Asked, changes: Changes) -> str | None:
+    """Where the configuration is in the checkout; None outside of it."""
+    if asked.config_path is None or changes.checkout is None:
+        return None
+    path, root = asked.config_path.resolve(), changes.checkout.root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

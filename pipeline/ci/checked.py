@@ -1,0 +1,132 @@
+"""What was asked of a check of a commit, and what came of it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.ci.changes import Changes
+from pipeline.ci.plan import Plan
+from pipeline.ci.provider import Job
+from pipeline.ci.steps import Steps
+
+if TYPE_CHECKING:
+    from components.errors import CasegateError
+    from components.events import Event
+    from pipeline.ci.limits import LimitChange
+    from pipeline.ci.registry import Registry
+    from pipeline.ci.rows import Compared
+    from pipeline.config import Config
+    from pipeline.judging.score_gate import Gated
+
+# Given a run, shows it while it lasts.
+Watching = Callable[[], "AbstractContextManager[Callable[[Event], None]]"]
+
+# Of several results the gravest decides: broken, integrity, nothing judged, failed, not proven.
+GRAVEST = (70, 4, 5, 2, 1, 3, 0)
+CANDIDATE = "the candidate"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked on the command line; None where it was left out.
+
+    Attributes:
+      config_path: relative to the folder the command was given in.
+    """
+
+    folder: Path
+    config: "Config"
+    config_path: Path | None
+    base: str | None
+    head: str | None
+    release: bool
+    registry: str | None
+    cache: Path | None
+    out: Path
+
+    @property
+    def address(self) -> str | None:
+        """Of the registry."""
+        return self.registry or self.config.ci.registry
+
+    @property
+    def ours(self) -> list[Path]:
+        """The folders that hold no change of anybody's, wherever they lie."""
+        address = self.address
+        registry = [Path(address)] if address and "://" not in address else []
+        return [self.out, *([self.cache] if self.cache else []), *registry]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A decision on one baseline.
+
+    Attributes:
+      whose: whose scores were judged: the candidate's, or those of the released model.
+      compared: what the figures stand beside; None where there is nothing.
+      remark: on that comparison, for a person; may be empty.
+      limits: what a change of policy does to its limits.
+      report: the page that a run made; None where one has still to be made.
+      from_cache: an earlier run on the same inputs answers.
+    """
+
+    name: str
+    whose: str
+    gated: "Gated"
+    compared: "Compared | None"
+    remark: str = ""
+    limits: "tuple[LimitChange, ...]" = ()
+    report: Path | None = None
+    from_cache: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """Attributes:
+    judged: by baseline; empty where nothing had to be judged, or an error came first.
+    notes: what a reader has to know of how this came about: registry, cache, workspace.
+    error: what ended the check without a verdict; None where nothing did.
+    """
+
+    plan: Plan
+    changes: Changes
+    job: Job
+    judged: tuple[Judged, ...]
+    notes: Mapping[str, str]
+    seconds: Mapping[str, float]
+    error: "CasegateError | None" = None
+
+    @property
+    def exit_code(self) -> int:
+        codes = {one.gated.decision.exit_code for one in self.judged}
+        if self.error:
+            codes.add(self.error.exit_code)
+        return min(codes, key=_gravity, default=0)
+
+
+def _gravity(code: int) -> int:
+    return GRAVEST.index(code) if code in GRAVEST else -1
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What the steps of one check share.
+
+    Attributes:
+      notes: gains what a reader has to know of how the result came about.
+    """
+
+    asked: Asked
+    plan: Plan
+    changes: Changes
+    steps: Steps
+    registry: "Registry | None"
+    notes: dict[str, str]
+
+
+def new_run_id() -> str:
+    """As a workspace names its runs, without importing what a workspace needs."""
+    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -1,0 +1,130 @@
+"""What a CI provider says of the job: what to compare with, and whether this is to be released.
+
+Read from the variables that each provider documents, and from nothing else; all of them are words
+of the outside, and what they name is checked before it is used.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.ci.git import COMMIT, is_revision
+
+LABEL = "release"
+MOST_EVENT_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The commit to compare with.
+
+    Attributes:
+      names: revisions to look for in the checkout, in this order.
+      fetch: what to ask the remote for where none of them is there; None where that is no use.
+      said: who named it, for a person.
+    """
+
+    names: tuple[str, ...]
+    fetch: str | None
+    said: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Attributes:
+    provider: None where no CI runs this.
+    base: None where the provider names none.
+    release: why this is a candidate for release; None where it is not.
+    page: where the job's files can be had, None where that is not known; `{file}` stands for one.
+    """
+
+    provider: str | None = None
+    base: Wanted | None = None
+    release: str | None = None
+    page: str | None = None
+
+
+def job(environ: Mapping[str, str]) -> Job:
+    """The job that this process belongs to."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return _github(environ)
+    if environ.get("GITLAB_CI") == "true":
+        return _gitlab(environ)
+    if "JENKINS_URL" in environ:
+        return _jenkins(environ)
+    return Job("CI" if environ.get("CI") else None)
+
+
+def _github(environ: Mapping[str, str]) -> Job:
+    event = _event(environ.get("GITHUB_EVENT_PATH"))
+    request, group = _mapping(event, "pull_request"), _mapping(event, "merge_group")
+    base = (
+        _commit(_mapping(request, "base").get("sha"), "the pull request's base")
+        or _commit(group.get("base_sha"), "the merge queue's base")
+        or _branch(environ.get("GITHUB_BASE_REF"), "GITHUB_BASE_REF")
+        or _commit(event.get("before"), "the push before this one")
+    )
+    labels = request.get("labels")
+    listed = labels if isinstance(labels, list) else []
+    named = [label.get("name") for label in listed if isinstance(label, dict)]
+    release = f"label {LABEL}" if LABEL in named else None
+    if environ.get("GITHUB_REF_TYPE") == "tag":
+        release = f"tag {environ.get('GITHUB_REF_NAME', '')}"
+    parts = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    page = "{}/{}/actions/runs/{}#artifacts".format(*parts) if all(parts) else None
+    return Job("GitHub Actions", base, release, page)
+
+
+def _gitlab(environ: Mapping[str, str]) -> Job:
+    base = _commit(
+        environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"), "CI_MERGE_REQUEST_DIFF_BASE_SHA"
+    ) or _commit(environ.get("CI_COMMIT_BEFORE_SHA"), "CI_COMMIT_BEFORE_SHA")
+    labels = environ.get("CI_MERGE_REQUEST_LABELS", "").split(",")
+    release = f"label {LABEL}" if LABEL in [label.strip() for label in labels] else None
+    if tag := environ.get("CI_COMMIT_TAG"):
+        release = f"tag {tag}"
+    url = environ.get("CI_JOB_URL")
+    return Job("GitLab CI", base, release, f"{url}/artifacts/file/{{file}}" if url else None)
+
+
+def _jenkins(environ: Mapping[str, str]) -> Job:
+    previous = "GIT_PREVIOUS_SUCCESSFUL_COMMIT"
+    base = _branch(environ.get("CHANGE_TARGET"), "CHANGE_TARGET") or _commit(
+        environ.get(previous), previous
+    )
+    tag, url = environ.get("TAG_NAME"), environ.get("BUILD_URL")
+    page = f"{url.rstrip('/')}/artifact/{{file}}" if url else None
+    return Job("Jenkins", base, f"tag {tag}" if tag else None, page)
+
+
+def _commit(sha: Any, said: str) -> Wanted | None:
+    """None for what is no commit, such as the zeros of a branch that was not there before."""
+    if not isinstance(sha, str) or not COMMIT.fullmatch(sha) or not sha.strip("0"):
+        return None
+    return Wanted((sha,), sha, f"{said}, {sha[:12]}")
+
+
+def _branch(name: str | None, said: str) -> Wanted | None:
+    if not name:
+        return None
+    if not is_revision(name):
+        return Wanted((), None, f"{said}, whose name is none for a branch")
+    return Wanted((f"refs/remotes/origin/{name}",), f"refs/heads/{name}", f"{said}, {name}")
+
+
+def _event(path: str | None) -> Mapping[str, Any]:
+    """GitHub's account of what happened; empty where it cannot be read."""
+    try:
+        if not path or Path(path).stat().st_size > MOST_EVENT_BYTES:
+            return {}
+        event = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _mapping(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = event.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,85 @@
+"""A workspace's released model put where CI finds it: which it is, and its scores."""
+
+from pathlib import Path
+
+from components.baselines.case_set import load_case_set
+from components.baselines.scores import CaseScores, load_scores
+from components.cases.sources import open_source
+from components.decision import Decision, load_decision
+from components.errors import ConfigError, IntegrityError
+from components.ledger.ledger import Ledger
+from components.ledger.records import releases
+from components.release.serving import Champion, find_champion
+from components.run_files import SCORES
+from pipeline.ci.registry import Published, publish
+from pipeline.ci.store import open_store
+from pipeline.config import Config
+from pipeline.governance.case_sets import CASE_SET, locked_source
+from pipeline.inputs import SHIPPED_BASELINES
+from pipeline.workspace import Workspace
+
+
+def publish_release(config: Config, root: Path, address: str) -> tuple[Published, str]:
+    """Publishes the model that is released in a workspace; returns it and the place.
+
+    Its scores on the locked case set are those of its run; on the development case set, where the
+    configuration names one, it is scored now, which imports TensorFlow.
+
+    Raises:
+      ConfigError: nothing is released there.
+      IntegrityError: the release, its decision or its scores were altered.
+    """
+    workspace, store = Workspace(root.resolve()), open_store(address)
+    folder = config.serving.directory
+    served = (Path(folder) if folder else workspace.serving).resolve() / config.serving.model_name
+    champion = find_champion(served, workspace.runs)
+    if champion is None:
+        raise ConfigError(f"{served}: nothing is released there, so there is nothing to publish")
+    decision = load_decision(champion.decision)
+    scores = {str(decision.hashes["case_set"]): _of_run(champion, decision)}
+    if config.ci.baseline:
+        scores |= _on_development(config, champion)
+    known = [
+        entry.at
+        for entry in releases(Ledger(workspace.ledger).entries())
+        if (entry.version, entry.model_sha256) == (champion.version, champion.sha256)
+    ]
+    told = Published(
+        version=champion.version,
+        model_sha256=champion.sha256,
+        released=known[-1] if known else decision.created,
+        decision_sha256=decision.decision_sha256,
+    )
+    return publish(store, told, scores), store.said
+
+
+def development_folder(config: Config) -> Path:
+    """The folder of the development case set.
+
+    Raises:
+      ConfigError: there is none.
+    """
+    folder = Path(config.ci.directory or SHIPPED_BASELINES) / str(config.ci.baseline)
+    if not (folder / CASE_SET).is_file():
+        raise ConfigError(
+            f"ci.baseline: got {folder}, which has no {CASE_SET}; lock the development cases with "
+            "`casegate cases lock`"
+        )
+    return folder
+
+
+def _of_run(champion: Champion, decision: Decision) -> CaseScores:
+    place = champion.decision.parent / SCORES
+    scores = load_scores(place)
+    if scores.scores_sha256 != decision.hashes["candidate_scores"]:
+        raise IntegrityError(f"{place}: not the scores of the decision beside it; restore them")
+    return scores
+
+
+def _on_development(config: Config, champion: Champion) -> dict[str, CaseScores]:
+    from pipeline.model_scores import score_models
+
+    place = development_folder(config) / CASE_SET
+    case_set = load_case_set(place)
+    source = open_source(config.ci.source) if config.ci.source else locked_source(place, case_set)
+    return {case_set.merkle_root: score_models({"": champion.path}, case_set, source)[""]}

@@ -1,0 +1,186 @@
+"""`casegate ci`: what a commit needs, found out from its changes, done, and shown to CI."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.shared import refusing_in_one_line, workspace_option
+
+if TYPE_CHECKING:
+    from components.events import Event
+    from pipeline.ci.checked import Checked
+    from pipeline.config import Config
+
+_CONFIG = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="YAML file of settings; without it the one shipped for the data, if any.",
+)
+_DATA = click.option("--data", metavar="SOURCE", help="As of `casegate run`.")
+_SET = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Overrides one setting; may be repeated.",
+)
+
+
+@click.group(invoke_without_command=True)
+@_CONFIG
+@_DATA
+@_SET
+@click.option(
+    "--base", metavar="REV", help="What to compare with.  [default: the CI provider's word]"
+)
+@click.option("--head", metavar="REV", help="What has to be checked out.")
+@click.option("--release", is_flag=True, help="Judges on the locked case set.")
+@click.option(
+    "--registry",
+    metavar="DIR|URL",
+    help="Folder, s3:// or gs:// with what is released.  [default: ci.registry]",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keeps results by content; restore it between jobs.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("ci-results"),
+    show_default=True,
+    metavar="DIR",
+    help="Gets junit.xml, casegate.sarif, summary.md, report.html, decision.json, result.json.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.pass_context
+def ci(context: click.Context, /, **options: Any) -> None:
+    """Checks a commit: does what its changes need, and no more.
+
+    Documentation alone needs nothing; policy or baselines judge the released model anew; anything
+    else runs the pipeline on the development case set, or with --release, a tag or the label
+    `release` on the locked one. Nothing is ever released. The exit code is the verdict.
+    """
+    if context.invoked_subcommand is None:
+        _check(**options)
+
+
+@refusing_in_one_line
+def _check(
+    config_path: Path | None,
+    data: str | None,
+    settings: tuple[str, ...],
+    base: str | None,
+    head: str | None,
+    release: bool,
+    registry: str | None,
+    cache: Path | None,
+    out: Path,
+    form: str,
+) -> int:
+    from pipeline.ci.check import check
+    from pipeline.ci.checked import Asked
+    from pipeline.ci.steps import Steps
+    from pipeline.views.ci_files import clear, write_files
+
+    config, path = _settings(config_path, data, settings)
+    clear(out)
+    asked = Asked(Path.cwd(), config, path, base, head, release, registry, cache, out)
+    to_stderr = form == "json"
+    steps = Steps(lambda line: click.echo(line, err=to_stderr))
+    checked = check(asked, steps, os.environ, lambda: _watched(2 if to_stderr else 1))
+    write_files(checked, out)
+    _show(checked, out, form)
+    return checked.exit_code
+
+
+@ci.command()
+@workspace_option(exists=True)
+@_CONFIG
+@_DATA
+@_SET
+@click.option("--registry", metavar="DIR|URL", help="Where to.  [default: ci.registry]")
+@refusing_in_one_line
+def publish(
+    workspace: Path,
+    config_path: Path | None,
+    data: str | None,
+    settings: tuple[str, ...],
+    registry: str | None,
+) -> int:
+    """Puts the workspace's released model and its scores into a registry, for CI to compare with.
+
+    Where the settings name a development case set, the model is scored on it, too.
+    """
+    from components.errors import UsageError
+    from pipeline.ci.publishing import publish_release
+
+    config, _ = _settings(config_path, data, settings)
+    address = registry or config.ci.registry
+    if address is None:
+        raise UsageError("--registry: got none, and ci.registry is null; name a folder or bucket")
+    told, place = publish_release(config, workspace, address)
+    click.echo(f"published version {told.version}, {told.model_sha256[:12]}: {place}")
+    for root, (name, _) in sorted(told.files.items()):
+        click.echo(f"  case set {root[:12]}  {name}")
+    return 0
+
+
+def _settings(
+    path: Path | None, data: str | None, settings: tuple[str, ...]
+) -> "tuple[Config, Path | None]":
+    """The configuration, and the file it came from."""
+    from pipeline.config import load_config, shipped_config
+
+    given = [*settings, *([f"data.source={json.dumps(data)}"] if data is not None else [])]
+    path = path or shipped_config(data or "phantom")
+    return load_config(path, given), path
+
+
+@contextlib.contextmanager
+def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
+    """Shows the run: live on a terminal, a plain line per component elsewhere."""
+    from rich.console import Console
+
+    from pipeline.views.run import Progress, own_stream
+
+    stream = own_stream(descriptor)
+    terminal = stream.isatty()
+    # Whatever else the environment asks for: what is no terminal gets no escape codes.
+    console = Console(
+        file=stream, width=None if terminal else 120, force_terminal=terminal, highlight=False
+    )
+    with Progress(console).shown() as progress:
+        yield progress
+
+
+def _show(checked: "Checked", out: Path, form: str) -> None:
+    from pipeline.ci.steps import one_line_of
+    from pipeline.views.ci_files import annotations, append_job_summary, result
+
+    as_json = form == "json"
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        # Only what a step prints becomes an annotation; stdout may be somebody's JSON.
+        click.echo(annotations(checked), nl=False, err=as_json)
+        if fault := append_job_summary(checked, out):
+            click.echo(fault, err=True)
+    if as_json:
+        click.echo(json.dumps(result(checked), indent=2, ensure_ascii=False))
+    else:
+        from pipeline.views.ci import as_lines
+
+        for line in as_lines(checked, str(out)):
+            click.echo(one_line_of(line))
+    if checked.error:
+        click.echo(one_line_of(f"{type(checked.error).__name__}: {checked.error}"), err=True)

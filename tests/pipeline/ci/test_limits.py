@@ -1,0 +1,92 @@
+"""Every limit that a policy moves, and which way."""
+
+from dataclasses import replace
+
+import pytest
+
+from components.gate.policy import Coverage, Latency, NegativeFlips, Policy, Sentinels
+from pipeline.ci.limits import limit_changes
+from tests.components.planting import check, policy
+
+BASE = policy(check("sensitivity", floor=0.9, margin=0.05), check("brier", ceiling=0.1))
+
+
+def rows(before: Policy, after: Policy) -> list[tuple[str, str, str, str]]:
+    return [(c.what, c.before, c.after, c.effect) for c in limit_changes(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("after", "wanted"),
+    [
+        (BASE, []),
+        (
+            policy(check("sensitivity", floor=0.8, margin=0.05), check("brier", ceiling=0.1)),
+            [("sensitivity[overall].floor", "0.9", "0.8", "loosened")],
+        ),
+        (
+            policy(check("sensitivity", floor=0.9, margin=0.05), check("brier", ceiling=0.2)),
+            [("brier[overall].ceiling", "0.1", "0.2", "loosened")],
+        ),
+        (
+            policy(check("sensitivity", floor=0.9), check("brier", ceiling=0.1)),
+            [
+                ("sensitivity[overall].margin.champion", "0.05", "none", "loosened"),
+                ("sensitivity[overall].margin.golden", "0.05", "none", "loosened"),
+            ],
+        ),
+        (
+            policy(check("sensitivity", floor=0.9, margin=0.05)),
+            [("brier[overall]", "asked for", "none", "loosened")],
+        ),
+        (
+            policy(
+                check("sensitivity", floor=0.9, margin=0.05, role="supporting"),
+                check("brier", ceiling=0.05),
+            ),
+            [
+                ("sensitivity[overall].role", "gate", "supporting", "loosened"),
+                ("brier[overall].ceiling", "0.1", "0.05", "tightened"),
+            ],
+        ),
+        (replace(BASE, alpha=0.05), [("alpha", "0.025", "0.05", "loosened")]),
+        (replace(BASE, planned_looks=20), [("planned_looks", "10", "20", "loosened")]),
+        (replace(BASE, leakage="report"), [("leakage", "stop", "report", "loosened")]),
+        (
+            replace(BASE, patients="clustered"),
+            [("patients", "independent", "clustered", "changed")],
+        ),
+        (
+            replace(BASE, negative_flips=NegativeFlips(0.1, "")),
+            [("negative_flips.ceiling", "none", "0.1", "tightened")],
+        ),
+        (
+            replace(BASE, sentinels=Sentinels(3, ""), latency=Latency(5, "")),
+            [
+                ("sentinels.at_least", "none", "3", "tightened"),
+                ("latency.p95_ms", "none", "5", "tightened"),
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_limit_that_moves_is_named_with_its_way(
+    after: Policy, wanted: list[tuple[str, str, str, str]]
+) -> None:
+    assert rows(BASE, after) == wanted
+
+
+def test_what_is_taken_back_goes_the_other_way() -> None:
+    more = replace(
+        BASE,
+        negative_flips=NegativeFlips(0.1, ""),
+        coverage=Coverage(("device",), 50, ""),
+    )
+    assert {row[-1] for row in rows(more, BASE)} == {"loosened"}
+    assert {row[-1] for row in rows(BASE, more)} == {"tightened"}
+
+
+def test_another_interval_is_neither_looser_nor_tighter() -> None:
+    wilson = replace(BASE.checks[0], method="wilson")
+    found = rows(BASE, replace(BASE, checks=(wilson, BASE.checks[1])))
+    assert [(row[0], row[2], row[3]) for row in found] == [
+        ("sensitivity[overall].method", "wilson", "changed")
+    ]

@@ -1,0 +1,102 @@
+"""Governed files only ever move one way, whatever a commit says."""
+
+import pytest
+
+from components.baselines.case_set import save_case_set
+from components.baselines.golden import save_golden
+from components.errors import IntegrityError, PolicyError
+from pipeline.ci.changes import Changes, find_changes
+from pipeline.ci.provider import Job
+from pipeline.ci.verify import touched_folders, verify_baseline
+from tests.components.planting import approved, locked
+from tests.pipeline.ci.making import TeamRepository, candidate
+
+
+def changes(team: TeamRepository) -> Changes:
+    return find_changes(team.root, Job(), base=team.first, head=None, ours=())
+
+
+def refusal(team: TeamRepository) -> str:
+    with pytest.raises(IntegrityError) as caught:
+        verify_baseline(team.baseline, changes(team))
+    return str(caught.value)
+
+
+def approve_another(team: TeamRepository, *, kept: bool) -> None:
+    golden = team.baseline / "golden.json"
+    if kept:
+        (team.baseline / "history").mkdir()
+        (team.baseline / "history" / "golden-0001.json").write_bytes(golden.read_bytes())
+    save_golden(approved(candidate(3, model="next")), golden)
+
+
+def test_a_sound_baseline_is_read(team: TeamRepository) -> None:
+    found = verify_baseline(team.baseline, changes(team))
+    assert (found.name, found.golden is not None) == ("chest", True)
+
+
+def test_golden_moves_where_the_one_before_is_kept(team: TeamRepository) -> None:
+    approve_another(team, kept=True)
+    found = verify_baseline(team.baseline, changes(team))
+    assert found.golden
+    assert found.golden.scores.model_sha256 == candidate(model="next").model_sha256
+
+
+def test_golden_that_keeps_no_copy_is_refused(team: TeamRepository) -> None:
+    approve_another(team, kept=False)
+    assert "moves by `casegate baseline approve` only" in refusal(team)
+
+
+@pytest.mark.parametrize("name", ["case_set.json", "golden.json", "policy.yaml"])
+def test_what_judges_is_never_removed(team: TeamRepository, name: str) -> None:
+    (team.baseline / name).unlink()
+    team.commit()
+    assert f"{name}: is gone" in refusal(team)
+
+
+def test_an_edited_case_set_is_refused(team: TeamRepository) -> None:
+    place = team.baseline / "case_set.json"
+    place.write_text(place.read_text().replace('"label":1', '"label":0', 1))
+    assert "case_set.json" in refusal(team)
+
+
+def test_another_case_set_in_its_place_is_refused(team: TeamRepository) -> None:
+    save_case_set(locked(200, 201), team.baseline / "case_set.json")
+    (team.baseline / "golden.json").write_bytes((team.baseline / "golden.json").read_bytes())
+    assert "golden.json" in refusal(team)
+
+
+def test_another_case_set_with_scores_to_fit_is_refused(team: TeamRepository) -> None:
+    from dataclasses import replace
+
+    other = replace(locked(200, 200), reason="easier")
+    save_case_set(other, team.baseline / "case_set.json")
+    assert "change it by `casegate cases amend` only" in refusal(team)
+
+
+@pytest.mark.parametrize("change", ["altered", "removed"])
+def test_history_is_never_written_over(team: TeamRepository, change: str) -> None:
+    approve_another(team, kept=True)
+    team.first = team.commit()
+    place = team.baseline / "history" / "golden-0001.json"
+    if change == "removed":
+        place.unlink()
+    else:
+        place.write_text(place.read_text() + " ")
+    team.commit()
+    assert "what is in history/ stays as it was" in refusal(team)
+
+
+def test_a_policy_that_no_model_can_meet_is_refused(team: TeamRepository) -> None:
+    policy = team.baseline / "policy.yaml"
+    policy.write_text(policy.read_text().replace("floor: 0.8", "floor: 0.999"))
+    with pytest.raises(PolicyError, match="can never pass"):
+        verify_baseline(team.baseline, changes(team))
+
+
+def test_the_touched_baselines_are_found_even_where_they_went(team: TeamRepository) -> None:
+    team.git("rm", "-q", "-r", "baselines/chest")
+    team.commit(**{"baselines/README": "none here"})
+    found = changes(team)
+    assert found.found
+    assert touched_folders(found, found.found) == (team.root / "baselines" / "chest",)
