@@ -5,15 +5,25 @@ import click
 from pipeline.commands.audit import audit
 from pipeline.commands.baseline import baseline
 from pipeline.commands.cases import cases
+from pipeline.commands.cases_draw import draw
+from pipeline.commands.ci import ci
+from pipeline.commands.feedback import feedback
 from pipeline.commands.gate import gate
+from pipeline.commands.hooks import hook
 from pipeline.commands.keys import keys
 from pipeline.commands.ledger import ledger
 from pipeline.commands.lineage import lineage
+from pipeline.commands.monitor import monitor
+from pipeline.commands.notify import notify
 from pipeline.commands.policy import policy
+from pipeline.commands.prune import prune
+from pipeline.commands.retrain import retrain
 from pipeline.commands.rollback import rollback
 from pipeline.commands.run import run
+from pipeline.commands.schedule import schedule
 from pipeline.commands.shared import OneLineGroup
 from pipeline.commands.store import store
+from pipeline.commands.timeline import timeline
 from pipeline.commands.waive import waive
 
 
@@ -29,8 +39,17 @@ def main() -> None:
     """
 
 
+cases.add_command(draw)
 for command in (
     run,
+    ci,
+    hook,
+    retrain,
+    schedule,
+    notify,
+    monitor,
+    feedback,
+    prune,
     gate,
     policy,
     baseline,
@@ -42,5 +61,6 @@ for command in (
     audit,
     keys,
     store,
+    timeline,
 ):
     main.add_command(command)

@@ -20,6 +20,17 @@ GATE_CASES, GATE_SECONDS = 1000, 1.0
 
 
 @dataclass(frozen=True)
+class Setting:
+    """Where and when something was measured, and on which versions."""
+
+    machine: str
+    cores: int
+    load: float
+    date: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
 class ComponentTime:
     """One line of progress; `seconds` is given to a tenth."""
 

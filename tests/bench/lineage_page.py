@@ -15,7 +15,6 @@ from tests.bench.lineage_figures import (
 from tests.bench.page import machine_lines, table, targets_table
 
 TEMPLATE = Path(__file__).with_name("lineage.md.template")
-HEADING = "## Lineage"
 
 
 def section(figures: LineageFigures) -> str:
@@ -35,8 +34,9 @@ def section(figures: LineageFigures) -> str:
 
 
 def with_section(page: str, text: str) -> str:
-    """The page with this section in the place of the one it has, or at its end."""
-    found = re.search(rf"^{HEADING}$.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    """The page with this section in the place of the one of its heading, or at its end."""
+    heading = re.escape(text.splitlines()[0])
+    found = re.search(rf"^{heading}$.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     if found is None:
         return f"{page.rstrip()}\n\n{text.rstrip()}\n"
     after = page[found.end() :]

@@ -11,6 +11,7 @@ from tests.bench.figures import (
     GateCommand,
     Judging,
     MemoryPeak,
+    Setting,
     Target,
     targets,
 )
@@ -58,7 +59,7 @@ def _setting(figures: Figures) -> str:
     )
 
 
-def machine_lines(figures: Figures | LineageFigures) -> str:
+def machine_lines(figures: Figures | LineageFigures | Setting) -> str:
     """Where and when it was measured, and on which versions, as a Markdown list."""
     versions = ", ".join(f"{name} {version}" for name, version in figures.versions.items())
     busy = " **The machine was busy: the figures are unreliable.**" if figures.load > BUSY else ""

@@ -13,7 +13,7 @@ from components.errors import CasegateError
 from pipeline.config import REPOSITORY
 from pipeline.provenance import code_sha256, environment
 from tests.bench import measure
-from tests.bench.figures import Figures
+from tests.bench.figures import Figures, Setting
 from tests.bench.lineage_figures import LineageFigures
 from tests.bench.lineage_page import section, with_section
 from tests.bench.page import render
@@ -34,14 +34,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="render docs/benchmarks.md")
     parser.add_argument("--memory", action="store_true", help="peak memory too; many minutes")
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="of whole runs")
-    parser.add_argument("--only", choices=["lineage"], help="one section; the others stay")
+    parser.add_argument("--only", choices=["lineage", "use"], help="one section; the others stay")
     arguments = parser.parse_args()
     try:
         if arguments.only:
             page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
         else:
             page = render(measured(arguments.repeat, memory=arguments.memory))
-        page = with_section(page, section(measured_lineage()))
+        if arguments.only != "use":
+            page = with_section(page, section(measured_lineage()))
+        if arguments.only != "lineage":
+            page = with_section(page, measured_use_section())
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -88,6 +91,18 @@ def measured_lineage() -> LineageFigures:
         versions=versions(),
         **vars(found),
     )
+
+
+def measured_use_section() -> str:
+    """The section on what a commit and a server wait for, on the same cores."""
+    from tests.bench.use_measure import measured_use
+    from tests.bench.use_page import section as use_section
+
+    load = os.getloadavg()[0]
+    cores = use_cores(CORES)
+    found = measured_use(measure.say)
+    today = datetime.now(timezone.utc).date().isoformat()
+    return use_section(found, Setting(cpu_model(), cores, load, today, versions()))
 
 
 def sources() -> list[str]:
