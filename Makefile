@@ -5,6 +5,7 @@ UV := .uv/bin/uv
 CASEGATE := .venv/bin/casegate
 PYTEST := .venv/bin/python -m pytest
 WORKSPACE ?= workspace
+PURE := not slow and not tensorflow and not process and not store
 
 # Byte code is compiled once, at installation; importing TFX takes three times as long without.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +26,7 @@ test-all: lint  ## test, and the slower proof
 	$(PYTEST) tests --durations=20
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
-	$(PYTEST) tests -m "not slow and not tensorflow and not process and not store" -q
+	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
 
 lint: .venv/.synced  ## style, types, import rules
 	.venv/bin/ruff check .

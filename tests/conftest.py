@@ -1,6 +1,7 @@
 """What tests of every component share."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import settings
 # The same examples on every machine and day: a test that fails has failed before it was committed.
 settings.register_profile("casegate", derandomize=True, deadline=None)
 settings.load_profile("casegate")
+
+# How wide a command's output is must not hang on whose terminal the tests were started from.
+os.environ.pop("COLUMNS", None)
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -28,7 +32,9 @@ def real_data() -> Path | None:
 # Folders whose tests build whole workspaces, with a store, a ledger and signatures: half a minute
 # in all, which `make check` does not have.
 STORES = ("bench", "components/attestation", "components/bundle", "components/lineage")
-STORES += ("pipeline/audit", "pipeline/commands", "pipeline/lineage")
+STORES += ("e2e", "pipeline/audit", "pipeline/ci", "pipeline/commands", "pipeline/feedback")
+STORES += ("pipeline/governance", "pipeline/hooks", "pipeline/lineage", "pipeline/retraining")
+STORES += ("pipeline/test_ledger_commands",)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,4 +51,4 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if "not tensorflow" not in config.option.markexpr or collection_path.suffix != ".py":
         return None
     text = collection_path.read_text(encoding="utf-8")
-    return "\npytestmark = pytest.mark.tensorflow\n" in text or None
+    return bool(re.search(r"^pytestmark = .*\bmark\.tensorflow\b", text, re.M)) or None

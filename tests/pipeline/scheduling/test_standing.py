@@ -102,7 +102,9 @@ def test_a_foreground_schedule_that_stopped_has_missed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pid", "running"), [(os.getpid(), True), (2**22 - 1, False), ("x", False)]
+    ("pid", "running"),
+    [(os.getpid(), True), (2**22 - 1, False), ("x", False)],
+    ids=["alive", "gone", "no number"],
 )
 def test_a_retraining_goes_on_while_its_process_lives(
     tmp_path: Path, pid: object, running: bool
