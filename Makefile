@@ -20,7 +20,7 @@ run: .venv/.synced  ## the whole pipeline on the embedded data, to a verdict
 	$(CASEGATE) run --data phantom --workspace $(WORKSPACE)
 
 test: lint  ## what every commit must pass
-	$(PYTEST) tests -m "not slow" --durations=10
+	$(PYTEST) tests -m "not slow" -n 2 --dist loadfile --durations=10
 
 test-all: lint  ## test, and the slower proof
 	$(PYTEST) tests --durations=20

@@ -22,6 +22,8 @@ from components.lineage.types import RECORD, TYPES
 
 _KIND = {str: mlmd.STRING, int: mlmd.INT, float: mlmd.DOUBLE}
 _WAIT_SECONDS = 60
+# What TFX keeps its cache under; no graph names it.
+_CACHE = "execution_cache"
 # Compares bytes, as SQLite and PostgreSQL do: other collations take 'Case1' for 'case1'. Latin-1,
 # because that is what ML Metadata calls the UTF-8 it sends. Only MariaDB knows the first, which
 # tells 'a ' from 'a' too.
@@ -78,7 +80,8 @@ def types_of(pipeline: Any) -> list[Any]:
     Args:
       pipeline: TFX's intermediate representation, as its compiler makes it.
     """
-    found: dict[tuple[type, str], Any] = {}
+    cache = mlmd.ContextType(name=_CACHE)
+    found: dict[tuple[type, str], Any] = {(mlmd.ContextType, _CACHE): cache}
     for node in (entry.pipeline_node for entry in pipeline.nodes):
         types = [node.node_info.type, *(context.type for context in node.contexts.contexts)]
         types += [output.artifact_spec.type for output in node.outputs.outputs.values()]

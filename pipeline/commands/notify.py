@@ -129,7 +129,7 @@ def _give(deliveries: "Sequence[Delivery]", format_: str) -> None:
 def _lines(found: dict[str, Any]) -> list[str]:
     from pipeline.views.ledger import printable
 
-    lines = [f"told of: {', '.join(found['on']) or 'nothing'}"]
+    lines = [f"told of: {', '.join(found['about']) or 'nothing'}"]
     lines += [f"{name}: {where}" for name, where in found["channels"].items()]
     if not found["channels"]:
         lines.append("no channel is set: see notify.webhook, notify.smtp and notify.command")

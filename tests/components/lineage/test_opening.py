@@ -111,7 +111,7 @@ def test_a_database_that_folds_case_is_refused(mariadb) -> None:
         opened(mariadb.address("maker", database))
 
 
-def test_types_of_a_graph_are_named_once() -> None:
+def test_types_of_a_graph_and_of_tfxs_cache_are_named_once() -> None:
     context = SimpleNamespace(type=mlmd.ContextType(name="pipeline"))
     spec = SimpleNamespace(artifact_spec=SimpleNamespace(type=JSON))
     nodes = [
@@ -125,4 +125,4 @@ def test_types_of_a_graph_are_named_once() -> None:
         for name in ("first", "second")
     ]
     names = [message.name for message in types_of(SimpleNamespace(nodes=nodes))]
-    assert names == ["first", "pipeline", "Report", "second"]
+    assert names == ["execution_cache", "first", "pipeline", "Report", "second"]
