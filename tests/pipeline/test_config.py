@@ -141,6 +141,55 @@ def test_a_setting_below_a_value_is_refused() -> None:
         load_config(None, ["owner=ward", "owner.name=3"])
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.window=sliding",
+        "data.window_spans=0",
+        "data.drift=ignore",
+        "retraining.timeout_minutes=0",
+        "retraining.memory_gib=0",
+        "retraining.free_disk_gib=-1",
+        "retraining.free_disk_gib=.nan",
+        "retraining.retries=11",
+        "retraining.retry_wait_seconds=-1",
+        "retention.keep_runs=0",
+        "retention.keep_days=-1",
+        "notify.about=[released, rejoiced]",
+        "notify.retries=-1",
+        "notify.repeat_after_minutes=-1",
+        "notify.webhook.url=ftp://example.org",
+        "notify.smtp.port=0",
+        "notify.smtp.security=ssl",
+        "notify.smtp.host=mail.example.org",
+        "monitoring.alpha=0",
+        "monitoring.alpha=0.5",
+        "monitoring.alpha=.nan",
+        "monitoring.min_cases=29",
+        "monitoring.window_days=0",
+        "monitoring.malformed_lines=-1",
+        "monitoring.cooldown_days=-1",
+        "feedback.readers=0",
+        "feedback.requests_per_minute=0",
+        "feedback.max_bytes=999",
+        "ci.baseline=../elsewhere",
+    ],
+)
+def test_a_setting_around_a_run_out_of_range_is_refused_by_its_name(setting: str) -> None:
+    section = ".".join(setting.partition("=")[0].split(".")[:2])
+    with pytest.raises(ConfigError, match=section):
+        load_config(None, [setting])
+
+
+def test_what_is_around_a_run_changes_nothing_that_decides() -> None:
+    around = ("notify.retries=1", "retention.keep_runs=3", "ci.registry=models", "owner=unnamed")
+    plain, told = load_config(None), load_config(None, around)
+    assert plain.sha256() != told.sha256()
+    assert plain.deciding_sha256() == told.deciding_sha256()
+    for setting in ("model.seed=1", "data.window=rolling", "serving.release=false"):
+        assert load_config(None, [setting]).deciding_sha256() != plain.deciding_sha256()
+
+
 def test_the_hash_follows_every_setting_and_nothing_else(tmp_path: Path) -> None:
     by_file = load_config(written(tmp_path, "model: {epochs: 3}\n"))
     assert by_file.sha256() == load_config(None, ["model.epochs=3"]).sha256()

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 
 from components.baselines.case_set import load_case_set
+from components.baselines.files import sha256_file
 from components.baselines.golden import save_golden
+from components.baselines.scores import save_scores
+from components.cases.draw import draw
+from components.cases.sources import open_source
 from components.errors import ConfigError, IntegrityError, PolicyError
 from components.ledger.ledger import Ledger
 from components.release.serving import Champion
 from components.run_files import STATISTICS
 from pipeline import inputs as inputs_module
-from pipeline.inputs import FIRST_RUN_POLICY, SCHEMA, Inputs
+from pipeline.inputs import FIRST_RUN_POLICY, SCHEMA, Inputs, prepare
 from tests.components.cases.making import write_npz
 from tests.components.gate.test_waiving import waiver
 from tests.components.planting import approved, locked, scored
@@ -198,3 +202,56 @@ def test_drift_is_measured_from_the_champions_data(small: Small, tmp_path: Path)
     (tmp_path / STATISTICS).write_bytes(b"statistics")
     assert released.previous_statistics == str(tmp_path / STATISTICS)
     assert len(released.previous_statistics_sha256) == 64
+
+
+# Spans, and a champion that is released elsewhere
+
+
+def delivered(folder: Path) -> str:
+    """Two spans of the phantom below a folder; their pattern."""
+    for number in (1, 2):
+        source = open_source(f"phantom:n=60,seed={number}")
+        draw(source, folder / f"span-{number:04d}")
+    return f"{folder}/span-{{SPAN:4}}"
+
+
+def test_spans_are_resolved_and_named_one_by_one(small: Small, tmp_path: Path) -> None:
+    pattern = delivered(tmp_path / "ward")
+    inputs = small.prepared(f"data.source={pattern}", f"case_set.source={small.data}")
+    assert inputs.source.spec == f"spans:{pattern}@1-2"
+    assert json.loads(inputs.compared_spans()) == {"newest": "span-0002", "previous": "span-0001"}
+    rolled = small.prepared(
+        f"data.source={pattern}",
+        f"case_set.source={small.data}",
+        "data.window=rolling",
+        "data.window_spans=1",
+    )
+    assert rolled.source.spec.endswith("@2") and rolled.fingerprint != inputs.fingerprint
+    named = small.prepared(f"data.source={inputs.source.spec}", f"case_set.source={small.data}")
+    assert named.compared_spans() == inputs.compared_spans()
+
+
+def test_spans_without_images_of_the_case_set_are_refused(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="case_set.source: got null beside data.source"):
+        small.prepared(f"data.source={delivered(tmp_path / 'ward')}")
+
+
+def test_a_champion_from_elsewhere_is_compared_with_and_part_of_the_fingerprint(
+    small: Small, tmp_path: Path
+) -> None:
+    path = tmp_path / "champion.json"
+    save_scores(scored(locked(2, 2)), path)
+    told = prepare(small.config(), small.workspace, "run-1", champion_scores=path)
+    assert json.loads(told.gate_request())["champion"] == [str(path), sha256_file(path)]
+    assert told.fingerprint != small.prepared().fingerprint
+
+
+def test_two_champions_at_once_are_refused(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = Champion(3, tmp_path, "1" * 64, tmp_path / "decision.json")
+    monkeypatch.setattr(inputs_module, "find_champion", lambda *_: served)
+    path = tmp_path / "champion.json"
+    save_scores(scored(locked(2, 2)), path)
+    with pytest.raises(ConfigError, match="scores of a champion, but .* has one"):
+        prepare(small.config(), small.workspace, "run-1", champion_scores=path)

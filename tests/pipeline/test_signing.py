@@ -58,3 +58,10 @@ def test_a_trusted_key_may_sign_and_two_are_wanted_where_two_are(small: Small, k
     refuse_unsigned(judged(small, SIGNED))
     with pytest.raises(ConfigError, match="got 1 of 1 keys.*wanted 2"):
         refuse_unsigned(judged(small, SIGNED, "signing.threshold=2"))
+
+
+def test_a_run_that_releases_nothing_needs_no_key(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    refuse_unsigned(judged(small, SIGNED, "serving.release=false"))

@@ -93,3 +93,11 @@ def test_figures_are_in_their_intervals(tmp_path: Path) -> None:
     (step,) = [s for s in steps(released(tmp_path).workspace, sentence) if s.run_id == RUN]
     for figure in step.figures.values():
         assert isinstance(figure, Figure) and figure.lower <= figure.estimate <= figure.upper
+
+
+def test_golden_and_what_its_margin_leaves_follow_from_the_comparison(tmp_path: Path) -> None:
+    run = released(tmp_path, wrong=(1, 2))
+    (step,) = [s for s in steps(run.workspace, sentence) if s.run_id == RUN]
+    assert step.figures["sensitivity"].estimate == pytest.approx(38 / 40)
+    assert step.margins["sensitivity"].golden == pytest.approx(39 / 40)
+    assert step.margins["sensitivity"].least == pytest.approx(39 / 40 - 0.30)
