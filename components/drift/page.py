@@ -4,9 +4,7 @@ Everything from the log is escaped by the template; the content policy of the pa
 own style, by its hash.
 """
 
-import base64
 import functools
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +22,9 @@ from components.drift.page_pictures import (
     rate_strip,
     sign,
 )
+from components.pages import source_hash, style_of, templates
 
 FOLDER = Path(__file__).parent
-# The look of every report; this page adds to it only what it alone has.
-LOOK = FOLDER.parent / "page.css"
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,7 @@ class Context:
 
 def drift_page(drift: Drift, context: Context) -> str:
     """The whole page; the same comparison and context give the same bytes."""
-    style = LOOK.read_text(encoding="utf-8") + (FOLDER / "page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = style_of(FOLDER / "page.css")
     shifts = words.moved_first(drift.shifts)
     page = _template().render(
         drift=drift,
@@ -65,7 +61,7 @@ def drift_page(drift: Drift, context: Context) -> str:
         moved=[shift for shift in shifts if shift.state == MOVED and shift.histogram],
         others=[shift for shift in shifts if shift.state != MOVED and shift.histogram],
         style=Markup(style),  # noqa: S704 - files of this package
-        style_hash=f"sha256-{digest}",
+        style_hash=source_hash(style),
     )
     return str(page).strip() + "\n"
 
@@ -77,15 +73,7 @@ def css_of(state: str) -> str:
 
 @functools.cache
 def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(FOLDER)
     environment.globals |= {
         "words": words,
         "shown_periods": MOST_PERIODS,

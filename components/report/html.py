@@ -4,9 +4,7 @@ Everything from data is escaped by the template; the content policy of the page 
 style and script, by their hashes, and pictures that are part of the page.
 """
 
-import base64
 import functools
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from components.decision import CheckResult, Comparison, Decision, Verdict
+from components.pages import source_hash, style_of, templates
 from components.report import words
 from components.report.curves import Curve, Judged, curves, judged_scores
 from components.report.evidence import Evidence
@@ -35,14 +34,14 @@ def html_report(decision: Decision, evidence: Evidence | None, *, synthetic: boo
     """
     judged = judged_scores(evidence) if evidence else None
     found = curves(evidence, judged) if evidence and judged else []
-    style, script = _asset("../page.css"), _asset("report.js")
+    style, script = style_of(), (FOLDER / "report.js").read_text(encoding="utf-8")
     page = _template().render(
         decision=decision,
         synthetic=synthetic,
-        style=Markup(style),  # noqa: S704 - a file of this package
+        style=Markup(style),  # noqa: S704 - a file of this project
         script=Markup(script),  # noqa: S704 - a file of this package
-        style_hash=_source_hash(style),
-        script_hash=_source_hash(script),
+        style_hash=source_hash(style),
+        script_hash=source_hash(script),
         open_checks=_failed_first(decision.checks),
         panels=panels(decision.checks),
         roc=roc_graph(found) if found else None,
@@ -97,15 +96,7 @@ def verdict_sign(verdict: str) -> Markup:
 
 @functools.cache
 def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(FOLDER)
     environment.globals |= {
         "words": words,
         "bins": bins,
@@ -115,13 +106,3 @@ def _template() -> Any:
         "verdict_sign": verdict_sign,
     }
     return environment.get_template("report.html.j2")
-
-
-@functools.cache
-def _asset(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
-
-
-def _source_hash(text: str) -> str:
-    """How a content policy names an inline style or script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

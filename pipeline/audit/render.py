@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from components.decision import Verdict
+from components.pages import templates
 from components.svg import element, mark
 from pipeline.audit import places
 from pipeline.audit.content import Page
@@ -156,15 +157,7 @@ def breakable(words: str) -> Markup:
 
 @functools.cache
 def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(FOLDER)
     environment.globals |= {
         "breakable": breakable,
         "cell": cell,

@@ -1,0 +1,34 @@
+"""What every page that is made here shares: escaping templates, the look, a hash for its policy.
+
+A page allows only its own style and script, each by its hash, and fetches nothing.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+LOOK = Path(__file__).with_name("page.css")
+
+
+def templates(folder: Path) -> Any:
+    """A Jinja environment for the templates in `folder`: all is escaped, nothing may be missing."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def style_of(*files: Path) -> str:
+    """The look of every report, and what these files add to it."""
+    return "".join(file.read_text(encoding="utf-8") for file in (LOOK, *files))
+
+
+def source_hash(text: str) -> str:
+    """The source that a content policy names for an inline style or script of this text."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
