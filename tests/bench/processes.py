@@ -44,8 +44,9 @@ def run_fresh(
     *,
     allowed: Sequence[int] = (0,),
     on_line: Callable[[str], None] = lambda line: None,
+    folder: Path = REPOSITORY,
 ) -> Finished:
-    """Runs a command to its end.
+    """Runs a command to its end, in `folder`.
 
     Args:
       allowed: exit codes after which the figure counts.
@@ -63,7 +64,7 @@ def run_fresh(
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            cwd=REPOSITORY,
+            cwd=folder,
             env=environment(),
         ) as process:
             try:

@@ -1,12 +1,10 @@
 """What the commands cost that a commit or a server waits for, each in fresh processes."""
 
-import os
 import shutil
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,17 +59,18 @@ def _commits(folder: Path, say: Callable[[str], None]) -> Iterator[UseFigure]:
         repository.root / "baselines" / "phantom-development",
     )
     repository.commit(**{"casegate.yaml": CONFIG, "README.md": "a", "model.py": "a"})
-    with _inside(repository.root):
-        repository.commit(**{"README.md": "b"})
-        yield _timed("commit: documentation alone", _ci(), 1.0, say)
-        policy = repository.root / "baselines" / "phantom-development" / "policy.yaml"
-        policy.write_text(policy.read_text().replace("floor: 0.92", "floor: 0.91"))
-        repository.commit()
-        yield _timed("commit: a policy", _ci(), 5.0, say)
-        repository.commit(**{"model.py": "b"})
-        cached = _ci("--cache", str(folder / "cache"))
-        yield _timed("commit: code, phantom, nothing cached", cached, 90.0, say, starts=1)
-        yield _timed("commit: the same again, from the cache", cached, 5.0, say)
+    place = repository.root
+    repository.commit(**{"README.md": "b"})
+    yield _timed("commit: documentation alone", _ci(), 1.0, say, folder=place)
+    policy = place / "baselines" / "phantom-development" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("floor: 0.92", "floor: 0.91"))
+    repository.commit()
+    yield _timed("commit: a policy", _ci(), 5.0, say, folder=place)
+    repository.commit(**{"model.py": "b"})
+    cached = _ci("--cache", str(folder / "cache"))
+    name = "commit: code, phantom, nothing cached"
+    yield _timed(name, cached, 90.0, say, starts=1, folder=place)
+    yield _timed("commit: the same again, from the cache", cached, 5.0, say, folder=place)
 
 
 def _ci(*words: str) -> list[str]:
@@ -96,19 +95,10 @@ def _timed(
     *,
     starts: int = STARTS,
     allowed: tuple[int, ...] = (0,),
+    folder: Path = REPOSITORY,
 ) -> UseFigure:
     say(name)
     if starts > 1:
-        run_fresh(command, allowed=allowed)  # not counted
-    done = [run_fresh(command, allowed=allowed) for _ in range(starts)]
+        run_fresh(command, allowed=allowed, folder=folder)  # not counted
+    done = [run_fresh(command, allowed=allowed, folder=folder) for _ in range(starts)]
     return UseFigure(name, tuple(one.seconds for one in done), limit, done[-1].peak_mib)
-
-
-@contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
