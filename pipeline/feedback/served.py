@@ -58,10 +58,10 @@ class ServedCases:
         """
         if time.monotonic() - self._read_at > FRESH_S:
             self._reread()
-        found = self._log.find(case_id) if self._log else None
-        if found is None and self._reread():
-            assert self._log is not None
-            found = self._log.find(case_id)
+        known = self._log
+        found = known.find(case_id) if known else None
+        if found is None and (log := self._reread()) is not known:
+            found = log.find(case_id)
         if found is None:
             return None
         return Served(
@@ -80,16 +80,15 @@ class ServedCases:
 
     def with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
         """The ids under which a picture was served."""
-        found = self._with_picture(pixels_sha256)
-        if not found and self._reread():
-            found = self._with_picture(pixels_sha256)
+        known = self._log
+        found = _with_picture(known, pixels_sha256) if known else ()
+        if not found and (log := self._reread()) is not known:
+            found = _with_picture(log, pixels_sha256)
         return found
 
     def counts(self) -> tuple[int, int, int]:
         """How many cases were served: all, those called positive, those called negative."""
-        self._reread()
-        assert self._log is not None
-        columns = self._log.columns
+        columns = self._reread().columns
         rows = columns.newest_of_each(range(len(columns)))
         decided = [columns.positive[row] for row in rows]
         return len(decided), decided.count(1), decided.count(0)
@@ -99,27 +98,25 @@ class ServedCases:
         """What a relative path in the log is relative to."""
         return self.path if self.path.is_dir() else self.path.parent
 
-    def _with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
-        if self._log is None:
-            return ()
-        columns = self._log.columns
-        ids = {
-            columns.case_ids[row]
-            for row, said in columns.further.items()
-            if said.get("pixels_sha256") == pixels_sha256
-        }
-        return tuple(sorted(ids))
-
-    def _reread(self) -> bool:
-        """Reads the log where it changed; whether it was read."""
+    def _reread(self) -> "Log":
+        """The log as it is by now, whoever read it: another request may just have done so."""
         from components.drift.log import read_log
         from components.drift.log_files import log_files
 
         with self._reading:
             files = [(path, path.stat()) for path in log_files(self.path)]
             state = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+            if self._log is None or state != self._state:
+                self._log, self._state = read_log(self.path, tolerated=sys.maxsize), state
             self._read_at = time.monotonic()
-            if self._log is not None and state == self._state:
-                return False
-            self._log, self._state = read_log(self.path, tolerated=sys.maxsize), state
-        return True
+            return self._log
+
+
+def _with_picture(log: "Log", pixels_sha256: str) -> tuple[str, ...]:
+    columns = log.columns
+    ids = {
+        columns.case_ids[row]
+        for row, said in columns.further.items()
+        if said.get("pixels_sha256") == pixels_sha256
+    }
+    return tuple(sorted(ids))

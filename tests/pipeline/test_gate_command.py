@@ -463,9 +463,12 @@ def test_a_thousand_cases_are_judged_in_a_second(tmp_path: Path) -> None:
     for name, shift in (("candidate", 1e-6), ("champion", 2e-6)):
         scores = replace(golden, scores=golden.scores * (1 - shift))
         options += [f"--{name}", str(write_scores(tmp_path / f"{name}.csv", scores))]
+    # Of the processor, because other tests run beside this one; the benchmarks have the wall's.
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = os.times()
         subprocess.run([COMMAND, "gate", *options], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 1.0, seconds
+        after = os.times()
+        used = after.children_user + after.children_system
+        seconds.append(used - before.children_user - before.children_system)
+    assert 0 < min(seconds) < 1.0, seconds
