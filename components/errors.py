@@ -9,6 +9,7 @@
     ├── RunStopped                1  the data forbids training
     │   ├── AnomaliesFound
     │   └── LeakageFound
+    ├── Unservable                1  a model that TensorFlow Serving cannot run
     ├── IntegrityError            4  a hash, the case set or a baseline does not match
     │   └── SignatureError           nobody who counts signed it, or what was signed was altered
     └── NothingEvaluated          5  no case was judged, or a statistic is undefined
@@ -57,6 +58,10 @@ class AnomaliesFound(RunStopped):
 
 class LeakageFound(RunStopped):
     pass
+
+
+class Unservable(CasegateError):
+    exit_code = 1
 
 
 class IntegrityError(CasegateError):

@@ -44,6 +44,7 @@ def score_models(
             model_sha256=sha256_tree(models[name]),
             scored_case_set=case_set.merkle_root,
             latency_ms=scored.latency_ms,
+            served=scored.served,
         )
         for name, scored in found.items()
     }

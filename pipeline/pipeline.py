@@ -8,7 +8,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
-from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
 from tfx_bsl.public.proto.slicing_spec_pb2 import SlicingConfig, SlicingSpec
 
 from components.admission.component import DataGate
@@ -18,7 +18,7 @@ from components.cases.example import QUALITY
 from components.gate.component import RegressionGate
 from components.gate.evaluation import eval_config
 from components.release.component import AtomicPusherExecutor, ChampionModel
-from components.scoring.component import CaseScorer, ReferenceScorer
+from components.scoring.component import CaseScorer, ReferenceScorer, SparedEvaluatorExecutor
 from pipeline.inputs import Inputs
 from pipeline.reporting import attest_request
 
@@ -103,6 +103,7 @@ def create_pipeline(inputs: Inputs) -> tfx.dsl.Pipeline:
         eval_config=eval_config(inputs.policy),
         **champion["evaluator"],
     )
+    evaluator.executor_spec = BeamExecutorSpec(SparedEvaluatorExecutor)
     scorer = CaseScorer(
         examples=case_set.outputs["examples"],
         model=trainer.outputs["model"],

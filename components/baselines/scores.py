@@ -6,7 +6,7 @@ A failed model's NaN and infinities are kept, as null, "inf" and "-inf": the gat
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,24 @@ from components.errors import IntegrityError
 SCHEMA_VERSION = 1
 
 
+@dataclass(frozen=True)
+class Served:
+    """How a model answered in the loader that TensorFlow Serving uses.
+
+    Attributes:
+      fault: why it cannot be served, in one line; None where it can.
+      loader: its name and TensorFlow's version; None where it never got to load the model.
+      cases: how many were answered in batches by both signatures, and `alone` one by one.
+      largest_difference: between two answers to one case, in probability; None where nobody asked.
+    """
+
+    fault: str | None
+    loader: str | None = None
+    cases: int = 0
+    alone: int = 0
+    largest_difference: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class CaseScores:
     """Scores in the order of `case_ids`.
@@ -32,6 +50,7 @@ class CaseScores:
       model_sha256: hex, over the model's files.
       scored_case_set: Merkle root of the case set that was scored.
       latency_ms: named timings, None where not measured.
+      served: None where nobody tried, as where only a file of scores was given.
     """
 
     case_ids: tuple[str, ...]
@@ -40,6 +59,7 @@ class CaseScores:
     model_sha256: str
     scored_case_set: str
     latency_ms: dict[str, float] | None = None
+    served: Served | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "case_ids", tuple(self.case_ids))
@@ -142,13 +162,16 @@ def scores_from_document(document: dict[str, Any], *, where: str) -> CaseScores:
 def save_scores(scores: CaseScores, path: Path) -> None:
     """Writes scores, one case per line, atomically."""
     header, rows = scores_document(scores)
+    header["served"] = asdict(scores.served) if scores.served else None
     write_atomically(path, json_with_rows(header, "scores", rows))
 
 
 def load_scores(path: Path) -> CaseScores:
     """The scores in `path`; IntegrityError where unreadable, malformed or edited."""
     document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
-    return scores_from_document(document, where=str(path))
+    scores = scores_from_document(document, where=str(path))
+    served = document.get("served")
+    return replace(scores, served=Served(**served)) if served else scores
 
 
 def aligned(scores: CaseScores, case_set: CaseSet, *, who: str = "scores") -> NDArray[np.float64]:

@@ -5,9 +5,9 @@ follows from what they are: https://www.w3.org/TR/prov-dm/, sections 5.1 to 5.3.
 """
 
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from components.baselines.files import canonical_json
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAMESPACE = "urn:casegate:"
 _ACTIVITIES = (EXECUTION, "run")
 _TIMES = ("started", "ended", "finished")
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def prov_json(graph: TraceGraph) -> bytes:
@@ -108,5 +109,9 @@ def _name(key: str) -> str:
 
 
 def _local(text: str) -> str:
-    """A local name: whatever is not a letter, digit, dash, dot or underscore is encoded."""
-    return quote(text.replace(" ", "_"), safe="").replace("~", "%7E")
+    """A local name that PROV-XML takes as well, which knows no per cent signs.
+
+    A blank is an underscore; whatever else is not a letter, digit, dash, dot or underscore of ASCII
+    is its code in hex, as in M_x00FC_ller.
+    """
+    return _ODD.sub(lambda found: f"_x{ord(found[0]):04X}_", text.replace(" ", "_"))

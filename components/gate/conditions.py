@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.baselines.scores import CaseScores
 from components.decision import CheckResult, Looks, Verdict
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Latency, Policy, Sentinels
@@ -42,6 +43,28 @@ def evaluator_checks(evaluator: EvaluatorFindings | None, *, required: bool) -> 
         named = "; ".join(evaluator.failures)
         return [problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
     return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
+
+
+def servable_checks(candidate: CaseScores, cases: int, *, required: bool) -> list[CheckResult]:
+    """A check that the model answers where it is served; nobody can waive it.
+
+    Args:
+      cases: how many have to have been answered.
+      required: the model itself is judged, not a file of scores.
+    """
+    served = candidate.served
+    if served is None and not required:
+        return []
+    fault = "nobody tried to serve it" if served is None else served.fault
+    if served is not None and fault is None and served.cases != cases:
+        fault = f"{served.cases} of {cases} cases were answered"
+    if served is None or fault is not None:
+        return [problem("servable", "servable", f"TensorFlow Serving cannot run it: {fault}")]
+    reason = (
+        f"{served.loader} answered {served.cases} cases in batches by both signatures and "
+        f"{served.alone} one by one, at most {served.largest_difference:.1e} apart"
+    )
+    return [CheckResult("servable", "servable", Verdict.PASS, reason, n=served.cases)]
 
 
 def agreed_limits(

@@ -30,6 +30,7 @@ from components.gate.conditions import (
     agreed_limits,
     evaluator_checks,
     looks_checks,
+    servable_checks,
 )
 from components.gate.coverage import TrainedOn, coverage_checks
 from components.gate.describe import (
@@ -47,6 +48,7 @@ from components.gate.preconditions import (
     not_finite,
     problem,
     same_scores,
+    unservable_baselines,
     withdrawn_checks,
 )
 from components.gate.rules import apply_rules
@@ -103,9 +105,11 @@ def decide(
     if golden is not None:
         models["golden"] = golden.scores
     cases = JudgedCases(case_set)
-    draft = _draft(policy, case_set, cases, models, tuple(findings), run_id, created)
+    notes = (*findings, *unservable_baselines(models))
+    draft = _draft(policy, case_set, cases, models, notes, run_id, created)
     draft |= {"looks": Looks(looks_used, policy.planned_looks), "given": waivers}
-    checks = evaluator_checks(evaluator, required=not scores_only)
+    checks = servable_checks(candidate, len(case_set.cases), required=not scores_only)
+    checks += evaluator_checks(evaluator, required=not scores_only)
 
     if not case_set.cases:
         empty = problem("scores.cases", "scores", "the case set has no case to judge on")

@@ -7,6 +7,7 @@ the operating point only after training.
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from components.gate.conditions import EvaluatorFindings
@@ -106,8 +107,10 @@ def _threshold(check: Check) -> dict[str, Any]:
     return threshold
 
 
-def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> EvaluatorFindings:
+def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> EvaluatorFindings | None:
     """What the Evaluator found, in words; not blessed unless it judged all the locked cases.
+
+    None where it left nothing, because it could not run the model.
 
     Args:
       evaluation: folder of the Evaluator's `evaluation` output.
@@ -116,6 +119,8 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
     """
     import tensorflow_model_analysis as tfma
 
+    if not any(Path(evaluation).glob("validations*")):
+        return None
     failures, faults = [], []
     result = tfma.load_validation_result(evaluation)
     for piece in result.metric_validations_per_slice:

@@ -85,6 +85,15 @@ def baseline_checks(
     return checks
 
 
+def unservable_baselines(models: Mapping[str, CaseScores]) -> list[str]:
+    """A remark on each baseline that cannot be served any more, and judges all the same."""
+    return [
+        f"the {name} cannot be served, and was scored by Python's loader: {scores.served.fault}"
+        for name, scores in models.items()
+        if name != "candidate" and scores.served and scores.served.fault
+    ]
+
+
 def withdrawn_checks(candidate: CaseScores, withdrawn: Iterable[Withdrawn]) -> list[CheckResult]:
     """A failing check where the candidate is a model that was rolled back, retrained or not."""
     return [

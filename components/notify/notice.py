@@ -24,7 +24,14 @@ class Notice:
 
     @classmethod
     def of(cls, message: Message) -> "Notice":
-        return cls(secrets.token_hex(16), utc_now(), message)
+        told = Message(
+            kind=message.kind,
+            subject=_sendable(message.subject),
+            lines=tuple(_sendable(line) for line in message.lines),
+            key=_sendable(message.key),
+            facts=message.facts,
+        )
+        return cls(secrets.token_hex(16), utc_now(), told)
 
     def body(self) -> bytes:
         """The canonical JSON that a webhook and a command get."""
@@ -79,11 +86,17 @@ def _plain(value: Any) -> Any:
     A person has to be told even where what they are told of is that a number is undefined.
     """
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {_sendable(str(key)): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, bool | int | float):
         return value
-    return str(value)
+    return _sendable(str(value))
+
+
+def _sendable(text: str) -> str:
+    """The text without half characters, as in the name of a file that is not UTF-8: nothing can
+    send those, and a person has to be told all the same."""
+    return text.encode("utf-8", "replace").decode()

@@ -18,6 +18,7 @@ from components.attestation.keys import load_signers
 from components.attestation.signing import attest_release, vouched
 from components.attestation.statements import TRAINING
 from components.baselines.files import sha256_tree, sync, sync_tree
+from components.decision import Verdict, load_decision
 from components.errors import IntegrityError
 from components.ledger.ledger import Ledger
 from components.ledger.places import recorded_name
@@ -29,7 +30,7 @@ from components.release.serving import (
     incoming_folder,
     versions,
 )
-from components.run_files import DECISION_ATTESTATION
+from components.run_files import DECISION, DECISION_ATTESTATION
 
 
 @component
@@ -76,6 +77,8 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not pushed.get_int_custom_property("pushed"):
             return
+        with reported(told["problems"]):
+            _refuse_other(incoming, Path(told["run_folder"]) / DECISION)
         stamped = int(pushed.get_string_custom_property("pushed_version"))
         # TFX names a version by the clock; one that went back must not make an old model the
         # newest, which is the one that TensorFlow Serving takes.
@@ -99,6 +102,23 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))
         _record(destination, told)
+
+
+def _refuse_other(incoming: Path, decided: Path) -> None:
+    """Raises IntegrityError unless `incoming` holds what was judged, and it can be served."""
+    decision = load_decision(decided)
+    wanted = decision.hashes["candidate"]
+    found = [sha256_tree(version) for version in incoming.iterdir()]
+    if found != [wanted]:
+        got = ", ".join(digest[:12] for digest in found) or "nothing"
+        raise IntegrityError(
+            f"{incoming}: got {got}, wanted {wanted}: the files are not those that were judged; "
+            "nothing was pushed, run again"
+        )
+    if not any(c.rule == "servable" and c.verdict is Verdict.PASS for c in decision.checks):
+        raise IntegrityError(
+            f"{decided}: says nothing of whether the model can be served; nothing was pushed"
+        )
 
 
 def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> Checked | None:

@@ -16,6 +16,8 @@ HELP = {
     "can be right by chance about a kind that it never saw.",
     "evaluator": "TensorFlow Model Analysis judges the same model from the images; it can only "
     "block.",
+    "servable": "The model must answer in the loader that TensorFlow Serving uses, by both "
+    "signatures, in batches and one by one, with the scores that are judged.",
     "scores": "Every locked case must be scored exactly once, with a finite number.",
     "self_test": "The gate was tried on planted inputs and gave a wrong answer: it is broken, and "
     "nothing it says can be relied on.",

@@ -105,9 +105,10 @@ def _suppression(check: CheckResult, decision: Decision) -> dict[str, str]:
 
 def _rule(rule: str) -> dict[str, Any]:
     help_text = HELP.get(rule, rule)
+    name = rule.replace("_", " ").title().replace(" ", "")
     return {
         "id": rule,
-        "name": rule.replace("_", " ").title().replace(" ", ""),
+        **({"name": name} if name.lower() != rule else {}),  # a name that is the id says nothing
         "shortDescription": {"text": help_text.split(". ")[0].rstrip(".") + "."},
         "fullDescription": {"text": help_text},
         "help": {"text": help_text},

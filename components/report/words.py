@@ -32,6 +32,7 @@ SUBJECTS = {
     "looks": "Looks at the case set",
     "coverage": "Training cases",
     "evaluator": "Evaluator",
+    "servable": "Served",
     "scores": "Scores",
     "self_test": "Self-test",
     "baseline": "Baseline",

@@ -3,8 +3,14 @@
 TFMA evaluates, but keeps no score of a case.
 """
 
+import logging
+import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from tfx.components.evaluator import constants
+from tfx.components.evaluator import executor as evaluator_executor
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
@@ -14,11 +20,13 @@ from tfx.utils import path_utils
 from components.artifacts import CaseScores as CaseScoresArtifact
 from components.artifacts import Reference
 from components.baselines.files import sha256_tree
-from components.baselines.scores import CaseScores, save_scores
+from components.baselines.scores import CaseScores, Served, save_scores
+from components.errors import Unservable
 from components.problems import reported
 from components.run_files import REFERENCE, SCORES
 from components.scoring.reference import write_reference
-from components.scoring.score import read_columns, score_model
+from components.scoring.score import Scored, read_case_ids, read_columns, score_model
+from components.scoring.served import probe
 
 
 @component
@@ -33,8 +41,7 @@ def CaseScorer(
     """Writes `scores.json`: the model's scores of the `test` split, and whose they are."""
     with reported(problems):
         path = Path(path_utils.serving_model_path(model.uri))
-        folder = Path(artifact_utils.get_split_uri([examples], "test"))
-        scored = score_model(path, [str(file) for file in folder.glob("*.gz")])
+        scored = _scored(path, artifact_utils.get_split_uri([examples], "test"))
         save_scores(
             CaseScores(
                 case_ids=scored.case_ids,
@@ -43,6 +50,7 @@ def CaseScorer(
                 model_sha256=sha256_tree(path),
                 scored_case_set=case_set_root,
                 latency_ms=scored.latency_ms,
+                served=scored.served,
             ),
             Path(scores.uri) / SCORES,
         )
@@ -59,12 +67,50 @@ def ReferenceScorer(
     """Writes `reference.npz`: quality, attributes, labels and scores of the `tune` split."""
     with reported(problems):
         path = Path(path_utils.serving_model_path(model.uri))
-        folder = Path(artifact_utils.get_split_uri([examples], "tune"))
-        records = [str(file) for file in folder.glob("*.gz")]
-        scored = score_model(path, records, latency=False)
+        folder = artifact_utils.get_split_uri([examples], "tune")
+        scored = _scored(path, folder, check=False)
         write_reference(
             Path(reference.uri) / REFERENCE,
-            read_columns(records),
+            read_columns(_records(folder)),
             scores=dict(zip(scored.case_ids, scored.scores.tolist(), strict=True)),
             operating_point=scored.operating_point,
         )
+
+
+class SparedEvaluatorExecutor(evaluator_executor.Executor):
+    """TFX's Evaluator, which a model that cannot be run does not bring down.
+
+    Such a model is the gate's to block; an Evaluator that raised would end the run without a
+    decision.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        try:
+            super().Do(input_dict, output_dict, exec_properties)
+        except Exception:
+            model = artifact_utils.get_single_instance(input_dict["model"])
+            if probe(Path(path_utils.serving_model_path(model.uri))).fault is None:
+                raise  # the model can be run, so the fault is elsewhere
+            logging.getLogger(__name__).exception("not evaluated: the model cannot be run")
+            blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+            blessing.set_int_custom_property(
+                constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE
+            )
+
+
+def _scored(model: Path, folder: str, *, check: bool = True) -> Scored:
+    """As `score_model`, but a model that nothing can run scores NaN."""
+    try:
+        return score_model(model, _records(folder), check=check)
+    except Unservable as error:
+        ids = tuple(read_case_ids(_records(folder)))
+        return Scored(ids, np.full(len(ids), math.nan), math.nan, {}, Served(str(error)))
+
+
+def _records(folder: str) -> list[str]:
+    return [str(file) for file in Path(folder).glob("*.gz")]

@@ -1,22 +1,26 @@
-"""Per-case scores of a SavedModel, batch by batch."""
+"""Per-case scores of a SavedModel, as it answers where it is served."""
 
-import os
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-BATCH = 256
-LATENCY_CALLS = 20
-WORKERS = min(8, os.cpu_count() or 1)
+from components.baselines.scores import Served
+from components.errors import Unservable
+from components.scoring.served import Answer, Request, ask
 
-Answer = TypeVar("Answer")
+BATCH = 256
+# Cases that are also asked one by one: a few of each batch, until there are enough.
+ALONE, ALONE_OF_BATCH = 32, 8
+LATENCY_CALLS = 20
+# Between two answers to one case, in probability: sums of float32 come out otherwise in batches of
+# another size.
+TOLERANCE = 1e-5
+EXAMPLES, IMAGES = "serve_examples", "serving_default"
+POINT = "operating_point/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 @dataclass(frozen=True)
@@ -26,42 +30,158 @@ class Scored:
     scores: float64 (n,); what the model said, NaN where it said NaN.
     operating_point: the threshold exported with the model.
     latency_ms: median and 95th percentile of a call with one image.
+    served: how it answered where it is served.
     """
 
     case_ids: tuple[str, ...]
     scores: np.ndarray
     operating_point: float
     latency_ms: dict[str, float]
+    served: Served
 
 
-def score_model(model_path: Path, records: Sequence[str], *, latency: bool = True) -> Scored:
-    """Scores every record with the model's `serve_examples`.
+def score_model(model_path: Path, records: Sequence[str], *, check: bool = True) -> Scored:
+    """Scores every record with the model's `serve_examples`, in the loader that serves it.
+
+    A model that cannot be served is scored by Python's loader, and `served` says why it cannot.
 
     Args:
       model_path: the SavedModel's folder.
-      records: gzipped TFRecord files of serialized Examples with a `case_id`.
-      latency: whether to measure how long a call with one image takes.
+      records: gzipped TFRecord files of serialized Examples with `case_id` and `image`.
+      check: whether to hold `serving_default` and calls with one image against the scores, and to
+        measure how long such a call takes.
+
+    Raises:
+      Unservable: Python's loader cannot run it either.
     """
-    model = tf.saved_model.load(str(model_path))
-    serve = model.signatures["serve_examples"]
-    spec = {"case_id": tf.io.FixedLenFeature([], tf.string)}
+    try:
+        return _by_session(model_path, records, check=check)
+    except Unservable as error:
+        return _by_python(model_path, records, fault=str(error).removeprefix(f"{model_path}: "))
+
+
+def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Scored:
     ids: list[str] = []
-    scores: list[np.ndarray] = []
-    dataset = tf.data.TFRecordDataset(sorted(records), compression_type="GZIP").batch(BATCH)
+    single: list[tuple[int, bytes, bytes]] = []  # row, Example, image
 
-    def scored(batch: tf.Tensor) -> tuple[list[bytes], np.ndarray]:
-        names = tf.io.parse_example(batch, spec)["case_id"].numpy()
-        return names, serve(examples=batch)["probability"].numpy().astype(np.float64)
+    def requests() -> Iterator[Request]:
+        for names, examples, images in _batches(records):
+            if check and len(single) < ALONE:
+                picked = range(0, len(names), max(1, len(names) // ALONE_OF_BATCH))
+                single.extend((len(ids) + i, examples[i], images[i]) for i in picked)
+            ids.extend(names)
+            yield Request(EXAMPLES, examples)
+            if check:
+                yield Request(IMAGES, images)
+        for _, example, image in single * (-(-LATENCY_CALLS // len(single)) if single else 0):
+            yield Request(EXAMPLES, [example], alone=True)
+            yield Request(IMAGES, [image], alone=True)
 
-    for names, answers in _in_order(scored, dataset.prefetch(1)):
-        ids += [name.decode() for name in names]
-        scores.append(answers)
+    answered: dict[tuple[str, bool], list[Answer]] = {}
+    for request, answer in ask(model_path, requests()):
+        answered.setdefault((request.signature, request.alone), []).append(answer)
+    told = {way: _joined(answers) for way, answers in answered.items()}
+    point = _operating_point(model_path)
+    scores = told[EXAMPLES, False][0] if ids else np.zeros(0, np.float32)
+    rows = np.array([row for row, _, _ in single], np.int64)
+    fault, largest = _contradiction(ids, scores, rows, np.float32(point), told)
     return Scored(
         case_ids=tuple(ids),
-        scores=np.concatenate(scores) if scores else np.zeros(0),
-        operating_point=float(model.operating_point.numpy()),
-        latency_ms=_latency(serve, next(iter(dataset))[:1]) if ids and latency else {},
+        scores=scores.astype(np.float64),
+        operating_point=point,
+        latency_ms=_latency(answered.get((IMAGES, True), [])),
+        served=Served(
+            fault=fault,
+            loader=next((answers[0].loader for answers in answered.values()), None),
+            cases=len(ids),
+            alone=len(single),
+            largest_difference=largest,
+        ),
     )
+
+
+def _by_python(model_path: Path, records: Sequence[str], *, fault: str) -> Scored:
+    ids: list[str] = []
+    scores: list[np.ndarray] = [np.zeros(0, np.float32)]
+    try:
+        model = tf.saved_model.load(str(model_path))
+        serve, point = model.signatures[EXAMPLES], float(model.operating_point.numpy())
+        for names, examples, _ in _batches(records):
+            ids += names
+            scores.append(serve(examples=tf.constant(examples))["probability"].numpy())
+    # A stranger's model may fail in any way that TensorFlow has.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise Unservable(f"{model_path}: {fault}; Python's loader: {reason}") from error
+    return Scored(tuple(ids), np.concatenate(scores).astype(np.float64), point, {}, Served(fault))
+
+
+def read_case_ids(records: Sequence[str]) -> list[str]:
+    """In the order of the records."""
+    return [case_id for ids, _, _ in _batches(records) for case_id in ids]
+
+
+def _batches(records: Sequence[str]) -> Iterator[tuple[list[str], list[bytes], list[bytes]]]:
+    """Case ids, serialized Examples and encoded images of up to `BATCH` records at a time."""
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("case_id", "image")}
+    dataset = tf.data.TFRecordDataset(sorted(records), compression_type="GZIP").batch(BATCH)
+    parsed = dataset.map(lambda batch: (batch, tf.io.parse_example(batch, spec)))
+    for examples, features in parsed.prefetch(1).as_numpy_iterator():
+        ids = [name.decode() for name in features["case_id"]]
+        yield ids, examples.tolist(), features["image"].tolist()
+
+
+def _operating_point(model_path: Path) -> float:
+    try:
+        return float(tf.train.load_variable(str(model_path / "variables" / "variables"), POINT))
+    except (tf.errors.OpError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise Unservable(f"{model_path}: no variable operating_point: {reason}") from None
+
+
+def _joined(answers: Sequence[Answer]) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities and labels of all answers, each (n,)."""
+    return (
+        np.concatenate([answer.probability for answer in answers]),
+        np.concatenate([answer.label for answer in answers]),
+    )
+
+
+def _contradiction(
+    ids: Sequence[str],
+    scores: np.ndarray,
+    rows: np.ndarray,
+    point: np.float32,
+    told: Mapping[tuple[str, bool], tuple[np.ndarray, np.ndarray]],
+) -> tuple[str | None, float]:
+    """Where the model contradicts its scores or its operating point, and how far answers lie apart.
+
+    Args:
+      scores: float32 (n,), in the order of `ids`.
+      rows: of the cases that were asked one by one, in the order of their first round.
+      told: probabilities and labels, by signature and whether each case was asked alone.
+    """
+    fault, largest = None, 0.0
+    for (signature, alone), (probability, label) in told.items():
+        order = np.resize(rows, probability.size) if alone else np.arange(probability.size)
+        how = f"{signature}{', one image at a time,' if alone else ''}"
+        wanted = scores[order]
+        apart = ~np.isclose(probability, wanted, rtol=0.0, atol=TOLERANCE, equal_nan=True)
+        miscalled = label != (probability >= point)
+        for wrong, got, want in (
+            (apart, probability, wanted),
+            (miscalled, label, (probability >= point).astype(int)),
+        ):
+            if fault is None and wrong.any():
+                i = int(np.argmax(wrong))
+                what = "probability" if wrong is apart else f"label at probability {probability[i]}"
+                fault = (
+                    f"{how} gives case {ids[order[i]]} the {what} {got[i]}, wanted {want[i]} "
+                    f"({int(wrong.sum())} such answers)"
+                )
+        both = np.isfinite(probability) & np.isfinite(wanted)
+        largest = max(largest, float(np.max(np.abs(probability - wanted)[both], initial=0.0)))
+    return fault, largest
 
 
 def read_columns(records: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -91,27 +211,10 @@ def read_columns(records: Sequence[str]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _in_order(
-    function: Callable[[Any], Answer], items: Iterable[Any], *, workers: int = WORKERS
-) -> Iterator[Answer]:
-    """`map` on threads, in order and a few items ahead: decoding keeps one core busy only."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Answer]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _latency(serve: tf.types.experimental.ConcreteFunction, example: tf.Tensor) -> dict[str, float]:
-    serve(examples=example)
-    times = []
-    for _ in range(LATENCY_CALLS):
-        start = time.perf_counter()
-        serve(examples=example)
-        times.append(1000 * (time.perf_counter() - start))
+def _latency(answers: Sequence[Answer]) -> dict[str, float]:
+    times = [answer.milliseconds for answer in answers[1:]]  # the first call warms up
+    if not times:
+        return {}
     return {
         "median": round(float(np.median(times)), 3),
         "p95": round(float(np.percentile(times, 95)), 3),

@@ -1,12 +1,11 @@
 """`casegate cases`: the locked case set, from its first version to its next."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
 
@@ -56,19 +55,33 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
 @cases.command()
 @click.argument("case_set", metavar="NAME|FILE")
 @click.option("--source", metavar="SOURCE", help="Default: the source the lock names.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="SAVEDMODEL",
+    help="Also try this model on the images, as TensorFlow Serving would run it.",
+)
 @workspace_option(exists=False)
 @refusing_in_one_line
-def verify(case_set: str, source: str | None, workspace: Path) -> int:
-    """Reads every image again and compares it with the lock; exit code 4 names what differs."""
+def verify(case_set: str, source: str | None, model: Path | None, workspace: Path) -> int:
+    """Reads every image again and compares it with the lock; exit code 4 names what differs.
+
+    With --model, exit code 1 says that the model cannot be served, and why.
+    """
     from pipeline.governance.case_sets import verify_case_set
     from pipeline.workspace import Workspace
 
-    found = verify_case_set(case_set, Workspace(workspace.resolve()), source)
+    found = verify_case_set(case_set, Workspace(workspace.resolve()), source, model=model)
     locked = found.case_set
     click.echo(
         f"{locked.name} version {locked.version}: {len(locked.cases)} cases read again from "
         f"{found.source}, all as locked; root {locked.merkle_root}"
     )
+    if found.served:
+        click.echo(
+            f"{model}: can be served: {found.served.loader} answered {found.served.cases} cases in "
+            f"batches and {found.served.alone} one by one"
+        )
     return 0
 
 
@@ -85,7 +98,7 @@ def show(case_set: str, workspace: Path, form: str) -> int:
 
     found = read_case_set(case_set, Workspace(workspace.resolve()))
     if form == "json":
-        _echo_json({**described(found), **summarise(found).as_json()})
+        echo_json({**described(found), **summarise(found).as_json()})
         return 0
     from rich.console import Console
 
@@ -111,7 +124,7 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
     a, b = read_case_set(before, place), read_case_set(after, place)
     found = diff_case_sets(a, b)
     if form == "json":
-        _echo_json({"before": described(a), "after": described(b), "changes": found.as_json()})
+        echo_json({"before": described(a), "after": described(b), "changes": found.as_json()})
         return 0
     from rich.console import Console
 
@@ -196,7 +209,7 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
 
     found = propose_sentinels(case_set, workspace, least=least)
     if form == "json":
-        _echo_json(found.as_json())
+        echo_json(found.as_json())
         return 0
     from rich.console import Console
 
@@ -206,7 +219,3 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
     show_proposal(Console(highlight=False), found, least=least, command=command)
     return 0
-
-
-def _echo_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

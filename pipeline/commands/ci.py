@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.events import Event
@@ -176,7 +176,7 @@ def _show(checked: "Checked", out: Path, form: str) -> None:
         if fault := append_job_summary(checked, out):
             click.echo(fault, err=True)
     if as_json:
-        click.echo(json.dumps(result(checked), indent=2, ensure_ascii=False))
+        echo_json(result(checked))
     else:
         from pipeline.views.ci import as_lines
 

@@ -1,13 +1,12 @@
 """`casegate feedback`: what readers decided about served cases, and what is made of it."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, echo_utf8, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -110,9 +109,9 @@ def report(
     resolved, places, served = _opened(config, settings, workspace, log)
     found = make_report(places, served, readers=resolved.feedback.readers)
     if format_ == "json":
-        _echo_json(found.as_json())
+        echo_json(found.as_json())
     elif format_ == "csv":
-        click.echo(found.worklist_csv(), nl=False)
+        echo_utf8(found.worklist_csv())
     else:
         from rich.console import Console
 
@@ -164,7 +163,7 @@ def promote(
     else:
         done = promoting.promote(resolved, place, served, by=by, reason=reason, images=images)
     if format_ == "json":
-        _echo_json(done.as_json())
+        echo_json(done.as_json())
         return 0
     from rich.console import Console
 
@@ -242,7 +241,3 @@ def verify(workspace: Path) -> int:
     if content.torn:
         click.echo(f"{len(content.torn):,} bytes of an entry that was never acknowledged follow")
     return 0
-
-
-def _echo_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

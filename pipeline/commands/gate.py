@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line
+from pipeline.commands.shared import echo_utf8, refusing_in_one_line
 
 if TYPE_CHECKING:
     from pipeline.judging.score_gate import Gated
@@ -141,8 +141,8 @@ def _show(gated: "Gated", form: str, output: Path | None) -> None:
     if form == "github":  # only what a step prints becomes an annotation
         if fault := append_job_summary(gated):
             click.echo(fault, err=True)
-        click.echo(text, nl=False)
+        echo_utf8(text)
     if output:
         click.echo(f"{gated.decision.verdict.value}: {output}")
     elif form != "github":
-        click.echo(text, nl=not text.endswith("\n"))
+        echo_utf8(text)

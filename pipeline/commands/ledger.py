@@ -1,7 +1,6 @@
 """`casegate ledger`: what was decided and done, and whether anybody altered the record since."""
 
 import io
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.ledger.entry import Entry
@@ -72,7 +71,7 @@ def show(workspace: Path, kind: str | None, format_: str) -> int:
     entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
     chosen = [entry for entry in entries if kind in (None, entry.kind)]
     if format_ == "json":
-        click.echo(json.dumps([vars(entry) for entry in chosen], indent=2, sort_keys=True))
+        echo_json([vars(entry) for entry in chosen])
     elif chosen:
         _show_table(chosen)
     else:

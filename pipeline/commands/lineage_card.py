@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
 
 
 @click.command()
@@ -37,7 +37,7 @@ def card(
         made = card_of(evidence, evidence.subject(name, destination=destination))
     text = card_html(made) if format_ == "html" else card_markdown(made)
     if out is None:
-        click.echo(text, nl=False)
+        echo_utf8(text)
     else:
         write_out(out, text.encode())
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from pipeline.lineage.answer import Answer
@@ -88,8 +88,10 @@ def give(answer: "Answer", *, format_: str, table: str | None, out: Path | None)
         text = as_text(answer, width=width, colour=colour)
     else:
         text = as_text(answer, width=_WIDTH_OF_A_FILE)
-    if out is None:
+    if out is None and format_ == "text":
         click.echo(text, nl=False)
+    elif out is None:
+        echo_utf8(text)
     else:
         write_out(out, text.encode())
 

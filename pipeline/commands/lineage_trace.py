@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.bundle.trace_graph import TraceGraph
@@ -39,8 +39,10 @@ def trace(
     with Evidence(workspace) as evidence:
         graph = follow(evidence, evidence.subject(name, destination=destination))
     drawn = draw(graph, format_)
-    if out is None:
+    if out is None and format_ == "text":
         click.echo(drawn, nl=False)
+    elif out is None:
+        echo_utf8(drawn)
     else:
         write_out(out, drawn.encode())
     return 0

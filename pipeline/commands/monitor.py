@@ -1,13 +1,12 @@
 """`casegate monitor`: whether what is served still looks like what the model was made on."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from pipeline.monitoring import Monitored
@@ -69,7 +68,7 @@ def monitor(
         retrained = _retrained(monitored, config, overrides, place, text=format_ == "text")
     if format_ == "json":
         answer = {**monitored.as_json(), "retrained": retrained}
-        click.echo(json.dumps(answer, indent=2, sort_keys=True))
+        echo_json(answer)
     return monitored.exit_code
 
 

@@ -1,13 +1,12 @@
 """`casegate notify`: whether a person would be told, and what could not be told."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.notify.delivery import Delivery
@@ -101,7 +100,7 @@ def show(
 
     found = standing(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
     if format_ == "json":
-        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        echo_json(found)
     else:
         click.echo("\n".join(_lines(found)))
     return 0
@@ -119,7 +118,7 @@ def _all_sent(deliveries: "Sequence[Delivery]") -> bool:
 
 def _give(deliveries: "Sequence[Delivery]", format_: str) -> None:
     if format_ == "json":
-        click.echo(json.dumps([vars(delivery) for delivery in deliveries], indent=2))
+        echo_json([vars(delivery) for delivery in deliveries])
         return
     for delivery in deliveries:
         why = f": {delivery.reasons[-1]}" if delivery.reasons else ""

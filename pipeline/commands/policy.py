@@ -1,7 +1,6 @@
 """`casegate policy`: whether the acceptance criteria can be met at all, before anything is run."""
 
 import io
-import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from pipeline.views.policy import Preflight
@@ -75,7 +74,7 @@ def check(path: Path, case_set: str, discordant: float | None, form: str, worksp
 
 def _show(found: "Preflight", form: str) -> None:
     if form == "json":
-        click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        echo_json(found.as_json())
         return
     from rich.console import Console
 

@@ -1,11 +1,10 @@
 """`casegate prune`: removes what no release, golden or rule holds on to any more."""
 
-import json
 from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 
 @click.command()
@@ -48,7 +47,7 @@ def prune(
     config = load_config(config_path, settings)
     found = prune(config.retention, Workspace(workspace), dry_run=dry_run)
     if form == "json":
-        click.echo(json.dumps(found.as_json(), indent=2, sort_keys=True))
+        echo_json(found.as_json())
     else:
         for line in lines(found):
             click.echo(line)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 
 @click.command()
@@ -71,7 +71,7 @@ def retrain(
         say=lambda line: click.echo(line, err=as_json),
     )
     if as_json:
-        click.echo(json.dumps(retrained.as_json(), indent=2, sort_keys=True))
+        echo_json(retrained.as_json())
     else:
         show_retrained(retrained)
     if retrained.attempt.error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 
 @click.command()
@@ -77,7 +77,7 @@ def run(
             resolved, workspace, listener=progress, why=Why(started, why or None)
         )
     if as_json:
-        click.echo(json.dumps(outcome.as_json(), indent=2, sort_keys=True))
+        echo_json(outcome.as_json())
     else:
         show_outcome(console, outcome)
     return outcome.exit_code

@@ -1,13 +1,12 @@
 """`casegate schedule`: retraining at its times, by systemd, by cron or in the foreground."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.schedule_run import of_job, run
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from pipeline.scheduling.standing import Standing
@@ -137,7 +136,7 @@ def status(
     job = make_job(name, config, settings, workspace)
     found = standing(job, _places(directory), now=utc_clock())
     if format_ == "json":
-        click.echo(json.dumps(found.as_json(), indent=2, sort_keys=True))
+        echo_json(found.as_json())
     else:
         click.echo("\n".join(_lines(found)))
     return 0

@@ -1,5 +1,6 @@
 """What every command shares: how it refuses, how it ends, and options that mean the same."""
 
+import json
 import sys
 import tempfile
 import traceback
@@ -63,6 +64,16 @@ class OneLineGroup(click.Group):
             click.echo("interrupted: nothing was released", err=True)
             code = 130
         sys.exit(code or 0)
+
+
+def echo_utf8(text: str) -> None:
+    """Prints what a program reads, which wants UTF-8 whatever the terminal is set to."""
+    click.echo(text.encode("utf-8", "replace"), nl=not text.endswith("\n"))
+
+
+def echo_json(document: Any) -> None:
+    """Prints a document as JSON; in RFC 8259 there is neither NaN nor another encoding."""
+    echo_utf8(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def workspace_option(*, exists: bool) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
 
 
 @click.command()
@@ -38,7 +38,9 @@ def timeline(workspace: Path, format_: str, output: Path | None) -> int:
     place = Workspace(workspace.resolve())
     found = steps(place, sentence)
     if format_ == "json":
-        text = json.dumps([dataclasses.asdict(step) for step in found], indent=2, sort_keys=True)
+        text = json.dumps(
+            [dataclasses.asdict(step) for step in found], indent=2, ensure_ascii=False
+        )
     elif format_ == "html":
         beside = output.resolve().parent if output else Path.cwd()
         above = Path(os.path.relpath(place.root, beside))
@@ -48,7 +50,7 @@ def timeline(workspace: Path, format_: str, output: Path | None) -> int:
     else:
         text = as_text(found)
     if output is None:
-        click.echo(text.rstrip("\n"))
+        (click.echo if format_ == "text" else echo_utf8)(text.rstrip("\n"))
     else:
         write_atomically(output, f"{text.rstrip()}\n".encode())
         click.echo(f"{len(found)} steps: {output}")

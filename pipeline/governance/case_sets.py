@@ -10,10 +10,11 @@ from components.baselines.case_set import CaseSet
 from components.baselines.diff import Diff
 from components.baselines.history import load_version
 from components.baselines.rows import shown
+from components.baselines.scores import Served
 from components.cases.case import Source
 from components.cases.lock import verify_source
 from components.cases.sources import open_source
-from components.errors import ConfigError, SourceError, suggestion
+from components.errors import ConfigError, SourceError, Unservable, suggestion
 from pipeline.config import REPOSITORY
 from pipeline.workspace import Workspace
 
@@ -23,10 +24,11 @@ CASE_SET = "case_set.json"
 
 @dataclass(frozen=True)
 class Verified:
-    """A case set whose images were all read again, and where from."""
+    """A case set whose images were all read again, where from, and how a model answered them."""
 
     case_set: CaseSet
     source: str
+    served: Served | None = None
 
 
 def find_case_set(word: str, workspace: Workspace) -> Path:
@@ -67,21 +69,35 @@ def read_case_set(word: str, workspace: Workspace) -> CaseSet:
     return load_version(find_case_set(name, workspace), int(version))
 
 
-def verify_case_set(word: str, workspace: Workspace, source: str | None) -> Verified:
+def verify_case_set(
+    word: str, workspace: Workspace, source: str | None, *, model: Path | None = None
+) -> Verified:
     """Reads every image of a case set again and compares it with its lock.
 
     Args:
       source: where to read from; None takes the source that the lock names.
+      model: a SavedModel to try on the images as TensorFlow Serving would run it.
 
     Raises:
       IntegrityError: the case set was edited, or a case is not as it was locked.
-      SourceError: the source cannot be read.
+      SourceError: the source cannot be read, or there is no such model.
+      Unservable: the model cannot be served.
     """
     path = find_case_set(word, workspace)
     case_set = load_version(path)
     opened = open_source(source) if source is not None else locked_source(path, case_set)
-    verify_source(opened, case_set)
-    return Verified(case_set, opened.spec)
+    if model is None:
+        verify_source(opened, case_set)
+        return Verified(case_set, opened.spec)
+    if not (model / "saved_model.pb").is_file():
+        raise SourceError(f"{model}: no saved_model.pb in it; wanted the folder of one SavedModel")
+    from pipeline.model_scores import score_models
+
+    served = score_models({"model": model}, case_set, opened)["model"].served
+    assert served is not None  # a model was tried, not a file of scores
+    if served.fault:
+        raise Unservable(f"{model}: TensorFlow Serving cannot run it: {served.fault}")
+    return Verified(case_set, opened.spec, served)
 
 
 def locked_source(path: Path, case_set: CaseSet) -> Source:

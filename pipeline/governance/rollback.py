@@ -19,7 +19,7 @@ from pathlib import Path
 
 from components.baselines.files import sha256_tree, sync, sync_tree
 from components.decision import load_decision
-from components.errors import ConfigError, IntegrityError
+from components.errors import ConfigError, IntegrityError, Unservable
 from components.ledger.entry import Entry
 from components.ledger.ledger import Ledger
 from components.ledger.places import recorded_name
@@ -31,6 +31,7 @@ from components.release.serving import (
     incoming_folder,
     versions,
 )
+from components.scoring.served import probe
 from pipeline.governance.persons import said
 from pipeline.workspace import Workspace, now
 
@@ -61,6 +62,7 @@ def roll_back(
     Raises:
       ConfigError: nobody named, no such version, or it is the champion already.
       IntegrityError: the version's files are not those of a model that passed here.
+      Unservable: TensorFlow Serving cannot run it.
     """
     by, reason = said(by, "--by"), said(reason, "--reason")
     if model_name != Path(model_name).name or model_name.startswith(".") or not model_name:
@@ -72,6 +74,11 @@ def roll_back(
         entries = ledger.entries()
         current = _current(destination, to)
         earlier = find_version(destination, to, workspace.runs)
+        if fault := probe(earlier.path).fault:
+            raise Unservable(
+                f"--to {to}: {earlier.path} cannot be served: {fault}; nothing was changed: choose "
+                "another version, or train again"
+            )
         outgoing = _files_of(destination / str(current))
         if outgoing == earlier.sha256:
             raise ConfigError(

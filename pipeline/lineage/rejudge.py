@@ -7,10 +7,11 @@ the pictures, and whether a model is one that was rolled back, where its scores 
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from components.baselines.case_set import CaseSet
+from components.baselines.scores import CaseScores, Served
 from components.cases.index import count_values
 from components.decision import CheckResult, Decision
 from components.errors import IntegrityError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from components.cases.index import CaseRecord
 
 _EVALUATOR = ("evaluator", "evaluator.answer")
+_SERVABLE = "servable"
 _WITHDRAWN = "baseline.withdrawn"
 # Another processor or another build of SciPy may differ in the last digits; a verdict may not.
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
@@ -61,10 +63,13 @@ def rejudge(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> 
     assert given.policy is not None
     assert given.case_set is not None
     assert given.candidate is not None
+    candidate = given.candidate
+    if _untried(recorded, candidate):
+        candidate = replace(candidate, served=Served(None, cases=len(given.case_set.cases)))
     again = decide(
         policy=given.policy,
         case_set=given.case_set,
-        candidate=given.candidate,
+        candidate=candidate,
         champion=given.champion,
         golden=given.golden,
         evaluator=_evaluator(recorded),
@@ -132,7 +137,10 @@ def _trained_on(training: tuple[TrainingRow, ...] | None, case_set: CaseSet) -> 
 
 def _untaken(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> dict[str, str]:
     """Checks that cannot be taken again here, and why."""
+    assert given.candidate is not None
     reasons = dict.fromkeys(_EVALUATOR, "the Evaluator works from the pictures")
+    if _untried(recorded, given.candidate):
+        reasons[_SERVABLE] = "an older version did not try models where they are served"
     if withdrawn(before):
         reasons[_WITHDRAWN] = "needs the scores of models that were rolled back"
     if given.training is None:
@@ -201,6 +209,11 @@ def _difference(old: Any, new: Any, place: str = "") -> str | None:
 
 def _words(value: Any) -> str:
     return str(getattr(value, "value", value))[:80]
+
+
+def _untried(recorded: Decision, candidate: CaseScores) -> bool:
+    """Whether decision and scores are of before models were tried where they are served."""
+    return candidate.served is None and not _has(recorded, (_SERVABLE,))
 
 
 def _has(recorded: Decision, names: Iterable[str]) -> bool:

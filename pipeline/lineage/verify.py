@@ -43,6 +43,8 @@ def verify(evidence: Evidence, subjects: Sequence[Subject] | None) -> Answer:
     differ = f"{len(found)} {'difference' if len(found) == 1 else 'differences'}"
     facts = {"what": what, "result": differ if found else "as recorded"}
     facts |= {f"checked: {kind}": str(count) for kind, count in checked.items()}
+    # No difference: a release of before models were tried where they are served is as it was.
+    facts |= {f"can be served: {name}": answer for name, answer in files.servable().items()}
     notes = [f"The first difference: {difference.sentence}." for difference in found[:1]]
     if len(found) == MOST:
         notes.append(f"Stopped after {MOST} differences.")

@@ -12,6 +12,7 @@ from components.ledger.entry import Entry
 from components.lineage.record import RunRecord, load_record
 from components.lineage.training import check_manifest, manifest_path
 from components.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
+from components.scoring.served import probe
 from pipeline.lineage.difference import Difference, short
 from pipeline.lineage.subject import Evidence
 
@@ -152,6 +153,20 @@ class Files:
                     f"{short(release.model_sha256)} by entry {release.seq}",
                     short(found),
                 )
+
+    def servable(self) -> dict[str, str]:
+        """Whether each version that lies in a destination can be served, and if not, why."""
+        found: dict[str, str] = {}
+        tried: dict[str, str | None] = {}
+        for release in self._evidence.releases:
+            name = f"{release.destination}/{release.version}"
+            path = self._evidence.workspace.root / name
+            if path.is_dir():
+                if release.model_sha256 not in tried:
+                    tried[release.model_sha256] = probe(path).fault
+                fault = tried[release.model_sha256]
+                found[name] = "yes" if fault is None else f"no: {fault}"
+        return found
 
     def _file(self, what: str, path: Path, wanted: str) -> Iterator[Difference]:
         try:

@@ -1,7 +1,7 @@
 """The released form: one SavedModel that takes encoded images or serialized Examples."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,12 @@ class Classifier(tf.Module):
         self, network: keras.Model, transform: tft.TFTransformOutput, operating_point: float
     ) -> None:
         super().__init__(name="casegate")
-        self.network = network
+        # A Keras 3 network that is tracked is saved with every variable twice: one that is
+        # restored, and one that the signatures read and that only Python's loader fills (TensorFlow
+        # issue 72963). So its plain variables are tracked, which leaves out the optimizer's, and
+        # the network is kept in a function, which is not.
+        self.weights = [variable.value for variable in network.variables]
+        self._network: Callable[[tf.Tensor], Any] = lambda pixels: network(pixels, training=False)
         self.prepare = transform.transform_features_layer()
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
@@ -37,7 +42,7 @@ class Classifier(tf.Module):
 
     def _judged(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         pixels = self.prepare(features)[PIXELS]
-        probability = tf.squeeze(self.network(pixels, training=False), axis=-1)
+        probability = tf.squeeze(self._network(pixels), axis=-1)
         label = tf.cast(probability >= self.operating_point, tf.int64)
         return {PROBABILITY: probability, LABEL: label}
 

@@ -21,6 +21,8 @@ def junit(checked: Checked) -> str:
         root.extend(ElementTree.fromstring(rendered(one.gated, "junit")))  # noqa: S314 - ours
     if checked.error or not checked.judged:
         root.append(_own_suite(checked))
+    for number, suite in enumerate(root):
+        suite.set("id", str(number))  # each suite was made as if it were the only one
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 

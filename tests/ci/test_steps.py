@@ -173,7 +173,7 @@ def hooked(repo: Repo, machine: Machine, tmp_path: Path, monkeypatch: pytest.Mon
     shared = Repo(tmp_path / "casegate")
     shared.stage(".pre-commit-hooks.yaml", (CI.parent / ".pre-commit-hooks.yaml").read_text())
     shared.commit("Offer hooks")
-    shared.git("tag", "v0.1.0")
+    shared.git("tag", "v0.2.0")
     text = PRE_COMMIT.read_text().replace("https://git.example.org/casegate", str(shared.root))
     repo.stage(".pre-commit-config.yaml", text)
     repo.commit("Check commits before they are made")

@@ -235,15 +235,16 @@ HEAVY = "[name for name in ('tensorflow', 'tfx', 'keras') if name in sys.modules
 
 
 @pytest.mark.parametrize(
-    "words",
+    "words, code",
     [
-        ["ledger", "verify"],
-        ["baseline", "show"],
-        ["baseline", "propose", "--run", "run-2"],
-        ["rollback", "--to", "10", "--by", "A", "--reason", "b"],
+        (["ledger", "verify"], 0),
+        (["baseline", "show"], 0),
+        (["baseline", "propose", "--run", "run-2"], 0),
+        # A few words in a file are no model that could be served, which is found out without it.
+        (["rollback", "--to", "10", "--by", "A", "--reason", "b"], 1),
     ],
 )
-def test_none_of_them_needs_tensorflow(governed: Governed, words: list[str]) -> None:
+def test_none_of_them_needs_tensorflow(governed: Governed, words: list[str], code: int) -> None:
     program = (
         "import sys\n"
         "from pipeline.cli import main\n"
@@ -254,5 +255,5 @@ def test_none_of_them_needs_tensorflow(governed: Governed, words: list[str]) -> 
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == "[]"
+    assert done.returncode == code, done.stderr
+    assert done.stderr.splitlines()[-1].endswith("[]")

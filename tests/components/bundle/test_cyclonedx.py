@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from cyclonedx.model.bom import Bom
 
 from components.bundle.cyclonedx import Bill, Dataset, Metric, cyclonedx_json, fault_in
 from components.errors import IntegrityError
@@ -87,3 +88,13 @@ def test_checking_a_bill_does_not_wait_for_a_grammar_that_nothing_here_uses() ->
         "sys.exit('rfc3987_syntax.syntax_helpers' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_librarys_reader_finds_the_model_its_packages_and_its_data() -> None:
+    read = Bom.from_json(json.loads(cyclonedx_json(BILL)))
+    assert read.metadata.component is not None
+    assert (read.metadata.component.name, read.metadata.component.version) == ("chest", "7")
+    found = {(one.type.value, one.name, one.version) for one in read.components}
+    assert ("library", "numpy", "1.26.4") in found and ("data", "planted", None) in found
+    (model,) = [one for one in read.dependencies if one.ref.value == "model"]
+    assert len(model.dependencies) == len(BILL.packages) + len(BILL.datasets)

@@ -1,3 +1,4 @@
+import subprocess
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from components.lineage.proof import (
 )
 from components.lineage.training import TrainingData, write_manifest
 from tests.components.lineage.test_training import row, rows
+from tests.foreign import needs
 
 FIRST, LAST = "0" * 64, "f" * 64
 ABSENT = sha256(b"a picture that nobody trained on").hexdigest()
@@ -195,3 +197,22 @@ def test_refuses_what_is_not_a_proof(
     (tmp_path / "proof.json").write_bytes(orjson.dumps(document))
     with pytest.raises(IntegrityError, match="proof.json: "):
         load_proof(tmp_path / "proof.json")
+
+
+@pytest.mark.parametrize("number", [0, 6, 12])
+def test_openssl_walks_from_a_line_to_the_root(data: TrainingData, number: int) -> None:
+    openssl = needs("openssl", "Debian's openssl")
+
+    def digest(content: bytes) -> bytes:
+        command = [openssl, "dgst", "-sha256", "-binary"]
+        return subprocess.run(command, input=content, capture_output=True, check=True).stdout
+
+    (leaf,) = prove(data.path, in_order()[number]).leaves
+    found, at, last = digest(b"\0" + leaf.line.encode()), leaf.index, data.cases - 1
+    for sibling in map(bytes.fromhex, leaf.path):  # RFC 9162, section 2.1.3.2
+        left = at % 2 or at == last
+        found = digest(b"\1" + (sibling + found if left else found + sibling))
+        while left and not at % 2 and at:
+            at, last = at >> 1, last >> 1
+        at, last = at >> 1, last >> 1
+    assert found.hex() == data.root

@@ -1,3 +1,5 @@
+"""Letters as a real mail server takes them, aiosmtpd, and as Python reads letters."""
+
 import smtplib
 from pathlib import Path
 from typing import Any

@@ -16,6 +16,7 @@ from tests.components.notify.serving import (
     receiving,
     self_signed,
 )
+from tests.foreign import answer, needs
 
 
 def failure(url: str) -> Failure:
@@ -131,3 +132,17 @@ def test_neither_the_address_nor_the_secret_shows() -> None:
     assert "token" not in repr(hook)
     assert "word" not in repr(hook)
     assert SECRET.decode() not in repr(hook)
+
+
+def test_openssl_makes_the_same_signature_and_jq_reads_the_body() -> None:
+    openssl, jq = needs("openssl", "Debian's openssl"), needs("jq", "Debian's jq")
+    told = notice(subject="Größe, \u2028 and \ud83d")
+    with receiving([200]) as receiver:
+        assert Webhook(receiver.url, SECRET).deliver(told) is None
+    (got,) = receiver.received
+    headers = {name: got.headers[f"X-Casegate-{name}"] for name in ("Timestamp", "Delivery")}
+    signed = f"{headers['Timestamp']}.{headers['Delivery']}.".encode() + got.body
+    key = ["-digest", "SHA256", "-macopt", f"hexkey:{SECRET.hex()}"]
+    mac = answer(openssl, "mac", *key, "-in", "-", "HMAC", given=signed)
+    assert got.headers["X-Casegate-Signature"] == f"v1={mac.strip().lower()}"
+    assert answer(jq, "-r", ".facts.verdict", given=got.body) == "FAIL\n"

@@ -1,6 +1,9 @@
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
+import junitparser
 import pytest
 
 from components.decision import Decision
@@ -8,6 +11,7 @@ from components.report.context import Context
 from components.report.junit import junit
 from tests.components.report import making
 from tests.components.report.making import NASTY, decision
+from tests.foreign import needs
 
 
 def suite(decided: Decision) -> ElementTree.Element:
@@ -104,3 +108,24 @@ def test_text_from_data_stays_text() -> None:
 def test_characters_that_xml_cannot_hold_are_replaced() -> None:
     made = decision(replace(making.FLOOR, check="a\x00\x1b\ufffe\U0001f600"))
     assert suite(made)[1].get("name") == "a\ufffd\ufffd\ufffd\U0001f600"
+
+
+DECISIONS = [making.decision(), making.waived(), making.first_run(), making.unfit()]
+
+
+@pytest.mark.parametrize("made", [*DECISIONS, making.hostile()[0]])
+def test_junitparser_counts_what_blocks_as_the_decision_does(made: Decision) -> None:
+    read = junitparser.JUnitXml.fromstring(junit(made, None, Context()).encode())
+    (found,) = read
+    bad = [case for case in found if not case.is_passed]
+    assert len(bad) == len([check for check in made.checks if check.open])
+    assert (found.tests, found.failures + found.errors) == (len(made.checks), len(bad))
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("made", DECISIONS)
+def test_junitparsers_own_command_fails_where_the_gate_does(made: Decision, tmp_path: Path) -> None:
+    path = tmp_path / "junit.xml"
+    path.write_text(junit(made, None, Context()), encoding="utf-8")
+    command = [needs("junitparser", "the group dev"), "verify", str(path)]
+    assert subprocess.run(command).returncode == (made.verdict is not making.PASS)

@@ -3,9 +3,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from components.decision import Comparison, Decision, Flips, Looks, SliceEstimate
 from components.report.markdown import CUT, LISTED, MOST_CHARACTERS, report, write_report
+from components.report.words import one_line
 from tests.components.report import making
 from tests.components.report.making import NASTY
 
@@ -171,3 +173,19 @@ def test_the_report_is_written_where_it_was_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "report.md"
     assert write_report(DECISION, path, synthetic=False) == path
     assert path.read_text(encoding="utf-8") == shown()
+
+
+@pytest.mark.parametrize("made", [DECISION, making.waived(), making.hostile()[0]])
+def test_markdown_it_finds_each_reason_whole_in_a_cell_and_no_markup_from_data(
+    made: Decision,
+) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(shown(made))
+    inside = [token for outer in tokens for token in outer.children or ()]
+    assert not {token.type for token in [*tokens, *inside]} & {"html_block", "image", "link_open"}
+    assert {token.content for token in inside if token.type == "html_inline"} <= {"<!-- -->"}
+    cells = [tokens[at + 1] for at, token in enumerate(tokens) if token.type == "td_open"]
+    texts = {
+        "".join(one.content for one in cell.children or () if one.type != "html_inline")
+        for cell in cells
+    }
+    assert {one_line(check.reason) for check in made.checks} <= texts

@@ -1,6 +1,8 @@
+import csv
 import json
 import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from components.report.context import Context
 from components.report.sarif import sarif
 from tests.components.report import making
 from tests.components.report.making import decision
+from tests.foreign import answer, needs
 
 HERE = Context(False, "baselines/planted/policy.yaml", {"sensitivity[device=Boreal]": 12})
 DECISIONS = {
@@ -128,3 +131,44 @@ def test_it_validates_against_the_published_schema(name: str) -> None:
     schema = json.loads(Path(os.environ["CASEGATE_SARIF_SCHEMA"]).read_text(encoding="utf-8"))
     document = json.loads(sarif(DECISIONS[name], None, HERE))
     jsonschema.Draft4Validator(schema).validate(document)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", DECISIONS)
+def test_sarif_tools_lists_each_check_with_its_level_and_line(name: str, tmp_path: Path) -> None:
+    path, table = tmp_path / "casegate.sarif", tmp_path / "table.csv"
+    path.write_text(sarif(DECISIONS[name], None, HERE), encoding="utf-8")
+    answer(needs("sarif", "sarif-tools, of the group dev"), "csv", "--output", table, path)
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = sorted(
+            (row["Severity"], row["Code"], row["Location"]) for row in csv.DictReader(file)
+        )
+    wanted = [
+        (row["level"], row["ruleId"], HERE.policy_path) for row in run(DECISIONS[name])["results"]
+    ]
+    assert rows == sorted(wanted)
+
+
+@pytest.mark.process
+def test_sarif_tools_fails_a_job_on_a_check_that_failed_and_not_on_a_waived_one(
+    tmp_path: Path,
+) -> None:
+    program = needs("sarif", "sarif-tools, of the group dev")
+    for name, code in (("everything", 2), ("waived", 0)):
+        path = tmp_path / f"{name}.sarif"
+        path.write_text(sarif(DECISIONS[name], None, HERE), encoding="utf-8")
+        done = subprocess.run([program, "--check", "error", "summary", path], capture_output=True)
+        assert done.returncode == code, done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", DECISIONS)
+def test_microsofts_multitool_finds_no_error_and_no_name_that_is_an_id(
+    name: str, tmp_path: Path
+) -> None:
+    program = needs("sarif-multitool", "npm's @microsoft/sarif-multitool")
+    path = tmp_path / "casegate.sarif"
+    path.write_text(sarif(DECISIONS[name], None, HERE), encoding="utf-8")
+    said = answer(program, "validate", path)
+    assert "Analysis completed successfully" in said
+    assert not re.search(r"\): error |SARIF1001", said), said

@@ -1,5 +1,6 @@
 """A registry in a bucket, on a server that speaks S3."""
 
+import json
 import os
 import socket
 import subprocess
@@ -126,3 +127,16 @@ def test_an_upload_cut_short_leaves_the_last_release(
     assert registry
     scores = registry.scores(CASES.merkle_root)
     assert scores and scores.scores_sha256 == candidate(4).scores_sha256
+
+
+def test_amazons_own_client_reads_what_was_published(server: str) -> None:
+    boto3 = pytest.importorskip("boto3", reason="no boto3 here: it comes with moto")
+    publish(open_store(address(server, "models/told")), told(), {CASES.merkle_root: candidate(4)})
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=f"http://{server}", **keys)
+    listed = client.list_objects_v2(Bucket="models", Prefix="told/")["Contents"]
+    names = [one["Key"] for one in listed]
+    bodies = [client.get_object(Bucket="models", Key=name)["Body"].read() for name in names]
+    read = {name: json.loads(body.decode("utf-8")) for name, body in zip(names, bodies)}
+    (scores,) = [document for name, document in read.items() if name.startswith("told/scores/")]
+    assert read["told/champion.json"]["model_sha256"] == scores["model_sha256"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from components.errors import AnomaliesFound
 from pipeline.ci import full
 from pipeline.ci.cache import Cache
 from tests.components.planting import approved, sha
+from tests.foreign import answer, complaint, needs
 from tests.pipeline.ci.making import TeamRepository, candidate, check, plan_of
 from tests.pipeline.ci.running import FakeRun
 from tests.pipeline.ci.test_registry import published
@@ -113,6 +115,22 @@ def test_an_edited_golden_blocks_and_says_why(team: TeamRepository) -> None:
     (found,) = json.loads((OUT / "casegate.sarif").read_text())["runs"][0]["results"]
     assert (found["level"], found["ruleId"]) == ("error", "stopped")
     assert "moves by" in summary()
+
+
+def test_junitparser_and_sarif_tools_fail_a_job_whose_check_was_stopped(
+    team: TeamRepository,
+) -> None:
+    failing = [needs("junitparser", "the group dev"), "verify", OUT / "junit.xml"]
+    counting = [needs("sarif", "sarif-tools, of the group dev"), "--check", "error", "summary"]
+    team.commit(**{"README.md": "b"})
+    assert check().exit_code == 0
+    answer(*failing)
+    answer(*counting, OUT / "casegate.sarif")
+    save_golden(approved(candidate(2)), team.baseline / "golden.json")
+    team.commit()
+    assert check().exit_code == 4
+    assert subprocess.run(failing).returncode == 1
+    assert "stopped" in complaint(*counting, OUT / "casegate.sarif")
 
 
 def test_a_model_change_runs_on_the_development_cases(team: TeamRepository, run: FakeRun) -> None:
@@ -357,7 +375,8 @@ def test_several_baselines_are_judged_and_the_gravest_decides(team: TeamReposito
     assert [one["exit_code"] for one in plan_of(OUT)["judged"]] == [0, 3]
     assert load_decision(OUT / "decision.json").exit_code == 3
     assert load_decision(OUT / "chest" / "decision.json").exit_code == 0
-    assert len(ElementTree.parse(OUT / "junit.xml").findall("testsuite")) == 2
+    suites = ElementTree.parse(OUT / "junit.xml").findall("testsuite")
+    assert [suite.get("id") for suite in suites] == ["0", "1"]
     assert len(json.loads((OUT / "casegate.sarif").read_text())["runs"]) == 2
 
 

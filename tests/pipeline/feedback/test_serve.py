@@ -20,6 +20,7 @@ from components.errors import ConfigError, IntegrityError
 from components.feedback.record import Record
 from pipeline.config import FeedbackConfig
 from pipeline.feedback.serve import serve
+from tests.foreign import answer, needs
 from tests.pipeline.feedback.making import Clinic
 
 TOKEN = "1" * 32
@@ -169,3 +170,20 @@ def test_a_server_killed_amid_appends_leaves_a_sound_record(clinic: Clinic) -> N
     with running(clinic) as (_, port):
         assert say(port, replayed) == 409
         assert say(port, "nonce-after") == 201
+
+
+@pytest.mark.process
+def test_curl_gives_an_opinion_and_jq_reads_the_answer(clinic: Clinic) -> None:
+    curl, jq = needs("curl", "Debian's curl"), needs("jq", "Debian's jq")
+    clinic.serve("case-7")
+    said = '{"case_id": "case-7", "label": "unsure", "nonce": "nonce-0001", "note": "Größe?"}'
+    headers = ["-H", f"Authorization: Bearer {TOKEN}", "-H", "Content-Type: application/json"]
+    with running(clinic) as (_, port):
+        command = [curl, "-sS", "-w", "%{stderr}%{http_code}", *headers, "-d", said]
+        command += [f"http://127.0.0.1:{port}/feedback"]
+        first, second = (subprocess.run(command, capture_output=True) for _ in range(2))
+    assert (first.stderr, second.stderr) == (b"201", b"409")
+    (opinion,) = clinic.places.record.opinions()
+    assert (opinion.note, opinion.by) == ("Größe?", "Dr. One")
+    assert answer(jq, "-r", ".entry_sha256", given=first.stdout) == f"{opinion.entry_sha256}\n"
+    assert "served" not in answer(jq, "-r", ".error", given=second.stdout)

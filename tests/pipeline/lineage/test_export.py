@@ -7,6 +7,7 @@ import pytest
 
 from components.bundle.archive import read_archive
 from components.errors import ConfigError, IntegrityError
+from tests.foreign import answer, complaint, needs
 from tests.pipeline.lineage.bundling import bundled
 from tests.pipeline.lineage.releasing import RUN, ReleasedRun, released
 
@@ -127,3 +128,20 @@ def test_public_keys_of_the_baseline_are_taken_in(tmp_path: Path) -> None:
     files = read_archive(bundled(run, tmp_path / "b.zip"))
     assert files["keys/Dr_Lang.pub.pem"] == b"a key"
     assert not any(b"-----PRIVATE-----" in content for content in files.values())
+
+
+def test_unzip_sha256sum_and_jq_read_a_bundle_and_find_an_altered_file(
+    run: ReleasedRun, tmp_path: Path
+) -> None:
+    unzip, jq = needs("unzip", "Debian's unzip"), needs("jq", "Debian's jq")
+    sums = [needs("sha256sum", "Debian's coreutils"), "--check", "--strict", "-"]
+    answer(unzip, "-q", bundled(run, tmp_path / "b.zip"), "-d", tmp_path / "out")
+    listing = r'.files[] | "\(.sha256)  \(.name)"'
+    listed = answer(jq, "-r", listing, tmp_path / "out" / "MANIFEST.json").encode()
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert answer(*sums, given=listed, cwd=tmp_path / "out").count(": OK\n") == len(files) - 1
+    for path in files:
+        if path.suffix in (".json", ".jsonl"):
+            answer(jq, "-e", 'type == "object"', path)
+    (tmp_path / "out" / "decision.json").write_bytes(b"{}\n")
+    assert "decision.json: FAILED" in complaint(*sums, given=listed, cwd=tmp_path / "out")

@@ -1,11 +1,14 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from pipeline.lineage.answer import Answer, Table
 from pipeline.views.answer import as_csv, as_json, as_text
+from tests.foreign import answer as told_by
+from tests.foreign import needs
 
 NASTY = '=HYPERLINK("http://x")'
 
@@ -65,3 +68,13 @@ def test_what_does_not_print_is_never_sent_to_a_terminal() -> None:
     table = Table("t", "T", ("a",), (("\x1b[31mred\u202e",),))
     text = as_text(Answer("q", {"f": "\x1b]0;title\x07"}, (table,)))
     assert "\x1b" not in text and "\u202e" not in text and "\x07" not in text
+
+
+def test_sqlite_imports_a_csv_with_every_cell_as_it_is(tmp_path: Path) -> None:
+    sqlite3 = needs("sqlite3", "Debian's sqlite3")
+    path = tmp_path / "answer.csv"
+    path.write_bytes(as_csv(answer()).encode())
+    command = [sqlite3, "-json", ":memory:", f".import --csv {path} t", "SELECT * FROM t"]
+    first, second = json.loads(told_by(*command))
+    assert first == {"name": f"'{NASTY}", "number": "-0.5", "flag": ""}
+    assert second == {"name": 'line\nbreak, "quoted"; 日本', "number": "3", "flag": "true"}

@@ -1,0 +1,153 @@
+"""A model asked in the loader that TensorFlow Serving uses, in a process of its own.
+
+Whatever TensorFlow does there, up to ending its process, is an answer about the model.
+"""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+
+import numpy as np
+
+from components.baselines.scores import Served
+from components.errors import Unservable
+
+PROGRAM = Path(__file__).with_name("serving_session.py")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Attributes:
+    signature: `serving_default` for encoded images, `serve_examples` for serialized Examples.
+    alone: nothing else is computed meanwhile, so that the time it takes says something.
+    """
+
+    signature: str
+    inputs: Sequence[bytes]
+    alone: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Attributes:
+    loader: what loaded the model, with TensorFlow's version.
+    probability: float32 (n,); label: int64 (n,), in the order of the inputs.
+    """
+
+    loader: str
+    probability: np.ndarray
+    label: np.ndarray
+    milliseconds: float
+
+
+def ask(model: Path, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+    """Each request with its answer, in order, while later ones are on their way.
+
+    Raises:
+      Unservable: the model cannot be loaded, or does not answer.
+    """
+    asked: SimpleQueue[Request] = SimpleQueue()
+    command = [sys.executable, "-I", str(PROGRAM), str(model.resolve())]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with (
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, env=quiet
+        ) as process,
+        ThreadPoolExecutor(1) as writer,
+    ):
+        assert process.stdin and process.stdout  # pipes, as asked for
+        written = writer.submit(_write, process.stdin, requests, asked)
+        loader = ""
+        try:
+            while head := _head(process.stdout):
+                if head["fault"]:
+                    raise Unservable(f"{model}: {head['fault']}")
+                if "loader" in head:
+                    loader = head["loader"]
+                    continue
+                probability = process.stdout.read(4 * head["count"])
+                label = process.stdout.read(8 * head["count"])
+                yield (
+                    asked.get(),
+                    Answer(
+                        loader,
+                        np.frombuffer(probability, "<f4"),
+                        np.frombuffer(label, "<i8"),
+                        head["milliseconds"],
+                    ),
+                )
+            code = process.wait()
+        finally:
+            process.kill()
+        written.result()
+        if code or not asked.empty():
+            raise Unservable(f"{model}: the process that served it {_end(code, words)}")
+
+
+def probe(model: Path) -> Served:
+    """Whether any folder holds a model that can be served, seen on one grey image of our own."""
+    from PIL import Image
+
+    image = io.BytesIO()
+    Image.new("L", (64, 64), 128).save(image, "PNG")
+    png = image.getvalue()
+    requests = [Request("serving_default", [png]), Request("serve_examples", [_example(png)])]
+    try:
+        answers = [answer for _, answer in ask(model, requests)]
+    except Unservable as error:
+        return Served(str(error).removeprefix(f"{model}: "))
+    return Served(None, answers[0].loader)
+
+
+def _write(stream: IO[bytes], requests: Iterable[Request], asked: SimpleQueue[Request]) -> None:
+    # A process that ended early is the reader's to report.
+    with suppress(BrokenPipeError), stream:
+        for request in requests:
+            asked.put(request)
+            head = {
+                "signature": request.signature,
+                "alone": request.alone,
+                "sizes": [len(content) for content in request.inputs],
+            }
+            stream.write(b"".join([json.dumps(head).encode(), b"\n", *request.inputs]))
+
+
+def _head(stream: IO[bytes]) -> dict[str, Any] | None:
+    """The line of JSON that begins a message; None where no more comes."""
+    line = stream.readline()
+    return json.loads(line) if line.endswith(b"\n") else None
+
+
+def _end(code: int, words: IO[bytes]) -> str:
+    """How a process ended, and the last that it said."""
+    words.seek(max(0, words.seek(0, io.SEEK_END) - 4096))
+    lines = words.read().decode("utf-8", "replace").splitlines()
+    said = f": {' '.join(lines[-1].split())[:300]}" if lines else ""
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return f"ended with {how}{said}"
+
+
+def _example(image: bytes) -> bytes:
+    """A serialized tf.train.Example with the feature `image`, without TensorFlow."""
+
+    def field(number: int, content: bytes) -> bytes:
+        size, length = len(content), bytearray()
+        while size > 127:
+            length.append(size & 127 | 128)
+            size >>= 7
+        return bytes([number << 3 | 2, *length, size]) + content
+
+    value = field(1, field(1, image))  # Feature.bytes_list.value
+    return field(1, field(1, field(1, b"image") + field(2, value)))  # features.feature: a map

@@ -1,0 +1,105 @@
+"""What TensorFlow Serving's loader says of a model, heard from a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.errors import Unservable
+from components.scoring import served, serving_session
+from components.scoring.served import Request, ask, probe
+from tests.components.scoring import making
+
+pytestmark = pytest.mark.tensorflow
+
+IMAGES = [b"." * size for size in (100, 249, 250, 999)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return making.save(making.Sized(), tmp_path_factory.mktemp("model") / "1")
+
+
+def test_answers_come_in_the_order_of_the_requests(model: Path) -> None:
+    requests = [
+        Request("serving_default", IMAGES[: i % 4 + 1], alone=i % 3 == 0) for i in range(60)
+    ]
+    for number, (request, answer) in enumerate(ask(model, iter(requests))):
+        assert request is requests[number]
+        sizes = np.float32([len(image) for image in request.inputs])
+        np.testing.assert_allclose(answer.probability, sizes / 1000, rtol=1e-6)
+        assert answer.label.tolist() == (sizes >= 250).astype(int).tolist()
+        assert answer.milliseconds > 0 and "TF_LoadSessionFromSavedModel" in answer.loader
+    assert number == 59
+
+
+@pytest.mark.parametrize("kind", making.UNSERVABLE)
+def test_what_cannot_be_served_is_named(kind: str, tmp_path: Path) -> None:
+    make, words = making.UNSERVABLE[kind]
+    fault = probe(make(tmp_path / "model")).fault
+    assert fault is not None and "\n" not in fault
+    with pytest.raises(Unservable, match=words):
+        list(ask(tmp_path / "model", [Request("serving_default", IMAGES)]))
+
+
+def test_a_model_that_can_be_served_answers_both_signatures(model: Path) -> None:
+    found = probe(model)
+    assert found.fault is None and found.loader
+
+
+def test_the_program_imports_neither_keras_nor_tensorflows_python_nor_this_project(
+    model: Path,
+) -> None:
+    listed = "print(*sorted(sys.modules), file=sys.stderr)"
+    run = f"import runpy, sys; sys.argv[1:] = [{str(model)!r}]; "
+    run += f"runpy.run_path({serving_session.__file__!r}, run_name='__main__'); {listed}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", run], stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+    assert b'"fault": null' in done.stdout
+    modules = done.stderr.decode().splitlines()[-1].split()
+    assert not {"keras", "tf_keras", "tensorflow.python", "components", "pipeline"} & set(modules)
+
+
+def test_what_the_model_refuses_is_its_fault_and_not_ours(model: Path) -> None:
+    with pytest.raises(Unservable, match="serve_examples|Example"):
+        list(ask(model, [Request("serve_examples", [b"no Example"])]))
+
+
+@pytest.mark.parametrize(
+    "program, words",
+    [
+        ("import os, sys; print('Check failed: rank', file=sys.stderr); os.abort()", "SIGABRT: Ch"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+        ("raise SystemExit(3)", "exit code 3"),
+        ('print(\'{"fault": null, "loader": "x"}\')', "exit code 0"),
+    ],
+)
+def test_a_process_that_ends_without_its_answers_is_told(
+    program: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "program.py").write_text(program)
+    monkeypatch.setattr(served, "PROGRAM", tmp_path / "program.py")
+    with pytest.raises(Unservable, match=words):
+        list(ask(tmp_path, [Request("serving_default", [b"." * 100_000] * 50)] * 20))
+
+
+def test_what_fails_while_requests_are_made_is_raised_as_it_is(model: Path) -> None:
+    def requests():
+        yield Request("serving_default", IMAGES)
+        raise OSError("a record that cannot be read")
+
+    with pytest.raises(OSError, match="a record that cannot be read"):
+        list(ask(model, requests()))
+
+
+def test_who_stops_asking_leaves_no_process(model: Path) -> None:
+    answers = ask(model, (Request("serving_default", IMAGES) for _ in range(1000)))
+    next(answers)
+    answers.close()
+    children = subprocess.run(
+        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+    ).stdout
+    assert str(model) not in children

@@ -1,0 +1,113 @@
+"""The released form runs where it is served, whatever layers the network has."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.scoring.served import Request, ask, probe
+from pipeline.config import ModelConfig
+from pipeline.model.export import Classifier, export
+from pipeline.model.features import IMAGE, PIXELS
+from pipeline.model.network import build_network
+from pipeline.model.preprocessing import decoded
+from tests.components.cases.making import encoded, picture
+
+pytestmark = pytest.mark.tensorflow
+
+SIZE = 16
+IMAGES = [encoded(picture(seed, (20, 24))) for seed in range(5)]
+
+
+class Prepared(tf.keras.layers.Layer):
+    """What Transform's layer does, without Transform."""
+
+    def call(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        spec = tf.TensorSpec([SIZE, SIZE, 1], tf.float32)
+        read = lambda image: decoded(image, SIZE)  # noqa: E731
+        return {PIXELS: tf.map_fn(read, features[IMAGE], fn_output_signature=spec)}
+
+
+class Transform:
+    def transform_features_layer(self) -> Prepared:
+        return Prepared()
+
+
+def shipped() -> keras.Model:
+    return build_network(ModelConfig(image_size=SIZE, filters=(4, 8)), steps=10)
+
+
+def with_batch_normalization() -> keras.Model:
+    pixels = keras.Input((SIZE, SIZE, 1))
+    hidden = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(pixels))
+    hidden = keras.layers.GlobalAveragePooling2D()(keras.layers.Dropout(0.5)(hidden))
+    return keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid")(hidden))
+
+
+def nested() -> keras.Model:
+    pixels = keras.Input((SIZE, SIZE, 1))
+    outer = keras.layers.Conv2D(1, 1)(with_batch_normalization_inside(pixels))
+    hidden = keras.layers.GlobalMaxPooling2D()(outer)
+    return keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid")(hidden))
+
+
+def with_batch_normalization_inside(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    inside = keras.Input((SIZE, SIZE, 1))
+    hidden = keras.layers.BatchNormalization()(keras.layers.Conv2D(3, 3)(inside))
+    return keras.Model(inside, hidden, name="inside")(pixels)
+
+
+def trained(network: keras.Model) -> keras.Model:
+    """A few steps, so that moving averages and the optimizer's momentum are no longer zero."""
+    network.compile(optimizer="adam", loss="binary_crossentropy")
+    pixels = np.random.default_rng(0).random((32, SIZE, SIZE, 1), np.float32)
+    network.fit(pixels, np.arange(32) % 2, epochs=3, verbose=0)
+    return network
+
+
+class TrackedClassifier(Classifier):
+    """As models were released before anybody served one."""
+
+    def __init__(self, network: keras.Model, transform: Transform, operating_point: float) -> None:
+        tf.Module.__init__(self, name="casegate")
+        self._network = network
+        self.prepare = transform.transform_features_layer()
+        self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
+
+
+@pytest.mark.parametrize("build", [shipped, with_batch_normalization, nested])
+def test_what_is_served_is_what_the_network_says(
+    build: Callable[[], keras.Model], tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(1)
+    network = trained(build())
+    export(Classifier(network, Transform(), 0.5), str(tmp_path / "model"), {"a": 1})
+    wanted = network.predict(np.stack([decoded(image, SIZE) for image in IMAGES]), verbose=0)[:, 0]
+    ((_, answer),) = ask(tmp_path / "model", [Request("serving_default", IMAGES)])
+    np.testing.assert_allclose(answer.probability, wanted, atol=1e-6)
+    assert answer.label.tolist() == (wanted >= 0.5).astype(int).tolist()
+    assert probe(tmp_path / "model").fault is None  # by serve_examples too
+
+
+def test_nothing_of_the_optimizer_is_released(tmp_path: Path) -> None:
+    network = trained(shipped())
+    export(Classifier(network, Transform(), 0.5), str(tmp_path / "model"), {})
+    variables = tf.train.list_variables(str(tmp_path / "model" / "variables" / "variables"))
+    saved = {name.split("/.")[0]: shape for name, shape in variables}
+    weights = {name for name in saved if name.startswith("weights/")}
+    assert [saved[f"weights/{i}"] for i in range(len(weights))] == [
+        list(variable.shape) for variable in network.variables
+    ]
+    assert saved.keys() - weights == {"operating_point", "_CHECKPOINTABLE_OBJECT_GRAPH"}
+
+
+@pytest.mark.parametrize("build", [shipped, with_batch_normalization, nested])
+def test_a_network_that_is_tracked_is_found_out(
+    build: Callable[[], keras.Model], tmp_path: Path
+) -> None:
+    export(TrackedClassifier(trained(build()), Transform(), 0.5), str(tmp_path / "model"), {})
+    fault = probe(tmp_path / "model").fault
+    assert fault is not None and "restore" in fault
