@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,8 @@ from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.baselines.files import sha256_tree
-from components.errors import SignatureError
+from components.decision import Verdict, load_decision, save_decision
+from components.errors import IntegrityError, SignatureError
 from components.ledger.ledger import Ledger
 from components.ledger.records import releases
 from components.release import component
@@ -178,3 +180,28 @@ def test_with_a_key_at_hand_a_missing_signature_is_no_unsigned_release(
     with pytest.raises(SignatureError, match="nobody signed this"):
         push(model, destination)
     assert versions(destination) == []
+
+
+def test_files_that_changed_since_they_were_judged_are_not_pushed(
+    model: Model, destination: Path
+) -> None:
+    folder = Path(path_utils.serving_model_path(model.uri))
+    (folder / "variables" / "data").write_text("another optimizer step")
+    with pytest.raises(IntegrityError, match=sha256_tree(folder)[:12]):
+        push(model, destination)
+    assert not destination.exists() and recorded(destination) == []
+
+
+@pytest.mark.parametrize("verdict", [None, Verdict.FAIL, Verdict.INCONCLUSIVE])
+def test_nothing_is_pushed_that_no_decision_says_can_be_served(
+    model: Model, destination: Path, verdict: Verdict | None
+) -> None:
+    path = destination.parents[1] / "runs" / "run-1" / "decision.json"
+    decision = load_decision(path)
+    others = tuple(check for check in decision.checks if check.rule != "servable")
+    (served,) = set(decision.checks) - set(others)
+    said = () if verdict is None else (replace(served, verdict=verdict),)
+    save_decision(replace(decision, checks=(*said, *others)), path)
+    with pytest.raises(IntegrityError, match=str(path)):
+        push(model, destination)
+    assert not destination.exists() and recorded(destination) == []

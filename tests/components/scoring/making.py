@@ -65,6 +65,14 @@ class Flipped(Sized):
         return {**said, "label": 1 - said["label"]}
 
 
+class Silent(Sized):
+    """Calls nothing positive."""
+
+    def judged(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        said = super().judged(images)
+        return {**said, "label": tf.zeros_like(said["label"])}
+
+
 class TwoFaced(Sized):
     """Gives images that come alone another probability than those in Examples."""
 
@@ -122,7 +130,10 @@ UNSERVABLE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no model": (_no_saved_model, "saved_model.pb"),
     "no serve_examples": (lambda f: save(Sized(), f, "serving_default"), "serve_examples"),
     "no serving_default": (lambda f: save(Sized(), f, "serve_examples"), "serving_default"),
-    "a label of another type": (lambda f: save(OtherType(), f), "label"),
+    "a label of another type": (
+        lambda f: save(OtherType(), f),
+        r"label has type 3, wanted 9 \(int64\)",
+    ),
     "answers in columns": (lambda f: save(Column(), f), r"\[-1, 1\]"),
     "no label": (lambda f: save(Unlabelled(), f), "label"),
     "Python inside": (lambda f: save(OnlyPython(), f), "EagerPyFunc"),

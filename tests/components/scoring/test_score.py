@@ -66,6 +66,7 @@ def test_no_record_gives_no_score(model: Path, tmp_path: Path) -> None:
     "kind, facts",
     [
         (making.Flipped, ("serve_examples", "case a", "label", "0.1", "wanted 0")),
+        (making.Silent, ("serve_examples", "case c", "label", "0.3", "wanted 1")),
         (making.TwoFaced, ("serving_default", "case a", "probability", "0.101", "wanted 0.1")),
         (making.Crowded, ("one image at a time", "case a", "probability", "wanted 0.05")),
     ],
