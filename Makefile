@@ -11,7 +11,7 @@ PURE := not slow and not tensorflow and not process and not store
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check lint bench gate-oc lock clean help
+.PHONY: run test test-all check lint bench gate-oc shape lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ test: lint  ## what every commit must pass
 	$(PYTEST) tests -m "not slow" -n 2 --dist loadfile --durations=10
 
 test-all: lint  ## test, and the slower proof
-	$(PYTEST) tests --durations=20
+	$(PYTEST) tests -n 2 --dist loadfile --durations=20
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -40,6 +40,9 @@ bench: .venv/.synced  ## the figures of docs/benchmarks.md
 gate-oc: .venv/.synced  ## how often the policies pass honest retrainings and block damaged ones
 	.venv/bin/python -m tests.measure.collect
 	.venv/bin/python -m tests.measure.operating_characteristics --write
+
+shape: .venv/.synced  ## how the product is built, in figures
+	.venv/bin/python -m tests.measure.shape
 
 lock: $(UV)  ## resolves the dependencies of setup.py anew
 	$(UV) lock

@@ -5,10 +5,10 @@ from setuptools import find_packages, setup
 setup(
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
     package_data={
-        "pipeline": ["configs/*.yaml"],
-        "pipeline.audit": ["*.css", "*.j2"],
-        "pipeline.timeline": ["*.css", "*.j2"],
-        "components": ["page.css"],
+        "pipeline.settings": ["configs/*.yaml"],
+        "pipeline.site": ["*.css", "*.j2"],
+        "pipeline.site.timeline": ["*.css", "*.j2"],
+        "components.pages": ["page.css"],
         "components.card": ["*.css", "*.j2"],
         "components.drift": ["*.css", "*.j2"],
         "components.report": ["*.j2", "*.js"],

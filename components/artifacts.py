@@ -15,19 +15,19 @@ class DataAdmission(Artifact):
     TYPE_NAME = "CasegateDataAdmission"
 
 
-class CaseScores(Artifact):
+class CaseScoresArtifact(Artifact):
     """`scores.json`: one model's score for every case of the case set."""
 
     TYPE_NAME = "CasegateCaseScores"
 
 
-class Reference(Artifact):
+class ReferenceArtifact(Artifact):
     """`reference.npz`: the tuning cases with the model's scores, as columns."""
 
     TYPE_NAME = "CasegateReference"
 
 
-class Decision(Artifact):
+class DecisionArtifact(Artifact):
     """`decision.json`: the verdict and every number that led to it."""
 
     TYPE_NAME = "CasegateDecision"

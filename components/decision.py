@@ -6,10 +6,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from components.baselines.files import sha256_json, write_atomically
-from components.baselines.rows import json_with_rows
-from components.baselines.schema import parse_json, read_json, read_known
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import sha256_json, write_atomically
+from components.records.rows import json_with_rows
+from components.records.schema import parse_json, read_json, read_known
 
 SCHEMA_VERSION = 1
 

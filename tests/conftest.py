@@ -32,9 +32,8 @@ def real_data() -> Path | None:
 # Folders whose tests build whole workspaces, with a store, a ledger and signatures: half a minute
 # in all, which `make check` does not have.
 STORES = ("bench", "components/attestation", "components/bundle", "components/lineage")
-STORES += ("e2e", "pipeline/audit", "pipeline/ci", "pipeline/commands", "pipeline/feedback")
-STORES += ("pipeline/governance", "pipeline/hooks", "pipeline/lineage", "pipeline/retraining")
-STORES += ("pipeline/test_ledger_commands",)
+STORES += ("e2e", "pipeline/ci", "pipeline/commands", "pipeline/evidence", "pipeline/feedback")
+STORES += ("pipeline/governance", "pipeline/site", "pipeline/unattended/retraining")
 
 
 @pytest.hookimpl(tryfirst=True)

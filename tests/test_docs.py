@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from components import decision as decision_module
-from components import errors
 from components.baselines.case_set import save_case_set
-from components.baselines.files import sha256_tree
 from components.baselines.golden import save_golden
 from components.baselines.scores import save_scores
 from components.gate.decide import decide
 from components.gate.policy import load_policy
-from components.ledger.ledger import Ledger
+from components.records import errors
+from components.records.files import sha256_tree
+from components.records.ledger.ledger import Ledger
 from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
 from pipeline.cli import main
-from pipeline.config import Config, load_config
+from pipeline.settings.config import Config, load_config
 from tests.components.planting import approved, check, locked, policy, scored
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,9 +188,9 @@ def operator_codes() -> list[list[str]]:
 
 
 def test_readme_draws_the_components_of_the_graph() -> None:
-    source = (ROOT / "pipeline/pipeline.py").read_text("utf-8")
+    source = (ROOT / "pipeline/run/pipeline.py").read_text("utf-8")
     named = re.findall(r'with_id\("(\w+)"\)', source)
-    stock = re.findall(r"tfx\.components\.(\w+)\(", source)
+    stock = re.findall(r"from tfx\.components\.\S+\.component import (\w+)", source)
     made = r" = (DataGate|ReferenceScorer|RegressionGate|DecisionAttestor|ChampionModel)\("
     ours = re.findall(made, source)
     (drawing,) = blocks(ROOT / "README.md", "mermaid")

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
+from components.records.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION
 from components.report.formats import FORMATS
-from components.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION
+from pipeline.ci.job_files import JUNIT, RESULT, SARIF, SUMMARY
 from pipeline.cli import main
-from pipeline.lineage.bundle_names import BOM, OPENLINEAGE, PROV
-from pipeline.operations import NotifyConfig
-from pipeline.views.ci_files import JUNIT, RESULT, SARIF, SUMMARY
+from pipeline.evidence.bundle.names import BOM, OPENLINEAGE, PROV
+from pipeline.settings.operations import NotifyConfig
 from tests.test_docs import ROOT, table
 
 PAGE = ROOT / "docs" / "interfaces.md"

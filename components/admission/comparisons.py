@@ -9,7 +9,7 @@ FEWEST = 100
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FeatureComparison:
     """One feature of some cases held against the same feature of others.
 
     Attributes:
@@ -41,7 +41,9 @@ class Comparison:
         return {**asdict(self), "moved": self.moved}
 
 
-def comparisons(anomalies: Any, *, of: str, against: str, skew: bool = False) -> list[Comparison]:
+def comparisons(
+    anomalies: Any, *, of: str, against: str, skew: bool = False
+) -> list[FeatureComparison]:
     """Every measurement that TFDV made, sorted by feature.
 
     Args:
@@ -55,6 +57,6 @@ def comparisons(anomalies: Any, *, of: str, against: str, skew: bool = False) ->
             feature = ".".join(info.path.step)
             measure = MEASURES.get(name, name)
             found.append(
-                Comparison(of, against, feature, measure, measured.value, measured.threshold)
+                FeatureComparison(of, against, feature, measure, measured.value, measured.threshold)
             )
     return sorted(found, key=lambda one: one.feature)

@@ -19,12 +19,12 @@ from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Sc
 from tfx.utils import io_utils
 
 from components.admission.anomalies import describe
-from components.admission.comparisons import FEWEST, Comparison, comparisons
+from components.admission.comparisons import FEWEST, FeatureComparison, comparisons
 from components.artifacts import DataAdmission
-from components.baselines.files import write_atomically
-from components.errors import AnomaliesFound, IntegrityError
-from components.problems import reported
-from components.run_files import ADMISSION, STATISTICS
+from components.records.errors import AnomaliesFound, IntegrityError
+from components.records.files import write_atomically
+from components.records.problems import reported
+from components.records.run_files import ADMISSION, STATISTICS
 
 RELEASED = "the released model's data"
 
@@ -81,7 +81,7 @@ def DataGate(
 
 def _compare(
     view: Any, contract: schema_pb2.Schema, released: Any, spans: dict[str, str | None]
-) -> tuple[list[Comparison], list[str]]:
+) -> tuple[list[FeatureComparison], list[str]]:
     """What was measured, and what could not be because there are too few cases."""
     whole, measured = _whole(view), []
     if released is not None:
@@ -103,7 +103,7 @@ def _compare(
 
 def _drift(
     now: Any, contract: schema_pb2.Schema, before: Any, *, of: str, against: str
-) -> list[Comparison]:
+) -> list[FeatureComparison]:
     found = tfdv.validate_statistics(now, contract, previous_statistics=before)
     return comparisons(found, of=of, against=against)
 

@@ -9,10 +9,10 @@ from components.attestation import statements
 from components.attestation.envelope import read_envelope, verify
 from components.attestation.keys import PublicKey
 from components.attestation.statements import SUBJECTS, Digest, Statement, check_digest
-from components.baselines.files import sha256_file, sha256_tree
 from components.decision import load_decision
-from components.errors import IntegrityError, SignatureError
-from components.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
+from components.records.errors import IntegrityError, SignatureError
+from components.records.files import sha256_file, sha256_tree
+from components.records.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
 
 # A subject is a path that is hashed on the spot, or a digest that the caller knows.
 Found = Mapping[str, Path | str]
@@ -21,7 +21,7 @@ IN_THE_RUN = (DECISION, SCORES, CHAMPION_SCORES, HTML_REPORT, REPORT)
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedStatement:
     """A signed statement that fits what is there.
 
     Attributes:
@@ -44,7 +44,7 @@ class Checked:
 
 def check_decision(
     envelope: Path, *, there: Found, trusted: Iterable[PublicKey], threshold: int | None
-) -> Checked:
+) -> CheckedStatement:
     """A run's signed decision, held against every subject that is at hand.
 
     Args:
@@ -70,7 +70,7 @@ def check_decision(
         check_digest(name, found[name], statement, where=place)
     decision = load_decision(folder / DECISION)
     statements.check_agreement(statement, decision, where=where)
-    return Checked(
+    return CheckedStatement(
         statement=statement,
         statement_sha256=sha256(signed.payload).hexdigest(),
         signers=signed.names,
@@ -83,9 +83,9 @@ def check_release(
     envelope: Path,
     *,
     model_folder: Path | None,
-    decision: Checked | None,
+    decision: CheckedStatement | None,
     trusted: Iterable[PublicKey],
-) -> Checked:
+) -> CheckedStatement:
     """A run's signed release. Who has to have signed it is the caller's to say.
 
     Args:
@@ -108,7 +108,7 @@ def check_release(
     if model_folder is not None:
         found = _measure_again(statements.MODEL, model_folder)
         check_digest(statements.MODEL, found, statement, where=str(model_folder))
-    return Checked(
+    return CheckedStatement(
         statement=statement,
         statement_sha256=sha256(signed.payload).hexdigest(),
         signers=signed.names,

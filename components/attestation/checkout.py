@@ -1,10 +1,10 @@
 """A private key has no place in a repository, where the next commit would publish it."""
 
 import os
-import subprocess
 from pathlib import Path
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
+from components.records.git import run_git
 
 
 def refuse_in_checkout(path: Path) -> None:
@@ -28,13 +28,4 @@ def _ignored(path: Path, checkout: Path) -> bool:
     """Whether git says so; only a clear yes counts."""
     # A hook that runs this has variables that would point git at another repository.
     environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(checkout), "check-ignore", "--quiet", "--", str(path)],
-            capture_output=True,
-            timeout=20,
-            env=environ,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
+    return not run_git(checkout, "check-ignore", "--quiet", "--", str(path), environ=environ).failed

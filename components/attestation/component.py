@@ -13,22 +13,22 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ModelBlessing
 
-from components.artifacts import Attestation, CaseIndex, Decision
+from components.artifacts import Attestation, CaseIndex, DecisionArtifact
 from components.attestation.checking import subjects_of
 from components.attestation.keys import VARIABLE, load_signers
 from components.attestation.signing import attest_decision
-from components.baselines.files import sha256_file, write_atomically
 from components.decision import Verdict, load_decision
-from components.errors import ConfigError, IntegrityError
-from components.problems import reported
-from components.run_files import DECISION, DECISION_ATTESTATION
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file, write_atomically
+from components.records.problems import reported
+from components.records.run_files import DECISION, DECISION_ATTESTATION
 
 UNSIGNED = "unsigned.json"
 
 
 @component
 def DecisionAttestor(
-    decision: InputArtifact[Decision],
+    decision: InputArtifact[DecisionArtifact],
     blessing: InputArtifact[ModelBlessing],
     training_index: InputArtifact[CaseIndex],
     attestation: OutputArtifact[Attestation],

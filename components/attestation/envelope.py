@@ -14,9 +14,9 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError
 
 from components.attestation.keys import PublicKey, Signer
-from components.baselines.files import canonical_json
-from components.baselines.schema import parse_json
-from components.errors import ConfigError, IntegrityError, SignatureError
+from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.files import canonical_json
+from components.records.schema import parse_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MOST_BYTES = 1 << 20

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 PASSPHRASE_VARIABLE = "CASEGATE_KEY_PASSPHRASE"  # noqa: S105 - where it is, not what
 PASSPHRASE_FILE_VARIABLE = "CASEGATE_KEY_PASSPHRASE_FILE"  # noqa: S105

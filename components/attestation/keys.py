@@ -18,7 +18,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from components.attestation.checkout import refuse_in_checkout
 from components.attestation.key_files import WHERE_IT_GOES, read_key_file, read_passphrase
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 PUBLIC, PRIVATE = ".pub.pem", ".key.pem"
 VARIABLE = "CASEGATE_KEY"  # one path, or several with os.pathsep between them

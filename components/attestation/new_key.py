@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from components.attestation.checkout import refuse_in_checkout
 from components.attestation.keys import PRIVATE, PUBLIC, Signer, checked_name, load_signer
-from components.baselines.files import sync
-from components.errors import ConfigError
+from components.records.errors import ConfigError
+from components.records.files import sync
 
 
 def new_key(folder: Path, name: str, passphrase: str | None = None) -> tuple[Path, Path, Signer]:

@@ -4,15 +4,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from components.attestation import statements
-from components.attestation.checking import Checked, Found, check_decision, in_the_run, measure
+from components.attestation.checking import (
+    CheckedStatement,
+    Found,
+    check_decision,
+    in_the_run,
+    measure,
+)
 from components.attestation.envelope import sign
 from components.attestation.keys import Signer, load_trusted
 from components.attestation.statements import check_digest
-from components.baselines.files import sha256_tree, write_atomically
-from components.clock import utc_now
 from components.decision import Verdict, load_decision
-from components.errors import SignatureError
-from components.run_files import DECISION, DECISION_ATTESTATION, RELEASE_ATTESTATION
+from components.records.clock import utc_now
+from components.records.errors import SignatureError
+from components.records.files import sha256_tree, write_atomically
+from components.records.run_files import DECISION, DECISION_ATTESTATION, RELEASE_ATTESTATION
 
 
 def attest_decision(folder: Path, known: Found, signers: Sequence[Signer]) -> Path:
@@ -42,7 +48,7 @@ def attest_release(
     model_folder: Path,
     destination: str,
     version: int,
-    vouched: Checked,
+    vouched: CheckedStatement,
     signers: Sequence[Signer],
 ) -> Path:
     """Signs that a model goes to a destination; returns the envelope's path, in the run's folder.
@@ -80,7 +86,7 @@ def vouched(
     trusted_keys: Path,
     threshold: int,
     unmeasured: Iterable[str] = (),
-) -> Checked:
+) -> CheckedStatement:
     """The decision on a model that may be released, if enough trusted keys signed just that.
 
     Args:

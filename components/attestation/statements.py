@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from components.baselines.files import canonical_json
-from components.baselines.schema import check_document, parse_json
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.decision import Decision
-from components.errors import IntegrityError, SignatureError
-from components.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
+from components.records.errors import IntegrityError, SignatureError
+from components.records.files import canonical_json
+from components.records.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
+from components.records.schema import check_document, parse_json
 
 
 class Digest(str, Enum):
     """How a subject is hashed, under the name that in-toto's digest set gets."""
 
     FILE = "sha256"
-    TREE = "casegateTreeSha256"  # components/baselines/files.py sha256_tree
-    JSON = "casegateJsonSha256"  # components/baselines/files.py sha256_json
-    MERKLE = "casegateMerkleSha256"  # components/baselines/merkle.py merkle_root
+    TREE = "casegateTreeSha256"  # components/records/files.py sha256_tree
+    JSON = "casegateJsonSha256"  # components/records/files.py sha256_json
+    MERKLE = "casegateMerkleSha256"  # components/records/merkle.py merkle_root
 
 
 MODEL, CHAMPION, ENVIRONMENT, TRAINING = "model", "champion", "environment", "training"
-CASE_SET, POLICY, GOLDEN = "case_set.json", "policy.yaml", "golden.json"
 
 # Every name that a statement on a decision may have as subject.
 SUBJECTS: Mapping[str, Digest] = {

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from components.baselines.case_set import CaseSet, SeenCase, cases_root
 from components.baselines.diff import LABELS
 from components.baselines.locked_case import LockedCase
-from components.baselines.rows import shown
-from components.errors import ConfigError
+from components.records.errors import ConfigError
+from components.records.rows import shown
 
 NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it
 
 
 @dataclass(frozen=True)
-class Changes:
+class CaseChanges:
     """What an amendment asks for, by case id; `relabel` with the label, 1 positive, 0 negative."""
 
     add: tuple[SeenCase, ...] = ()
@@ -33,7 +33,7 @@ class Changes:
 
 def amend_case_set(
     case_set: CaseSet,
-    changes: Changes,
+    changes: CaseChanges,
     *,
     author: str,
     reason: str,
@@ -110,7 +110,7 @@ def _locked(case: SeenCase) -> LockedCase:
     )
 
 
-def _named(changes: Changes) -> dict[str, Sequence[str]]:
+def _named(changes: CaseChanges) -> dict[str, Sequence[str]]:
     """The ids that stand behind each option of the command."""
     return {
         "--add": [case.case_id for case in changes.add],
@@ -125,7 +125,7 @@ def _named(changes: Changes) -> dict[str, Sequence[str]]:
 _TOGETHER = ({"--relabel", "--sentinel"}, {"--relabel", "--unsentinel"}, {"--add", "--sentinel"})
 
 
-def _refuse_contradictions(changes: Changes, where: str) -> None:
+def _refuse_contradictions(changes: CaseChanges, where: str) -> None:
     options: dict[str, list[str]] = {}
     for option, ids in _named(changes).items():
         for case_id, times in Counter(ids).items():
@@ -144,7 +144,7 @@ def _refuse_contradictions(changes: Changes, where: str) -> None:
             )
 
 
-def _refuse_unknown(changes: Changes, cases: dict[str, LockedCase], where: str) -> None:
+def _refuse_unknown(changes: CaseChanges, cases: dict[str, LockedCase], where: str) -> None:
     added = {case.case_id for case in changes.add}
     for option, ids in _named(changes).items():
         for case_id in ids:
@@ -158,7 +158,7 @@ def _refuse_unknown(changes: Changes, cases: dict[str, LockedCase], where: str) 
                 )
 
 
-def _refuse_no_change(changes: Changes, cases: dict[str, LockedCase], where: str) -> None:
+def _refuse_no_change(changes: CaseChanges, cases: dict[str, LockedCase], where: str) -> None:
     none = [
         f"--relabel: case '{shown(case_id)}' is {LABELS[label]} already"
         for case_id, label in changes.relabel

@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from components.baselines.files import canonical_json
 from components.baselines.locked_case import LockedCase, RowReader, canonical_case, canonical_row
-from components.baselines.merkle import merkle_root
-from components.baselines.rows import OtherLayout, first_few, split_lines
-from components.baselines.schema import check_document, parse_json, read_json
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json
+from components.records.merkle import merkle_root
+from components.records.rows import OtherLayout, first_few, split_lines
+from components.records.schema import check_document, parse_json, read_json
 
 SCHEMA = "case_set"
 

@@ -1,6 +1,6 @@
 """The fixed historical cases the gate judges on, locked by content: ids, labels and hashes.
 
-The Merkle root (components/baselines/merkle.py) is taken over the canonical JSON of each case in
+The Merkle root (components/records/merkle.py) is taken over the canonical JSON of each case in
 the order of case_id, so any change to any case changes it.
 """
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.case_file import read_case_file, refuse_duplicates
-from components.baselines.files import sha256_json, write_atomically
 from components.baselines.locked_case import LockedCase, canonical_case
-from components.baselines.merkle import merkle_root
-from components.baselines.rows import first_few, json_with_lines
-from components.errors import IntegrityError, NothingEvaluated
+from components.records.errors import IntegrityError, NothingEvaluated
+from components.records.files import sha256_json, write_atomically
+from components.records.merkle import merkle_root
+from components.records.rows import first_few, json_with_lines
 
 SCHEMA_VERSION = 1
 

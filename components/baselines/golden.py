@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from components.baselines.case_set import refuse_duplicates
-from components.baselines.files import sha256_json, write_atomically
-from components.baselines.rows import json_with_rows
-from components.baselines.schema import Rows, read_json
 from components.baselines.scores import (
     CaseScores,
     scores_document,
     scores_from_document,
     sound_finite_row,
 )
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import sha256_json, write_atomically
+from components.records.rows import json_with_rows
+from components.records.schema import Rows, read_json
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.files import write_atomically
-from components.errors import ConfigError, IntegrityError
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import write_atomically
 
 HISTORY = "history"
 

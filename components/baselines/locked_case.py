@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 
 SHARED = 10_000  # combinations of attributes that are kept once for all cases that have them
 

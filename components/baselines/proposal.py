@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.baselines.files import sha256_json, write_atomically
 from components.baselines.golden import refuse_unusable
-from components.baselines.rows import json_with_rows
-from components.baselines.schema import read_json
 from components.baselines.scores import CaseScores, scores_document, scores_from_document
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import sha256_json, write_atomically
+from components.records.rows import json_with_rows
+from components.records.schema import read_json
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
+class GoldenProposal:
     """Attributes:
     by, date: who proposed, and when (ISO 8601).
     run_id, decision_sha256: the run whose candidate it is, and what was decided of it.
@@ -42,7 +42,7 @@ class Proposal:
         return {**header, "proposal": {**said, "waived": list(self.waived)}}
 
 
-def save_proposal(proposal: Proposal, path: Path) -> None:
+def save_proposal(proposal: GoldenProposal, path: Path) -> None:
     """Writes a proposal, one case per line, atomically.
 
     Raises:
@@ -53,13 +53,13 @@ def save_proposal(proposal: Proposal, path: Path) -> None:
     write_atomically(path, json_with_rows(proposal.document(), "scores", rows))
 
 
-def load_proposal(path: Path) -> Proposal:
+def load_proposal(path: Path) -> GoldenProposal:
     """The proposal in `path`; IntegrityError where unreadable, malformed, unusable or edited."""
     document = read_json(path, "golden_proposal")
     scores = scores_from_document(document, where=str(path))
     refuse_unusable(scores, where=str(path))
     said = document["proposal"]
-    proposal = Proposal(scores, **{**said, "waived": tuple(said["waived"])})
+    proposal = GoldenProposal(scores, **{**said, "waived": tuple(said["waived"])})
     if proposal.proposal_sha256 != document["proposal_sha256"]:
         raise IntegrityError(
             f"{path}: the proposal was edited: it does not match proposal_sha256; remove it and "

@@ -11,9 +11,9 @@ import numpy as np
 
 from components.baselines.case_set import CaseSet
 from components.baselines.golden import Golden, Rescoring
-from components.baselines.rows import first_few
 from components.baselines.scores import CaseScores, aligned
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.rows import first_few
 
 
 def unscored(before: CaseSet, after: CaseSet) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from components.baselines.score_table import (
     one_point,
     places_of,
 )
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 PARQUET = (".parquet", ".pq")
 NO_VALUE = ("", "na", "null")  # as tables write it

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.baselines.case_set import CaseSet
-from components.baselines.files import canonical_json
-from components.baselines.rows import first_few
 from components.baselines.score_table import ScoreTable
 from components.baselines.scores import CaseScores, encode_score, float64
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json
+from components.records.rows import first_few
 
 
 class CaseOrder:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.baselines.score_table import LABELS, ScoreTable, ignored_of, one_point, places_of
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 INTEGERS = {f"{u}int{8 * size}": f"<{u or 'i'}{size}" for u in ("", "u") for size in (1, 2, 4, 8)}
 NUMBERS = {"double": "<f8", "float": "<f4", "halffloat": "<f2", **INTEGERS}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.baselines.rows import shown
-from components.errors import SourceError
+from components.records.errors import SourceError
+from components.records.rows import shown
 
 NEEDED = ("case_id", "score")
 COLUMNS = (*NEEDED, "label", "operating_point")

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from components.baselines.case_set import CaseSet, refuse_duplicates
-from components.baselines.files import canonical_json, write_atomically
-from components.baselines.rows import first_few, json_with_rows
-from components.baselines.schema import Rows, read_json
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json, write_atomically
+from components.records.rows import first_few, json_with_rows
+from components.records.schema import Rows, read_json
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Served:
+class Servability:
     """How a model answered in the loader that TensorFlow Serving uses.
 
     Attributes:
@@ -59,7 +59,7 @@ class CaseScores:
     model_sha256: str
     scored_case_set: str
     latency_ms: dict[str, float] | None = None
-    served: Served | None = None
+    served: Servability | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "case_ids", tuple(self.case_ids))
@@ -171,7 +171,7 @@ def load_scores(path: Path) -> CaseScores:
     document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
     scores = scores_from_document(document, where=str(path))
     served = document.get("served")
-    return replace(scores, served=Served(**served)) if served else scores
+    return replace(scores, served=Servability(**served)) if served else scores
 
 
 def aligned(scores: CaseScores, case_set: CaseSet, *, who: str = "scores") -> NDArray[np.float64]:

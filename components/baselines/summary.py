@@ -21,7 +21,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Summary:
+class CaseSetSummary:
     """Counts of a case set.
 
     Attributes:
@@ -54,13 +54,13 @@ class Summary:
         }
 
 
-def summarise(case_set: CaseSet) -> Summary:
+def summarise(case_set: CaseSet) -> CaseSetSummary:
     """Counts the cases of a case set."""
     cases = case_set.cases
     positives = sum(case.label for case in cases)
     patients = Counter(case.patient_id for case in cases)
     names = sorted({name for case in cases for name in case.attributes})
-    return Summary(
+    return CaseSetSummary(
         counts=Count(positives, len(cases) - positives),
         patients=len(patients),
         images_per_patient=dict(sorted(Counter(patients.values()).items())),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from components.baselines.case_set import CaseSet, LockedCase, SeenCase
-from components.baselines.rows import first_few
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.rows import first_few
 
 
 def verify_cases(case_set: CaseSet, seen: Iterable[SeenCase]) -> None:

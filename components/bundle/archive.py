@@ -11,8 +11,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.baselines.files import write_atomically
-from components.errors import ConfigError, IntegrityError
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import write_atomically
 
 MOST_BYTES = 1 << 30  # of all files together, unpacked
 MOST_FILES = 4096

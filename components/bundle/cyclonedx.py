@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from components.baselines.files import canonical_json
-from components.baselines.schema import import_jsonschema
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json
+from components.records.schema import import_jsonschema
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component
@@ -22,7 +22,7 @@ MODEL = "model"
 
 
 @dataclass(frozen=True)
-class Metric:
+class BillMetric:
     """One figure with its bounds; `slice` is 'overall' or such as 'device=Cirrus'."""
 
     name: str
@@ -63,7 +63,7 @@ class Bill:
     serial: str
     packages: Mapping[str, str]
     datasets: tuple[Dataset, ...] = ()
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[BillMetric, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 
 

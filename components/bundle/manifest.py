@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.baselines.files import canonical_json
-from components.baselines.merkle import merkle_root
-from components.baselines.rows import json_with_rows
-from components.baselines.schema import parse_json
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json
+from components.records.merkle import merkle_root
+from components.records.rows import json_with_rows
+from components.records.schema import parse_json
 
 NAME = "MANIFEST.json"
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 
-class Member:
+class BundleMember:
     """As much of `pathlib.Path` as those readers use."""
 
     def __init__(self, name: str, content: bytes) -> None:
@@ -43,4 +43,4 @@ class Member:
 
 def as_path(name: str, content: bytes) -> Path:
     """The file as its readers' signatures have it; `name` is what their errors call it."""
-    return cast(Path, Member(name, content))
+    return cast(Path, BundleMember(name, content))

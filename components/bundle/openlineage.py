@@ -8,8 +8,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from components.baselines.files import canonical_json
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
+from components.records.files import canonical_json
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent

@@ -9,9 +9,9 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from components.baselines.files import canonical_json
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json
 
 if TYPE_CHECKING:
     from prov.model import ProvDocument

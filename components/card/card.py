@@ -21,7 +21,7 @@ class CardTable:
 
 
 @dataclass(frozen=True)
-class Section:
+class CardSection:
     """Attributes:
     texts: paragraphs, as somebody stated them or as a fact demands.
     facts: name -> value; None is shown as not known.
@@ -43,7 +43,7 @@ class Card:
     title: str
     lead: str
     warnings: tuple[str, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[CardSection, ...]
 
 
 def shown(value: Value) -> str:

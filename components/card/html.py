@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from components.card.card import Card, Value, shown
-from components.pages import source_hash, templates
+from components.pages.page import source_hash, templates
 
 FOLDER = Path(__file__).parent
 

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
-from components.card.card import Card, CardTable, Section, shown
+from components.card.card import Card, CardSection, CardTable, shown
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
@@ -19,7 +19,7 @@ def card_markdown(card: Card) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _section(section: Section) -> list[str]:
+def _section(section: CardSection) -> list[str]:
     lines = [f"## {_text(section.title)}", ""]
     for text in section.texts:
         lines += [_text(text), ""]

@@ -21,19 +21,19 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
-from components import events
 from components.artifacts import CaseIndex
 from components.baselines.case_set import load_case_set
-from components.baselines.files import sha256_file
-from components.cases.case import BadCase, Shard, Source
 from components.cases.example import serialized_example
 from components.cases.images import inspect_image
 from components.cases.index import CaseRecord, write_records
 from components.cases.intake import Intake, check_case_set, check_training
 from components.cases.lock import governed
 from components.cases.sources import open_source
-from components.errors import IntegrityError
-from components.problems import reported
+from components.records import events
+from components.records.case import BadCase, Shard, Source
+from components.records.errors import IntegrityError
+from components.records.files import sha256_file
+from components.records.problems import reported
 
 CASES_PER_SHARD = 512
 GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import sync, sync_tree
-from components.cases.case import BadCase, Case, Source
 from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED
-from components.errors import SourceError
+from components.records.case import BadCase, Case, Source
+from components.records.errors import SourceError
+from components.records.files import sync, sync_tree
 
 IMAGES = "images"
 _SPLITS = ("train", "tune")

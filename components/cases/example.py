@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from components.cases.case import Case
 from components.cases.images import Quality
+from components.records.case import Case
 
 IMAGE = "image"
 LABEL = "label"

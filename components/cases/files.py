@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.cases.case import BadCase, Case
 from components.cases.images import decode
-from components.errors import SourceError
+from components.records.case import BadCase, Case
+from components.records.errors import SourceError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_FILE_BYTES = 512 * 1024 * 1024

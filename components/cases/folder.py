@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from components.cases.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
 from components.cases.files import FilesBySplit, ImageFile, files_sha256, read_image_file
 from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
-from components.errors import SourceError, suggestion
+from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
+from components.records.errors import SourceError, suggestion
 
 LABELS: Mapping[str, int] = {
     **dict.fromkeys(("normal", "negative", "0"), NEGATIVE),

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 Samples = npt.NDArray[Any]  # uint8 or uint16, shape (height, width) or (height, width, 3)
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.cases.case import NEGATIVE, POSITIVE, Case
 from components.cases.images import bytes_sha256
 from components.cases.splits import require_both_classes
-from components.errors import IntegrityError, SourceError
+from components.records.case import NEGATIVE, POSITIVE, Case
+from components.records.errors import IntegrityError, SourceError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from components.baselines.case_set import CaseSet, SeenCase
 from components.baselines.verify import verify_cases
-from components.cases.case import Shard
 from components.cases.index import (
     CaseRecord,
     Leak,
@@ -18,7 +17,8 @@ from components.cases.index import (
     find_leakage,
     read_records,
 )
-from components.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
+from components.records.case import Shard
+from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 
 NAMED = 5
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from components.baselines.amend import nearest
 from components.baselines.case_set import CaseSet, SeenCase, lock_cases, save_case_set
-from components.baselines.rows import shown
 from components.baselines.verify import verify_cases
-from components.cases.case import BadCase, Case, Shard, Source
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.errors import IntegrityError, SourceError
+from components.records.case import BadCase, Case, Shard, Source
+from components.records.errors import IntegrityError, SourceError
+from components.records.rows import shown
 
 NAMED = 3  # unusable cases that an error spells out
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from components.cases.case import BadCase, Case, Shard
 from components.cases.files import FilesBySplit, ImageFile, files_sha256, read_image_file
 from components.cases.folder import LABELS
 from components.cases.splits import (
@@ -23,7 +22,8 @@ from components.cases.splits import (
     cut_shards,
     require_both_classes,
 )
-from components.errors import SourceError, suggestion
+from components.records.case import BadCase, Case, Shard
+from components.records.errors import SourceError, suggestion
 
 MANIFEST = "manifest.csv"
 REQUIRED = ("path", "label")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from components.cases.npz import NpzSource, open_npz
-from components.errors import SourceError, suggestion
+from components.records.errors import SourceError, suggestion
 
 TIMEOUT_S = 30.0
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 _LOCAL_HEADER_BYTES = 30
 _SKIP_BYTES = 1 << 20
@@ -36,7 +36,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Member:
+class NpyMember:
     """An array in an .npz file, as its header describes it.
 
     Attributes:
@@ -67,7 +67,7 @@ class _Cursor:
 
 # Shards mostly come in order: the reader that ended a shard is kept for the next one, because
 # starting over inflates everything before it again. At most a few open files per process.
-_parked: dict[tuple[Member, int], _Cursor] = {}
+_parked: dict[tuple[NpyMember, int], _Cursor] = {}
 
 
 def array_names(path: Path) -> frozenset[str]:
@@ -79,7 +79,7 @@ def array_names(path: Path) -> frozenset[str]:
         raise _damaged(path, "arrays", error) from None
 
 
-def describe_member(path: Path, name: str) -> Member:
+def describe_member(path: Path, name: str) -> NpyMember:
     """The header of an array.
 
     Raises:
@@ -90,7 +90,7 @@ def describe_member(path: Path, name: str) -> Member:
             info = _find(archive, path, name)
             with archive.open(info) as stream:
                 shape, column_major, dtype = _read_header(stream)
-                member = Member(path, name, shape, dtype, stream.tell(), path.stat().st_mtime_ns)
+                member = NpyMember(path, name, shape, dtype, stream.tell(), path.stat().st_mtime_ns)
             expected = member.data_offset + member.row_bytes * (shape[0] if shape else 1)
             if dtype.hasobject or not shape or info.file_size != expected:
                 raise SourceError(f"{path}: {name}: not a plain array; wanted numbers in rows")
@@ -103,7 +103,7 @@ def describe_member(path: Path, name: str) -> Member:
         raise _damaged(path, name, error) from None
 
 
-def iterate_rows(member: Member, start: int, stop: int) -> Iterator[npt.NDArray[Any]]:
+def iterate_rows(member: NpyMember, start: int, stop: int) -> Iterator[npt.NDArray[Any]]:
     """Rows `start` to `stop` (exclusive, cut at the end), each an array of `shape[1:]`.
 
     Raises:
@@ -149,7 +149,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
     return shape, column_major, dtype
 
 
-def _open_at_first_row(member: Member) -> IO[bytes]:
+def _open_at_first_row(member: NpyMember) -> IO[bytes]:
     with zipfile.ZipFile(member.path) as archive:
         info = archive.getinfo(f"{member.name}.npy")
         if info.compress_type != zipfile.ZIP_STORED:
@@ -164,7 +164,7 @@ def _open_at_first_row(member: Member) -> IO[bytes]:
     return plain
 
 
-def _skip(cursor: _Cursor, member: Member, row: int) -> None:
+def _skip(cursor: _Cursor, member: NpyMember, row: int) -> None:
     """Moves forward to a row."""
     left = (row - cursor.row) * member.row_bytes
     if isinstance(cursor.stream, zipfile.ZipExtFile):
@@ -175,7 +175,7 @@ def _skip(cursor: _Cursor, member: Member, row: int) -> None:
     cursor.row = row
 
 
-def _park(key: tuple[Member, int], cursor: _Cursor) -> None:
+def _park(key: tuple[NpyMember, int], cursor: _Cursor) -> None:
     while len(_parked) >= _MOST_PARKED:
         _, other = _parked.popitem()
         _close(other)

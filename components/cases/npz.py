@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.cases.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
 from components.cases.files import file_sha256
 from components.cases.images import MAX_PIXELS, MIN_SIDE, encode_png, samples_sha256
-from components.cases.npy_rows import Member, array_names, describe_member, iterate_rows
+from components.cases.npy_rows import NpyMember, array_names, describe_member, iterate_rows
 from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
-from components.errors import SourceError
+from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
+from components.records.errors import SourceError
 
 PREFIXES: Mapping[str, str] = {"train": "train", "tune": "val", "test": "test"}
 
@@ -143,7 +143,7 @@ def _require_as_many(where: str, split: str, images: int, labels: int) -> None:
         raise SourceError(f"{where}: {images} {name} but {labels} labels; wanted as many")
 
 
-def _images(path: Path, split: str) -> Member:
+def _images(path: Path, split: str) -> NpyMember:
     """The images of a split: uint8 (n, h, w) or (n, h, w, 3), or uint16 (n, h, w)."""
     member = describe_member(path, f"{PREFIXES[split]}_images")
     shape, dtype = member.shape, member.dtype
@@ -176,17 +176,17 @@ def _labels(path: Path, split: str, start: int = 0, stop: int | None = None) -> 
 
 # Digests only: some 100 bytes for each image of the tuning split, which is the smallest.
 @functools.lru_cache(maxsize=1)
-def _pictures(images: Member) -> frozenset[str]:
+def _pictures(images: NpyMember) -> frozenset[str]:
     """Pixel hashes of every image of an array."""
     return frozenset(_hashed(images))
 
 
 @functools.lru_cache(maxsize=2)  # as many arrays as a span is read from
-def _ordered_pictures(images: Member) -> tuple[str, ...]:
+def _ordered_pictures(images: NpyMember) -> tuple[str, ...]:
     """Pixel hash of every row."""
     return tuple(_hashed(images))
 
 
-def _hashed(images: Member) -> Iterator[str]:
+def _hashed(images: NpyMember) -> Iterator[str]:
     for row in iterate_rows(images, 0, images.shape[0]):
         yield samples_sha256(row.astype(row.dtype.newbyteorder("=")))

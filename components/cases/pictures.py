@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from components.cases.case import Case, Source
+from components.records.case import Case, Source
 
 
 def read_pictures(source: Source, case_ids: Collection[str]) -> dict[str, bytes]:

@@ -4,14 +4,14 @@ import difflib
 import os
 from pathlib import Path
 
-from components.cases.case import Source
 from components.cases.folder import open_folder
 from components.cases.manifest import MANIFEST, open_manifest
 from components.cases.medmnist import PUBLISHED, open_medmnist
 from components.cases.npz import open_npz
 from components.cases.span_source import open_spans
 from components.cases.spans import KIND, span_pattern
-from components.errors import SourceError, suggestion
+from components.records.case import Source
+from components.records.errors import SourceError, suggestion
 
 WORDS = ("phantom", *(f"medmnist:{name}" for name in PUBLISHED))
 
@@ -30,7 +30,7 @@ def open_source(spec: str) -> Source:
     kind, _, rest = spec.partition(":")
     if kind == "phantom":
         # Not needed by those who bring their own data.
-        from components.cases.phantom import PhantomSource
+        from components.phantom.source import PhantomSource
 
         return PhantomSource.parse(spec)
     if kind == KIND:

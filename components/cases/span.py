@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from components.cases.case import BadCase, Case
 from components.cases.files import ImageFile, file_sha256, files_sha256, read_image_file
 from components.cases.folder import list_class_folders
 from components.cases.manifest import MANIFEST, list_manifest
 from components.cases.npz import NpzRow, list_npz, read_npz_row
-from components.errors import SourceError
+from components.records.case import BadCase, Case
+from components.records.errors import SourceError
 
 SPLITS = ("train", "tune")
 
 
-class Row(Protocol):
+class SpanRow(Protocol):
     """A case before its image is read; see `ImageFile` and `NpzRow`."""
 
     @property
@@ -55,7 +55,7 @@ class Span:
     def _is_file(self) -> bool:
         return self.path.suffix.lower() == ".npz"
 
-    def rows(self) -> Mapping[str, Sequence[Row]]:
+    def rows(self) -> Mapping[str, Sequence[SpanRow]]:
         """The rows of train and of tune, in the order in which they are read.
 
         Raises:
@@ -69,7 +69,7 @@ class Span:
             )
         return listed
 
-    def _listed(self) -> Mapping[str, Sequence[Row]]:
+    def _listed(self) -> Mapping[str, Sequence[SpanRow]]:
         if self._is_file:
             return list_npz(self.path, self.name)
         if (self.path / MANIFEST).is_file():

@@ -8,11 +8,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from components.cases.case import BadCase, Case, Shard
-from components.cases.span import SPLITS, Row, Span
+from components.cases.span import SPLITS, Span, SpanRow
 from components.cases.spans import parse_spans
 from components.cases.splits import cut_shards, require_both_classes
-from components.errors import SourceError
+from components.records.case import BadCase, Case, Shard
+from components.records.errors import SourceError
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Once:
         self._split_of: dict[str, tuple[str, str]] = {}
         self._labels: dict[str, set[int]] = {split: set() for split in SPLITS}
 
-    def check(self, span: Span, split: str, row: Row) -> None:
+    def check(self, span: Span, split: str, row: SpanRow) -> None:
         if not row.is_image:
             return
         where = f"{span.name}/{row.path}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import SourceError, suggestion
+from components.records.errors import SourceError, suggestion
 
 KIND = "spans"
 WINDOWS = ("expanding", "rolling")

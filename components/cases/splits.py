@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from components.cases.case import NEGATIVE, POSITIVE, Shard
-from components.errors import SourceError
+from components.records.case import NEGATIVE, POSITIVE, Shard
+from components.records.errors import SourceError
 
 # Shares of the patients, in the order in which they are cut from [0, 1).
 TRAIN_TUNE: Mapping[str, float] = {"tune": 0.2, "train": 0.8}

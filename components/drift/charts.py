@@ -23,7 +23,7 @@ from components.drift.rates import (
     FEWEST_LABELLED,
     SENSITIVITY,
     SPECIFICITY,
-    Share,
+    CallShare,
     right_share,
 )
 from components.drift.sample import Sample
@@ -63,7 +63,7 @@ def judged(chart: Chart) -> tuple[ChartPoint, ...]:
     return tuple(enough[-JUDGED_PERIODS:])
 
 
-def lowest_in_control(cases: int, target: Share, alpha: float) -> int:
+def lowest_in_control(cases: int, target: CallShare, alpha: float) -> int:
     """Fewest right of `cases` that are no signal; 0 where not even none would be one.
 
     Args:
@@ -105,7 +105,7 @@ def _periods(history: Sample, period_days: int) -> Iterator[tuple[str, Sample]]:
         yield str(start), usable.where(numbers == number)
 
 
-def _point(start: str, share: Share, target: Share, alpha: float) -> ChartPoint:
+def _point(start: str, share: CallShare, target: CallShare, alpha: float) -> ChartPoint:
     point = ChartPoint(start, share.right, share.cases, share.estimate, None, None, NOT_ENOUGH)
     if share.cases < FEWEST_IN_PERIOD or target.cases < FEWEST_LABELLED:
         return point
@@ -113,7 +113,7 @@ def _point(start: str, share: Share, target: Share, alpha: float) -> ChartPoint:
     if not lowest:
         return point  # the target is so low that no count would signal
     # Too many right are too few wrong.
-    wrong = Share(target.cases - target.right, target.cases)
+    wrong = CallShare(target.cases - target.right, target.cases)
     fewest_wrong = lowest_in_control(share.cases, wrong, alpha)
     return replace(
         point,

@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from components.drift.charts import control_charts, judged
-from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, Rate, Shift
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
 from components.drift.inputs import shifts_of_attributes, shifts_of_images
 from components.drift.limits import JENSEN_SHANNON, Limit
 from components.drift.places import (
+    AttributeValue,
     Cases,
-    Place,
     compared_inside,
     places_of,
     with_decisions,
@@ -115,7 +115,7 @@ def _outcomes(reference: Sample, current: Sample, served: Sample, dealing: Deali
     ]
 
 
-def _moved_inside(places: Sequence[Place], where: Collection[str]) -> list[Shift]:
+def _moved_inside(places: Sequence[AttributeValue], where: Collection[str]) -> list[Shift]:
     """What moved in the devices or sites that the reading names, by a name that says so.
 
     A fault of one device shows in every site that has it; those would only be noise. Where the
@@ -130,7 +130,7 @@ def _moved_inside(places: Sequence[Place], where: Collection[str]) -> list[Shift
     ]
 
 
-def _rates(reference: Sample, current: Sample, served: Sample) -> tuple[Rate, ...]:
+def _rates(reference: Sample, current: Sample, served: Sample) -> tuple[ObservedRate, ...]:
     """Each rate as served, then of the reference, whose name begins with `reference_`."""
     rates = [
         rate(POSITIVE_RATE, positive_share(current)),

@@ -51,7 +51,7 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Rate:
+class ObservedRate:
     """A proportion with its interval, both in [0, 1]; all None where no case counts."""
 
     name: str
@@ -100,7 +100,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Reading:
+class DriftReading:
     """What the features that moved point to, together.
 
     Attributes:
@@ -131,6 +131,6 @@ class Drift:
     last: str | None
     alpha: float
     shifts: tuple[Shift, ...]
-    rates: tuple[Rate, ...]
+    rates: tuple[ObservedRate, ...]
     charts: tuple[Chart, ...]
-    reading: Reading
+    reading: DriftReading

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 JENSEN_SHANNON, L_INFINITY = "jensen_shannon", "l_infinity"
 

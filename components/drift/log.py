@@ -13,9 +13,9 @@ import orjson
 
 from components.drift.log_columns import Columns
 from components.drift.log_content import LISTED, Log, Prediction
-from components.drift.log_files import Reading, log_files
+from components.drift.log_files import LogReading, log_files
 from components.drift.log_line import Line, milliseconds, read_line
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 __all__ = ["Log", "Prediction", "prediction_line", "read_log"]
 
@@ -37,7 +37,7 @@ def read_log(path: Path, *, tolerated: int, now: datetime | None = None) -> Log:
     columns, told, unknown = Columns(), dict[str, tuple[int, int]](), Counter[str]()
     files, problems, unusable, label_lines = [], list[str](), 0, 0
     for file in log_files(path):
-        reading = Reading(file)
+        reading = LogReading(file)
         for number, content in reading.lines():
             if content.isspace():
                 continue

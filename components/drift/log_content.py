@@ -11,7 +11,7 @@ import numpy as np
 from components.drift.log_columns import UNSAID, Columns
 from components.drift.log_files import LogFile
 from components.drift.sample import UNLABELLED, Sample
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 LISTED = 100  # of the lines that cannot be used, and of the models
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from components.drift.log_line import MOST_BYTES
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 PLAIN, PACKED = ".jsonl", ".jsonl.gz"
 
@@ -63,7 +63,7 @@ def log_files(path: Path) -> tuple[Path, ...]:
     return tuple({entry.resolve(): entry for entry in kept}.values())
 
 
-class Reading:
+class LogReading:
     """The lines of one file; what it came to stands in `result` when they were all read."""
 
     def __init__(self, path: Path) -> None:

@@ -22,13 +22,13 @@ from components.drift.page_pictures import (
     rate_strip,
     sign,
 )
-from components.pages import source_hash, style_of, templates
+from components.pages.page import source_hash, style_of, templates
 
 FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Context:
+class PageContext:
     """What a page says beside the comparison.
 
     Attributes:
@@ -50,7 +50,7 @@ class Context:
     record: Mapping[str, str]
 
 
-def drift_page(drift: Drift, context: Context) -> str:
+def drift_page(drift: Drift, context: PageContext) -> str:
     """The whole page; the same comparison and context give the same bytes."""
     style = style_of(FOLDER / "page.css")
     shifts = words.moved_first(drift.shifts)

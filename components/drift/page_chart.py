@@ -7,7 +7,7 @@ from markupsafe import Markup
 from components.decision import Verdict
 from components.drift.findings import NOT_ENOUGH, Chart, ChartPoint
 from components.drift.page_words import feature, share
-from components.svg import Scale, drawing, element, label, line, mark, polyline, ticks
+from components.pages.svg import Scale, drawing, element, label, line, mark, polyline, ticks
 
 CHART = (720, 230)
 DATES = 8  # at most, under a chart

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from components.decision import Verdict
-from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Rate, Shift
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, ObservedRate, Shift
 from components.drift.page_words import feature, number, share
-from components.svg import Scale, drawing, element, label, line, mark, polyline, ticks
+from components.pages.svg import Scale, drawing, element, label, line, mark, polyline, ticks
 
 SIGN = {MOVED: Verdict.FAIL, STEADY: Verdict.PASS, NOT_ENOUGH: Verdict.INCONCLUSIVE}
 
@@ -137,7 +137,7 @@ def _both(shift: Shift) -> str:
     return f"{listed[:2000]}."
 
 
-def rate_strip(rate: Rate, place: int | str) -> Markup:
+def rate_strip(rate: ObservedRate, place: int | str) -> Markup:
     """A proportion with its interval on a scale from 0 to 1; empty where it has none."""
     if rate.estimate is None:
         return Markup("")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from components.drift.findings import MOVED, NOT_ENOUGH, Drift, Rate, Shift
+from components.drift.findings import MOVED, NOT_ENOUGH, Drift, ObservedRate, Shift
 
 MEANING = {
     MOVED: "What is served has moved",
@@ -39,7 +39,9 @@ def _excess(shift: Shift) -> float:
     return shift.value / shift.limit if shift.limit > 0 else float("inf")
 
 
-def rate_pairs(rates: Sequence[Rate]) -> list[tuple[str, Rate, Rate | None]]:
+def rate_pairs(
+    rates: Sequence[ObservedRate],
+) -> list[tuple[str, ObservedRate, ObservedRate | None]]:
     """Each rate of what is served that is known, with the model's own beside it."""
     own = {rate.name.removeprefix(_OWN): rate for rate in rates if rate.name.startswith(_OWN)}
     return [
@@ -49,7 +51,7 @@ def rate_pairs(rates: Sequence[Rate]) -> list[tuple[str, Rate, Rate | None]]:
     ]
 
 
-def interval(rate: Rate | None) -> str:
+def interval(rate: ObservedRate | None) -> str:
     """Such as `41.4 to 48.4 %`; `-` where there is none."""
     if rate is None or rate.lower is None or rate.upper is None:
         return "-"

@@ -30,7 +30,7 @@ _FEWEST_OF_NEW = 10
 
 
 @dataclass(frozen=True)
-class Place:
+class AttributeValue:
     """One value of an attribute that says where.
 
     Attributes:
@@ -65,7 +65,7 @@ class Place:
         return f"{self.attribute}={self.value}"
 
 
-def places_of(reference: Sample, current: Sample) -> list[Place]:
+def places_of(reference: Sample, current: Sample) -> list[AttributeValue]:
     """Every device and site of the served cases, not compared yet.
 
     An attribute that the reference does not log says nothing: all its values would be new.
@@ -77,17 +77,17 @@ def places_of(reference: Sample, current: Sample) -> list[Place]:
             continue
         for value in sorted({word for word in now if word is not None}):
             new = _is_new(before == value, now == value)
-            places.append(Place(attribute, value, int((now == value).sum()), new, ()))
+            places.append(AttributeValue(attribute, value, int((now == value).sum()), new, ()))
     return places
 
 
 def compared_inside(
-    place: Place,
+    place: AttributeValue,
     reference: Sample,
     current: Sample,
     limits: Mapping[str, Limit],
     dealing: Dealing,
-) -> Place:
+) -> AttributeValue:
     """The place with the undecided shifts of its images."""
     known = reference.words[place.attribute] == place.value
     before = reference if place.new else reference.where(known)
@@ -96,7 +96,9 @@ def compared_inside(
     return replace(place, shifts=tuple(shift for shift in shifts if shift.p_value is not None))
 
 
-def with_decisions(places: Sequence[Place], decided: Sequence[Shift]) -> list[Place]:
+def with_decisions(
+    places: Sequence[AttributeValue], decided: Sequence[Shift]
+) -> list[AttributeValue]:
     """The places with their shifts as `decide` left them, in the same order."""
     left: Iterator[Shift] = iter(decided)
     return [replace(place, shifts=tuple(islice(left, len(place.shifts)))) for place in places]
@@ -115,7 +117,7 @@ class Cases:
     alpha: float
     generator: np.random.Generator
 
-    def moved_outside(self, places: Sequence[Place]) -> tuple[str, ...]:
+    def moved_outside(self, places: Sequence[AttributeValue]) -> tuple[str, ...]:
         """Quality features and attributes that also moved outside these, all of one attribute."""
         attribute = places[0].attribute
         values = [place.value for place in places]
@@ -132,7 +134,7 @@ class Cases:
             ]
         )
 
-    def moved_by_mix(self, place: Place) -> bool:
+    def moved_by_mix(self, place: AttributeValue) -> bool:
         """Whether a known place's images moved only as it uses its devices, or sites, otherwise.
 
         Then no device inside the site moved, of those with cases enough to tell.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.drift.findings import NOT_ENOUGH, STEADY, Rate, Shift
+from components.drift.findings import NOT_ENOUGH, STEADY, ObservedRate, Shift
 from components.drift.permutation import fisher_lower, fisher_two_sided
 from components.drift.sample import Sample
 from components.statistics.intervals import clopper_pearson
@@ -30,7 +30,7 @@ _INTERVAL_ALPHA = 0.025  # of each side, so 95 %
 
 
 @dataclass(frozen=True)
-class Share:
+class CallShare:
     """`right` of `cases`: positive calls of all, or right calls of a class."""
 
     right: int
@@ -41,23 +41,23 @@ class Share:
         return self.right / self.cases if self.cases else None
 
 
-def positive_share(sample: Sample) -> Share:
-    return Share(int(sample.positive.sum()), len(sample))
+def positive_share(sample: Sample) -> CallShare:
+    return CallShare(int(sample.positive.sum()), len(sample))
 
 
-def right_share(sample: Sample, name: str) -> Share:
+def right_share(sample: Sample, name: str) -> CallShare:
     """Of the cases labelled positive (sensitivity) or negative (specificity), those called so."""
     positive = name == SENSITIVITY
     calls = sample.positive[sample.labels == int(positive)]
-    return Share(int(np.sum(calls == positive)), calls.size)
+    return CallShare(int(np.sum(calls == positive)), calls.size)
 
 
-def rate(name: str, share: Share) -> Rate:
+def rate(name: str, share: CallShare) -> ObservedRate:
     """The proportion with its 95 % Clopper-Pearson interval."""
     if not share.cases:
-        return Rate(name, 0, 0, None, None, None)
+        return ObservedRate(name, 0, 0, None, None, None)
     interval = clopper_pearson(share.right, share.cases, alpha=_INTERVAL_ALPHA)
-    return Rate(
+    return ObservedRate(
         name,
         share.right,
         share.cases,
@@ -98,11 +98,11 @@ def shift_of_performance(name: str, reference: Sample, history: Sample) -> Shift
     return _shift(name, PERFORMANCE_LIMIT, value, p_value, before, now, words)
 
 
-def _share(share: Share) -> float:
+def _share(share: CallShare) -> float:
     return share.right / share.cases
 
 
-def _change(before: Share, now: Share) -> str:
+def _change(before: CallShare, now: CallShare) -> str:
     return f"{_share(before):.1%} before, {_share(now):.1%} now"
 
 
@@ -111,8 +111,8 @@ def _shift(
     limit: float,
     value: float | None,
     p_value: float | None,
-    before: Share,
-    now: Share,
+    before: CallShare,
+    now: CallShare,
     words: str,
 ) -> Shift:
     return Shift(

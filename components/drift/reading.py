@@ -7,8 +7,8 @@ logged cannot be told apart, and a cause that nobody thought of looks like one o
 
 from collections.abc import Collection, Sequence
 
-from components.drift.findings import MOVED, NOT_ENOUGH, Chart, Reading, Shift
-from components.drift.places import PLACES, Cases, Place
+from components.drift.findings import MOVED, NOT_ENOUGH, Chart, DriftReading, Shift
+from components.drift.places import PLACES, AttributeValue, Cases
 from components.drift.rates import SENSITIVITY, SPECIFICITY
 
 NOTHING, MIXED = "nothing", "mixed"
@@ -19,8 +19,8 @@ _RIGHT = (SENSITIVITY, SPECIFICITY)
 
 
 def read(
-    shifts: Sequence[Shift], places: Sequence[Place], charts: Sequence[Chart], cases: Cases
-) -> Reading:
+    shifts: Sequence[Shift], places: Sequence[AttributeValue], charts: Sequence[Chart], cases: Cases
+) -> DriftReading:
     """What moved, put together.
 
     Args:
@@ -32,8 +32,8 @@ def read(
     left_out = _not_compared(shifts)
     if not fell and not _names(shifts) and not any(place.moved for place in places):
         if all(shift.state == NOT_ENOUGH for shift in shifts if shift.name not in _RIGHT):
-            return Reading(NOTHING, (), "Not enough data to say whether anything moved.")
-        return Reading(NOTHING, (), f"Nothing moved that matters.{_unknown(places)}{left_out}")
+            return DriftReading(NOTHING, (), "Not enough data to say whether anything moved.")
+        return DriftReading(NOTHING, (), f"Nothing moved that matters.{_unknown(places)}{left_out}")
     mixes = [place for place in places if place.moved and not place.new]
     mixes = [place for place in mixes if cases.moved_by_mix(place)]
     at_fault = _at_fault([place for place in places if place not in mixes])
@@ -49,10 +49,10 @@ def read(
         clauses = _outputs(shifts, fell)
     kind = next(iter(clauses)) if len(clauses) == 1 else MIXED
     words = f"Points to {', and to '.join(clauses.values())}.{left_out}"
-    return Reading(kind, tuple(map(str, where)), words)
+    return DriftReading(kind, tuple(map(str, where)), words)
 
 
-def _at_fault(places: Sequence[Place]) -> list[Place]:
+def _at_fault(places: Sequence[AttributeValue]) -> list[AttributeValue]:
     """The devices at fault or the sites, whichever moved further.
 
     A fault of one device shows in every site that has it, and one of a site in all its devices,
@@ -73,8 +73,8 @@ def _at_fault(places: Sequence[Place]) -> list[Place]:
 
 def _inputs(
     shifts: Sequence[Shift],
-    places: Sequence[Place],
-    at_fault: Sequence[Place],
+    places: Sequence[AttributeValue],
+    at_fault: Sequence[AttributeValue],
     outside: Collection[str],
 ) -> dict[str, str]:
     """A clause for each kind of cause among the inputs; none where no input moved."""
@@ -105,19 +105,19 @@ def _inputs(
     return clauses
 
 
-def _unknown(places: Sequence[Place]) -> str:
+def _unknown(places: Sequence[AttributeValue]) -> str:
     new = [f"{place} ({place.cases} cases)" for place in places if place.new]
     return f" New since the reference: {_and(new)}." if new else ""
 
 
-def _new_place(place: Place) -> str:
+def _new_place(place: AttributeValue) -> str:
     known = f"{place} ({place.cases} cases), which the reference hardly knows"
     if place.moved:
         return f"{known} and whose {_and(place.moved)} differ from it"
     return known if place.shifts else f"{known}; too few cases to compare its images"
 
 
-def _change_inside(changed: Sequence[Place], places: Sequence[Place]) -> str:
+def _change_inside(changed: Sequence[AttributeValue], places: Sequence[AttributeValue]) -> str:
     features = dict.fromkeys(name for place in changed for name in place.moved)
     steady = _steady(places)
     others = f", not inside {steady}" if steady else ""
@@ -131,7 +131,7 @@ def _population(attributes: Sequence[str], shifts: Sequence[Shift]) -> str:
     return f"other patients or another season: {_and(attributes)} moved{together}"
 
 
-def _images_of_others(images: Sequence[str], places: Sequence[Place]) -> str:
+def _images_of_others(images: Sequence[str], places: Sequence[AttributeValue]) -> str:
     """What other patients make of the images, where nothing else explains them."""
     if not images:
         return "image quality did not move"
@@ -171,7 +171,7 @@ def _not_compared(shifts: Sequence[Shift]) -> str:
     return f" Not compared, for want of data: {_and(names)}." if names else ""
 
 
-def _steady(places: Sequence[Place]) -> str:
+def _steady(places: Sequence[AttributeValue]) -> str:
     return _and([str(place) for place in places if place.shifts and not place.at_fault])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.drift.sample import UNLABELLED, Sample
-from components.errors import IntegrityError, SourceError
+from components.records.errors import IntegrityError, SourceError
 
 _NUMBER, _WORD = "number_", "word_"
 # numpy's letters for text, floats, booleans and signed integers

@@ -24,7 +24,7 @@ from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Histogram, Shif
 from components.drift.histograms import histogram_of_numbers, histogram_of_words
 from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.permutation import Measure, counts_by_quantile, permutation_p_value
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 from components.statistics.multiplicity import holm
 
 _DRAWS_PER_TEST = 2  # by which the smallest p value lies below what the correction asks for

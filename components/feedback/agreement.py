@@ -23,7 +23,7 @@ REASONS = (MISSED, FALSE_ALARM, MAYBE_MISSED, MAYBE_FALSE, READERS_DIFFER)
 
 
 @dataclass(frozen=True)
-class Share:
+class AgreementShare:
     """A proportion with its interval, all in [0, 1]; estimate and bounds None where no case is.
 
     Attributes:
@@ -65,12 +65,12 @@ class Agreement:
     opinions: int
     unsure: int
     undecided: int
-    overall: Share
-    readers: tuple[Share, ...]
-    models: tuple[Share, ...]
-    between: tuple[Share, ...]
-    sensitivity: Share
-    specificity: Share
+    overall: AgreementShare
+    readers: tuple[AgreementShare, ...]
+    models: tuple[AgreementShare, ...]
+    between: tuple[AgreementShare, ...]
+    sensitivity: AgreementShare
+    specificity: AgreementShare
     worklist: tuple[Open, ...]
 
 
@@ -129,7 +129,7 @@ def _urgency(one: Open) -> tuple[int, float, str]:
     return REASONS.index(one.why), confidence, one.case.case_id
 
 
-def _with_model(name: str, opinions: Sequence[Opinion], alpha: float) -> Share:
+def _with_model(name: str, opinions: Sequence[Opinion], alpha: float) -> AgreementShare:
     """Agreement of opinions with the model; several on one case tell less than as many cases."""
     model = [bool(one.predicted.positive) for one in opinions]
     readers = [one.label == POSITIVE for one in opinions]
@@ -138,14 +138,14 @@ def _with_model(name: str, opinions: Sequence[Opinion], alpha: float) -> Share:
     return _share(name, agreeing, [one.case_id for one in opinions], alpha, kappa)
 
 
-def _by(opinions: Sequence[Opinion], key: str, alpha: float) -> tuple[Share, ...]:
+def _by(opinions: Sequence[Opinion], key: str, alpha: float) -> tuple[AgreementShare, ...]:
     groups: dict[str, list[Opinion]] = {}
     for one in opinions:
         groups.setdefault(one.by if key == "by" else one.predicted.model, []).append(one)
     return tuple(_with_model(name, group, alpha) for name, group in sorted(groups.items()))
 
 
-def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[Share]:
+def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[AgreementShare]:
     said: dict[str, dict[str, bool]] = {}
     for case in cases:
         for one in case.opinions:
@@ -158,7 +158,7 @@ def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[Share]:
             yield _share(f"{a} and {b}", same, both, alpha, cohens_kappa(first, second))
 
 
-def _right(name: str, settled: Sequence[JudgedCase], label: str, alpha: float) -> Share:
+def _right(name: str, settled: Sequence[JudgedCase], label: str, alpha: float) -> AgreementShare:
     of_label = [case for case in settled if case.label == label]
     right = [bool(case.right) for case in of_label]
     return _share(name, right, [case.case_id for case in of_label], alpha, None)
@@ -166,9 +166,9 @@ def _right(name: str, settled: Sequence[JudgedCase], label: str, alpha: float) -
 
 def _share(
     name: str, values: Sequence[bool], groups: Sequence[str], alpha: float, kappa: float | None
-) -> Share:
+) -> AgreementShare:
     if not values:
-        return Share(name, 0, 0, None, None, None)
+        return AgreementShare(name, 0, 0, None, None, None)
     # NumPy and SciPy are for whoever asks for a report, not for whoever adds an opinion.
     import numpy as np
 
@@ -176,4 +176,6 @@ def _share(
 
     codes = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
     found = clustered_proportion(np.array(values, dtype=np.bool_), codes, alpha=alpha)
-    return Share(name, sum(values), len(values), found.estimate, found.lower, found.upper, kappa)
+    return AgreementShare(
+        name, sum(values), len(values), found.estimate, found.lower, found.upper, kappa
+    )

@@ -1,8 +1,8 @@
 """What one reader decided about one served case, and the one line of bytes that it is on disk.
 
-The principles are the ledger's (components/ledger/entry.py): the hash is over the canonical JSON
-of all other keys, and the line is the canonical JSON of the whole. It is no entry of the ledger: it
-holds a score, and thousands of opinions would hide the decisions there.
+The principles are the ledger's (components/records/ledger/entry.py): the hash is over the canonical
+JSON of all other keys, and the line is the canonical JSON of the whole. It is no entry of the
+ledger: it holds a score, and thousands of opinions would hide the decisions there.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from components.baselines.files import canonical_json
-from components.baselines.schema import check_document
-from components.errors import ConfigError
+from components.records.errors import ConfigError
+from components.records.files import canonical_json
+from components.records.schema import check_document
 
 POSITIVE, NEGATIVE, UNSURE = LABELS = ("positive", "negative", "unsure")
 READER, ADJUDICATOR = ROLES = ("reader", "adjudicator")
@@ -39,7 +39,7 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Draft:
+class OpinionDraft:
     """An opinion before it has its place in the record.
 
     Attributes:
@@ -96,7 +96,7 @@ _TEXTS = ("at", "by", "role", "case_id", "label", "source", "previous", "entry_s
 _TEXTS_OR_NONE = ("pixels_sha256", "note", "nonce")
 
 
-def new_opinion(draft: Draft, *, seq: int, version: int, previous: str) -> Opinion:
+def new_opinion(draft: OpinionDraft, *, seq: int, version: int, previous: str) -> Opinion:
     """An entry that keeps its contract and reads back as it is.
 
     Raises:

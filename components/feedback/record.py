@@ -1,10 +1,10 @@
 """`feedback.jsonl`: every opinion that was given, in order, and whether any was altered since.
 
-A chain as the ledger is (components/ledger/ledger.py says what such a chain proves and what not),
-with the ledger's own head file beside it. Two things differ. An append looks at all that is there,
-since it has to know whether a request was seen before and how often this reader spoke of this case;
-what was verified once is kept while the file stays the same. And opinions may be withdrawn by newer
-ones of the same reader, so nothing is ever changed in place.
+A chain as the ledger is (components/records/ledger/ledger.py says what such a chain proves and what
+not), with the ledger's own head file beside it. Two things differ. An append looks at all that is
+there, since it has to know whether a request was seen before and how often this reader spoke of
+this case; what was verified once is kept while the file stays the same. And opinions may be
+withdrawn by newer ones of the same reader, so nothing is ever changed in place.
 """
 
 import os
@@ -17,18 +17,18 @@ from pathlib import Path
 
 import filelock
 
-from components.baselines.files import sync, write_atomically
-from components.errors import ConfigError, IntegrityError, UsageError, WorkspaceBusy
 from components.feedback.opinion import (
-    Draft,
     Opinion,
+    OpinionDraft,
     fault_in,
     line_of,
     new_opinion,
     parse_line,
 )
-from components.ledger.entry import FIRST_PREVIOUS
-from components.ledger.head import Head, check_head, read_head
+from components.records.errors import ConfigError, IntegrityError, UsageError, WorkspaceBusy
+from components.records.files import sync, write_atomically
+from components.records.ledger.entry import FIRST_PREVIOUS
+from components.records.ledger.head import Head, check_head, read_head
 
 READS = 100  # of a file that others append to meanwhile, until two looks at the head agree
 Samely = Callable[[str, str], bool]
@@ -39,7 +39,7 @@ class Replayed(UsageError):
 
 
 @dataclass(frozen=True)
-class Content:
+class RecordedOpinions:
     """What the file holds, verified.
 
     Attributes:
@@ -64,7 +64,7 @@ class Record:
         self.head_path = path.with_suffix(".head")
         self._lock_path = path.with_suffix(".lock")
         self._timeout_s = timeout_s
-        self._seen: tuple[object, Content] | None = None
+        self._seen: tuple[object, RecordedOpinions] | None = None
 
     def opinions(self) -> tuple[Opinion, ...]:
         """Every opinion, oldest first, verified.
@@ -74,7 +74,7 @@ class Record:
         """
         return self.content().opinions
 
-    def content(self) -> Content:
+    def content(self) -> RecordedOpinions:
         """As `opinions`, and what a crash left behind."""
         for _ in range(READS):
             head, state = read_head(self.head_path), _state(self.path)
@@ -87,7 +87,7 @@ class Record:
         self._seen = ((head, state), content)
         return content
 
-    def append(self, draft: Draft, *, same_reader: Samely = eq) -> Opinion:
+    def append(self, draft: OpinionDraft, *, same_reader: Samely = eq) -> Opinion:
         """Adds an opinion; it is on disk, and named by the head, when this returns.
 
         Args:
@@ -124,7 +124,7 @@ class Record:
         except OSError as error:
             raise IntegrityError(f"{self.path}: cannot be read: {error.strerror}") from error
 
-    def _verified(self, lines: list[bytes], head: Head) -> Content:
+    def _verified(self, lines: list[bytes], head: Head) -> RecordedOpinions:
         opinions: list[Opinion] = []
         previous = FIRST_PREVIOUS
         for number, line in enumerate(lines[:-1], start=1):
@@ -149,9 +149,9 @@ class Record:
             previous = opinion.entry_sha256
         found = tuple(opinions)
         check_head(head, found, path=self.path, head_path=self.head_path)  # type: ignore[arg-type]
-        return Content(found, head, lines[-1])
+        return RecordedOpinions(found, head, lines[-1])
 
-    def _mended(self) -> Content:
+    def _mended(self) -> RecordedOpinions:
         """The content, after mending what an interrupted append left."""
         content = self.content()
         if content.torn:
@@ -173,11 +173,11 @@ class Record:
         finally:
             os.close(descriptor)
 
-    def _name(self, before: Content, opinion: Opinion) -> None:
+    def _name(self, before: RecordedOpinions, opinion: Opinion) -> None:
         """Names the new end in the head file, and keeps in memory what is now there."""
         head = Head(opinion.seq, opinion.entry_sha256)
         write_atomically(self.head_path, head.to_bytes())
-        content = Content((*before.opinions, opinion), head, b"")
+        content = RecordedOpinions((*before.opinions, opinion), head, b"")
         self._seen = ((head, _state(self.path)), content)
 
     @contextmanager

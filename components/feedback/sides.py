@@ -32,7 +32,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownSides:
     """What stands on a side already."""
 
     case_ids: frozenset[str] = field(default_factory=frozenset)
@@ -52,8 +52,8 @@ class Known:
         """Whether it knows the case or its patient."""
         return case.patient_id in self.patients or self.holds(case) is not None
 
-    def __or__(self, other: "Known") -> "Known":
-        return Known(
+    def __or__(self, other: "KnownSides") -> "KnownSides":
+        return KnownSides(
             self.case_ids | other.case_ids,
             self.patients | other.patients,
             self.pixels | other.pixels,
@@ -83,7 +83,7 @@ class Sides:
 
 
 def take_sides(
-    cases: Sequence[Settled], *, case_set: Known, proposed: Known, trained: Known
+    cases: Sequence[Settled], *, case_set: KnownSides, proposed: KnownSides, trained: KnownSides
 ) -> Sides:
     """Sends each case to its side, whole patients together, or nowhere with a reason.
 
@@ -116,7 +116,7 @@ def take_sides(
     )
 
 
-def _stands(case: Settled, sides: dict[str, Known]) -> str | None:
+def _stands(case: Settled, sides: dict[str, KnownSides]) -> str | None:
     for name, known in sides.items():
         if by := known.holds(case):
             return f"stands in {name} already ({by})"
@@ -131,7 +131,7 @@ def _unknown(case: Settled) -> str | None:
     return None
 
 
-def _side_of(group: Sequence[Settled], sides: dict[str, Known]) -> tuple[str, str]:
+def _side_of(group: Sequence[Settled], sides: dict[str, KnownSides]) -> tuple[str, str]:
     """The side of all cases of a patient, and why those that cannot go there go nowhere.
 
     PROPOSED stands for: missed cases to the case set, the others nowhere.

@@ -13,19 +13,25 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ModelBlessing, ModelEvaluation
 
-from components.artifacts import CaseIndex, CaseScores, DataAdmission, Decision, Reference
+from components.artifacts import (
+    CaseIndex,
+    CaseScoresArtifact,
+    DataAdmission,
+    DecisionArtifact,
+    ReferenceArtifact,
+)
 from components.baselines.case_set import load_case_set
-from components.baselines.files import sha256_file, write_atomically
 from components.baselines.golden import load_golden
 from components.baselines.scores import load_scores, save_scores
 from components.decision import Verdict, load_decision, save_decision
-from components.errors import IntegrityError
 from components.gate.evaluation import evaluator_findings
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
-from components.ledger.ledger import Ledger
-from components.problems import reported
-from components.run_files import (
+from components.records.errors import IntegrityError
+from components.records.files import sha256_file, write_atomically
+from components.records.ledger.ledger import Ledger
+from components.records.problems import reported
+from components.records.run_files import (
     ADMISSION,
     CHAMPION_SCORES,
     DECISION,
@@ -42,14 +48,14 @@ def RegressionGate(
     admission: InputArtifact[DataAdmission],
     evaluation: InputArtifact[ModelEvaluation],
     evaluator_blessing: InputArtifact[ModelBlessing],
-    candidate: InputArtifact[CaseScores],
-    reference: InputArtifact[Reference],
-    decision: OutputArtifact[Decision],
+    candidate: InputArtifact[CaseScoresArtifact],
+    reference: InputArtifact[ReferenceArtifact],
+    decision: OutputArtifact[DecisionArtifact],
     blessing: OutputArtifact[ModelBlessing],
     request: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
-    champion: InputArtifact[CaseScores] = None,
+    champion: InputArtifact[CaseScoresArtifact] = None,
 ) -> None:
     """Writes `decision.json` and a blessing; blesses only a PASS that is not released already.
 
@@ -84,7 +90,6 @@ def RegressionGate(
             findings=[*summary["findings"], *admitted["findings"]],
             trained_on=summary["trained_on"],
             run_id=asked["run_id"],
-            created=asked["created"],
             same_inputs=_same_inputs(asked, models),
         )
         kept = {

@@ -58,6 +58,8 @@ def servable_checks(candidate: CaseScores, cases: int, *, required: bool) -> lis
     fault = "nobody tried to serve it" if served is None else served.fault
     if served is not None and fault is None and served.cases != cases:
         fault = f"{served.cases} of {cases} cases were answered"
+    elif served is not None and fault is None and served.largest_difference is None:
+        fault = "nobody held its answers against each other"
     if served is None or fault is not None:
         return [problem("servable", "servable", f"TensorFlow Serving cannot run it: {fault}")]
     reason = (

@@ -53,8 +53,8 @@ from components.gate.preconditions import (
 )
 from components.gate.rules import apply_rules
 from components.gate.self_test import self_tests
-from components.gate.waiving import Judged, apply_waivers
-from components.ledger.records import Waiver
+from components.gate.waiving import WaivedSubject, apply_waivers
+from components.records.ledger.records import Waiver
 
 MODELS = ("candidate", "champion", "golden")
 JUDGING = ("floor", "ceiling", "non_inferiority")
@@ -205,7 +205,7 @@ def _close(
 ) -> Decision:
     """The decision; `exit_code` where something went wrong that a verdict alone does not say."""
     hashes = draft["hashes"]
-    judged = Judged(
+    judged = WaivedSubject(
         hashes["candidate"], hashes["case_set"], hashes["policy"], draft["created"][:10]
     )
     results, notes = apply_waivers(checks, draft.pop("given"), judged)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from components.decision import Comparison, Flips, SliceEstimate
-from components.errors import NothingEvaluated
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy, slice_name
 from components.metrics import METRICS, Outputs
 from components.metrics.probability import refuse_improbable
+from components.records.errors import NothingEvaluated
 from components.statistics.calibration_line import calibration_line
 from components.statistics.mcnemar import mcnemar
 from components.statistics.multiplicity import holm

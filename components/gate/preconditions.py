@@ -9,9 +9,9 @@ import numpy as np
 from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores, aligned
 from components.decision import CheckResult, Verdict
-from components.errors import IntegrityError
 from components.gate.judged_cases import JudgedCases
 from components.metrics import Outputs
+from components.records.errors import IntegrityError
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from components.baselines.case_set import CaseSet
-from components.errors import PolicyError
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import BASELINES, Check, Policy
 from components.gate.rules import judged_part
@@ -28,6 +27,7 @@ from components.gate.tolerance import (
     worth,
 )
 from components.metrics import Outputs
+from components.records.errors import PolicyError
 
 
 @dataclass(frozen=True, kw_only=True)

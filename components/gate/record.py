@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.scores import CaseScores, load_scores
-from components.clock import utc_now
 from components.decision import Decision, load_decision
 from components.gate.decide import decide
 from components.gate.preconditions import Withdrawn
-from components.ledger.ledger import Ledger
-from components.ledger.records import Withdrawal, looks_by_name, waivers, withdrawn
-from components.run_files import DECISION, SCORES
+from components.records.clock import utc_now
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import Withdrawal, looks_by_name, waivers, withdrawn
+from components.records.run_files import DECISION, SCORES
 
 BY = "casegate"
 
 
 def judge(ledger: Ledger | None, runs: Path | None, **given: Any) -> Decision:
     """The decision on `given`, the arguments of `decide`, in the light of the ledger.
+
+    It is `created` now, unless `given` says when.
 
     Args:
       ledger: where looks are counted, and waivers and withdrawn models stand; None where nobody
@@ -29,7 +31,8 @@ def judge(ledger: Ledger | None, runs: Path | None, **given: Any) -> Decision:
     """
     if ledger is None:
         note = "no ledger: looks at the case set are not counted, and waivers do not apply"
-        return decide(**{**given, "findings": (*given["findings"], note)})
+        given["findings"] = (*given["findings"], note)
+        return decide(**{"created": utc_now(), **given})
     case_set, candidate = given["case_set"], given["candidate"]
     ledger.append(
         "look",
@@ -46,7 +49,7 @@ def judge(ledger: Ledger | None, runs: Path | None, **given: Any) -> Decision:
     )
     entries = ledger.entries()
     return decide(
-        **given,
+        **{"created": utc_now(), **given},
         looks_used=looks_by_name(entries, case_set.name),
         waivers=waivers(entries),
         withdrawn=[_withdrawn(one, runs) for one in withdrawn(entries)],

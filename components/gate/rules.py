@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from components.baselines.rows import first_few
 from components.decision import CheckResult, Verdict
-from components.errors import NothingEvaluated, TooFewCases
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, NegativeFlips, Policy
 from components.metrics import METRICS, Estimate, Outputs
+from components.records.errors import NothingEvaluated, TooFewCases
+from components.records.rows import first_few
 from components.statistics.intervals import clopper_pearson
 
 

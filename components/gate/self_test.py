@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.decision import CheckResult, SelfTest, Verdict
-from components.errors import NothingEvaluated
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, Policy
 from components.gate.rules import apply_rules, judged_part
 from components.metrics import METRICS, Outputs
+from components.records.errors import NothingEvaluated
 from components.statistics.clustered import effective_size
 from components.statistics.intervals import normal_quantile
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from components.decision import Verdict
-from components.errors import NothingEvaluated
 from components.gate.policy import Check
 from components.gate.rules import floor_verdict, margin_verdict
 from components.metrics import METRICS, Outputs
+from components.records.errors import NothingEvaluated
 from components.statistics.clustered import effective_size
 from components.statistics.power import fewest_cases_for_floor, fewest_cases_for_margin
 

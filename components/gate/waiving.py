@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from components.decision import CheckResult, WaiverNote
-from components.ledger.records import Waiver
+from components.records.ledger.records import Waiver
 
 WAIVABLE = frozenset(
     {
@@ -26,7 +26,7 @@ WAIVABLE = frozenset(
 
 
 @dataclass(frozen=True)
-class Judged:
+class WaivedSubject:
     """What a waiver has to name to hold: these files, judged on these cases by this policy."""
 
     candidate_sha256: str
@@ -36,7 +36,7 @@ class Judged:
 
 
 def apply_waivers(
-    checks: Iterable[CheckResult], waivers: Sequence[Waiver], judged: Judged
+    checks: Iterable[CheckResult], waivers: Sequence[Waiver], judged: WaivedSubject
 ) -> tuple[list[CheckResult], tuple[WaiverNote, ...]]:
     """The checks, with those waived that a valid waiver names, and what became of each waiver."""
     ours = [waiver for waiver in waivers if _names(waiver, judged)]
@@ -49,7 +49,7 @@ def apply_waivers(
     return results, tuple(_note(waiver, waived, judged.day) for waiver in ours)
 
 
-def _names(waiver: Waiver, judged: Judged) -> bool:
+def _names(waiver: Waiver, judged: WaivedSubject) -> bool:
     return (waiver.candidate_sha256, waiver.case_set_root, waiver.policy_sha256) == (
         judged.candidate_sha256,
         judged.case_set_root,

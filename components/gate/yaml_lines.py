@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from components.errors import UsageError
+from components.records.errors import UsageError
 
 NodePath = tuple[str | int, ...]
 

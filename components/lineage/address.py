@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from components.errors import ConfigError, suggestion
 from components.lineage.password import WHERE_IT_GOES, read_password
+from components.records.errors import ConfigError, suggestion
 
 SQLITE, POSTGRESQL, MYSQL = "sqlite", "postgresql", "mysql"
 _PORTS = {POSTGRESQL: 5432, MYSQL: 3306}

@@ -8,7 +8,7 @@ in PostgreSQL as a character that nothing else uses, and turned back by everythi
 
 from typing import Any
 
-from components.errors import UsageError
+from components.records.errors import UsageError
 
 BACKSLASH = "\\"
 STAND_IN = "\uf05c"  # private use; 5C is the backslash

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from components.errors import ConfigError
 from components.lineage.backslashes import speak_so
 from components.lineage.password import WHERE_IT_GOES, read_password
+from components.records.errors import ConfigError
 
 if TYPE_CHECKING:
     from components.lineage.address import StoreAddress

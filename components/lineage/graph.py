@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.baselines.files import sha256_json
+from components.records.files import sha256_json
 
 EXECUTION_STATES = {0: "unknown", 1: "new", 2: "running", 3: "complete", 4: "failed"}
 EXECUTION_STATES |= {5: "cached", 6: "canceled"}

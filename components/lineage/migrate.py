@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from components.baselines.files import sha256_json
-from components.errors import ConfigError, IntegrityError
 from components.lineage.address import POSTGRESQL, StoreAddress
 from components.lineage.engines import said, told
 from components.lineage.opening import connected, locked
@@ -18,14 +16,16 @@ from components.lineage.tables import (
     DATA_TABLES,
     SCHEMA_VERSION,
     TABLES,
-    Content,
     Row,
+    TableContent,
     as_written,
     columns_of,
     content,
     count,
     read_rows,
 )
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_json
 
 Progress = Callable[[str, int, int], None]  # what is done to which table, rows done, rows in all
 BATCH = 2000
@@ -34,7 +34,7 @@ _MARK = "casegate_migration"
 
 def migrate(
     source: StoreAddress, target: StoreAddress, *, progress: Progress, batch: int = BATCH
-) -> Mapping[str, Content]:
+) -> Mapping[str, TableContent]:
     """Copies every row, or those that an interrupted copy left; nothing may write meanwhile.
 
     Afterwards the target is a store as any other but for the mark; see `unmark`.
@@ -88,7 +88,7 @@ def _require_version(connection: Any, address: StoreAddress) -> None:
         raise ConfigError(f"{address}: got schema version {version}, wanted {SCHEMA_VERSION}")
 
 
-def _contents(connection: Any, verb: str, progress: Progress) -> dict[str, Content]:
+def _contents(connection: Any, verb: str, progress: Progress) -> dict[str, TableContent]:
     found = {}
     for table in TABLES:
         found[table] = content(connection, table)
@@ -97,7 +97,7 @@ def _contents(connection: Any, verb: str, progress: Progress) -> dict[str, Conte
 
 
 def _prepare(
-    writing: Any, source: StoreAddress, target: StoreAddress, wanted: Mapping[str, Content]
+    writing: Any, source: StoreAddress, target: StoreAddress, wanted: Mapping[str, TableContent]
 ) -> None:
     """Leaves the target with rows of this copy alone, the first ones of each table."""
     digest = sha256_json({table: vars(there) for table, there in wanted.items()})
@@ -200,7 +200,7 @@ def _count_on(old: Any, writing: Any) -> None:
 
 
 def _compare(
-    wanted: Mapping[str, Content], got: Mapping[str, Content], target: StoreAddress
+    wanted: Mapping[str, TableContent], got: Mapping[str, TableContent], target: StoreAddress
 ) -> None:
     for table, expected in wanted.items():
         if got[table] != expected:

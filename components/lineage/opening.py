@@ -14,11 +14,11 @@ import filelock
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.errors import ConfigError
 from components.lineage.address import POSTGRESQL, StoreAddress, with_password
 from components.lineage.backslashes import hide_in, show_in
 from components.lineage.password import Redacting, read_password
 from components.lineage.types import RECORD, TYPES
+from components.records.errors import ConfigError
 
 _KIND = {str: mlmd.STRING, int: mlmd.INT, float: mlmd.DOUBLE}
 _WAIT_SECONDS = 60

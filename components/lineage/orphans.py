@@ -4,12 +4,12 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 
 _OF_PIPELINE = "JOIN Type k ON k.id = c.type_id AND k.name = 'pipeline' WHERE c.name = :pipeline"
 
 
-def close_orphans(metadata: Any, store: Store, *, pipeline: str) -> int:
+def close_orphans(metadata: Any, store: MetadataStore, *, pipeline: str) -> int:
     """Marks every RUNNING execution of a pipeline CANCELED and its pending artifacts DELETED.
 
     Only to be called by the one run that holds the pipeline's workspace; other workspaces may be

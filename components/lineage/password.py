@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 VARIABLE = "CASEGATE_METADATA_PASSWORD"
 FILE_VARIABLE = "CASEGATE_METADATA_PASSWORD_FILE"

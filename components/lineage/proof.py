@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.baselines.files import canonical_json, write_atomically
-from components.baselines.merkle import inclusion_paths, leads_to_root, merkle_root
-from components.baselines.schema import read_json
-from components.errors import IntegrityError
 from components.lineage.training import read_lines, read_manifest
 from components.lineage.training_row import TrainingRow, parse_row
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json, write_atomically
+from components.records.merkle import inclusion_paths, leads_to_root, merkle_root
+from components.records.schema import read_json
 
 SCHEMA_VERSION = 1
 IN, OUT = "in", "out"

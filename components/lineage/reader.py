@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from components.errors import ConfigError
 from components.lineage.address import StoreAddress
 from components.lineage.graph import (
     ARTIFACT_STATES,
@@ -24,6 +23,7 @@ from components.lineage.graph import (
 )
 from components.lineage.types import CHECK, ENVIRONMENT, RELEASE, RUN, TRAINING_DATA, run_name
 from components.lineage.views import with_views
+from components.records.errors import ConfigError
 
 Row = dict[str, Any]
 _AT_ONCE = 500  # values in one IN list
@@ -42,7 +42,7 @@ class Selected:
     cut: bool
 
 
-class Store:
+class MetadataStore:
     """A metadata store, opened for reading; a context manager that closes it.
 
     Rows of casegate's own artifacts are dictionaries of their properties as
@@ -53,7 +53,7 @@ class Store:
     def __init__(self, address: StoreAddress) -> None:
         self._address = address
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> "MetadataStore":
         return self
 
     def __exit__(self, *_: object) -> None:

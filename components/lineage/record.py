@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from components.baselines.files import canonical_json, sha256_json, write_atomically
-from components.baselines.schema import read_json, read_known
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json, sha256_json, write_atomically
+from components.records.schema import read_json, read_known
 
 SCHEMA_VERSION = 1
 

@@ -41,7 +41,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Content:
+class TableContent:
     """What a table holds.
 
     Attributes:
@@ -89,7 +89,7 @@ def as_written(row: Row, columns: Sequence[str], kind: str) -> Row:
     return (*row[:place], base64.b64encode(row[place]), *row[place + 1 :])
 
 
-def content(connection: Any, table: str) -> Content:
+def content(connection: Any, table: str) -> TableContent:
     """A table's content, the same for the same rows on every database.
 
     The rows' hashes are added up, because databases order text differently. That finds what got
@@ -100,7 +100,7 @@ def content(connection: Any, table: str) -> Content:
         line = json.dumps([_spelled(value) for value in row], ensure_ascii=False)
         total += int.from_bytes(hashlib.sha256(line.encode()).digest(), "big")
         rows += 1
-    return Content(rows, f"{total % 2**256:064x}")
+    return TableContent(rows, f"{total % 2**256:064x}")
 
 
 def _plain(value: Any, column: str, kind: str) -> Any:

@@ -15,11 +15,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from components.baselines.files import sync
-from components.baselines.merkle import merkle_root
-from components.errors import IntegrityError
 from components.lineage.training_row import TrainingRow, parse_row
 from components.lineage.training_search import build_index
+from components.records.errors import IntegrityError
+from components.records.files import sync
+from components.records.merkle import merkle_root
 
 SUFFIX = ".jsonl"
 SORTED_AT_ONCE = 100_000  # cases held in memory; more are sorted in portions on disk

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from components.baselines.locked_case import canonical_row
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 
 _is_sha256 = re.compile("[0-9a-f]{64}").fullmatch
 

@@ -19,8 +19,8 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from components.baselines.files import write_atomically
 from components.lineage.training_row import TrainingRow, parse_row
+from components.records.files import write_atomically
 
 Sought = tuple[str, str]
 KINDS = ("case_id", "patient_id", "bytes_sha256", "pixels_sha256")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.decision import CheckResult
-from components.ledger.records import Release
 from components.lineage.record import RunRecord
+from components.records.ledger.records import Release
 
 RUN = "CasegateRun"
 ENVIRONMENT = "CasegateEnvironment"

@@ -11,7 +11,6 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.decision import Decision
-from components.ledger.records import Release
 from components.lineage.record import RunRecord
 from components.lineage.training import TrainingData
 from components.lineage.types import (
@@ -30,6 +29,7 @@ from components.lineage.types import (
     run_properties,
     stored,
 )
+from components.records.ledger.records import Release
 
 _CONTEXT = "pipeline_run"
 

@@ -1,7 +1,7 @@
 """What a calibration metric needs of a score: that it is a probability."""
 
-from components.errors import NothingEvaluated
 from components.metrics.outputs import Outputs
+from components.records.errors import NothingEvaluated
 
 
 def refuse_improbable(model: Outputs, metric: str) -> None:

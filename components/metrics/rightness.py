@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
 from components.metrics.outputs import Estimate, Outputs
+from components.records.errors import TooFewCases
 from components.statistics.clustered import clustered_difference, clustered_proportion
 from components.statistics.intervals import clopper_pearson, wilson
 from components.statistics.paired import paired_difference

@@ -15,10 +15,10 @@ from typing import Any
 
 import filelock
 
-from components.baselines.files import canonical_json, sync, write_atomically
-from components.clock import utc_now
 from components.notify.delivery import Delivery
 from components.notify.notice import Notice
+from components.records.clock import utc_now
+from components.records.files import canonical_json, sync, write_atomically
 
 LOCK_TIMEOUT_S = 10.0
 
@@ -48,7 +48,7 @@ class DeadLetters:
     unreadable: int
 
 
-class Journal:
+class NoticeJournal:
     """The two files of a folder, which need not exist yet; any number of processes may use it.
 
     Every method may raise OSError, or filelock.Timeout where another process does not let go.

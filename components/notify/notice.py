@@ -5,9 +5,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from components.baselines.files import canonical_json
-from components.clock import utc_now
 from components.notify.message import Message
+from components.records.clock import utc_now
+from components.records.files import canonical_json
 
 
 @dataclass(frozen=True)

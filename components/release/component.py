@@ -5,24 +5,25 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tfx import v1 as tfx
 from tfx.components.pusher import executor as pusher_executor
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils, proto_utils
 
-from components.attestation.checking import Checked, subjects_of
+from components.attestation.checking import CheckedStatement, subjects_of
 from components.attestation.keys import load_signers
 from components.attestation.signing import attest_release, vouched
 from components.attestation.statements import TRAINING
-from components.baselines.files import sha256_tree, sync, sync_tree
 from components.decision import Verdict, load_decision
-from components.errors import IntegrityError
-from components.ledger.ledger import Ledger
-from components.ledger.places import recorded_name
-from components.problems import reported
+from components.records.errors import IntegrityError
+from components.records.files import sha256_tree, sync, sync_tree
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
+from components.records.problems import reported
+from components.records.run_files import DECISION, DECISION_ATTESTATION
 from components.release.recording import record_release
 from components.release.serving import (
     discard_incoming,
@@ -30,7 +31,6 @@ from components.release.serving import (
     incoming_folder,
     versions,
 )
-from components.run_files import DECISION, DECISION_ATTESTATION
 
 
 @component
@@ -62,7 +62,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        push = tfx.proto.PushDestination()
+        push = PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], push)
         destination = Path(push.filesystem.base_directory)
         told = json.loads(exec_properties["custom_config"])
@@ -121,7 +121,7 @@ def _refuse_other(incoming: Path, decided: Path) -> None:
         )
 
 
-def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> Checked | None:
+def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> CheckedStatement | None:
     """The signed decision that lets this model be pushed; None where it may go unsigned.
 
     Raises:

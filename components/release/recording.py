@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from components.baselines.files import sha256_file
-from components.clock import utc_now
 from components.decision import load_decision
-from components.ledger.ledger import Ledger
-from components.ledger.places import recorded_name
-from components.ledger.records import releases
+from components.records.clock import utc_now
+from components.records.files import sha256_file
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
+from components.records.ledger.records import releases
+from components.records.run_files import RELEASE_ATTESTATION
 from components.release.serving import Champion
-from components.run_files import RELEASE_ATTESTATION
 
 
 def record_release(ledger: Ledger, champion: Champion, *, workspace: Path) -> bool:

@@ -8,10 +8,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import sha256_tree
 from components.decision import Decision, Verdict, load_decision
-from components.errors import IntegrityError
-from components.run_files import DECISION
+from components.records.errors import IntegrityError
+from components.records.files import sha256_tree
+from components.records.run_files import DECISION
 
 INCOMING = ".incoming"
 

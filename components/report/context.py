@@ -7,7 +7,7 @@ from components.decision import CheckResult
 
 
 @dataclass(frozen=True)
-class Context:
+class ReportContext:
     """What the caller knows and the decision does not.
 
     Attributes:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.baselines.scores import aligned
-from components.errors import CasegateError
-from components.report.evidence import Evidence
+from components.records.errors import CasegateError
+from components.report.evidence import ReportEvidence
 from components.statistics.auc import auc
 from components.statistics.calibration import Reliability, reliability
 
@@ -46,7 +46,7 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CurveScores:
     """The scores that fit the cases.
 
     Attributes:
@@ -59,7 +59,7 @@ class Judged:
     faults: tuple[str, ...]
 
 
-def judged_scores(evidence: Evidence) -> Judged:
+def judged_scores(evidence: ReportEvidence) -> CurveScores:
     """Every model's scores in the order of the cases, where they are finite and fit."""
     labels = np.fromiter((case.label == 1 for case in evidence.case_set.cases), np.bool_)
     found: dict[str, Floats] = {}
@@ -77,10 +77,10 @@ def judged_scores(evidence: Evidence) -> Judged:
             faults.append(f"{wrong} of {scores.size} {model} scores are NaN or infinite")
         else:
             found[model] = scores
-    return Judged(labels, found, tuple(faults))
+    return CurveScores(labels, found, tuple(faults))
 
 
-def curves(evidence: Evidence, judged: Judged) -> list[Curve]:
+def curves(evidence: ReportEvidence, judged: CurveScores) -> list[Curve]:
     """A curve for each model whose scores fit, the candidate's first.
 
     None without the candidate, whom the others are there to compare with, and none where all cases

@@ -16,7 +16,7 @@ MAX_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class ReportEvidence:
     """Attributes:
     case_set: the cases that the decision was taken on.
     scores: of the candidate, and of champion and golden where there are any.

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.decision import CheckResult
+from components.pages.svg import Scale, drawing, element, label, line, mark, ticks
 from components.report.words import interval, is_change, number, standing, title
-from components.svg import Scale, drawing, element, label, line, mark, ticks
 
 WIDTH, HEIGHT, EDGE = 320, 34, 12
 MIDDLE = HEIGHT / 2
 
 
 @dataclass(frozen=True)
-class Row:
+class ForestRow:
     """A check and its interval as a picture; empty where it has none."""
 
     check: CheckResult
@@ -28,7 +28,7 @@ class Panel:
     title: str
     note: str
     axis: Markup
-    rows: tuple[Row, ...]
+    rows: tuple[ForestRow, ...]
 
 
 def panels(checks: Iterable[CheckResult]) -> list[Panel]:
@@ -75,10 +75,12 @@ def _panel(
         )
     drawn = [value for check in checks if _drawn(check) for value in _values(check)]
     if not drawn:
-        return Panel(heading, note, Markup(""), tuple(Row(check, Markup("")) for check in checks))
+        return Panel(
+            heading, note, Markup(""), tuple(ForestRow(check, Markup("")) for check in checks)
+        )
     scale = _scale(drawn)
     marks = ticks(scale.low, scale.high)
-    rows = [Row(check, _strip(check, scale, marks, places[check.check])) for check in checks]
+    rows = [ForestRow(check, _strip(check, scale, marks, places[check.check])) for check in checks]
     return Panel(heading, note, _axis(scale, marks, signed=is_change(checks[0])), tuple(rows))
 
 

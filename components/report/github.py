@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from components.decision import CheckResult, Decision, Verdict
-from components.report.context import Context
-from components.report.evidence import Evidence
+from components.report.context import ReportContext
+from components.report.evidence import ReportEvidence
 from components.report.markdown import report
 from components.report.words import one_line, sentence, standing, title
 
 SHOWN = 10  # GitHub keeps ten annotations of a kind per step
 
 
-def github(decision: Decision, evidence: Evidence | None, context: Context) -> str:
+def github(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
     """Workflow commands for a step to print: the verdict first, then what does not pass.
 
     FAIL is an error, INCONCLUSIVE a warning; what is waived or supporting is a notice.
@@ -27,7 +27,7 @@ def github(decision: Decision, evidence: Evidence | None, context: Context) -> s
     return "\n".join(lines) + "\n"
 
 
-def job_summary(decision: Decision, context: Context) -> str:
+def job_summary(decision: Decision, context: ReportContext) -> str:
     """Markdown for the file that $GITHUB_STEP_SUMMARY names."""
     return report(decision, synthetic=context.synthetic)
 
@@ -37,7 +37,7 @@ def _open(decision: Decision, verdict: Verdict) -> list[CheckResult]:
 
 
 def _annotations(
-    kind: str, checks: Sequence[CheckResult], context: Context, room: int
+    kind: str, checks: Sequence[CheckResult], context: ReportContext, room: int
 ) -> list[str]:
     """At most `room` commands; where there are more checks, the last one says how many."""
     shown = checks if len(checks) <= room else checks[: room - 1]

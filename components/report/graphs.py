@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from components.pages.svg import Scale, drawing, element, label, line, polyline
 from components.report.curves import Curve
 from components.report.words import number
 from components.statistics.intervals import wilson
-from components.svg import Scale, drawing, element, label, line, polyline
 
 SIZE = 360
 LEFT, RIGHT, TOP, BOTTOM = 46, SIZE - 10, 10, SIZE - 42

@@ -12,20 +12,20 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from components.decision import CheckResult, Comparison, Decision, Verdict
-from components.pages import source_hash, style_of, templates
+from components.pages.page import source_hash, style_of, templates
+from components.pages.svg import element, mark
 from components.report import words
-from components.report.curves import Curve, Judged, curves, judged_scores
-from components.report.evidence import Evidence
+from components.report.curves import Curve, CurveScores, curves, judged_scores
+from components.report.evidence import ReportEvidence
 from components.report.forest import panels
 from components.report.graphs import bins, calibration_graph, legend, roc_graph
 from components.report.worklist import others, worklist
-from components.svg import element, mark
 
 FOLDER = Path(__file__).parent
 LISTED = 300
 
 
-def html_report(decision: Decision, evidence: Evidence | None, *, synthetic: bool) -> str:
+def html_report(decision: Decision, evidence: ReportEvidence | None, *, synthetic: bool) -> str:
     """The whole page; the same decision and evidence give the same bytes.
 
     Args:
@@ -57,7 +57,7 @@ def html_report(decision: Decision, evidence: Evidence | None, *, synthetic: boo
 
 
 def _why_no_curves(
-    evidence: Evidence | None, judged: Judged | None, found: Sequence[Curve]
+    evidence: ReportEvidence | None, judged: CurveScores | None, found: Sequence[Curve]
 ) -> list[str]:
     """What a reader must know of curves that are not drawn."""
     if evidence is None or judged is None:

@@ -7,14 +7,14 @@ there a waived check could not be told from one that passed.
 from xml.etree import ElementTree
 
 from components.decision import CheckResult, Decision, Verdict
-from components.report.context import Context
-from components.report.evidence import Evidence
+from components.report.context import ReportContext
+from components.report.evidence import ReportEvidence
 from components.report.words import sentence, standing
 
 FAULTS = ("scores", "self_test")  # the gate could not judge, which is not a failed check
 
 
-def junit(decision: Decision, evidence: Evidence | None, context: Context) -> str:
+def junit(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
     """The decision as one test suite; what is not PASS and still blocks is a failure or an error.
 
     INCONCLUSIVE is a failure of type `inconclusive`, never skipped: CI servers count skipped tests
@@ -73,7 +73,7 @@ def _numbers(check: CheckResult) -> str:
     return "".join(f"\n{name}: {value}" for name, value in found.items() if value not in (None, 0))
 
 
-def _facts(decision: Decision, context: Context) -> dict[str, str]:
+def _facts(decision: Decision, context: ReportContext) -> dict[str, str]:
     """What the suite's properties say: the verdict, the looks and every hash."""
     planned, used = decision.looks.planned, decision.looks.used
     return {

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from components.baselines.files import write_atomically
 from components.decision import CheckResult, Comparison, Decision, Flips, Verdict
+from components.records.files import write_atomically
 from components.report import words
 
 LISTED = 50

@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
 
-from components.baselines.files import sha256_json
 from components.decision import EXIT_BROKEN, CheckResult, Decision, Verdict
-from components.report.context import Context
-from components.report.evidence import Evidence
+from components.records.files import sha256_json
+from components.report.context import ReportContext
+from components.report.evidence import ReportEvidence
 from components.report.rule_help import HELP
 from components.report.words import one_line, sentence, standing, title
 
@@ -21,7 +21,7 @@ SCHEMA = (
 )
 
 
-def sarif(decision: Decision, evidence: Evidence | None, context: Context) -> str:
+def sarif(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
     """The decision as one SARIF run; no result where every check passes."""
     results = [
         _result(check, decision, context)
@@ -53,7 +53,7 @@ def sarif(decision: Decision, evidence: Evidence | None, context: Context) -> st
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _result(check: CheckResult, decision: Decision, context: Context) -> dict[str, Any]:
+def _result(check: CheckResult, decision: Decision, context: ReportContext) -> dict[str, Any]:
     message = f"{standing(check)}: {title(check)} ({check.check}): {check.reason}"
     names = ("metric", "slice", "against", "n", "estimate", "lower", "upper", "limit", "method")
     result: dict[str, Any] = {
@@ -84,7 +84,7 @@ def _level(check: CheckResult) -> str:
     return "error" if check.verdict is Verdict.FAIL else "warning"
 
 
-def _location(check: CheckResult, context: Context) -> dict[str, Any]:
+def _location(check: CheckResult, context: ReportContext) -> dict[str, Any]:
     path = context.policy_path.replace("\\", "/")
     place: dict[str, Any] = {"artifactLocation": {"uri": quote(path)}}
     if line := context.line(check):

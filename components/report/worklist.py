@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from components.baselines.case_set import CaseSet
 from components.baselines.locked_case import LockedCase
 from components.decision import Decision
-from components.report.curves import MODELS, Judged
-from components.report.evidence import Evidence, thumbnail
+from components.report.curves import MODELS, CurveScores
+from components.report.evidence import ReportEvidence, thumbnail
 
 PICTURES = 200
 ROWS = 400
@@ -63,7 +63,9 @@ class Worklist:
         return self.lost + self.gained
 
 
-def worklist(decision: Decision, evidence: Evidence | None, judged: Judged | None) -> Worklist:
+def worklist(
+    decision: Decision, evidence: ReportEvidence | None, judged: CurveScores | None
+) -> Worklist:
     """Lost before gained, never-miss cases first, then by id; the first PICTURES with picture."""
     against = _against(decision)
     cases = evidence.case_set.cases if evidence else ()
@@ -115,7 +117,7 @@ def _ordered(
     return sorted(changed, key=lambda c: (not c[1], c[0] not in sentinels, c[0])), sentinels
 
 
-def _scores(judged: Judged | None, place: int | None) -> dict[str, float]:
+def _scores(judged: CurveScores | None, place: int | None) -> dict[str, float]:
     if judged is None or place is None:
         return {}
     return {model: float(scores[place]) for model, scores in judged.scores.items()}
@@ -138,7 +140,7 @@ def _attributes(rows: Sequence[Changed]) -> tuple[str, ...]:
     return tuple(sorted(common))
 
 
-def _picture(evidence: Evidence | None, case_id: str) -> str | None:
+def _picture(evidence: ReportEvidence | None, case_id: str) -> str | None:
     if evidence is None or evidence.picture is None:
         return None
     image = evidence.picture(case_id)

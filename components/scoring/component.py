@@ -17,13 +17,13 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
-from components.artifacts import CaseScores as CaseScoresArtifact
-from components.artifacts import Reference
-from components.baselines.files import sha256_tree
-from components.baselines.scores import CaseScores, Served, save_scores
-from components.errors import Unservable
-from components.problems import reported
-from components.run_files import REFERENCE, SCORES
+from components.artifacts import CaseScoresArtifact as CaseScoresArtifact
+from components.artifacts import ReferenceArtifact
+from components.baselines.scores import CaseScores, Servability, save_scores
+from components.records.errors import Unservable
+from components.records.files import sha256_tree
+from components.records.problems import reported
+from components.records.run_files import REFERENCE, SCORES
 from components.scoring.reference import write_reference
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
 from components.scoring.served import probe
@@ -60,7 +60,7 @@ def CaseScorer(
 def ReferenceScorer(
     examples: InputArtifact[Examples],
     model: InputArtifact[Model],
-    reference: OutputArtifact[Reference],
+    reference: OutputArtifact[ReferenceArtifact],
     code_sha256: Parameter[str],
     problems: Parameter[str],
 ) -> None:
@@ -109,7 +109,7 @@ def _scored(model: Path, folder: str, *, check: bool = True) -> Scored:
         return score_model(model, _records(folder), check=check)
     except Unservable as error:
         ids = tuple(read_case_ids(_records(folder)))
-        return Scored(ids, np.full(len(ids), math.nan), math.nan, {}, Served(str(error)))
+        return Scored(ids, np.full(len(ids), math.nan), math.nan, {}, Servability(str(error)))
 
 
 def _records(folder: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from components.baselines.files import write_atomically
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import write_atomically
 
 NUMBER, WORD = "number_", "word_"
 

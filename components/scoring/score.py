@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.baselines.scores import Served
-from components.errors import Unservable
-from components.scoring.served import Answer, Request, ask
+from components.baselines.scores import Servability
+from components.records.errors import Unservable
+from components.scoring.served import ServedAnswer, ServedRequest, ask
 
 BATCH = 256
 # Cases that are also asked one by one: a few of each batch, until there are enough.
@@ -37,7 +37,7 @@ class Scored:
     scores: np.ndarray
     operating_point: float
     latency_ms: dict[str, float]
-    served: Served
+    served: Servability
 
 
 def score_model(model_path: Path, records: Sequence[str], *, check: bool = True) -> Scored:
@@ -64,20 +64,20 @@ def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Sco
     ids: list[str] = []
     single: list[tuple[int, bytes, bytes]] = []  # row, Example, image
 
-    def requests() -> Iterator[Request]:
+    def requests() -> Iterator[ServedRequest]:
         for names, examples, images in _batches(records):
             if check and len(single) < ALONE:
                 picked = range(0, len(names), max(1, len(names) // ALONE_OF_BATCH))
                 single.extend((len(ids) + i, examples[i], images[i]) for i in picked)
             ids.extend(names)
-            yield Request(EXAMPLES, examples)
+            yield ServedRequest(EXAMPLES, examples)
             if check:
-                yield Request(IMAGES, images)
+                yield ServedRequest(IMAGES, images)
         for _, example, image in single * (-(-LATENCY_CALLS // len(single)) if single else 0):
-            yield Request(EXAMPLES, [example], alone=True)
-            yield Request(IMAGES, [image], alone=True)
+            yield ServedRequest(EXAMPLES, [example], alone=True)
+            yield ServedRequest(IMAGES, [image], alone=True)
 
-    answered: dict[tuple[str, bool], list[Answer]] = {}
+    answered: dict[tuple[str, bool], list[ServedAnswer]] = {}
     for request, answer in ask(model_path, requests()):
         answered.setdefault((request.signature, request.alone), []).append(answer)
     told = {way: _joined(answers) for way, answers in answered.items()}
@@ -90,7 +90,7 @@ def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Sco
         scores=scores.astype(np.float64),
         operating_point=point,
         latency_ms=_latency(answered.get((IMAGES, True), [])),
-        served=Served(
+        served=Servability(
             fault=fault,
             loader=next((answers[0].loader for answers in answered.values()), None),
             cases=len(ids),
@@ -113,7 +113,9 @@ def _by_python(model_path: Path, records: Sequence[str], *, fault: str) -> Score
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise Unservable(f"{model_path}: {fault}; Python's loader: {reason}") from error
-    return Scored(tuple(ids), np.concatenate(scores).astype(np.float64), point, {}, Served(fault))
+    return Scored(
+        tuple(ids), np.concatenate(scores).astype(np.float64), point, {}, Servability(fault)
+    )
 
 
 def read_case_ids(records: Sequence[str]) -> list[str]:
@@ -139,7 +141,7 @@ def _operating_point(model_path: Path) -> float:
         raise Unservable(f"{model_path}: no variable operating_point: {reason}") from None
 
 
-def _joined(answers: Sequence[Answer]) -> tuple[np.ndarray, np.ndarray]:
+def _joined(answers: Sequence[ServedAnswer]) -> tuple[np.ndarray, np.ndarray]:
     """The probabilities and labels of all answers, each (n,)."""
     return (
         np.concatenate([answer.probability for answer in answers]),
@@ -211,7 +213,7 @@ def read_columns(records: Sequence[str]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _latency(answers: Sequence[Answer]) -> dict[str, float]:
+def _latency(answers: Sequence[ServedAnswer]) -> dict[str, float]:
     times = [answer.milliseconds for answer in answers[1:]]  # the first call warms up
     if not times:
         return {}

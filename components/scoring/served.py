@@ -20,14 +20,14 @@ from typing import IO, Any
 
 import numpy as np
 
-from components.baselines.scores import Served
-from components.errors import Unservable
+from components.baselines.scores import Servability
+from components.records.errors import Unservable
 
 PROGRAM = Path(__file__).with_name("serving_session.py")
 
 
 @dataclass(frozen=True)
-class Request:
+class ServedRequest:
     """Attributes:
     signature: `serving_default` for encoded images, `serve_examples` for serialized Examples.
     alone: nothing else is computed meanwhile, so that the time it takes says something.
@@ -39,7 +39,7 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ServedAnswer:
     """Attributes:
     loader: what loaded the model, with TensorFlow's version.
     probability: float32 (n,); label: int64 (n,), in the order of the inputs.
@@ -51,13 +51,15 @@ class Answer:
     milliseconds: float
 
 
-def ask(model: Path, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+def ask(
+    model: Path, requests: Iterable[ServedRequest]
+) -> Iterator[tuple[ServedRequest, ServedAnswer]]:
     """Each request with its answer, in order, while later ones are on their way.
 
     Raises:
       Unservable: the model cannot be loaded, or does not answer.
     """
-    asked: SimpleQueue[Request] = SimpleQueue()
+    asked: SimpleQueue[ServedRequest] = SimpleQueue()
     command = [sys.executable, "-I", str(PROGRAM), str(model.resolve())]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with (
@@ -81,7 +83,7 @@ def ask(model: Path, requests: Iterable[Request]) -> Iterator[tuple[Request, Ans
                 label = process.stdout.read(8 * head["count"])
                 yield (
                     asked.get(),
-                    Answer(
+                    ServedAnswer(
                         loader,
                         np.frombuffer(probability, "<f4"),
                         np.frombuffer(label, "<i8"),
@@ -96,22 +98,27 @@ def ask(model: Path, requests: Iterable[Request]) -> Iterator[tuple[Request, Ans
             raise Unservable(f"{model}: the process that served it {_end(code, words)}")
 
 
-def probe(model: Path) -> Served:
+def probe(model: Path) -> Servability:
     """Whether any folder holds a model that can be served, seen on one grey image of our own."""
     from PIL import Image
 
     image = io.BytesIO()
     Image.new("L", (64, 64), 128).save(image, "PNG")
     png = image.getvalue()
-    requests = [Request("serving_default", [png]), Request("serve_examples", [_example(png)])]
+    requests = [
+        ServedRequest("serving_default", [png]),
+        ServedRequest("serve_examples", [_example(png)]),
+    ]
     try:
         answers = [answer for _, answer in ask(model, requests)]
     except Unservable as error:
-        return Served(str(error).removeprefix(f"{model}: "))
-    return Served(None, answers[0].loader)
+        return Servability(str(error).removeprefix(f"{model}: "))
+    return Servability(None, answers[0].loader)
 
 
-def _write(stream: IO[bytes], requests: Iterable[Request], asked: SimpleQueue[Request]) -> None:
+def _write(
+    stream: IO[bytes], requests: Iterable[ServedRequest], asked: SimpleQueue[ServedRequest]
+) -> None:
     # A process that ended early is the reader's to report.
     with suppress(BrokenPipeError), stream:
         for request in requests:

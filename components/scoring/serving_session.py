@@ -127,7 +127,7 @@ class _Output(ctypes.Structure):
     _fields_ = (("operation", ctypes.c_void_p), ("index", ctypes.c_int))
 
 
-class Session:
+class ServingSession:
     """A SavedModel in TensorFlow's C++ runtime."""
 
     def __init__(self, folder: Path, meta: Any, tensorflow: Path) -> None:
@@ -242,7 +242,7 @@ def _declared(c: Any) -> Any:
     return c
 
 
-def answer(session: Session, signature: str, inputs: Sequence[bytes]) -> bytes:
+def answer(session: ServingSession, signature: str, inputs: Sequence[bytes]) -> bytes:
     """The message that answers one request."""
     start = time.perf_counter()
     try:
@@ -255,7 +255,7 @@ def answer(session: Session, signature: str, inputs: Sequence[bytes]) -> bytes:
     return b"".join([json.dumps(head).encode(), b"\n", *parts])
 
 
-def serve(session: Session, requests: BinaryIO, answers: BinaryIO) -> None:
+def serve(session: ServingSession, requests: BinaryIO, answers: BinaryIO) -> None:
     """Answers until the requests end; several at once, but in their order."""
     waiting: deque[Future[bytes]] = deque()
 
@@ -282,7 +282,7 @@ def main(folder: Path) -> None:
         tensorflow = tensorflow_folder()
         meta = read_meta_graph(folder, tensorflow)
         refuse_unservable(meta, folder)
-        session = Session(folder, meta, tensorflow)
+        session = ServingSession(folder, meta, tensorflow)
         head = {"fault": None, "loader": session.loader}
     except Fault as error:
         head = {"fault": str(error), "loader": None}

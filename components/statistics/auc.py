@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.clustered import Codes, Groups, group
 from components.statistics.intervals import clopper_pearson, normal_quantile
 from components.statistics.paired import tango

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.calibration import Bools, Floats, check_scores
 from components.statistics.intervals import normal_quantile
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from components.errors import TooFewCases, suggestion
+from components.records.errors import TooFewCases, suggestion
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases, suggestion
+from components.records.errors import TooFewCases, suggestion
 from components.statistics.intervals import normal_quantile, wilson
 
 PAIRED_METHODS = ("tango", "newcombe")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.intervals import normal_quantile, proportion
 from components.statistics.paired import difference_of
 

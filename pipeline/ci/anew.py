@@ -3,12 +3,12 @@
 import tempfile
 from pathlib import Path
 
-from pipeline.ci.checked import Judged, Work, new_run_id
-from pipeline.ci.rejudge import Rejudged, rejudge
+from pipeline.ci.checked import JudgedBaseline, Work, new_run_id
+from pipeline.ci.rejudge import RejudgedBaseline, rejudge
 from pipeline.ci.rows import Compared
 
 
-def judge_anew(work: Work, folders: tuple[Path, ...]) -> tuple[Judged, ...]:
+def judge_anew(work: Work, folders: tuple[Path, ...]) -> tuple[JudgedBaseline, ...]:
     """Verifies each of the baselines in `folders` and judges the released model by it.
 
     Raises:
@@ -27,10 +27,10 @@ def judge_anew(work: Work, folders: tuple[Path, ...]) -> tuple[Judged, ...]:
     return tuple(found)
 
 
-def _as_judged(anew: Rejudged) -> Judged:
+def _as_judged(anew: RejudgedBaseline) -> JudgedBaseline:
     now, compared = anew.gated.decision.verdict.value, None
     remark = f"{now}; {anew.no_before}"
     if anew.before:
         compared = Compared("the base's policy", anew.before)
         remark = f"under the base's: {anew.before.verdict.value}; under these: {now}"
-    return Judged(anew.name, anew.judged, anew.gated, compared, remark, anew.limits)
+    return JudgedBaseline(anew.name, anew.judged, anew.gated, compared, remark, anew.limits)

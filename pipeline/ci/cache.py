@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import sha256_file, write_atomically
 from components.baselines.scores import CaseScores, load_scores
 from components.decision import Decision, load_decision
-from components.errors import CasegateError
-from components.run_files import DECISION, HTML_REPORT, SCORES
+from components.records.errors import CasegateError
+from components.records.files import sha256_file, write_atomically
+from components.records.run_files import DECISION, HTML_REPORT, SCORES
 
 FILES = "files.json"
 KEPT = 50

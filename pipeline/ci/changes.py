@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import UsageError
+from components.records.errors import UsageError
 from pipeline.ci.git import Checkout, find_checkout, is_revision
-from pipeline.ci.provider import Job, Wanted
+from pipeline.ci.provider import CiJob, WantedBase
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Changes:
 
 
 def find_changes(
-    folder: Path, job: Job, *, base: str | None, head: str | None, ours: Iterable[Path]
+    folder: Path, job: CiJob, *, base: str | None, head: str | None, ours: Iterable[Path]
 ) -> Changes:
     """The changed paths of the checkout around `folder`, those not committed yet among them.
 
@@ -80,7 +80,7 @@ def find_changes(
     return Changes(checkout, found, here, merged, said, clean=not edited)
 
 
-def _known(checkout: Checkout, head: str, given: str | None, job: Job) -> tuple[str, str] | str:
+def _known(checkout: Checkout, head: str, given: str | None, job: CiJob) -> tuple[str, str] | str:
     """The commit to compare with and its name for a person; or why there is none."""
     if given is not None:
         commit = checkout.commit(given)
@@ -97,7 +97,7 @@ def _known(checkout: Checkout, head: str, given: str | None, job: Job) -> tuple[
     return _before(checkout, head)
 
 
-def _had(checkout: Checkout, wanted: Wanted) -> str | None:
+def _had(checkout: Checkout, wanted: WantedBase) -> str | None:
     """The commit, from here or else from the remote, which is asked once."""
     for name in wanted.names:
         if commit := checkout.commit(name):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ci.changes import Changes, find_changes
-from pipeline.ci.checked import Asked, Checked, Judged, Watching, Work
+from pipeline.ci.checked import CheckedCommit, CheckRequest, JudgedBaseline, Watching, Work
 from pipeline.ci.plan import FULL, JUDGE, NOTHING, make_plan
 from pipeline.ci.provider import job
 from pipeline.ci.steps import Steps
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pipeline.ci.registry import Registry
 
 
-def check(asked: Asked, steps: Steps, environ: Mapping[str, str], watching: Watching) -> Checked:
+def check(
+    asked: CheckRequest, steps: Steps, environ: Mapping[str, str], watching: Watching
+) -> CheckedCommit:
     """Checks what is checked out.
 
     Args:
@@ -38,17 +40,19 @@ def check(asked: Asked, steps: Steps, environ: Mapping[str, str], watching: Watc
         settings = _settings(asked, changes)
         plan = make_plan(changes, config.ci, settings=settings, release=release)
         step.detail = f"{plan.kind}: {'; '.join(plan.reasons)}"
-    checked = Checked(plan, changes, known, (), {}, steps.seconds)
+    checked = CheckedCommit(plan, changes, known, (), {}, steps.seconds)
     return checked if plan.kind == NOTHING else _judged(checked, asked, steps, watching)
 
 
-def _judged(checked: Checked, asked: Asked, steps: Steps, watching: Watching) -> Checked:
+def _judged(
+    checked: CheckedCommit, asked: CheckRequest, steps: Steps, watching: Watching
+) -> CheckedCommit:
     """With what came of judging, or with the error that ended it."""
-    from components.errors import CasegateError
+    from components.records.errors import CasegateError
 
     plan, changes = checked.plan, checked.changes
     notes: dict[str, str] = {}
-    judged: tuple[Judged, ...] = ()
+    judged: tuple[JudgedBaseline, ...] = ()
     error = None
     try:
         registry = _registry(asked, steps, notes)
@@ -69,7 +73,7 @@ def _judged(checked: Checked, asked: Asked, steps: Steps, watching: Watching) ->
     return replace(checked, plan=plan, judged=judged, notes=notes, error=error)
 
 
-def _registry(asked: Asked, steps: Steps, notes: dict[str, str]) -> "Registry | None":
+def _registry(asked: CheckRequest, steps: Steps, notes: dict[str, str]) -> "Registry | None":
     from pipeline.ci.registry import find_registry
 
     if asked.address is None:
@@ -81,14 +85,14 @@ def _registry(asked: Asked, steps: Steps, notes: dict[str, str]) -> "Registry | 
     return found
 
 
-def _touched(checked: Checked) -> tuple[Path, ...]:
+def _touched(checked: CheckedCommit) -> tuple[Path, ...]:
     from pipeline.ci.verify import touched_folders
 
     changes, judging = checked.changes, checked.plan.judging
     return touched_folders(changes, judging) if changes.checkout else ()
 
 
-def _settings(asked: Asked, changes: Changes) -> str | None:
+def _settings(asked: CheckRequest, changes: Changes) -> str | None:
     """Where the configuration is in the checkout; None outside of it."""
     if asked.config_path is None or changes.checkout is None:
         return None

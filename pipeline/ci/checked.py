@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ci.changes import Changes
-from pipeline.ci.plan import Plan
-from pipeline.ci.provider import Job
+from pipeline.ci.plan import CommitPlan
+from pipeline.ci.provider import CiJob
 from pipeline.ci.steps import Steps
 
 if TYPE_CHECKING:
-    from components.errors import CasegateError
-    from components.events import Event
+    from components.records.errors import CasegateError
+    from components.records.events import Event
     from pipeline.ci.limits import LimitChange
     from pipeline.ci.registry import Registry
     from pipeline.ci.rows import Compared
-    from pipeline.config import Config
-    from pipeline.judging.score_gate import Gated
+    from pipeline.run.score_gate import Gated
+    from pipeline.settings.config import Config
 
 # Given a run, shows it while it lasts.
 Watching = Callable[[], "AbstractContextManager[Callable[[Event], None]]"]
@@ -30,7 +30,7 @@ CANDIDATE = "the candidate"
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckRequest:
     """What was asked on the command line; None where it was left out.
 
     Attributes:
@@ -61,7 +61,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedBaseline:
     """A decision on one baseline.
 
     Attributes:
@@ -84,17 +84,17 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
+class CheckedCommit:
     """Attributes:
     judged: by baseline; empty where nothing had to be judged, or an error came first.
     notes: what a reader has to know of how this came about: registry, cache, workspace.
     error: what ended the check without a verdict; None where nothing did.
     """
 
-    plan: Plan
+    plan: CommitPlan
     changes: Changes
-    job: Job
-    judged: tuple[Judged, ...]
+    job: CiJob
+    judged: tuple[JudgedBaseline, ...]
     notes: Mapping[str, str]
     seconds: Mapping[str, float]
     error: "CasegateError | None" = None
@@ -119,8 +119,8 @@ class Work:
       notes: gains what a reader has to know of how the result came about.
     """
 
-    asked: Asked
-    plan: Plan
+    asked: CheckRequest
+    plan: CommitPlan
     changes: Changes
     steps: Steps
     registry: "Registry | None"

@@ -4,10 +4,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from components.baselines.files import write_atomically
-from components.run_files import HTML_REPORT
+from components.records.files import write_atomically
+from components.records.run_files import HTML_REPORT
 from pipeline.ci.cache import Cache
-from pipeline.ci.checked import CANDIDATE, Judged, Watching, Work, new_run_id
+from pipeline.ci.checked import CANDIDATE, JudgedBaseline, Watching, Work, new_run_id
 from pipeline.ci.compare import compare_with_base
 from pipeline.ci.full import Ran, champion_of, ci_config, prepared, result_files, run_full
 from pipeline.ci.limits import LimitChange
@@ -17,7 +17,9 @@ from pipeline.ci.rows import Compared
 from pipeline.ci.verify import verify_baseline
 
 
-def judge_by_run(work: Work, folders: tuple[Path, ...], watching: Watching) -> tuple[Judged, ...]:
+def judge_by_run(
+    work: Work, folders: tuple[Path, ...], watching: Watching
+) -> tuple[JudgedBaseline, ...]:
     """Verifies the changed baselines in `folders`, and runs the pipeline if it has to.
 
     Raises:
@@ -84,11 +86,11 @@ def _kept(work: Work, cache: Cache | None, ran: Ran) -> str:
     return cache.keep(ran.key, result_files(ran), tree=tree) or f"kept, {ran.key[:12]}"
 
 
-def _as_judged(ran: Ran, compared: Compared | None, out: Path) -> Judged:
+def _as_judged(ran: Ran, compared: Compared | None, out: Path) -> JudgedBaseline:
     """The result, with its page copied to where it outlives the workspace."""
     kept = out / HTML_REPORT
     write_atomically(kept, ran.report.read_bytes())
-    return Judged(
+    return JudgedBaseline(
         ran.baseline.name,
         CANDIDATE,
         ran.gated,

@@ -12,7 +12,7 @@ from pipeline.ci.changes import Changes
 from pipeline.ci.rejudge import judge_scores
 from pipeline.ci.rows import Compared
 from pipeline.ci.verify import Baseline
-from pipeline.judging.score_gate import Gated
+from pipeline.run.score_gate import Gated
 
 
 def compare_with_base(

@@ -8,22 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.baselines.files import sha256_json, write_atomically
 from components.baselines.golden import load_golden
+from components.baselines.names import GOLDEN, POLICY
 from components.baselines.scores import CaseScores, load_scores, save_scores
 from components.decision import Decision
-from components.errors import CasegateError
-from components.events import Event
 from components.lineage.record import Why
-from components.run_files import DECISION, HTML_REPORT, LOG, SCORES
+from components.records.errors import CasegateError
+from components.records.events import Event
+from components.records.files import sha256_json, write_atomically
+from components.records.run_files import DECISION, HTML_REPORT, LOG, SCORES
 from pipeline.ci.cache import Cache
 from pipeline.ci.registry import Registry
-from pipeline.ci.verify import GOLDEN, POLICY, Baseline, verify_baseline
-from pipeline.config import CaseSetConfig, Config, ServingConfig, SigningConfig
-from pipeline.inputs import Inputs, prepare
-from pipeline.judging.score_gate import Gated
-from pipeline.runner import run
-from pipeline.workspace import Workspace
+from pipeline.ci.verify import Baseline, verify_baseline
+from pipeline.run.inputs import Inputs, prepare
+from pipeline.run.runner import run
+from pipeline.run.score_gate import Gated
+from pipeline.settings.config import CaseSetConfig, Config, ServingConfig, SigningConfig
+from pipeline.settings.workspace import Workspace
 
 RESULT_FORMAT = 1
 

@@ -4,15 +4,15 @@ A pull request from a fork names its branches itself: no name reaches git before
 revision and nothing else, least of all an option.
 """
 
-import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.records.git import SECONDS, run_git
+
 REVISION = re.compile(r"[A-Za-z0-9_@][^\s\x00-\x20\x7f:?*\[\\]{0,249}")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-SECONDS, FETCH_SECONDS = 60, 60
+FETCH_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -71,20 +71,8 @@ class Checkout:
         return None if said is None else said.decode("utf-8", "surrogateescape")
 
     def _bytes(self, *arguments: str, seconds: int = SECONDS) -> bytes | None:
-        # Neither asks a person for a password, nor takes locks that a person's git may wait for.
-        quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(self.root), *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
-                check=True,
-                env={**os.environ, **quiet},
-            )
-        except (OSError, ValueError, subprocess.SubprocessError):
-            return None
-        return done.stdout
+        said = run_git(self.root, *arguments, seconds=seconds)
+        return None if said.failed else said.out
 
 
 def find_checkout(folder: Path) -> Checkout | None:

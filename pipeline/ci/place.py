@@ -9,7 +9,7 @@ from pathlib import Path
 
 import filelock
 
-from components.baselines.files import write_atomically
+from components.records.files import write_atomically
 from pipeline.ci.cache import Cache
 
 PLACE = "place.json"

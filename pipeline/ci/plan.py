@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.ci.changes import Change, Changes
-from pipeline.operations import CiConfig
+from pipeline.settings.operations import CiConfig
 
 NOTHING, JUDGE, FULL = "nothing", "judge", "full"
 SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Plan:
+class CommitPlan:
     """Attributes:
     kind: nothing, judge or full.
     reasons: why, one line each.
@@ -35,7 +35,7 @@ class Plan:
 
 def make_plan(
     changes: Changes, config: CiConfig, *, settings: str | None = None, release: str | None = None
-) -> Plan:
+) -> CommitPlan:
     """What the changes need.
 
     Args:
@@ -51,21 +51,21 @@ def make_plan(
     others = [*sorts.get("data", ()), *sorts.get("model", ())]
     findings = _mixed(judging, others)
     if release:
-        return Plan(FULL, (f"candidate for release: {release}",), findings, judging, release)
+        return CommitPlan(FULL, (f"candidate for release: {release}",), findings, judging, release)
     if found is None:
-        return Plan(FULL, (changes.said,))
+        return CommitPlan(FULL, (changes.said,))
     if others:
         reasons = [
             f"{word}: {_listed(sorts[sort])}"
             for sort, word in (("data", "data"), ("model", "model or pipeline"))
             if sort in sorts
         ]
-        return Plan(FULL, tuple(reasons), findings, judging)
+        return CommitPlan(FULL, tuple(reasons), findings, judging)
     if judging:
-        return Plan(JUDGE, (f"baselines: {_listed(judging)}",), (), judging)
+        return CommitPlan(JUDGE, (f"baselines: {_listed(judging)}",), (), judging)
     documents = sorts.get("docs", ())
     why = f"only documentation: {_listed(documents)}" if documents else "nothing changed"
-    return Plan(NOTHING, (why,))
+    return CommitPlan(NOTHING, (why,))
 
 
 def fits(path: str, pattern: str) -> bool:

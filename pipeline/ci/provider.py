@@ -17,7 +17,7 @@ MOST_EVENT_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedBase:
     """The commit to compare with.
 
     Attributes:
@@ -32,7 +32,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Job:
+class CiJob:
     """Attributes:
     provider: None where no CI runs this.
     base: None where the provider names none.
@@ -41,12 +41,12 @@ class Job:
     """
 
     provider: str | None = None
-    base: Wanted | None = None
+    base: WantedBase | None = None
     release: str | None = None
     page: str | None = None
 
 
-def job(environ: Mapping[str, str]) -> Job:
+def job(environ: Mapping[str, str]) -> CiJob:
     """The job that this process belongs to."""
     if environ.get("GITHUB_ACTIONS") == "true":
         return _github(environ)
@@ -54,10 +54,10 @@ def job(environ: Mapping[str, str]) -> Job:
         return _gitlab(environ)
     if "JENKINS_URL" in environ:
         return _jenkins(environ)
-    return Job("CI" if environ.get("CI") else None)
+    return CiJob("CI" if environ.get("CI") else None)
 
 
-def _github(environ: Mapping[str, str]) -> Job:
+def _github(environ: Mapping[str, str]) -> CiJob:
     event = _event(environ.get("GITHUB_EVENT_PATH"))
     request, group = _mapping(event, "pull_request"), _mapping(event, "merge_group")
     base = (
@@ -74,10 +74,10 @@ def _github(environ: Mapping[str, str]) -> Job:
         release = f"tag {environ.get('GITHUB_REF_NAME', '')}"
     parts = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     page = "{}/{}/actions/runs/{}#artifacts".format(*parts) if all(parts) else None
-    return Job("GitHub Actions", base, release, page)
+    return CiJob("GitHub Actions", base, release, page)
 
 
-def _gitlab(environ: Mapping[str, str]) -> Job:
+def _gitlab(environ: Mapping[str, str]) -> CiJob:
     base = _commit(
         environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"), "CI_MERGE_REQUEST_DIFF_BASE_SHA"
     ) or _commit(environ.get("CI_COMMIT_BEFORE_SHA"), "CI_COMMIT_BEFORE_SHA")
@@ -86,32 +86,32 @@ def _gitlab(environ: Mapping[str, str]) -> Job:
     if tag := environ.get("CI_COMMIT_TAG"):
         release = f"tag {tag}"
     url = environ.get("CI_JOB_URL")
-    return Job("GitLab CI", base, release, f"{url}/artifacts/file/{{file}}" if url else None)
+    return CiJob("GitLab CI", base, release, f"{url}/artifacts/file/{{file}}" if url else None)
 
 
-def _jenkins(environ: Mapping[str, str]) -> Job:
+def _jenkins(environ: Mapping[str, str]) -> CiJob:
     previous = "GIT_PREVIOUS_SUCCESSFUL_COMMIT"
     base = _branch(environ.get("CHANGE_TARGET"), "CHANGE_TARGET") or _commit(
         environ.get(previous), previous
     )
     tag, url = environ.get("TAG_NAME"), environ.get("BUILD_URL")
     page = f"{url.rstrip('/')}/artifact/{{file}}" if url else None
-    return Job("Jenkins", base, f"tag {tag}" if tag else None, page)
+    return CiJob("Jenkins", base, f"tag {tag}" if tag else None, page)
 
 
-def _commit(sha: Any, said: str) -> Wanted | None:
+def _commit(sha: Any, said: str) -> WantedBase | None:
     """None for what is no commit, such as the zeros of a branch that was not there before."""
     if not isinstance(sha, str) or not COMMIT.fullmatch(sha) or not sha.strip("0"):
         return None
-    return Wanted((sha,), sha, f"{said}, {sha[:12]}")
+    return WantedBase((sha,), sha, f"{said}, {sha[:12]}")
 
 
-def _branch(name: str | None, said: str) -> Wanted | None:
+def _branch(name: str | None, said: str) -> WantedBase | None:
     if not name:
         return None
     if not is_revision(name):
-        return Wanted((), None, f"{said}, whose name is none for a branch")
-    return Wanted((f"refs/remotes/origin/{name}",), f"refs/heads/{name}", f"{said}, {name}")
+        return WantedBase((), None, f"{said}, whose name is none for a branch")
+    return WantedBase((f"refs/remotes/origin/{name}",), f"refs/heads/{name}", f"{said}, {name}")
 
 
 def _event(path: str | None) -> Mapping[str, Any]:

@@ -3,20 +3,20 @@
 from pathlib import Path
 
 from components.baselines.case_set import load_case_set
+from components.baselines.names import CASE_SET
 from components.baselines.scores import CaseScores, load_scores
 from components.cases.sources import open_source
 from components.decision import Decision, load_decision
-from components.errors import ConfigError, IntegrityError
-from components.ledger.ledger import Ledger
-from components.ledger.records import releases
+from components.records.errors import ConfigError, IntegrityError
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import releases
+from components.records.run_files import SCORES
 from components.release.serving import Champion, find_champion
-from components.run_files import SCORES
 from pipeline.ci.registry import Published, publish
 from pipeline.ci.store import open_store
-from pipeline.config import Config
-from pipeline.governance.case_sets import CASE_SET, locked_source
-from pipeline.inputs import SHIPPED_BASELINES
-from pipeline.workspace import Workspace
+from pipeline.settings.baselines import SHIPPED_BASELINES, locked_source
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace
 
 
 def publish_release(config: Config, root: Path, address: str) -> tuple[Published, str]:
@@ -77,7 +77,7 @@ def _of_run(champion: Champion, decision: Decision) -> CaseScores:
 
 
 def _on_development(config: Config, champion: Champion) -> dict[str, CaseScores]:
-    from pipeline.model_scores import score_models
+    from pipeline.run.model_scores import score_models
 
     place = development_folder(config) / CASE_SET
     case_set = load_case_set(place)

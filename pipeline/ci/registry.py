@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.baselines.rows import json_with_rows
-from components.baselines.schema import Rows, parse_json
 from components.baselines.scores import (
     CaseScores,
     scores_document,
     scores_from_document,
     sound_row,
 )
-from components.errors import IntegrityError, SourceError
-from pipeline.ci.store import Store, open_store
+from components.records.errors import IntegrityError, SourceError
+from components.records.rows import json_with_rows
+from components.records.schema import Rows, parse_json
+from pipeline.ci.store import FileStore, open_store
 
 CHAMPION = "champion.json"
 VERSION = 1
@@ -63,7 +63,7 @@ class Published:
 class Registry:
     """One that was there and could be read."""
 
-    store: Store
+    store: FileStore
     champion: Published
 
     @property
@@ -110,7 +110,7 @@ def find_registry(address: str) -> tuple[Registry | None, str]:
     return found, f"{found.said}, released {champion.released}"
 
 
-def publish(store: Store, champion: Published, scores: Mapping[str, CaseScores]) -> Published:
+def publish(store: FileStore, champion: Published, scores: Mapping[str, CaseScores]) -> Published:
     """Writes scores by Merkle root, and then that `champion` is released.
 
     Raises:

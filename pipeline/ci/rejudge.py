@@ -9,21 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.golden import Golden
+from components.baselines.names import POLICY
 from components.baselines.scores import CaseScores
 from components.decision import Decision
-from components.errors import CasegateError, NothingEvaluated
 from components.gate.decide import decide
 from components.gate.policy import load_policy
+from components.records.errors import CasegateError, NothingEvaluated
 from pipeline.ci.changes import Changes
 from pipeline.ci.limits import LimitChange, limit_changes
 from pipeline.ci.registry import Registry
-from pipeline.ci.verify import POLICY, Baseline, base_files, verify_baseline
-from pipeline.judging.score_gate import Gated
-from pipeline.workspace import now
+from pipeline.ci.verify import Baseline, base_files, verify_baseline
+from pipeline.run.score_gate import Gated
+from pipeline.settings.workspace import now
 
 
 @dataclass(frozen=True, eq=False)
-class Rejudged:
+class RejudgedBaseline:
     """Attributes:
     judged: whose scores these are, for a person.
     gated: the decision by what judges now.
@@ -42,7 +43,7 @@ class Rejudged:
 
 def rejudge(
     folder: Path, changes: Changes, registry: Registry | None, *, run_id: str, place: Path
-) -> Rejudged:
+) -> RejudgedBaseline:
     """Verifies the baseline in `folder`, and judges the released model by it.
 
     Args:
@@ -61,15 +62,17 @@ def rejudge(
     gated = Gated(decision, baseline.case_set, models, folder / POLICY)
     found = base_files(folder, changes, place / baseline.name)
     if found is None:
-        return Rejudged(baseline.name, judged, gated, None, "the base has no such baseline", ())
+        return RejudgedBaseline(
+            baseline.name, judged, gated, None, "the base has no such baseline", ()
+        )
     try:
         old = verify_baseline(found)
     except CasegateError as error:
-        return Rejudged(baseline.name, judged, gated, None, f"the base's: {error}", ())
+        return RejudgedBaseline(baseline.name, judged, gated, None, f"the base's: {error}", ())
     before = _by_base(old, baseline, scores, judged, registry, run_id)
     limits = limit_changes(old.policy, baseline.policy)
     why = "" if before else f"the base judges other cases, of which {judged} has no scores"
-    return Rejudged(baseline.name, judged, gated, before, why, limits)
+    return RejudgedBaseline(baseline.name, judged, gated, before, why, limits)
 
 
 def changed_limits(baseline: Baseline, changes: Changes, place: Path) -> tuple[LimitChange, ...]:

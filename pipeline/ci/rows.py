@@ -19,7 +19,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     """A check, now and at the base; what there is none of is None."""
 
     check: CheckResult
@@ -34,7 +34,7 @@ class Row:
         return self.check.estimate - self.before
 
 
-def rows(decision: Decision, before: Decision | None) -> tuple[Row, ...]:
+def rows(decision: Decision, before: Decision | None) -> tuple[CheckRow, ...]:
     """Every check of a decision that is not settled without a figure, those that block first."""
     known = {check.check: check for check in before.checks} if before else {}
     found = []
@@ -43,7 +43,7 @@ def rows(decision: Decision, before: Decision | None) -> tuple[Row, ...]:
         if check.estimate is None and check.verdict is Verdict.PASS:
             continue
         found.append(
-            Row(
+            CheckRow(
                 check,
                 before=old.estimate if old else None,
                 limit_before=old.limit if old else None,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Step:
+class ProgressStep:
     """One that goes on; `detail` is what its line will say."""
 
     def __init__(self) -> None:
@@ -20,8 +20,8 @@ class Steps:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
-        began, step, word = time.monotonic(), Step(), "failed"
+    def step(self, name: str) -> Iterator[ProgressStep]:
+        began, step, word = time.monotonic(), ProgressStep(), "failed"
         try:
             yield step
             word = "done"

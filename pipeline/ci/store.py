@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from components.baselines.files import write_atomically
-from components.errors import ConfigError, SourceError
+from components.records.errors import ConfigError, SourceError
+from components.records.files import write_atomically
 
 BUCKETS = ("s3", "gs")
 RETRY_SECONDS = 15
 ANONYMOUS = "anonymous"  # what a public bucket of Google's is asked as
 
 
-class Store(Protocol):
+class FileStore(Protocol):
     """Small files by name; a name has slashes as a path has."""
 
     @property
@@ -101,7 +101,7 @@ class Bucket:
         return files, root.rstrip("/")
 
 
-def open_store(address: str) -> Store:
+def open_store(address: str) -> FileStore:
     """The place that an address names.
 
     Raises:

@@ -11,14 +11,13 @@ from pathlib import Path
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import Golden, load_golden
 from components.baselines.history import HISTORY, archived, parent_of
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.scores import aligned
-from components.errors import IntegrityError
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
+from components.records.errors import IntegrityError
 from pipeline.ci.changes import Change, Changes
 from pipeline.ci.plan import shown
-
-CASE_SET, GOLDEN, POLICY = "case_set.json", "golden.json", "policy.yaml"
 
 
 @dataclass(frozen=True, eq=False)

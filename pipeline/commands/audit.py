@@ -29,7 +29,7 @@ def audit() -> None:
 @refusing_in_one_line
 def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> int:
     """Serves the pages until Ctrl+C, to this machine's browsers alone."""
-    from pipeline.audit.serve import serve as start
+    from pipeline.site.serve import serve as start
 
     start(workspace, host=host, port=port, names=names, say=click.echo)
     return 0
@@ -49,9 +49,9 @@ def build(workspace: Path, out: Path) -> int:
 
     Exits 4 where some evidence does not fit; its page says so, and the others are written.
     """
-    from components.errors import IntegrityError
-    from pipeline.audit.build import build as write
-    from pipeline.audit.build import first_page
+    from components.records.errors import IntegrityError
+    from pipeline.site.build import build as write
+    from pipeline.site.build import first_page
 
     def progress(done: int, of: int) -> None:
         if sys.stderr.isatty() and (done % 20 == 0 or done == of):

@@ -11,9 +11,9 @@ from pipeline.commands.shared import refusing_in_one_line, workspace_option
 if TYPE_CHECKING:
     from components.baselines.case_set import CaseSet
     from components.baselines.golden import Golden
-    from components.baselines.proposal import Proposal
+    from components.baselines.proposal import GoldenProposal
     from components.baselines.scores import CaseScores
-    from pipeline.governance.golden_view import Step
+    from pipeline.governance.golden_view import GoldenStep
 
 
 @click.group()
@@ -130,7 +130,7 @@ def show(workspace: Path, folder: Path | None) -> int:
 @refusing_in_one_line
 def history(workspace: Path, folder: Path | None) -> int:
     """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
-    from components.errors import IntegrityError
+    from components.records.errors import IntegrityError
     from pipeline.governance.golden_view import golden_history
 
     where, found = golden_history(workspace, folder)
@@ -139,7 +139,7 @@ def history(workspace: Path, folder: Path | None) -> int:
     if not found.steps:
         click.echo(f"{where}: no golden yet; casegate baseline bootstrap approves the first")
     for fault in found.faults:
-        click.echo(f"IntegrityError: {where}: {fault}", err=True)
+        click.echo(IntegrityError(f"{where}: {fault}").line, err=True)
     return IntegrityError.exit_code if found.faults else 0
 
 
@@ -152,7 +152,7 @@ def _say_finished(path: Path, golden: "Golden") -> int:
     return 0
 
 
-def _show_step(step: "Step", where: Path) -> None:
+def _show_step(step: "GoldenStep", where: Path) -> None:
     approval = step.golden.approval
     entry = f"entry {step.seq}" if step.seq is not None else "not in this ledger"
     click.echo(f"{approval.date}  {approval.by}: {approval.reason}")
@@ -184,7 +184,7 @@ def _show_scores(scores: "CaseScores", case_set: "CaseSet") -> None:
         _line("specificity", str(shares[1]))
 
 
-def _show_waived(proposal: "Proposal") -> None:
+def _show_waived(proposal: "GoldenProposal") -> None:
     if proposal.waived:
         _line("waived", ", ".join(proposal.waived))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from components.baselines.names import CASE_SET
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
@@ -47,7 +48,7 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
     from pipeline.governance.persons import said
 
     by, reason = said(by, "--by"), said(reason, "--reason")
-    case_set = lock_source(open_source(source), to / "case_set.json", author=by, reason=reason)
+    case_set = lock_source(open_source(source), to / CASE_SET, author=by, reason=reason)
     click.echo(f"{to / 'case_set.json'}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
     return 0
 
@@ -69,7 +70,7 @@ def verify(case_set: str, source: str | None, model: Path | None, workspace: Pat
     With --model, exit code 1 says that the model cannot be served, and why.
     """
     from pipeline.governance.case_sets import verify_case_set
-    from pipeline.workspace import Workspace
+    from pipeline.settings.workspace import Workspace
 
     found = verify_case_set(case_set, Workspace(workspace.resolve()), source, model=model)
     locked = found.case_set
@@ -93,8 +94,9 @@ def verify(case_set: str, source: str | None, model: Path | None, workspace: Pat
 def show(case_set: str, workspace: Path, form: str) -> int:
     """Who locked which cases and why, and the cases in numbers. NAME@2 shows version 2."""
     from components.baselines.summary import summarise
-    from pipeline.governance.case_sets import described, read_case_set
-    from pipeline.workspace import Workspace
+    from pipeline.governance.case_sets import described
+    from pipeline.settings.baselines import read_case_set
+    from pipeline.settings.workspace import Workspace
 
     found = read_case_set(case_set, Workspace(workspace.resolve()))
     if form == "json":
@@ -102,7 +104,7 @@ def show(case_set: str, workspace: Path, form: str) -> int:
         return 0
     from rich.console import Console
 
-    from pipeline.views.cases import show_case_set
+    from pipeline.governance.show_cases import show_case_set
 
     show_case_set(Console(highlight=False), found)
     return 0
@@ -117,8 +119,9 @@ def show(case_set: str, workspace: Path, form: str) -> int:
 def diff(before: str, after: str, workspace: Path, form: str) -> int:
     """What changed from A to B, each a NAME, a FILE or, with its version, NAME@2."""
     from components.baselines.diff import diff_case_sets
-    from pipeline.governance.case_sets import described, read_case_set
-    from pipeline.workspace import Workspace
+    from pipeline.governance.case_sets import described
+    from pipeline.settings.baselines import read_case_set
+    from pipeline.settings.workspace import Workspace
 
     place = Workspace(workspace.resolve())
     a, b = read_case_set(before, place), read_case_set(after, place)
@@ -128,7 +131,7 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
         return 0
     from rich.console import Console
 
-    from pipeline.views.cases import show_diff
+    from pipeline.governance.show_cases import show_diff
 
     show_diff(Console(highlight=False), a, b, found)
     return 0
@@ -182,10 +185,10 @@ def amend(case_set: str, workspace: Path, **asked: Any) -> int:
     from rich.console import Console
 
     from pipeline.governance.amendment import amend
-    from pipeline.governance.amendment_plan import Request
-    from pipeline.views.cases import show_amended
+    from pipeline.governance.amendment_plan import AmendmentRequest
+    from pipeline.governance.show_cases import show_amended
 
-    done = amend(workspace, Request(case_set=case_set, **asked))
+    done = amend(workspace, AmendmentRequest(case_set=case_set, **asked))
     show_amended(Console(highlight=False), done)
     return 0
 
@@ -214,7 +217,7 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     from rich.console import Console
 
     from pipeline.governance.case_sets import typed
-    from pipeline.views.proposal import show_proposal
+    from pipeline.governance.show_proposal import show_proposal
 
     command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
     show_proposal(Console(highlight=False), found, least=least, command=command)

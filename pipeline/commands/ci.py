@@ -12,9 +12,9 @@ import click
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from components.events import Event
-    from pipeline.ci.checked import Checked
-    from pipeline.config import Config
+    from components.records.events import Event
+    from pipeline.ci.checked import CheckedCommit
+    from pipeline.settings.config import Config
 
 _CONFIG = click.option(
     "--config",
@@ -90,13 +90,13 @@ def _check(
     form: str,
 ) -> int:
     from pipeline.ci.check import check
-    from pipeline.ci.checked import Asked
+    from pipeline.ci.checked import CheckRequest
+    from pipeline.ci.job_files import clear, write_files
     from pipeline.ci.steps import Steps
-    from pipeline.views.ci_files import clear, write_files
 
     config, path = _settings(config_path, data, settings)
     clear(out)
-    asked = Asked(Path.cwd(), config, path, base, head, release, registry, cache, out)
+    asked = CheckRequest(Path.cwd(), config, path, base, head, release, registry, cache, out)
     to_stderr = form == "json"
     steps = Steps(lambda line: click.echo(line, err=to_stderr))
     checked = check(asked, steps, os.environ, lambda: _watched(2 if to_stderr else 1))
@@ -123,7 +123,7 @@ def publish(
 
     Where the settings name a development case set, the model is scored on it, too.
     """
-    from components.errors import UsageError
+    from components.records.errors import UsageError
     from pipeline.ci.publishing import publish_release
 
     config, _ = _settings(config_path, data, settings)
@@ -141,7 +141,7 @@ def _settings(
     path: Path | None, data: str | None, settings: tuple[str, ...]
 ) -> "tuple[Config, Path | None]":
     """The configuration, and the file it came from."""
-    from pipeline.config import load_config, shipped_config
+    from pipeline.settings.config import load_config, shipped_config
 
     given = [*settings, *([f"data.source={json.dumps(data)}"] if data is not None else [])]
     path = path or shipped_config(data or "phantom")
@@ -153,7 +153,7 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
     """Shows the run: live on a terminal, a plain line per component elsewhere."""
     from rich.console import Console
 
-    from pipeline.views.run import Progress, own_stream
+    from pipeline.run.show_run import Progress, own_stream
 
     stream = own_stream(descriptor)
     terminal = stream.isatty()
@@ -165,9 +165,9 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
         yield progress
 
 
-def _show(checked: "Checked", out: Path, form: str) -> None:
+def _show(checked: "CheckedCommit", out: Path, form: str) -> None:
+    from pipeline.ci.job_files import annotations, append_job_summary, result
     from pipeline.ci.steps import one_line_of
-    from pipeline.views.ci_files import annotations, append_job_summary, result
 
     as_json = form == "json"
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -178,9 +178,9 @@ def _show(checked: "Checked", out: Path, form: str) -> None:
     if as_json:
         echo_json(result(checked))
     else:
-        from pipeline.views.ci import as_lines
+        from pipeline.ci.show_ci import as_lines
 
         for line in as_lines(checked, str(out)):
             click.echo(one_line_of(line))
     if checked.error:
-        click.echo(one_line_of(f"{type(checked.error).__name__}: {checked.error}"), err=True)
+        click.echo(one_line_of(checked.error.line), err=True)

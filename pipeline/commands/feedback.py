@@ -9,9 +9,9 @@ import click
 from pipeline.commands.shared import echo_json, echo_utf8, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
-    from pipeline.feedback.places import Places
+    from pipeline.feedback.places import FeedbackPlaces
     from pipeline.feedback.served import ServedCases
+    from pipeline.settings.config import Config
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -41,14 +41,14 @@ _LOG = "The prediction log; default: monitoring.log, or predictions/ in the work
 
 def _opened(
     config: Path | None, settings: tuple[str, ...], workspace: Path, log: Path | None
-) -> "tuple[Config, Places, ServedCases]":
-    from pipeline.config import load_config
-    from pipeline.feedback.places import Places, prediction_log
+) -> "tuple[Config, FeedbackPlaces, ServedCases]":
+    from pipeline.feedback.places import FeedbackPlaces, prediction_log
     from pipeline.feedback.served import ServedCases
-    from pipeline.workspace import Workspace
+    from pipeline.settings.config import load_config
+    from pipeline.settings.workspace import Workspace
 
     resolved, place = load_config(config, settings), Workspace(workspace.resolve())
-    return resolved, Places(place.root), ServedCases(prediction_log(resolved, place, log))
+    return resolved, FeedbackPlaces(place.root), ServedCases(prediction_log(resolved, place, log))
 
 
 @feedback.command()
@@ -76,7 +76,7 @@ def add(
     """Records what a reader says of a case that was served; refuses any other case."""
     from pipeline.feedback.add import Given
     from pipeline.feedback.add import add as record
-    from pipeline.views.feedback import recorded
+    from pipeline.feedback.show_feedback import recorded
 
     _, places, served = _opened(config, settings, workspace, log)
     given = Given(label, by, note, adjudicates)
@@ -115,7 +115,7 @@ def report(
     else:
         from rich.console import Console
 
-        from pipeline.views.feedback import show_report
+        from pipeline.feedback.show_feedback import show_report
 
         show_report(Console(highlight=False), found)
     return 0
@@ -154,7 +154,7 @@ def promote(
     ever sent to both sides, nor is any patient.
     """
     from pipeline.feedback import promote as promoting
-    from pipeline.workspace import Workspace
+    from pipeline.settings.workspace import Workspace
 
     resolved, places, served = _opened(config, settings, workspace, log)
     place = Workspace(places.workspace)
@@ -167,7 +167,7 @@ def promote(
         return 0
     from rich.console import Console
 
-    from pipeline.views.promotion import show_promoted
+    from pipeline.feedback.show_promotion import show_promoted
 
     show_promoted(Console(highlight=False), done)
     return 0
@@ -230,9 +230,9 @@ def serve(
 @refusing_in_one_line
 def verify(workspace: Path) -> int:
     """Checks the chain of feedback.jsonl; exits 4 and names the entry where it was altered."""
-    from pipeline.feedback.places import Places
+    from pipeline.feedback.places import FeedbackPlaces
 
-    record = Places(workspace.resolve()).record
+    record = FeedbackPlaces(workspace.resolve()).record
     content = record.content()
     last = content.last
     click.echo(f"{record.path}: {last.seq:,} entries, unaltered; head {last.sha256}")

@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import echo_utf8, refusing_in_one_line
 
 if TYPE_CHECKING:
-    from pipeline.judging.score_gate import Gated
+    from pipeline.run.score_gate import Gated
 
 FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 
@@ -103,17 +103,17 @@ def gate(
     has to agree with the case set, and operating_point states the model's own. A scores.json or
     golden.json of the pipeline will do as well.
     """
-    from components.errors import UsageError
-    from pipeline.judging.score_gate import Request
-    from pipeline.judging.score_gate import gate as judge
-    from pipeline.workspace import Workspace
+    from components.records.errors import UsageError
+    from pipeline.run.score_gate import GateRequest
+    from pipeline.run.score_gate import gate as judge
+    from pipeline.settings.workspace import Workspace
 
     if workspace and ledger:
         raise UsageError("--workspace and --ledger: give one; a workspace has its own ledger")
     place = Workspace((workspace or Path("workspace")).resolve())
     given = {"candidate": candidate, "champion": champion, "golden": golden}
     gated = judge(
-        Request(
+        GateRequest(
             case_set=case_set,
             models={name: path for name, path in given.items() if path is not None},
             policy=policy,
@@ -130,7 +130,7 @@ def gate(
 
 
 def _show(gated: "Gated", form: str, output: Path | None) -> None:
-    from pipeline.views.gate import append_job_summary, as_text, rendered, write_output
+    from pipeline.run.show_gate import append_job_summary, as_text, rendered, write_output
 
     if form == "text" and output is None:
         click.echo(as_text(gated, terminal=sys.stdout.isatty()), nl=False)

@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import refusing_in_one_line
 
 if TYPE_CHECKING:
-    from pipeline.hooks.rules import Rule
+    from pipeline.ci.hooks.rules import Rule
 
 
 @click.group()
@@ -52,7 +52,7 @@ def _options(command: Callable[..., int]) -> click.Command:
 @_options
 def policy(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
     """A changed policy keeps its schema, and each of its checks can be passed."""
-    from pipeline.hooks.rules import policies
+    from pipeline.ci.hooks.rules import policies
 
     return _held([policies], baselines, from_ref, to_ref)
 
@@ -61,7 +61,7 @@ def policy(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
 @_options
 def case_set(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
     """A changed case set is what its hashes say, and amends the version before it."""
-    from pipeline.hooks.rules import case_sets
+    from pipeline.ci.hooks.rules import case_sets
 
     return _held([case_sets], baselines, from_ref, to_ref)
 
@@ -70,7 +70,7 @@ def case_set(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
 @_options
 def no_pixels(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
     """No picture, array or archive lies under the baselines, whatever it is called."""
-    from pipeline.hooks.rules import no_pixels
+    from pipeline.ci.hooks.rules import no_pixels
 
     return _held([no_pixels], baselines, from_ref, to_ref)
 
@@ -90,8 +90,8 @@ def baselines_alone(
 
     Of commits that are made already, the message has to name who approved.
     """
-    from pipeline.hooks.recorded import recorded_in
-    from pipeline.hooks.rules import alone
+    from pipeline.ci.hooks.recorded import recorded_in
+    from pipeline.ci.hooks.rules import alone
 
     rules = [alone, recorded_in(ledger)] if ledger else [alone]
     return _held(rules, baselines, from_ref, to_ref)
@@ -101,7 +101,7 @@ def baselines_alone(
 @_options
 def everything(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
     """All of the above, as CI asks for it of the commits of a change."""
-    from pipeline.hooks.rules import alone, case_sets, no_pixels, policies
+    from pipeline.ci.hooks.rules import alone, case_sets, no_pixels, policies
 
     return _held([policies, case_sets, no_pixels, alone], baselines, from_ref, to_ref)
 
@@ -112,7 +112,7 @@ def everything(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
 @refusing_in_one_line
 def approver(message: Path, baselines: str) -> int:
     """The message in FILE names who approved the staged change of baselines."""
-    from pipeline.hooks.rules import named_approver
+    from pipeline.ci.hooks.rules import named_approver
 
     return _held([named_approver], baselines, None, None, message=message)
 
@@ -126,8 +126,8 @@ def _held(
     message: Path | None = None,
 ) -> int:
     """Says each thing that does not hold on a line of its own; returns the exit code."""
-    from pipeline.hooks.checking import check
-    from pipeline.views.ledger import printable
+    from pipeline.ci.hooks.checking import check
+    from pipeline.governance.show_ledger import printable
 
     code = 0
     done = check(rules, Path.cwd(), baselines=baselines, old=from_ref, new=to_ref, message=message)

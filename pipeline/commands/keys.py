@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
+    from pipeline.evidence.answer import Answer
 
 FORMATS = ("text", "json", "csv")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -48,7 +48,7 @@ def init(out: Path, name: str, passphrase_env: str | None) -> int:
     policy itself. The private key belongs in no repository, and cannot be made there.
     """
     from components.attestation.new_key import new_key
-    from components.errors import ConfigError
+    from components.records.errors import ConfigError
 
     passphrase = None
     if passphrase_env is not None:
@@ -78,10 +78,10 @@ def sign(run: str, key: tuple[Path, ...], keys: Path | None, format_: str, works
     The statement stays what it was; whoever signs puts their name under it.
     """
     from components.attestation.keys import VARIABLE, load_signers
-    from components.errors import ConfigError
-    from pipeline.lineage.signatures import sign_run
-    from pipeline.lineage.subject import Evidence
-    from pipeline.workspace import Workspace
+    from components.records.errors import ConfigError
+    from pipeline.evidence.signatures import sign_run
+    from pipeline.evidence.subject import Evidence
+    from pipeline.settings.workspace import Workspace
 
     signers = load_signers(key or None)
     if not signers:
@@ -104,9 +104,9 @@ def show(what: str, keys: Path | None, format_: str, workspace: Path) -> int:
     A FILE is a key (*.pem) or an envelope (*.dsse.json), and needs no workspace. Exits 4 where
     something is unsigned, or signed by nobody who counts.
     """
-    from pipeline.lineage.signatures import signatures
-    from pipeline.lineage.signed_file import signed_file
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.signatures import signatures
+    from pipeline.evidence.signed_file import signed_file
+    from pipeline.evidence.subject import Evidence
 
     if Path(what).is_file():
         return _give(signed_file(Path(what), keys), format_)

@@ -11,10 +11,10 @@ import click
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from components.ledger.entry import Entry
-    from pipeline.governance.ledger_check import Verified
+    from components.records.ledger.entry import Entry
+    from pipeline.governance.ledger_check import VerifiedLedger
 
-# As components/ledger/entry.py has them; help should not have to import that.
+# As components/records/ledger/entry.py has them; help should not have to import that.
 KINDS = (
     "decision",
     "look",
@@ -65,8 +65,8 @@ def verify(workspace: Path, holds: str | None) -> int:
 @refusing_in_one_line
 def show(workspace: Path, kind: str | None, format_: str) -> int:
     """Lists the entries, oldest first, after checking the chain."""
-    from components.ledger.ledger import Ledger
-    from pipeline.workspace import Workspace
+    from components.records.ledger.ledger import Ledger
+    from pipeline.settings.workspace import Workspace
 
     entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
     chosen = [entry for entry in entries if kind in (None, entry.kind)]
@@ -80,8 +80,8 @@ def show(workspace: Path, kind: str | None, format_: str) -> int:
     return 0
 
 
-def _summary(found: "Verified") -> str:
-    from pipeline.views.ledger import printable
+def _summary(found: "VerifiedLedger") -> str:
+    from pipeline.governance.show_ledger import printable
 
     if found.last is None:
         parts = ["the ledger has no entry yet"]
@@ -113,7 +113,7 @@ def _show_table(entries: "list[Entry]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.views.ledger import printable, sentence
+    from pipeline.governance.show_ledger import printable, sentence
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", justify="right")

@@ -18,8 +18,8 @@ from pipeline.commands.lineage_trace import trace
 from pipeline.commands.lineage_verify import verify
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence, Subject
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence, Subject
 
 _STATES = (
     "running",
@@ -52,7 +52,7 @@ def show(evidence: "Evidence", subject: "Subject") -> "Answer":
     Data, code, environment, configuration, policy, verdict, approvals and every check. Exits 4
     where the record was edited or ML Metadata says otherwise than the record.
     """
-    from pipeline.lineage.show import show
+    from pipeline.evidence.questions.show import show
 
     return show(evidence, subject)
 
@@ -66,7 +66,7 @@ def checks(evidence: "Evidence", subject: "Subject") -> "Answer":
     Also whether the acceptance criteria were committed before the result. Exits 0 only where all
     of it is on record and in order, else 1.
     """
-    from pipeline.lineage.checks import checks
+    from pipeline.evidence.questions.checks import checks
 
     return checks(evidence, subject)
 
@@ -76,7 +76,7 @@ def checks(evidence: "Evidence", subject: "Subject") -> "Answer":
 @answered
 def looks(evidence: "Evidence", case_set: str) -> "Answer":
     """How often a case set was used, what was disclosed, how many looks are left."""
-    from pipeline.lineage.looks import looks
+    from pipeline.evidence.questions.looks import looks
 
     return looks(evidence, case_set)
 
@@ -92,7 +92,7 @@ def looks(evidence: "Evidence", case_set: str) -> "Answer":
 @answered
 def live(evidence: "Evidence", at: str, destination: str | None) -> "Answer":
     """What was serving at some time, and whether it still is."""
-    from pipeline.lineage.live import live
+    from pipeline.evidence.questions.live import live
 
     return live(evidence, at, destination=destination)
 
@@ -102,7 +102,7 @@ def live(evidence: "Evidence", at: str, destination: str | None) -> "Answer":
 @answered
 def blocked(evidence: "Evidence", since: str | None) -> "Answer":
     """What was blocked, inconclusive, failed, killed or waived, and why."""
-    from pipeline.lineage.blocked import blocked
+    from pipeline.evidence.questions.blocked import blocked
 
     return blocked(evidence, since)
 
@@ -130,7 +130,7 @@ def list_(
     limit: int,
 ) -> "Answer":
     """Runs and what they released, newest first; rollbacks are lines of their own."""
-    from pipeline.lineage.listing import Filters, listing
+    from pipeline.evidence.questions.listing import Filters, listing
 
     filters = Filters(verdict, state, since, until, commit, trigger)
     return listing(evidence, filters, limit=limit)
@@ -147,7 +147,7 @@ def sql(evidence: "Evidence", *, query: str | None, show_views: bool, limit: int
     The views of --views can be named like tables. They work the same on SQLite, PostgreSQL and
     MariaDB, for example: SELECT state, count(*) FROM runs GROUP BY state
     """
-    from pipeline.lineage.sql import sql, views
+    from pipeline.evidence.questions.sql import sql, views
 
     if show_views:
         return views(evidence)

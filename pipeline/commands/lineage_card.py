@@ -30,8 +30,8 @@ def card(
     """
     from components.card import card_html, card_markdown
     from pipeline.commands.lineage_shared import write_out
-    from pipeline.lineage.card import card_of
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.card.card import card_of
+    from pipeline.evidence.subject import Evidence
 
     with Evidence(workspace) as evidence:
         made = card_of(evidence, evidence.subject(name, destination=destination))

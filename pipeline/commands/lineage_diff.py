@@ -7,8 +7,8 @@ import click
 from pipeline.commands.lineage_shared import answered
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence
 
 
 @click.command()
@@ -24,7 +24,7 @@ def diff(evidence: "Evidence", first: str, second: str, destination: str | None)
     Code, data (cases added and removed), packages, configuration, acceptance criteria, metrics
     with intervals and their paired change, cases gained and lost, and who approved.
     """
-    from pipeline.lineage.diff import diff
+    from pipeline.evidence.questions.diff import diff
 
     one, other = (evidence.subject(name, destination=destination) for name in (first, second))
     return diff(evidence, one, other)

@@ -10,7 +10,7 @@ from pipeline.commands.shared import refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.bundle.trace_graph import TraceGraph
-    from pipeline.lineage.export import Exported
+    from pipeline.evidence.bundle.export import Exported
 
 
 @click.command()
@@ -47,12 +47,12 @@ def export(
     OpenLineage events, CycloneDX bill of materials, the ledger up to here, signatures, and a
     manifest with the hash of every file. The same release gives the same bytes.
     """
-    from pipeline.lineage.bundle_card import cards
-    from pipeline.lineage.export import Wanted
-    from pipeline.lineage.export import export as write
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.bundle.card_files import cards
+    from pipeline.evidence.bundle.export import BundleRequest
+    from pipeline.evidence.bundle.export import export as write
+    from pipeline.evidence.subject import Evidence
 
-    wanted = Wanted(
+    wanted = BundleRequest(
         training_manifest=not without_training_manifest,
         model=with_model,
         cards=cards,
@@ -96,7 +96,7 @@ def check(
     difference.
     """
     from pipeline.commands.lineage_shared import give
-    from pipeline.lineage.check import check as check_bundle
+    from pipeline.evidence.bundle.check import check as check_bundle
 
     answer = check_bundle(bundle, keys=keys, holds=holds, drawings=drawings())
     give(answer, format_=format_, table=None, out=out)
@@ -105,8 +105,8 @@ def check(
 
 def drawings() -> "Mapping[str, Callable[[TraceGraph], str]]":
     """The pictures in a bundle, by file name."""
-    from pipeline.views.graph_svg import as_svg
-    from pipeline.views.graph_text import as_text
+    from pipeline.evidence.trace.svg import as_svg
+    from pipeline.evidence.trace.text import as_text
 
     return {"trace.svg": as_svg, "trace.txt": as_text}
 

@@ -8,8 +8,8 @@ import click
 from pipeline.commands.lineage_shared import answered
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence
 
 
 @click.command()
@@ -42,19 +42,19 @@ def impact(
     version of every case set. Exit code 4 says that the answer is not complete, or that ML
     Metadata was altered.
     """
-    from components.errors import UsageError
+    from components.records.errors import UsageError
 
     if sum(word is not None for word in (case, image, package, commit)) != 1:
         raise UsageError("wanted one of --case, --image, --package and --commit")
     if reread and case is None and image is None:
         raise UsageError("--reread goes with --case or --image")
     if package is not None or commit is not None:
-        from pipeline.lineage.impact import impact_of_commit, impact_of_package
+        from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package
 
         if package is not None:
             return impact_of_package(evidence, package)
         return impact_of_commit(evidence, str(commit))
-    from pipeline.lineage.impact_image import impact_of_case, impact_of_image
+    from pipeline.evidence.questions.impact_image import impact_of_case, impact_of_image
 
     if image is not None:
         return impact_of_image(evidence, image, reread=reread)

@@ -7,8 +7,8 @@ import click
 from pipeline.commands.lineage_shared import answered, of_one
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence, Subject
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence, Subject
 
 
 @click.command()
@@ -21,6 +21,6 @@ def independence(evidence: "Evidence", subject: "Subject") -> "Answer":
     recorded. Exit code 0: independent; 1: not; 4: it cannot be known, because a list is missing
     or is not the recorded one.
     """
-    from pipeline.lineage.independence import independence
+    from pipeline.evidence.questions.independence import independence
 
     return independence(evidence, subject)

@@ -7,8 +7,8 @@ import click
 from pipeline.commands.lineage_shared import answered, of_one
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence, Subject
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence, Subject
 
 
 @click.command()
@@ -20,6 +20,6 @@ def performance(evidence: "Evidence", subject: "Subject", by: str | None) -> "An
 
     Computed anew from the kept scores on the case set as it judged.
     """
-    from pipeline.lineage.performance import performance
+    from pipeline.evidence.questions.performance import performance
 
     return performance(evidence, subject, by=by)

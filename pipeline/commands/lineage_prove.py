@@ -52,12 +52,12 @@ def prove(
     casegate lineage prove 12 --image chest.png --out proof.json
     casegate lineage prove --check proof.json --root 6d34... --cases 4000
     """
-    from components.errors import UsageError
+    from components.records.errors import UsageError
 
     if check is not None:
         if name or image or case or out:
             raise UsageError("--check takes --root, --cases and --format alone")
-        from pipeline.lineage.proving import check as check_file
+        from pipeline.evidence.questions.proving import check as check_file
 
         give(check_file(check, root=root, cases=cases), format_=format_, table=None, out=None)
         return 0
@@ -66,8 +66,8 @@ def prove(
             "wanted VERSION|RUN with one of --image and --case, or --check FILE with --root"
         )
     from components.lineage.proof import save_proof
-    from pipeline.lineage.proving import prove_for
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.questions.proving import prove_for
+    from pipeline.evidence.subject import Evidence
 
     with Evidence(workspace) as evidence:
         subject = evidence.subject(name, destination=destination)

@@ -8,8 +8,8 @@ import click
 from pipeline.commands.lineage_shared import answered, of_one
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence, Subject
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence, Subject
 
 
 @click.command()
@@ -50,8 +50,8 @@ def reproduce(
     Exit code 0: identical, or within the tolerance; 1: not; 2: it cannot be repeated here; 4:
     data, code or evidence is not what was recorded.
     """
-    from pipeline.config import REPOSITORY
-    from pipeline.lineage.reproduce import reproduce
+    from pipeline.evidence.reproduce.reproduce import reproduce
+    from pipeline.settings.config import REPOSITORY
 
     return reproduce(
         evidence,

@@ -14,9 +14,9 @@ import click
 from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
+    from pipeline.evidence.answer import Answer
 
-# As pipeline/views/answer.py has them; help should not have to import that.
+# As pipeline/evidence/show_answer.py has them; help should not have to import that.
 FORMATS = ("text", "json", "csv")
 _WIDTH_OF_A_FILE = 200  # tables of checks have many columns
 
@@ -43,7 +43,7 @@ def answered(command: "Callable[..., Answer]") -> Callable[..., None]:
     def wrapped(
         workspace: Path, format_: str, table: str | None, out: Path | None, **own: Any
     ) -> int:
-        from pipeline.lineage.subject import Evidence
+        from pipeline.evidence.subject import Evidence
 
         with Evidence(workspace) as evidence:
             answer = command(evidence, **own)
@@ -75,7 +75,7 @@ def give(answer: "Answer", *, format_: str, table: str | None, out: Path | None)
     Raises:
       ConfigError: it has no table of this name, or the file cannot be written.
     """
-    from pipeline.views.answer import as_csv, as_json, as_text
+    from pipeline.evidence.show_answer import as_csv, as_json, as_text
 
     if table is not None:
         answer = _with_one_table(answer, table)
@@ -102,8 +102,8 @@ def write_out(path: Path, content: bytes) -> None:
     Raises:
       ConfigError: it cannot be written.
     """
-    from components.baselines.files import write_atomically
-    from components.errors import ConfigError
+    from components.records.errors import ConfigError
+    from components.records.files import write_atomically
 
     try:
         write_atomically(path, content)
@@ -112,7 +112,7 @@ def write_out(path: Path, content: bytes) -> None:
 
 
 def _with_one_table(answer: "Answer", name: str) -> "Answer":
-    from components.errors import ConfigError, suggestion
+    from components.records.errors import ConfigError, suggestion
 
     for table in answer.tables:
         if table.name == name:

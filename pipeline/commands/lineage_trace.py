@@ -33,8 +33,8 @@ def trace(
     What came from the cache names the execution and the run that made it.
     """
     from pipeline.commands.lineage_shared import write_out
-    from pipeline.lineage.subject import Evidence
-    from pipeline.lineage.trace import trace as follow
+    from pipeline.evidence.subject import Evidence
+    from pipeline.evidence.trace.trace import trace as follow
 
     with Evidence(workspace) as evidence:
         graph = follow(evidence, evidence.subject(name, destination=destination))
@@ -55,17 +55,17 @@ def draw(graph: "TraceGraph", format_: str) -> str:
 
         return json.dumps(graph.document(), indent=2, allow_nan=False) + "\n"
     if format_ == "dot":
-        from pipeline.views.graph_dot import as_dot
+        from pipeline.evidence.trace.dot import as_dot
 
         return as_dot(graph)
     if format_ == "mermaid":
-        from pipeline.views.graph_mermaid import as_mermaid
+        from pipeline.evidence.trace.mermaid import as_mermaid
 
         return as_mermaid(graph)
     if format_ == "svg":
-        from pipeline.views.graph_svg import as_svg
+        from pipeline.evidence.trace.svg import as_svg
 
         return as_svg(graph) + "\n"
-    from pipeline.views.graph_text import as_text
+    from pipeline.evidence.trace.text import as_text
 
     return as_text(graph)

@@ -7,8 +7,8 @@ import click
 from pipeline.commands.lineage_shared import answered
 
 if TYPE_CHECKING:
-    from pipeline.lineage.answer import Answer
-    from pipeline.lineage.subject import Evidence
+    from pipeline.evidence.answer import Answer
+    from pipeline.evidence.subject import Evidence
 
 
 @click.command()
@@ -21,8 +21,8 @@ def verify(evidence: "Evidence", name: str | None, all_: bool) -> "Answer":
     Signatures and ML Metadata's rows are held against the records too. Without a name, what is
     serving now is verified. Names the first difference, and exits 4.
     """
-    from components.errors import ConfigError
-    from pipeline.lineage.verify import verify
+    from components.records.errors import ConfigError
+    from pipeline.evidence.verify.verify import verify
 
     if name is not None and all_:
         raise ConfigError(f"--all: leave it out to verify {name} alone, or leave out {name}")

@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.monitoring import Monitored
+    from pipeline.unattended.monitoring import Monitored
 
 
 @click.command()
@@ -53,10 +53,10 @@ def monitor(
     Exits 0 where nothing moved, 1 where something did, 3 where there are not enough cases to tell,
     2 where the log cannot be read, and 5 where nothing is released to compare with.
     """
-    from pipeline.config import load_config
-    from pipeline.monitoring import monitor as look
-    from pipeline.views.monitor import as_text
-    from pipeline.workspace import Workspace
+    from pipeline.settings.config import load_config
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.monitoring import monitor as look
+    from pipeline.unattended.monitoring.show_monitor import as_text
 
     overrides = [*settings, *(["monitoring.retrain=true"] if retrain else [])]
     place = Workspace(workspace.resolve())
@@ -76,14 +76,14 @@ def _retrained(
     monitored: "Monitored", config: Path | None, settings: list[str], place: Any, *, text: bool
 ) -> dict[str, Any] | None:
     """What became of the retraining; a failure of it is shown, and leaves the drift as it is."""
-    from components.errors import CasegateError
-    from pipeline.retraining import retrain
-    from pipeline.views.retrain import show_retrained
+    from components.records.errors import CasegateError
+    from pipeline.unattended.retraining import retrain
+    from pipeline.unattended.retraining.show_retrain import show_retrained
 
     try:
         done = retrain(config, settings, place, trigger="drift", why=monitored.why, say=_say)
     except CasegateError as error:
-        click.echo(f"retraining: {type(error).__name__}: {error}", err=True)
+        click.echo(f"retraining: {error.line}", err=True)
         return None
     if text:
         show_retrained(done)

@@ -10,7 +10,7 @@ from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_
 
 if TYPE_CHECKING:
     from components.notify.delivery import Delivery
-    from pipeline.operations import NotifyConfig
+    from pipeline.settings.operations import NotifyConfig
 
 UNDELIVERED = 2  # as for a setting that does not work
 
@@ -46,7 +46,7 @@ def test(config: Path | None, settings: tuple[str, ...], format_: str) -> int:
 
     Exits 0 where every channel took it, else 2.
     """
-    from pipeline.notifying import try_out
+    from pipeline.unattended.notifying import try_out
 
     read = _notify_config(config, settings)
     deliveries = try_out(read)
@@ -68,9 +68,9 @@ def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form
 
     What goes out is taken from the dead letters. Exits 0 where none is left, else 2.
     """
-    from pipeline.notifying import resend as send_again
-    from pipeline.notifying.telling import journal
-    from pipeline.workspace import Workspace
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.notifying import resend as send_again
+    from pipeline.unattended.notifying.telling import journal
 
     place = Workspace(workspace.resolve())
     deliveries = send_again(_notify_config(config, settings), place)
@@ -95,8 +95,8 @@ def show(
     config: Path | None, settings: tuple[str, ...], workspace: Path, format_: str, limit: int
 ) -> int:
     """Shows the channels, what was sent last, and the dead letters."""
-    from pipeline.notifying.standing import standing
-    from pipeline.workspace import Workspace
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.notifying.standing import standing
 
     found = standing(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
     if format_ == "json":
@@ -107,7 +107,7 @@ def show(
 
 
 def _notify_config(config: Path | None, settings: Sequence[str]) -> "NotifyConfig":
-    from pipeline.config import load_config
+    from pipeline.settings.config import load_config
 
     return load_config(config, settings).notify
 
@@ -126,7 +126,7 @@ def _give(deliveries: "Sequence[Delivery]", format_: str) -> None:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    from pipeline.views.ledger import printable
+    from pipeline.governance.show_ledger import printable
 
     lines = [f"told of: {', '.join(found['about']) or 'nothing'}"]
     lines += [f"{name}: {where}" for name, where in found["channels"].items()]

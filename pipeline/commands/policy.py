@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.baselines.names import GOLDEN
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.views.policy import Preflight
+    from pipeline.governance.show_policy import Preflight
 
 
 @click.group()
@@ -56,13 +57,13 @@ def check(path: Path, case_set: str, discordant: float | None, form: str, worksp
     from components.gate.chances import chances
     from components.gate.policy import load_policy
     from components.gate.preflight import preflight, refuse_hopeless
-    from pipeline.governance.case_sets import find_case_set
-    from pipeline.views.policy import Preflight
-    from pipeline.workspace import Workspace
+    from pipeline.governance.show_policy import Preflight
+    from pipeline.settings.baselines import find_case_set
+    from pipeline.settings.workspace import Workspace
 
     rules = load_policy(path)
     place = find_case_set(case_set, Workspace(workspace.resolve()))
-    cases, beside = load_case_set(place), place.parent / "golden.json"
+    cases, beside = load_case_set(place), place.parent / GOLDEN
     golden = load_golden(beside).scores if beside.is_file() else None
     outlooks = preflight(rules, cases)
     share = rules.expected_discordance if discordant is None else discordant
@@ -78,7 +79,7 @@ def _show(found: "Preflight", form: str) -> None:
         return
     from rich.console import Console
 
-    from pipeline.views.policy import show_preflight
+    from pipeline.governance.show_policy import show_preflight
 
     terminal = sys.stdout.isatty()
     width = None if terminal or "COLUMNS" in os.environ else 120

@@ -39,10 +39,10 @@ def prune(
     still in their folder keep their model, not the copies of the images it was trained on. What
     goes is listed in retention/, and in the ledger.
     """
-    from pipeline.config import load_config
-    from pipeline.retention import prune
-    from pipeline.views.prune import lines
-    from pipeline.workspace import Workspace
+    from pipeline.settings.config import load_config
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.retention import prune
+    from pipeline.unattended.retention.show_prune import lines
 
     config = load_config(config_path, settings)
     found = prune(config.retention, Workspace(workspace), dry_run=dry_run)

@@ -53,10 +53,10 @@ def retrain(
     One at a time, with limits to time, memory and disk, and with new tries where those are worth
     it: see `retraining` and `notify` in the settings.
     """
-    from pipeline.config import shipped_config
-    from pipeline.retraining import retrain as retrain_once
-    from pipeline.views.retrain import show_retrained
-    from pipeline.workspace import Workspace
+    from pipeline.settings.config import shipped_config
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.retraining import retrain as retrain_once
+    from pipeline.unattended.retraining.show_retrain import show_retrained
 
     overrides = list(settings)
     if data is not None:

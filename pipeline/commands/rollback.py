@@ -28,10 +28,10 @@ def rollback(
     The version that goes stays where it is, and counts as withdrawn: no run releases that model
     again until a person approves it as golden or rolls back to it.
     """
-    from components.errors import CasegateError
+    from components.records.errors import CasegateError
     from pipeline.governance.rollback import roll_back
-    from pipeline.recording import tell_store
-    from pipeline.workspace import Workspace
+    from pipeline.run.recorder import tell_store
+    from pipeline.settings.workspace import Workspace
 
     done = roll_back(
         workspace, to=version, by=by, reason=reason, model_name=model_name, serving=serving

@@ -57,10 +57,10 @@ def run(
     from rich.console import Console
 
     from components.lineage.record import Why
-    from pipeline.config import load_config, shipped_config
-    from pipeline.provenance import where
-    from pipeline.runner import run as run_pipeline
-    from pipeline.views.run import Progress, own_stream, show_outcome
+    from pipeline.run.runner import run as run_pipeline
+    from pipeline.run.show_run import Progress, own_stream, show_outcome
+    from pipeline.settings.config import load_config, shipped_config
+    from pipeline.settings.provenance import where
 
     overrides = list(settings)
     if data is not None:

@@ -9,8 +9,8 @@ from pipeline.commands.schedule_run import of_job, run
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.scheduling.standing import Standing
-    from pipeline.scheduling.systemd import Place
+    from pipeline.unattended.scheduling.standing import Standing
+    from pipeline.unattended.scheduling.systemd import UnitPlace
 
 
 _name = click.option(
@@ -60,13 +60,13 @@ def install(
     """
     import shutil
 
-    from components.errors import UsageError
-    from pipeline.scheduling import crontab, systemd
-    from pipeline.scheduling.job import make_job
-    from pipeline.scheduling.loop import stamp, utc_clock
-    from pipeline.scheduling.slots import Slots
-    from pipeline.scheduling.told import check_told
-    from pipeline.workspace import Workspace
+    from components.records.errors import UsageError
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.scheduling import crontab, systemd
+    from pipeline.unattended.scheduling.job import make_job
+    from pipeline.unattended.scheduling.loop import stamp, utc_clock
+    from pipeline.unattended.scheduling.slots import Slots
+    from pipeline.unattended.scheduling.told import check_told
 
     job = make_job(name, config, settings, workspace)
     wants_systemd = how == "systemd" or scope is not None or directory is not None
@@ -99,8 +99,8 @@ def install(
 @refusing_in_one_line
 def remove(workspace: Path, name: str | None, directory: Path | None) -> int:
     """Removes what `install` wrote for this workspace, and nothing else."""
-    from pipeline.scheduling import crontab, systemd
-    from pipeline.scheduling.job import job_name
+    from pipeline.unattended.scheduling import crontab, systemd
+    from pipeline.unattended.scheduling.job import job_name
 
     chosen = job_name(name, workspace)
     said = [
@@ -129,9 +129,9 @@ def status(
     format_: str,
 ) -> int:
     """Says where it is installed, what comes next, what came of the last, what was missed."""
-    from pipeline.scheduling.job import make_job
-    from pipeline.scheduling.loop import utc_clock
-    from pipeline.scheduling.standing import standing
+    from pipeline.unattended.scheduling.job import make_job
+    from pipeline.unattended.scheduling.loop import utc_clock
+    from pipeline.unattended.scheduling.standing import standing
 
     job = make_job(name, config, settings, workspace)
     found = standing(job, _places(directory), now=utc_clock())
@@ -142,12 +142,12 @@ def status(
     return 0
 
 
-def _place(scope: str | None, directory: Path | None) -> "Place":
+def _place(scope: str | None, directory: Path | None) -> "UnitPlace":
     """Where unit files go: root's to the system, anybody else's to their own systemd."""
     import os
     from dataclasses import replace
 
-    from pipeline.scheduling.systemd import system_place, user_place
+    from pipeline.unattended.scheduling.systemd import system_place, user_place
 
     chosen = scope or ("system" if os.geteuid() == 0 else "user")
     place = system_place() if chosen == "system" else user_place()
@@ -156,9 +156,9 @@ def _place(scope: str | None, directory: Path | None) -> "Place":
     return replace(place, folder=directory.absolute(), known=False)
 
 
-def _places(directory: Path | None) -> "tuple[Place, ...]":
+def _places(directory: Path | None) -> "tuple[UnitPlace, ...]":
     """Everywhere that `install` may have written unit files."""
-    from pipeline.scheduling.systemd import system_place, user_place
+    from pipeline.unattended.scheduling.systemd import system_place, user_place
 
     places = (user_place(), system_place())
     if directory is None or directory.absolute() in [place.folder for place in places]:
@@ -167,8 +167,8 @@ def _places(directory: Path | None) -> "tuple[Place, ...]":
 
 
 def _lines(found: "Standing") -> list[str]:
-    from pipeline.scheduling.loop import stamp
-    from pipeline.views.ledger import printable
+    from pipeline.governance.show_ledger import printable
+    from pipeline.unattended.scheduling.loop import stamp
 
     rows = [("schedule", f"{found.cron} (UTC), next {stamp(found.next_slot)}")]
     for each in found.installed:

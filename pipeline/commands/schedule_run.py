@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pipeline.workspace import Workspace
+    from pipeline.settings.workspace import Workspace
 
 
 def of_job(command: Any) -> Any:
@@ -48,13 +48,13 @@ def run(config: Path, workspace: Path, settings: tuple[str, ...], once: bool) ->
     with it, which is then made up for at the next start. With --once, exits as `casegate retrain`
     does, or with 0 and without a word where nothing is due.
     """
-    from pipeline.config import load_config
-    from pipeline.notifying import check as check_notify
-    from pipeline.retraining.stopping import terminated_as_interrupted
-    from pipeline.scheduling.cron import Cron
-    from pipeline.scheduling.loop import Loop, stamp, utc_clock
-    from pipeline.scheduling.slots import Slots
-    from pipeline.workspace import Workspace
+    from pipeline.settings.config import load_config
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.notifying import check as check_notify
+    from pipeline.unattended.retraining.stopping import terminated_as_interrupted
+    from pipeline.unattended.scheduling.cron import Cron
+    from pipeline.unattended.scheduling.loop import Loop, stamp, utc_clock
+    from pipeline.unattended.scheduling.slots import Slots
 
     read = load_config(config, settings)
     check_notify(read.notify)
@@ -73,9 +73,9 @@ def _runner(
     """Retrains for a slot, with the settings as the file then has them."""
 
     def retrain_for(slot: "datetime") -> int:
-        from pipeline.retraining import retrain
-        from pipeline.scheduling.loop import stamp
-        from pipeline.views.retrain import show_retrained
+        from pipeline.unattended.retraining import retrain
+        from pipeline.unattended.retraining.show_retrain import show_retrained
+        from pipeline.unattended.scheduling.loop import stamp
 
         retrained = retrain(
             config, settings, workspace, trigger="schedule", why=f"due {stamp(slot)}", say=_say
@@ -89,6 +89,6 @@ def _runner(
 
 
 def _say(line: str) -> None:
-    from pipeline.scheduling.loop import stamp, utc_clock
+    from pipeline.unattended.scheduling.loop import stamp, utc_clock
 
     click.echo(f"{stamp(utc_clock())} {line}")

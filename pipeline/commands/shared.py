@@ -1,35 +1,46 @@
 """What every command shares: how it refuses, how it ends, and options that mean the same."""
 
+import itertools
 import json
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from components.errors import CasegateError
+from components.records.errors import CasegateError, UsageError
+from components.records.problems import json_line
 
 
 def refusing_in_one_line(command: Callable[..., int]) -> Callable[..., None]:
-    """Ends the process with the command's exit code; an error becomes one line on stderr."""
+    """Ends the process with the command's exit code; an error becomes one line on stderr.
+
+    With `--format json` that line is an object: docs/errors.md.
+    """
 
     @wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> None:
+        as_json = "json" in (options.get("form"), options.get("format_"))
         try:
             code = command(*arguments, **options)
         except CasegateError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
-            code = error.exit_code
+            code = _refuse(error, f"{type(error).__name__}: {error}", as_json=as_json)
         except Exception as error:
-            click.echo(f"internal error: {_story(error)}", err=True)
-            code = CasegateError.exit_code
+            words = f"internal error: {_story(error)}"
+            code = _refuse(CasegateError(words), words, as_json=as_json)
         sys.exit(code)
 
     return wrapped
+
+
+def _refuse(error: CasegateError, words: str, *, as_json: bool) -> int:
+    """Prints the one line of an error; returns the exit code."""
+    click.echo(json_line(error) if as_json else f"{words} [{error.code}]", err=True)
+    return error.exit_code
 
 
 def _story(error: Exception) -> str:
@@ -58,12 +69,19 @@ class OneLineGroup(click.Group):
                 if isinstance(error, click.UsageError) and error.ctx
                 else "casegate"
             )
-            click.echo(f"{where}: {words} See '{where} --help'.", err=True)
-            code = error.exit_code
+            words = f"{where}: {words} See '{where} --help'."
+            given = options.get("args", arguments[0] if arguments else None)
+            code = _refuse(UsageError(words), words, as_json=_asked_for_json(given))
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted: nothing was released", err=True)
             code = 130
         sys.exit(code or 0)
+
+
+def _asked_for_json(given: Sequence[str] | None) -> bool:
+    """Whether the command line, which could not be understood, has `--format json` in it."""
+    words = list(sys.argv[1:] if given is None else given)
+    return "--format=json" in words or ("--format", "json") in itertools.pairwise(words)
 
 
 def echo_utf8(text: str) -> None:

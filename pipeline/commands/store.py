@@ -27,8 +27,8 @@ def show(workspace: Path, format_: str) -> int:
     """Says where the store is, its version and size, and what this account may do there."""
     from components.lineage.facts import store_facts
     from pipeline.commands.lineage_shared import give
-    from pipeline.lineage.answer import Answer, Table
-    from pipeline.workspace import Workspace
+    from pipeline.evidence.answer import Answer, Table
+    from pipeline.settings.workspace import Workspace
 
     address = Workspace(workspace.resolve()).store
     facts = store_facts(address)
@@ -65,11 +65,11 @@ def migrate(workspace: Path, to: str) -> int:
     file that CASEGATE_METADATA_PASSWORD_FILE names.
     """
     os.environ.setdefault("GLOG_minloglevel", "2")  # ML Metadata tells of each connection
-    from components.baselines.files import write_atomically
     from components.lineage.address import StoreAddress
     from components.lineage.migrate import migrate as copy
     from components.lineage.migrate import unmark
-    from pipeline.workspace import Workspace
+    from components.records.files import write_atomically
+    from pipeline.settings.workspace import Workspace
 
     place = Workspace(workspace.resolve())
     target = StoreAddress.parse(to, root=place.root)

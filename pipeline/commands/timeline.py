@@ -28,12 +28,12 @@ from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_
 @refusing_in_one_line
 def timeline(workspace: Path, format_: str, output: Path | None) -> int:
     """What was released when and why, what was not, what moved and who approved."""
-    from components.baselines.files import write_atomically
-    from pipeline.timeline.page import timeline_page
-    from pipeline.timeline.steps import steps
-    from pipeline.views.ledger import sentence
-    from pipeline.views.timeline import as_text
-    from pipeline.workspace import Workspace
+    from components.records.files import write_atomically
+    from pipeline.governance.show_ledger import sentence
+    from pipeline.settings.workspace import Workspace
+    from pipeline.site.timeline.page import timeline_page
+    from pipeline.site.timeline.show_timeline import as_text
+    from pipeline.site.timeline.steps import steps
 
     place = Workspace(workspace.resolve())
     found = steps(place, sentence)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.rows import shown
-from components.clock import utc_now
-from components.errors import ConfigError
-from components.feedback.opinion import ADJUDICATOR, CLI, LABELS, READER, Draft, Opinion
+from components.feedback.opinion import ADJUDICATOR, CLI, LABELS, READER, Opinion, OpinionDraft
 from components.feedback.record import Record
+from components.records.clock import utc_now
+from components.records.errors import ConfigError
+from components.records.rows import shown
 from pipeline.feedback.images import keep_image, read_image
-from pipeline.feedback.places import Places
-from pipeline.feedback.served import Served, ServedCases
+from pipeline.feedback.places import FeedbackPlaces
+from pipeline.feedback.served import ServedCase, ServedCases
 from pipeline.governance.persons import said, same_person
 
 LONGEST_NAME, LONGEST_NOTE = 100, 2000
@@ -41,7 +41,7 @@ class Given:
 
 
 def add(
-    places: Places,
+    places: FeedbackPlaces,
     served: ServedCases,
     given: Given,
     *,
@@ -69,7 +69,7 @@ def add(
     return record_opinion(places.record, found, given)
 
 
-def find_served(served: ServedCases, case_id: str) -> Served:
+def find_served(served: ServedCases, case_id: str) -> ServedCase:
     """The case as the log has it.
 
     Raises:
@@ -84,7 +84,7 @@ def find_served(served: ServedCases, case_id: str) -> Served:
     return found
 
 
-def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> Served:
+def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> ServedCase:
     """The one case under which a picture was served.
 
     Raises:
@@ -129,10 +129,10 @@ def tidied(given: Given) -> Given:
     return Given(given.label, by, note, given.adjudicates, given.source, given.nonce)
 
 
-def record_opinion(record: Record, case: Served, given: Given) -> Opinion:
+def record_opinion(record: Record, case: ServedCase, given: Given) -> Opinion:
     """Appends the opinion; names that are one person's to a reader are one reader."""
     tidy = tidied(given)
-    draft = Draft(
+    draft = OpinionDraft(
         at=utc_now(),
         by=tidy.by,
         case_id=case.case_id,

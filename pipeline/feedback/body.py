@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import UsageError, suggestion
+from components.records.errors import UsageError, suggestion
 
 KEYS = ("case_id", "pixels_sha256", "label", "note", "nonce")
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -17,7 +17,7 @@ class MalformedRequest(UsageError):
 
 
 @dataclass(frozen=True)
-class Said:
+class OpinionBody:
     """Attributes:
     case_id, pixels_sha256: one of them names the case.
     """
@@ -29,7 +29,7 @@ class Said:
     nonce: str
 
 
-def parse_body(content: bytes) -> Said:
+def parse_body(content: bytes) -> OpinionBody:
     """The request in a body.
 
     Raises:
@@ -53,7 +53,7 @@ def parse_body(content: bytes) -> Said:
         raise MalformedRequest("nonce: wanted 8 to 100 printable ASCII characters, new each time")
     if said.get("label") is None:
         raise MalformedRequest("label: wanted positive, negative or unsure")
-    return Said(case_id, pixels, said["label"], said.get("note"), nonce)
+    return OpinionBody(case_id, pixels, said["label"], said.get("note"), nonce)
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -19,10 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from components.errors import CasegateError, ConfigError, IntegrityError, UsageError
 from components.feedback.opinion import HTTP, Opinion
 from components.feedback.record import Record, Replayed
-from pipeline.config import FeedbackConfig
+from components.records.errors import CasegateError, ConfigError, IntegrityError, UsageError
 from pipeline.feedback.add import (
     AmbiguousCase,
     Given,
@@ -32,11 +31,12 @@ from pipeline.feedback.add import (
     record_opinion,
     tidied,
 )
-from pipeline.feedback.body import MalformedRequest, Said, parse_body
-from pipeline.feedback.rate import Rate
+from pipeline.feedback.body import MalformedRequest, OpinionBody, parse_body
+from pipeline.feedback.rate import RateLimit
 from pipeline.feedback.served import ServedCases
 from pipeline.feedback.tokens import Tokens
-from pipeline.listening import LOOPBACK
+from pipeline.settings.config import FeedbackConfig
+from pipeline.settings.listening import LOOPBACK
 
 BODY_S = 10.0  # within which a whole request has to be here
 HEADERS = {
@@ -57,8 +57,8 @@ class Endpoint:
         self._served = served
         self._tokens = tokens
         self._max_bytes = config.max_bytes
-        self._requests = Rate(config.requests_per_minute)
-        self._failures = Rate(config.requests_per_minute)
+        self._requests = RateLimit(config.requests_per_minute)
+        self._failures = RateLimit(config.requests_per_minute)
 
     async def take(self, request: Request) -> Response:
         """POST /feedback."""
@@ -92,7 +92,7 @@ class Endpoint:
             return answer(503, {"status": "the record was altered; see casegate feedback verify"})
         return answer(200, {"status": "ok"})
 
-    def _recorded(self, said: Said, reader: str) -> Opinion:
+    def _recorded(self, said: OpinionBody, reader: str) -> Opinion:
         given = Given(said.label, reader, said.note, source=HTTP, nonce=said.nonce)
         try:
             given = tidied(given)

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import write_atomically
 from components.cases.files import IMAGE_SUFFIXES, MAX_FILE_BYTES
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.errors import SourceError
+from components.records.errors import SourceError
+from components.records.files import write_atomically
 
 _PNG = b"\x89PNG"
 

@@ -7,18 +7,19 @@ from pathlib import Path
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.history import archived
 from components.baselines.locked_case import LockedCase
-from components.cases.case import BadCase, Case
+from components.baselines.names import CASE_SET
 from components.cases.files import ImageFile, file_sha256, read_image_file
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.sources import open_source
-from components.cases.span import Row, Span
+from components.cases.span import Span, SpanRow
 from components.cases.spans import find_spans, span_pattern
-from components.errors import IntegrityError
-from components.feedback.sides import Known
+from components.feedback.sides import KnownSides
 from components.lineage.training import read_manifest
-from pipeline.config import Config
-from pipeline.governance.case_sets import CASE_SET, SHIPPED_BASELINES, find_case_set
-from pipeline.workspace import Workspace
+from components.records.case import BadCase, Case
+from components.records.errors import IntegrityError
+from pipeline.settings.baselines import SHIPPED_BASELINES, find_case_set
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Judging:
     """
 
     case_set: Path
-    known: Known
+    known: KnownSides
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Taught:
       split_of: patient to train or tune, as the spans have it.
     """
 
-    known: Known
+    known: KnownSides
     split_of: dict[str, str]
 
 
@@ -58,7 +59,7 @@ def judging(config: Config, workspace: Workspace) -> Judging:
     folders = {SHIPPED_BASELINES, workspace.baselines}
     folders |= {Path(named) for named in (config.case_set.directory, config.ci.directory) if named}
     every = {path for folder in folders for path in folder.glob(f"*/{CASE_SET}")} | set(judges)
-    known = Known()
+    known = KnownSides()
     for path in sorted({path.resolve() for path in every}):
         judged_by = path in {judge.resolve() for judge in judges}
         for version in _versions(path):
@@ -103,9 +104,9 @@ def _versions(path: Path) -> Iterator[CaseSet]:
     yield current
 
 
-def _of_cases(cases: Iterable[LockedCase], *, names: bool) -> Known:
+def _of_cases(cases: Iterable[LockedCase], *, names: bool) -> KnownSides:
     listed = list(cases)
-    return Known(
+    return KnownSides(
         case_ids=frozenset(case.case_id for case in listed if names),
         patients=frozenset(case.patient_id for case in listed if names),
         pixels=frozenset(case.pixels_sha256 for case in listed),
@@ -139,12 +140,12 @@ def taught(config: Config, workspace: Workspace) -> Taught:
                 pixels.add(pixels_sha256(image))
                 encoded.add(bytes_sha256(image))
     patients.update(split_of)
-    known = Known(frozenset(ids), frozenset(patients), frozenset(pixels), frozenset(encoded))
+    known = KnownSides(frozenset(ids), frozenset(patients), frozenset(pixels), frozenset(encoded))
     return Taught(known, split_of)
 
 
 def _new_images(
-    span: Span, split: str, rows: Sequence[Row], known: frozenset[str]
+    span: Span, split: str, rows: Sequence[SpanRow], known: frozenset[str]
 ) -> Iterator[bytes]:
     """The usable images of a split, but for files whose bytes are `known`, by SHA-256."""
     if not all(isinstance(row, ImageFile) for row in rows):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import write_atomically
 from components.cases.files import ImageFile
 from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED
+from components.records.files import write_atomically
 from pipeline.feedback.images import Image
 
 # A span's name is an attribute of its cases already.
@@ -16,7 +16,7 @@ _RESERVED = {*REQUIRED, *OPTIONAL, "span"}
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """A line of a manifest; `label` is positive or negative."""
 
     path: str
@@ -27,10 +27,10 @@ class Row:
     attributes: Mapping[str, str]
 
 
-def row_of(file: ImageFile, split: str) -> Row:
+def row_of(file: ImageFile, split: str) -> ManifestRow:
     """A case that a manifest has already, with all that was left to its defaults spelled out."""
     label = "positive" if file.label else "negative"
-    return Row(file.path, label, file.case_id, file.patient_id, split, file.attributes)
+    return ManifestRow(file.path, label, file.case_id, file.patient_id, split, file.attributes)
 
 
 def image_path(image: Image, folder: str) -> str:
@@ -40,7 +40,7 @@ def image_path(image: Image, folder: str) -> str:
 
 def write_folder(
     folder: Path,
-    rows: Sequence[Row],
+    rows: Sequence[ManifestRow],
     images: Mapping[str, Image],
     attributes: Sequence[str] | None = None,
 ) -> None:
@@ -56,7 +56,7 @@ def write_folder(
     write_atomically(folder / MANIFEST, manifest_csv(rows, names).encode())
 
 
-def manifest_csv(rows: Sequence[Row], names: Sequence[str]) -> str:
+def manifest_csv(rows: Sequence[ManifestRow], names: Sequence[str]) -> str:
     """The manifest with these attributes; one that a case does not have is empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -76,5 +76,5 @@ def served_attributes(served: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _names(rows: Sequence[Row]) -> list[str]:
+def _names(rows: Sequence[ManifestRow]) -> list[str]:
     return sorted({name for row in rows for name in row.attributes})

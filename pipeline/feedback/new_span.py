@@ -9,16 +9,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.baselines.files import sha256_tree, sync, sync_tree, write_atomically
-from components.cases.case import Case
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.span import Span
 from components.cases.spans import find_spans
 from components.cases.splits import TRAIN_TUNE, assign_split
-from components.errors import ConfigError, IntegrityError
-from components.feedback.sides import Known, Settled
-from pipeline.feedback.manifest import Row, image_path, served_attributes, write_folder
-from pipeline.feedback.planning import Plan
+from components.feedback.sides import KnownSides, Settled
+from components.records.case import Case
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_tree, sync, sync_tree, write_atomically
+from pipeline.feedback.manifest import ManifestRow, image_path, served_attributes, write_folder
+from pipeline.feedback.planning import PromotionPlan
 
 PROMOTION = "promotion.json"  # in a span, says which promotion made it
 _SPAN = re.compile(r"\{SPAN(?::(\d+))?\}")
@@ -56,7 +56,7 @@ def clear_leftovers(span: Path, workspace: Path) -> None:
         shutil.rmtree(folder)
 
 
-def write_span(folder: Path, plan: Plan, document: bytes) -> str:
+def write_span(folder: Path, plan: PromotionPlan, document: bytes) -> str:
     """Writes the promoted cases to `folder`, flushed to disk; returns its hash.
 
     Args:
@@ -70,7 +70,7 @@ def write_span(folder: Path, plan: Plan, document: bytes) -> str:
         images[path] = image
         split = plan.taught.split_of.get(served.patient_id)
         rows.append(
-            Row(
+            ManifestRow(
                 path=path,
                 label=case.label,
                 case_id=case.case_id,
@@ -101,7 +101,7 @@ def rename(folder: Path, span: Path) -> None:
 
 
 def check_span(
-    folder: Path, number: int, cases: Sequence[Settled], forbidden: Sequence[Known]
+    folder: Path, number: int, cases: Sequence[Settled], forbidden: Sequence[KnownSides]
 ) -> None:
     """Reads a span back, as a run will, and holds it against what must not be in it.
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.feedback.record import Record
-from pipeline.config import Config
-from pipeline.workspace import Workspace
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Places:
+class FeedbackPlaces:
     """Attributes:
     workspace: its folder, absolute.
     """

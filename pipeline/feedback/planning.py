@@ -7,17 +7,17 @@ from pathlib import Path
 from components.feedback.judged import JudgedCase, judged_cases
 from components.feedback.opinion import POSITIVE
 from components.feedback.sides import Settled, Sides, take_sides
-from pipeline.config import Config
 from pipeline.feedback.images import Image, find_images
 from pipeline.feedback.known import Judging, Taught, judging, taught
-from pipeline.feedback.places import Places
+from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.promotion import CASE_SET, TRAINING, Promotion, known_on
-from pipeline.feedback.served import Served, ServedCases
-from pipeline.workspace import Workspace
+from pipeline.feedback.served import ServedCase, ServedCases
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Plan:
+class PromotionPlan:
     """Attributes:
     feedback_head: hash of the last opinion that was read.
     settled, sent_before: how many cases are settled, and how many of them were sent before.
@@ -31,7 +31,7 @@ class Plan:
     judging: Judging
     taught: Taught
     judged: Mapping[str, JudgedCase]
-    served: Mapping[str, Served]
+    served: Mapping[str, ServedCase]
     images: Mapping[str, Image]
 
     @property
@@ -45,13 +45,13 @@ def make_plan(
     served: ServedCases,
     promotions: Sequence[Promotion],
     images: Path | None,
-) -> Plan:
+) -> PromotionPlan:
     """Sends every settled case that no promotion sent before to its side.
 
     Raises:
       ConfigError, SourceError, IntegrityError: as `judging`, `taught` and the record say.
     """
-    places = Places(workspace.root)
+    places = FeedbackPlaces(workspace.root)
     content = places.record.content()
     cases = judged_cases(content.opinions, readers=config.feedback.readers)
     settled = {case.case_id: case for case in cases if case.label is not None}
@@ -69,7 +69,7 @@ def make_plan(
         proposed=proposed,
         trained=learned.known | trained,
     )
-    return Plan(
+    return PromotionPlan(
         feedback_head=content.last.sha256,
         settled=len(settled),
         sent_before=len(before),
@@ -82,7 +82,7 @@ def make_plan(
     )
 
 
-def _settled(case: JudgedCase, served: Served | None, images: Mapping[str, Image]) -> Settled:
+def _settled(case: JudgedCase, served: ServedCase | None, images: Mapping[str, Image]) -> Settled:
     assert case.label is not None
     image = images.get(case.pixels_sha256 or "")
     return Settled(
@@ -97,7 +97,7 @@ def _settled(case: JudgedCase, served: Served | None, images: Mapping[str, Image
     )
 
 
-def _unusable(case: JudgedCase, served: Served | None, image: Image | None) -> str:
+def _unusable(case: JudgedCase, served: ServedCase | None, image: Image | None) -> str:
     """Why the case can go nowhere; empty where nothing is in the way."""
     if served is None:
         return "the prediction log has it no more, and with it its patient and attributes"

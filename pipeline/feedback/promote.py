@@ -8,19 +8,19 @@ from typing import Any
 
 import filelock
 
-from components.errors import ConfigError, WorkspaceBusy
 from components.feedback.sides import Sides
-from components.ledger.ledger import Ledger
-from pipeline.config import Config
+from components.records.errors import ConfigError, WorkspaceBusy
+from components.records.ledger.ledger import Ledger
 from pipeline.feedback.new_span import next_span
-from pipeline.feedback.places import Places
-from pipeline.feedback.planning import Plan, make_plan
+from pipeline.feedback.places import FeedbackPlaces
+from pipeline.feedback.planning import PromotionPlan, make_plan
 from pipeline.feedback.promotion import load_promotions, unfinished
-from pipeline.feedback.proposal import Proposal
-from pipeline.feedback.sending import CutShort, Request, send, settle_unfinished
+from pipeline.feedback.proposal import CaseProposal
+from pipeline.feedback.sending import CutShort, PromotionRequest, send, settle_unfinished
 from pipeline.feedback.served import ServedCases
 from pipeline.governance.persons import said
-from pipeline.workspace import Workspace
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Promoted:
     settled: int
     sent_before: int
     span: Path | None
-    proposal: Proposal | None
+    proposal: CaseProposal | None
     cut_short: CutShort
     dry_run: bool
 
@@ -66,7 +66,7 @@ def preview(
     Raises:
       As `promote`.
     """
-    promotions = load_promotions(Places(workspace.root).promotions)
+    promotions = load_promotions(FeedbackPlaces(workspace.root).promotions)
     waiting = unfinished(promotions, Ledger(workspace.ledger).entries())
     plan = make_plan(config, workspace, served, promotions, images)
     span = next_span(config.data.source)[1] if plan.sides.training else None
@@ -94,8 +94,8 @@ def promote(
       IntegrityError: feedback, ledger, case set or an earlier promotion was altered.
       WorkspaceBusy: another promotion is at work.
     """
-    request = Request(said(by, "--by"), said(reason, "--reason"))
-    places, ledger = Places(workspace.root), Ledger(workspace.ledger)
+    request = PromotionRequest(said(by, "--by"), said(reason, "--reason"))
+    places, ledger = FeedbackPlaces(workspace.root), Ledger(workspace.ledger)
     with _held(places):
         cut_short = settle_unfinished(workspace, ledger)
         promotions = load_promotions(places.promotions)
@@ -105,7 +105,12 @@ def promote(
 
 
 def _promoted(
-    plan: Plan, span: Path | None, proposal: Proposal | None, cut_short: CutShort, *, dry_run: bool
+    plan: PromotionPlan,
+    span: Path | None,
+    proposal: CaseProposal | None,
+    cut_short: CutShort,
+    *,
+    dry_run: bool,
 ) -> Promoted:
     return Promoted(
         sides=plan.sides,
@@ -119,7 +124,7 @@ def _promoted(
 
 
 @contextmanager
-def _held(places: Places) -> Iterator[None]:
+def _held(places: FeedbackPlaces) -> Iterator[None]:
     """One promotion at a time; the lock goes with the process, even if killed."""
     try:
         places.lock.parent.mkdir(parents=True, exist_ok=True)

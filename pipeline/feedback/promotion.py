@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from components.baselines.files import canonical_json, sha256_json, write_atomically
-from components.errors import IntegrityError
-from components.feedback.sides import Known
-from components.ledger.entry import Entry
+from components.feedback.sides import KnownSides
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json, sha256_json, write_atomically
+from components.records.ledger.entry import Entry
 
 TRAINING, CASE_SET = "training", "case set"
 
@@ -56,10 +56,10 @@ class Promotion:
     def proposes(self) -> bool:
         return any(case.side == CASE_SET for case in self.cases)
 
-    def known(self, side: str) -> Known:
+    def known(self, side: str) -> KnownSides:
         """What it sent to a side."""
         sent = [case for case in self.cases if case.side == side]
-        return Known(
+        return KnownSides(
             frozenset(case.case_id for case in sent),
             frozenset(case.patient_id for case in sent),
             frozenset(case.pixels_sha256 for case in sent),
@@ -104,9 +104,9 @@ def unfinished(promotions: Sequence[Promotion], entries: Iterable[Entry]) -> lis
     return [promotion for promotion in promotions if promotion.body not in told]
 
 
-def known_on(side: str, promotions: Iterable[Promotion]) -> Known:
+def known_on(side: str, promotions: Iterable[Promotion]) -> KnownSides:
     """What all promotions sent to a side."""
-    known = Known()
+    known = KnownSides()
     for promotion in promotions:
         known |= promotion.known(side)
     return known

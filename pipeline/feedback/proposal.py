@@ -13,26 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.case_set import load_case_set
-from components.baselines.files import sha256_file, sync_tree, write_atomically
 from components.cases.manifest import MANIFEST, list_manifest
-from components.errors import IntegrityError
-from components.feedback.sides import Known
-from pipeline.config import Config
+from components.feedback.sides import KnownSides
+from components.records.errors import IntegrityError
+from components.records.files import sha256_file, sync_tree, write_atomically
 from pipeline.feedback.images import read_image
 from pipeline.feedback.manifest import (
-    Row,
+    ManifestRow,
     image_path,
     row_of,
     served_attributes,
     write_folder,
 )
-from pipeline.feedback.places import Places
-from pipeline.feedback.planning import Plan
+from pipeline.feedback.places import FeedbackPlaces
+from pipeline.feedback.planning import PromotionPlan
 from pipeline.governance.case_sets import typed
+from pipeline.settings.config import Config
 
 
 @dataclass(frozen=True)
-class Proposal:
+class CaseProposal:
     """Attributes:
     document: what is written to `ID.json`.
     next: what to type, after looking at each image.
@@ -43,14 +43,18 @@ class Proposal:
     next: tuple[str, ...]
 
 
-def proposal_paths(places: Places, promotion_id: str) -> tuple[Path, Path]:
+def proposal_paths(places: FeedbackPlaces, promotion_id: str) -> tuple[Path, Path]:
     """The folder and the document of a proposal."""
     return places.proposals / promotion_id, places.proposals / f"{promotion_id}.json"
 
 
 def write_proposal(
-    config: Config, places: Places, plan: Plan, promotion_id: str, said: dict[str, str]
-) -> Proposal:
+    config: Config,
+    places: FeedbackPlaces,
+    plan: PromotionPlan,
+    promotion_id: str,
+    said: dict[str, str],
+) -> CaseProposal:
     """Writes the folder, and then the document that says it is whole.
 
     Args:
@@ -83,10 +87,10 @@ def write_proposal(
     }
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
-    return Proposal(folder, document, commands)
+    return CaseProposal(folder, document, commands)
 
 
-def check_proposal(proposal: Proposal, trained: Known) -> None:
+def check_proposal(proposal: CaseProposal, trained: KnownSides) -> None:
     """Reads the proposed images back, and holds them against what is trained on.
 
     Raises:
@@ -102,21 +106,23 @@ def check_proposal(proposal: Proposal, trained: Known) -> None:
             raise IntegrityError(f"{path}: is trained on; nothing was promoted")
 
 
-def remove_proposal(places: Places, promotion_id: str) -> None:
+def remove_proposal(places: FeedbackPlaces, promotion_id: str) -> None:
     """Takes a proposal back; its document first, so that none is left without its images."""
     folder, path = proposal_paths(places, promotion_id)
     path.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rows(plan: Plan, promotion_id: str) -> list[Row]:
+def _rows(plan: PromotionPlan, promotion_id: str) -> list[ManifestRow]:
     rows = []
     for case in plan.sides.proposed:
         served, image = plan.served[case.case_id], plan.images[case.pixels_sha256 or ""]
         assert served.patient_id is not None
         path = image_path(image, f"feedback/{promotion_id}")
         attributes = served_attributes(served.attributes)
-        rows.append(Row(path, case.label, case.case_id, served.patient_id, "test", attributes))
+        rows.append(
+            ManifestRow(path, case.label, case.case_id, served.patient_id, "test", attributes)
+        )
     return rows
 
 
@@ -128,7 +134,7 @@ def _manifest_folder(config: Config) -> Path | None:
 
 
 def _commands(
-    config: Config, places: Places, plan: Plan, folder: Path, source: Path | None
+    config: Config, places: FeedbackPlaces, plan: PromotionPlan, folder: Path, source: Path | None
 ) -> Sequence[str]:
     amend = [f"casegate cases amend {typed(str(plan.judging.case_set.parent))}"]
     amend += [f"--workspace {typed(str(places.workspace))}"]
@@ -147,7 +153,7 @@ def _commands(
     return [copy, " ".join(amend)]
 
 
-def _case_set(plan: Plan) -> dict[str, Any]:
+def _case_set(plan: PromotionPlan) -> dict[str, Any]:
     case_set = load_case_set(plan.judging.case_set)
     return {
         "file": str(plan.judging.case_set),
@@ -157,7 +163,7 @@ def _case_set(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _described(plan: Plan, row: Row) -> dict[str, Any]:
+def _described(plan: PromotionPlan, row: ManifestRow) -> dict[str, Any]:
     judged = plan.judged[row.case_id]
     image = plan.images[judged.pixels_sha256 or ""]
     return {

@@ -10,7 +10,7 @@ WINDOW_S = 60.0
 MOST_CLIENTS = 10_000
 
 
-class Rate:
+class RateLimit:
     """Lets `per_minute` requests of a client pass in any 60 seconds.
 
     Args:

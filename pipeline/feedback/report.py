@@ -5,11 +5,11 @@ import io
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.errors import SourceError
 from components.feedback.agreement import Agreement, Open, agreement
 from components.feedback.judged import judged_cases
 from components.feedback.opinion import Opinion
-from pipeline.feedback.places import Places
+from components.records.errors import SourceError
+from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCases
 
 BIAS = (
@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Coverage:
+class FeedbackCoverage:
     """For how many of the served cases there is feedback, by what the model said of them."""
 
     positive_judged: int
@@ -51,7 +51,7 @@ class Report:
     readers: int
     alpha: float
     agreement: Agreement
-    coverage: Coverage | None
+    coverage: FeedbackCoverage | None
     no_coverage: str
 
     def as_json(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Report:
 
 
 def make_report(
-    places: Places, served: ServedCases, *, readers: int, alpha: float = 0.025
+    places: FeedbackPlaces, served: ServedCases, *, readers: int, alpha: float = 0.025
 ) -> Report:
     """Reads the record, verified, and the log as far as there is one.
 
@@ -100,7 +100,10 @@ def make_report(
         coverage, why = None, str(error)
     else:
         said = [case.predicted.positive for case in cases]
-        coverage, why = Coverage(said.count(True), positive, said.count(False), negative), ""
+        coverage, why = (
+            FeedbackCoverage(said.count(True), positive, said.count(False), negative),
+            "",
+        )
     return Report(readers, alpha, agreement(cases, alpha=alpha), coverage, why)
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.baselines.files import canonical_json, sha256_tree
-from components.clock import utc_now
-from components.errors import CasegateError, IntegrityError
-from components.ledger.ledger import Ledger
-from components.ledger.places import recorded_name
-from pipeline.config import Config
+from components.records.clock import utc_now
+from components.records.errors import CasegateError, IntegrityError
+from components.records.files import canonical_json, sha256_tree
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
 from pipeline.feedback.known import judging
 from pipeline.feedback.new_span import (
     PROMOTION,
@@ -28,8 +27,8 @@ from pipeline.feedback.new_span import (
     temporary,
     write_span,
 )
-from pipeline.feedback.places import Places
-from pipeline.feedback.planning import Plan
+from pipeline.feedback.places import FeedbackPlaces
+from pipeline.feedback.planning import PromotionPlan
 from pipeline.feedback.promotion import (
     CASE_SET,
     TRAINING,
@@ -42,17 +41,18 @@ from pipeline.feedback.promotion import (
     unfinished,
 )
 from pipeline.feedback.proposal import (
-    Proposal,
+    CaseProposal,
     check_proposal,
     proposal_paths,
     remove_proposal,
     write_proposal,
 )
-from pipeline.workspace import Workspace, new_run_id
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace, new_run_id
 
 
 @dataclass(frozen=True)
-class Request:
+class PromotionRequest:
     """Who promotes, and why."""
 
     by: str
@@ -72,10 +72,10 @@ def send(
     config: Config,
     workspace: Workspace,
     ledger: Ledger,
-    plan: Plan,
+    plan: PromotionPlan,
     promotions: Sequence[Promotion],
-    request: Request,
-) -> tuple[Path | None, Proposal | None]:
+    request: PromotionRequest,
+) -> tuple[Path | None, CaseProposal | None]:
     """Writes what was planned: the span's folder and the proposal, None where there is none.
 
     Raises:
@@ -102,16 +102,16 @@ class _Sending:
 
     config: Config
     workspace: Workspace
-    plan: Plan
+    plan: PromotionPlan
     promotions: Sequence[Promotion]
-    request: Request
+    request: PromotionRequest
     promotion_id: str
     number: int
     span: Path | None
 
-    def write(self) -> tuple[dict[str, Any], Proposal | None]:
+    def write(self) -> tuple[dict[str, Any], CaseProposal | None]:
         """Writes everything but the ledger's entry, and returns that one's body."""
-        places = Places(self.workspace.root)
+        places = FeedbackPlaces(self.workspace.root)
         said = {"at": utc_now(), "by": self.request.by, "reason": self.request.reason}
         promotion = self._promotion(said["at"], None)
         hidden = _hidden(promotion, self.workspace)
@@ -172,7 +172,7 @@ def settle_unfinished(workspace: Workspace, ledger: Ledger) -> CutShort:
     Raises:
       IntegrityError: a span that waits for its ledger entry was altered.
     """
-    places = Places(workspace.root)
+    places = FeedbackPlaces(workspace.root)
     finished, taken_back = [], []
     for promotion in unfinished(load_promotions(places.promotions), ledger.entries()):
         if _whole(promotion, places):
@@ -191,7 +191,7 @@ def _hidden(promotion: Promotion, workspace: Workspace) -> Path | None:
     return temporary(Path(promotion.span), workspace.root, promotion.promotion_id)
 
 
-def _whole(promotion: Promotion, places: Places) -> bool:
+def _whole(promotion: Promotion, places: FeedbackPlaces) -> bool:
     """Whether all that was to be written is there."""
     if promotion.span is None:
         return proposal_paths(places, promotion.promotion_id)[1].exists()
@@ -208,7 +208,7 @@ def _whole(promotion: Promotion, places: Places) -> bool:
     return named
 
 
-def _take_back(promotion: Promotion, places: Places, hidden: Path | None) -> None:
+def _take_back(promotion: Promotion, places: FeedbackPlaces, hidden: Path | None) -> None:
     """The record last: as long as it is there, this is done again."""
     if hidden is not None:
         shutil.rmtree(hidden, ignore_errors=True)
@@ -216,7 +216,7 @@ def _take_back(promotion: Promotion, places: Places, hidden: Path | None) -> Non
     forget_promotion(promotion, places.promotions)
 
 
-def _sent(plan: Plan) -> tuple[Sent, ...]:
+def _sent(plan: PromotionPlan) -> tuple[Sent, ...]:
     sides = ((TRAINING, plan.sides.training), (CASE_SET, plan.sides.proposed))
     return tuple(
         Sent(

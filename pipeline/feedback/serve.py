@@ -4,16 +4,16 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.errors import SourceError
-from pipeline.config import FeedbackConfig
-from pipeline.feedback.places import Places
+from components.records.errors import SourceError
+from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCases
 from pipeline.feedback.tokens import load_tokens
-from pipeline.listening import address_of, listen
+from pipeline.settings.config import FeedbackConfig
+from pipeline.settings.listening import address_of, listen
 
 
 def serve(
-    places: Places,
+    places: FeedbackPlaces,
     served: ServedCases,
     config: FeedbackConfig,
     *,

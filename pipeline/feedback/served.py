@@ -18,7 +18,7 @@ FRESH_S = 30.0  # a busy server's log grows all the time, and takes seconds to r
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedCase:
     """A case as it was served last.
 
     Attributes:
@@ -48,7 +48,7 @@ class ServedCases:
         self._read_at = -math.inf
         self._reading = threading.Lock()
 
-    def find(self, case_id: str) -> Served | None:
+    def find(self, case_id: str) -> ServedCase | None:
         """The case's last prediction; None where the log, as it is by now, has none.
 
         A case that was served again less than FRESH_S ago may be shown as it was before.
@@ -64,7 +64,7 @@ class ServedCases:
             found = log.find(case_id)
         if found is None:
             return None
-        return Served(
+        return ServedCase(
             case_id=case_id,
             patient_id=found.patient_id,
             pixels_sha256=found.pixels_sha256,

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 from pipeline.governance.persons import said
 
 SHORTEST, LONGEST = 16, 500

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.diff import Diff, diff_case_sets
-from components.baselines.files import sha256_file
 from components.baselines.golden import save_golden
 from components.baselines.history import archive
-from components.errors import ConfigError, IntegrityError
-from components.ledger.ledger import Ledger
-from pipeline.governance.amendment_plan import Plan, Request, make_plan
-from pipeline.governance.amendment_record import GOLDEN
-from pipeline.governance.case_sets import find_case_set
+from components.baselines.names import GOLDEN
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file
+from components.records.ledger.ledger import Ledger
+from pipeline.governance.amendment_plan import AmendmentPlan, AmendmentRequest, make_plan
 from pipeline.governance.golden_record import archive_golden, held
 from pipeline.governance.persons import said
-from pipeline.workspace import Workspace, now
+from pipeline.settings.baselines import find_case_set
+from pipeline.settings.workspace import Workspace, now
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Amended:
     scored: int | None
 
 
-def amend(root: Path, request: Request) -> Amended:
+def amend(root: Path, request: AmendmentRequest) -> Amended:
     """Makes the next version of a case set, or finishes one that was interrupted.
 
     Args:
@@ -69,7 +69,7 @@ def amend(root: Path, request: Request) -> Amended:
     return Amended(path, plan.before, plan.after, diff, plan.resumed, plan.carried, plan.scored)
 
 
-def _write(plan: Plan, ledger: Ledger) -> None:
+def _write(plan: AmendmentPlan, ledger: Ledger) -> None:
     golden = plan.path.parent / GOLDEN
     if not plan.resumed:
         if sha256_file(plan.path) != plan.sha256:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.baselines.amend import Changes, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.files import sha256_file
 from components.baselines.golden import Golden
 from components.baselines.history import parent_of
 from components.baselines.rescore import rescored_golden, unscored
-from components.cases.case import Case
 from components.cases.lock import find_cases, seen_case
 from components.cases.sources import open_source
-from components.errors import ConfigError
-from components.ledger.entry import FIRST_PREVIOUS, Entry, new_entry
+from components.records.case import Case
+from components.records.errors import ConfigError
+from components.records.files import sha256_file
+from components.records.ledger.entry import FIRST_PREVIOUS, Entry, new_entry
 from pipeline.governance.amendment_record import (
     entry_body,
     entry_of,
@@ -26,11 +26,11 @@ from pipeline.governance.amendment_record import (
 )
 from pipeline.governance.golden_record import finish
 from pipeline.governance.rescoring import golden_model, score_with_golden
-from pipeline.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace, now
 
 
 @dataclass(frozen=True)
-class Request:
+class AmendmentRequest:
     """What a person asks for: the case set by name or file, the changes by case id, and why."""
 
     case_set: str
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AmendmentPlan:
     """What is to be written.
 
     Attributes:
@@ -70,8 +70,8 @@ class Plan:
 
 
 def make_plan(
-    path: Path, request: Request, workspace: Workspace, entries: tuple[Entry, ...]
-) -> Plan:
+    path: Path, request: AmendmentRequest, workspace: Workspace, entries: tuple[Entry, ...]
+) -> AmendmentPlan:
     """Everything that `request` comes to, or what is left of it after an interruption.
 
     Raises:
@@ -103,7 +103,7 @@ def make_plan(
         new = _new_scores(golden, [added[name] for name in ids], request, workspace)
         rescored = rescored_golden(golden, before, after, new)
         refuse_other_golden(path, rescored, entry)
-    return Plan(
+    return AmendmentPlan(
         path=path,
         before=before,
         after=after,
@@ -122,14 +122,14 @@ def _checked(body: dict[str, Any], after: CaseSet) -> dict[str, Any]:
     return body
 
 
-def _added(request: Request) -> dict[str, Case]:
+def _added(request: AmendmentRequest) -> dict[str, Case]:
     if request.source is None:
         return {}
     return find_cases(open_source(request.source), request.add)
 
 
-def _changes(request: Request, added: dict[str, Case]) -> Changes:
-    return Changes(
+def _changes(request: AmendmentRequest, added: dict[str, Case]) -> CaseChanges:
+    return CaseChanges(
         add=tuple(seen_case(added[case_id]) for case_id in request.add),
         retire=tuple(request.retire),
         relabel=tuple(request.relabel),
@@ -138,7 +138,7 @@ def _changes(request: Request, added: dict[str, Case]) -> Changes:
     )
 
 
-def _makes(parent: CaseSet, changes: Changes, current: CaseSet) -> bool:
+def _makes(parent: CaseSet, changes: CaseChanges, current: CaseSet) -> bool:
     """Whether `changes` are what made `current` of its parent."""
     try:
         made = amend_case_set(
@@ -150,7 +150,7 @@ def _makes(parent: CaseSet, changes: Changes, current: CaseSet) -> bool:
 
 
 def _new_scores(
-    golden: Golden, cases: list[Case], request: Request, workspace: Workspace
+    golden: Golden, cases: list[Case], request: AmendmentRequest, workspace: Workspace
 ) -> dict[str, float]:
     if not cases:
         return {}

@@ -7,11 +7,10 @@ from typing import Any
 from components.baselines.case_set import CaseSet
 from components.baselines.diff import diff_case_sets
 from components.baselines.golden import Golden, load_golden
-from components.errors import IntegrityError
-from components.ledger.entry import Entry
+from components.baselines.names import GOLDEN
+from components.records.errors import IntegrityError
+from components.records.ledger.entry import Entry
 from pipeline.governance.case_sets import typed, typed_changes
-
-GOLDEN = "golden.json"
 
 
 def golden_of(path: Path) -> Golden | None:

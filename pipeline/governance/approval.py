@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.golden import Approval, Golden, load_golden
-from components.baselines.proposal import Proposal, load_proposal, save_proposal
+from components.baselines.names import GOLDEN
+from components.baselines.proposal import GoldenProposal, load_proposal, save_proposal
 from components.decision import Decision, Verdict
-from components.errors import ConfigError, IntegrityError
-from components.ledger.ledger import Ledger
-from components.ledger.places import recorded_name
-from pipeline.governance.decided import (
-    GOLDEN,
-    DecidedRun,
-    baseline_named_by,
-    decided_runs,
-    find_run,
-)
+from components.records.errors import ConfigError, IntegrityError
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
+from pipeline.governance.decided import DecidedRun, baseline_named_by, decided_runs, find_run
 from pipeline.governance.golden_record import (
     PROPOSAL,
     archive_golden,
@@ -26,7 +21,7 @@ from pipeline.governance.golden_record import (
     put_in_place,
 )
 from pipeline.governance.persons import said
-from pipeline.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace, now
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,9 @@ def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) ->
     return Approved(path, golden)
 
 
-def propose_golden(root: Path, *, run_id: str, by: str | None = None) -> tuple[Path, Proposal]:
+def propose_golden(
+    root: Path, *, run_id: str, by: str | None = None
+) -> tuple[Path, GoldenProposal]:
     """Puts a run's candidate up for approval; golden stays what it is.
 
     Args:
@@ -96,7 +93,7 @@ def propose_golden(root: Path, *, run_id: str, by: str | None = None) -> tuple[P
             finish(workspace, baseline, entries)
             _refuse_unapprovable(run, baseline)
             waived = tuple(check.check for check in run.decision.checks if check.waived)
-            proposal = Proposal(
+            proposal = GoldenProposal(
                 run.scores(), by, now(), run.run_id, run.decision.decision_sha256, waived
             )
             save_proposal(proposal, baseline / PROPOSAL)
@@ -199,7 +196,7 @@ def _only_one_proposed(folders: list[Path], workspace: Workspace) -> Path:
     return proposed[0]
 
 
-def _refuse_altered(proposal: Proposal, run: DecidedRun, baseline: Path) -> None:
+def _refuse_altered(proposal: GoldenProposal, run: DecidedRun, baseline: Path) -> None:
     """A proposal is a file that anybody may write: it has to be what its run says."""
     same = (
         proposal.decision_sha256 == run.decision.decision_sha256

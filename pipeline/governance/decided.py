@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.names import CASE_SET
 from components.baselines.scores import CaseScores, load_scores
 from components.decision import Decision, load_decision
-from components.errors import ConfigError, IntegrityError
-from components.ledger.entry import Entry
-from components.run_files import DECISION, REQUEST, SCORES
-from pipeline.workspace import Workspace
-
-CASE_SET = "case_set.json"
-GOLDEN = "golden.json"
+from components.records.errors import ConfigError, IntegrityError
+from components.records.ledger.entry import Entry
+from components.records.run_files import DECISION, REQUEST, SCORES
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import write_atomically
 from components.baselines.golden import Approval, Golden, load_golden, save_golden
+from components.baselines.names import GOLDEN
 from components.baselines.proposal import load_proposal
-from components.errors import ConfigError, IntegrityError, WorkspaceBusy
-from components.ledger.entry import Entry
-from components.ledger.places import recorded_name
-from pipeline.governance.decided import GOLDEN, find_run
-from pipeline.workspace import Workspace
+from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
+from components.records.files import write_atomically
+from components.records.ledger.entry import Entry
+from components.records.ledger.places import recorded_name
+from pipeline.governance.decided import find_run
+from pipeline.settings.workspace import Workspace
 
 HISTORY = "history"
 PROPOSAL = "proposal.json"

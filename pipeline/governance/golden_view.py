@@ -6,13 +6,13 @@ from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import Golden, load_golden
-from components.baselines.proposal import Proposal, load_proposal
+from components.baselines.names import CASE_SET, GOLDEN
+from components.baselines.proposal import GoldenProposal, load_proposal
 from components.baselines.scores import CaseScores, aligned
-from components.errors import ConfigError, IntegrityError
-from components.ledger.ledger import Ledger
-from components.ledger.places import recorded_name
+from components.records.errors import ConfigError, IntegrityError
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
 from pipeline.governance.approval import known_baselines
-from pipeline.governance.decided import CASE_SET, GOLDEN
 from pipeline.governance.golden_record import (
     PROPOSAL,
     Recorded,
@@ -21,11 +21,11 @@ from pipeline.governance.golden_record import (
     recorded_goldens,
     unfinished,
 )
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Share:
+class RightShare:
     """Right calls among the cases of one label."""
 
     right: int
@@ -47,12 +47,12 @@ class Shown:
     baseline: Path
     case_set: CaseSet
     golden: Golden | None
-    proposal: Proposal | None
+    proposal: GoldenProposal | None
     unfinished: Recorded | None
 
 
 @dataclass(frozen=True)
-class Step:
+class GoldenStep:
     """One golden of the baseline.
 
     Attributes:
@@ -71,7 +71,7 @@ class History:
     faults: where ledger and files disagree, one line each.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[GoldenStep, ...]
     faults: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ def show_golden(root: Path, given: Path | None = None) -> Shown:
     )
 
 
-def shares_right(scores: CaseScores, case_set: CaseSet) -> tuple[Share, Share] | None:
+def shares_right(scores: CaseScores, case_set: CaseSet) -> tuple[RightShare, RightShare] | None:
     """Sensitivity and specificity on the case set; None where another version was scored."""
     try:
         values = aligned(scores, case_set, who="golden")
@@ -128,7 +128,7 @@ def shares_right(scores: CaseScores, case_set: CaseSet) -> tuple[Share, Share] |
         right = [
             bool(call) == bool(label) for call, c in zip(calls, case_set.cases) if c.label == label
         ]
-        shares.append(Share(sum(right), len(right)))
+        shares.append(RightShare(sum(right), len(right)))
     return shares[0], shares[1]
 
 
@@ -144,19 +144,19 @@ def golden_history(root: Path, given: Path | None = None) -> tuple[Path, History
     entries = Ledger(workspace.ledger).entries()
     recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
     seqs = {r.golden_sha256: r.entry.seq for r in recorded}
-    steps: dict[str, Step] = {}
+    steps: dict[str, GoldenStep] = {}
     for file in [*archived_goldens(baseline), baseline / GOLDEN]:
         if file.exists():
             golden = load_golden(file)
             sha256 = golden.golden_sha256
             steps.pop(sha256, None)  # archived already, by an approval that was cut short
-            steps[sha256] = Step(file, golden, seqs.get(sha256))
+            steps[sha256] = GoldenStep(file, golden, seqs.get(sha256))
     faults = _faults(baseline, recorded, list(steps.values()), golden_sha256_of(baseline))
     return baseline, History(tuple(steps.values()), tuple(faults))
 
 
 def _faults(
-    baseline: Path, recorded: tuple[Recorded, ...], steps: list[Step], current: str | None
+    baseline: Path, recorded: tuple[Recorded, ...], steps: list[GoldenStep], current: str | None
 ) -> Iterator[str]:
     numbers = [int(file.stem.rpartition("-")[2]) for file in archived_goldens(baseline)]
     for missing in sorted(set(range(1, max(numbers, default=0) + 1)) - set(numbers)):

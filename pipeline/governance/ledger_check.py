@@ -8,20 +8,20 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import sha256_file, sha256_tree
 from components.decision import load_decision
-from components.errors import CasegateError, ConfigError, IntegrityError
-from components.ledger.entry import Entry
-from components.ledger.ledger import Ledger, Summary
-from components.ledger.records import Release, releases
+from components.records.errors import CasegateError, ConfigError, IntegrityError
+from components.records.files import sha256_file, sha256_tree
+from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Ledger, LedgerSummary
+from components.records.ledger.records import Release, releases
+from components.records.run_files import DECISION
 from components.release.serving import versions
-from components.run_files import DECISION
 from pipeline.governance.decided import decided_runs
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedLedger:
     """What was checked, where all is well.
 
     Attributes:
@@ -31,7 +31,7 @@ class Verified:
       older: versions that are older than the first one on record.
     """
 
-    summary: Summary
+    summary: LedgerSummary
     last: Entry | None
     decisions: int
     unrecorded: tuple[str, ...]
@@ -41,7 +41,7 @@ class Verified:
 
 def verify_ledger(
     root: Path, *, holds: str | None = None, runs: Collection[str] | None = None
-) -> Verified:
+) -> VerifiedLedger:
     """Checks the chain, and then all that it names.
 
     Args:
@@ -67,7 +67,7 @@ def verify_ledger(
             _check_file(entry, workspace.root / entry.body[name], entry.body[f"{name}_sha256"])
     named = {entry.body["run_id"] for entry in entries if entry.kind == "decision"}
     counts = [_check_served(*place) for place in _destinations(entries, workspace)]
-    return Verified(
+    return VerifiedLedger(
         summary=summary,
         last=entries[-1] if entries else None,
         decisions=len(named),

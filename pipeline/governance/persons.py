@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 JOINERS = "\u200c\u200d"  # part of how some languages are written
 

@@ -6,12 +6,12 @@ The only part of the case set's life that needs TensorFlow, and only where cases
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from components.baselines.files import sha256_tree
 from components.baselines.golden import Golden
-from components.baselines.rows import first_few
-from components.cases.case import Case
-from components.errors import ConfigError, IntegrityError
-from pipeline.workspace import Workspace
+from components.records.case import Case
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_tree
+from components.records.rows import first_few
+from pipeline.settings.workspace import Workspace
 
 
 def golden_model(golden: Golden, workspace: Workspace, given: Path | None, ids: list[str]) -> Path:
@@ -61,7 +61,7 @@ def score_with_golden(golden: Golden, model: Path, cases: Sequence[Case]) -> dic
       IntegrityError: the model calls at another operating point than golden does, or answers for
         other cases.
     """
-    from pipeline.model_scores import score_cases
+    from pipeline.run.model_scores import score_cases
 
     scored = score_cases({"golden": model}, cases)["golden"]
     if scored.operating_point != golden.scores.operating_point:

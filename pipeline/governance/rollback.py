@@ -17,13 +17,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.files import sha256_tree, sync, sync_tree
 from components.decision import load_decision
-from components.errors import ConfigError, IntegrityError, Unservable
-from components.ledger.entry import Entry
-from components.ledger.ledger import Ledger
-from components.ledger.places import recorded_name
-from components.ledger.records import releases
+from components.records.errors import ConfigError, IntegrityError, Unservable
+from components.records.files import sha256_tree, sync, sync_tree
+from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
+from components.records.ledger.records import releases
 from components.release.serving import (
     Champion,
     discard_incoming,
@@ -33,7 +33,7 @@ from components.release.serving import (
 )
 from components.scoring.served import probe
 from pipeline.governance.persons import said
-from pipeline.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace, now
 
 
 @dataclass(frozen=True)

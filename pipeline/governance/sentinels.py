@@ -16,13 +16,15 @@ from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.history import archived
 from components.baselines.locked_case import LockedCase
+from components.baselines.names import GOLDEN
 from components.baselines.scores import CaseScores, aligned, load_scores
 from components.decision import Decision, load_decision
-from components.errors import CasegateError, ConfigError, IntegrityError
+from components.records.errors import CasegateError, ConfigError, IntegrityError
+from components.records.run_files import DECISION, SCORES
 from components.release.serving import find_champion
-from components.run_files import DECISION, SCORES
-from pipeline.governance.case_sets import described, find_case_set
-from pipeline.workspace import Workspace
+from pipeline.governance.case_sets import described
+from pipeline.settings.baselines import find_case_set
+from pipeline.settings.workspace import Workspace
 
 # What a model called positive, by case id; cases it did not judge by the same pixels are absent.
 Calls = Mapping[str, bool]
@@ -38,7 +40,7 @@ class Proposed:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class SentinelProposal:
     """What is proposed, and what it rests on.
 
     Attributes:
@@ -82,7 +84,7 @@ class _Skipped(Exception):
     """Why a run says nothing about these cases."""
 
 
-def propose_sentinels(word: str, root: Path, *, least: int = 1) -> Proposal:
+def propose_sentinels(word: str, root: Path, *, least: int = 1) -> SentinelProposal:
     """Positives that at least `least` past models missed and that champion and golden get right.
 
     Raises:
@@ -116,7 +118,7 @@ def propose_sentinels(word: str, root: Path, *, least: int = 1) -> Proposal:
         (one for one in found if not one.case.sentinel),
         key=lambda one: (-one.missed, one.case.case_id),
     )
-    return Proposal(
+    return SentinelProposal(
         path=path,
         case_set=case_set,
         runs=sum(1 for _ in workspace.runs.glob(f"*/{SCORES}")) - sum(skipped.values()),
@@ -186,7 +188,7 @@ def _present(
 ) -> dict[str, tuple[list[str], Calls]]:
     """By model hash: golden and the champions on this case set, by their names, and their calls."""
     found: dict[str, tuple[list[str], Calls]] = {}
-    golden = path.parent / "golden.json"
+    golden = path.parent / GOLDEN
     scored = [("golden", load_golden(golden).scores)] if golden.exists() else []
     scored += _champions(workspace)
     for name, scores in scored:

@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 from components.decision import CheckResult, Verdict
-from components.errors import ConfigError, suggestion
 from components.gate.waiving import WAIVABLE
-from components.ledger.entry import Entry
-from components.ledger.ledger import Ledger
+from components.records.errors import ConfigError, suggestion
+from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Ledger
 from pipeline.governance.decided import DecidedRun, find_run
 from pipeline.governance.persons import said, same_person
-from pipeline.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace, now
 
 LONGEST = timedelta(days=366)
 

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from pipeline.config import ModelConfig
+from pipeline.settings.config import ModelConfig
 
 
 def build_network(model: ModelConfig, *, steps: int) -> keras.Model:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from components.errors import NothingEvaluated
+from components.records.errors import NothingEvaluated
 
 
 def choose_operating_point(

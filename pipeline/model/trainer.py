@@ -12,15 +12,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import events
-from components.problems import reported
-from pipeline.config import ModelConfig
+from components.records import events
+from components.records.problems import reported
 from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
 from pipeline.model.export import Classifier, export
 from pipeline.model.network import build_network
 from pipeline.model.operating_point import choose_operating_point
-from pipeline.provenance import environment, git_state
-from pipeline.workspace import now
+from pipeline.settings.config import ModelConfig
+from pipeline.settings.provenance import environment, git_state
+from pipeline.settings.workspace import now
 
 
 def run_fn(fn_args: Any) -> None:

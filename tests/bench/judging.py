@@ -14,14 +14,14 @@ from pathlib import Path
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 from components.baselines.case_set import SeenCase, load_case_set, lock_cases, save_case_set
-from components.baselines.files import sha256_tree
 from components.baselines.golden import Approval, Golden
 from components.baselines.scores import CaseScores
 from components.cases.images import bytes_sha256, inspect_image, pixels_sha256
-from components.cases.phantom import PhantomSource
 from components.decision import save_decision
 from components.gate.policy import Policy, load_policy
-from pipeline.inputs import SHIPPED_BASELINES
+from components.phantom.source import PhantomSource
+from components.records.files import sha256_tree
+from pipeline.settings.baselines import SHIPPED_BASELINES
 from tests.bench.stock_tfx import floors
 
 SEED = 99  # other patients than those that the judged model was trained on

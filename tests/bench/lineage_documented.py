@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 
 _HOPS = 40  # more than any graph here has
 

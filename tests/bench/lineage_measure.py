@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from components.ledger.ledger import Ledger
-from components.ledger.records import releases
 from components.lineage.password import VARIABLE
 from components.lineage.tables import TABLES
-from pipeline.config import REPOSITORY
-from pipeline.provenance import code_sha256
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import releases
+from pipeline.settings.config import REPOSITORY
+from pipeline.settings.provenance import code_sha256
 from tests.bench.lineage_figures import (
     MLMD,
     TFX,

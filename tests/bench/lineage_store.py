@@ -22,18 +22,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from components.baselines.files import canonical_json, sha256_file, sha256_tree
 from components.baselines.scores import CaseScores, load_scores
 from components.cases.images import pixels_sha256
-from components.cases.phantom import PhantomSource
 from components.decision import CheckResult, Decision, Verdict, load_decision
 from components.gate.conditions import looks_checks
-from components.ledger.entry import FIRST_PREVIOUS, Entry, line_of, new_entry
-from components.ledger.head import Head
-from components.ledger.records import Release, releases
 from components.lineage.address import StoreAddress
 from components.lineage.graph import Graph
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 from components.lineage.record import (
     ComponentRun,
     Decided,
@@ -62,7 +57,12 @@ from components.lineage.types import (
     run_properties,
     stored,
 )
-from components.run_files import (
+from components.phantom.source import PhantomSource
+from components.records.files import canonical_json, sha256_file, sha256_tree
+from components.records.ledger.entry import FIRST_PREVIOUS, Entry, line_of, new_entry
+from components.records.ledger.head import Head
+from components.records.ledger.records import Release, releases
+from components.records.run_files import (
     CHAMPION_SCORES,
     DECISION,
     HTML_REPORT,
@@ -74,7 +74,7 @@ from components.run_files import (
     SCORES,
     STATISTICS,
 )
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 from tests.bench.lineage_plan import RUNS, SPAN_CASES, Planned, planned, spans_of
 from tests.bench.lineage_rows import Rows, TfxRun
 from tests.bench.lineage_template import Template
@@ -167,7 +167,7 @@ class Generated:
         read = {run.number: rows.tfx_run(self._tfx_run(run)) for run in self.plan}
         rows.flush()
         say("records ...")
-        with Store(StoreAddress.parse("metadata.sqlite", root=self.new.root)) as store:
+        with MetadataStore(StoreAddress.parse("metadata.sqlite", root=self.new.root)) as store:
             for run in self.plan:
                 pipeline_run = self.new.pipeline_run(run.run_id)
                 self._run(run, store.run_graph(pipeline_run), rows, read[run.number])

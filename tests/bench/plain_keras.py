@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import ModelConfig, load_config, shipped_config
 from pipeline.model.network import augmented, build_network
+from pipeline.settings.config import ModelConfig, load_config, shipped_config
 
 NPZ_PREFIX = {"train": "train", "tune": "val", "test": "test"}
 ABSENT = {"tfx", "tensorflow_transform", "tensorflow_model_analysis", "apache_beam"}
@@ -53,7 +53,7 @@ def read_split(data: str, split: str, model: ModelConfig) -> tuple[tf.data.Datas
         pixels = images[..., None].astype(np.float32) / 255.0
         return tf.data.Dataset.from_tensor_slices((pixels, labels)), labels
 
-    from components.cases.phantom import PhantomSource
+    from components.phantom.source import PhantomSource
 
     source = PhantomSource.parse(data)
     cases = [case for shard in source.shards(split) for case in source.read(shard)]

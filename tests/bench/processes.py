@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import CasegateError
-from pipeline.config import REPOSITORY
+from components.records.errors import CasegateError
+from pipeline.settings.config import REPOSITORY
 
 LAST_LINES = 3
 

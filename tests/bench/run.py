@@ -9,9 +9,9 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from components.errors import CasegateError
-from pipeline.config import REPOSITORY
-from pipeline.provenance import code_sha256, environment
+from components.records.errors import CasegateError
+from pipeline.settings.config import REPOSITORY
+from pipeline.settings.provenance import code_sha256, environment
 from tests.bench import measure
 from tests.bench.figures import Figures, Setting
 from tests.bench.lineage_figures import LineageFigures

@@ -16,13 +16,14 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 import tensorflow as tf
 
-from components.cases.case import SPLITS, BadCase
 from components.cases.example import QUALITY, serialized_example
 from components.cases.images import inspect_image
 from components.cases.sources import open_source
 from components.gate.policy import Policy, load_policy
-from pipeline.config import ModelConfig, load_config, shipped_config
-from pipeline.inputs import FIRST_RUN_POLICY, SCHEMA, SHIPPED_BASELINES
+from components.records.case import SPLITS, BadCase
+from pipeline.run.inputs import SCHEMA
+from pipeline.settings.baselines import FIRST_RUN_POLICY, SHIPPED_BASELINES
+from pipeline.settings.config import ModelConfig, load_config, shipped_config
 
 COUNTED = ["image", "label", *QUALITY, "site", "device", "age_band", "sex", "view", "aetiology"]
 SERVED = "served"

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.events import Event
+from components.records.events import Event
 from tests.bench.figures import (
     WHOLE_RUN_RATIO,
     ComponentTime,
@@ -37,7 +37,7 @@ def test_component_lines_are_told_from_other_output() -> None:
 def test_lines_of_the_command_itself_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    from pipeline.views.run import Progress
+    from pipeline.run.show_run import Progress
 
     progress = Progress(Console(width=120, force_terminal=False))
     progress(Event("started", "a_component_with_a_long_name"))

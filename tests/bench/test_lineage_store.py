@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from components.ledger.ledger import Ledger
-from components.ledger.records import releases
 from components.lineage.address import StoreAddress
 from components.lineage.opening import opened
 from components.lineage.record import load_record
 from components.lineage.training import check_manifest, manifest_path
 from components.lineage.writer import RecordWriter
-from components.run_files import RUN_RECORD
-from pipeline.lineage.subject import Evidence
-from pipeline.lineage.verify import verify
-from pipeline.workspace import Workspace
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import releases
+from components.records.run_files import RUN_RECORD
+from pipeline.evidence.subject import Evidence
+from pipeline.evidence.verify.verify import verify
+from pipeline.settings.workspace import Workspace
 from tests.bench.lineage_plan import RUNS, SPANS, WINDOW, planned, spans_of
 from tests.bench.lineage_store import build
-from tests.pipeline.lineage.releasing import released
+from tests.pipeline.evidence.releasing import released
 
 RUNS_MADE = 24  # a week and the beginning of the next: all states, and data from the cache
 

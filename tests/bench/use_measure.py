@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import REPOSITORY
+from pipeline.settings.config import REPOSITORY
 from tests.bench.processes import run_fresh
 from tests.pipeline.ci.making import Repository
-from tests.pipeline.monitoring.making import Service
+from tests.pipeline.unattended.monitoring.making import Service
 
 STARTS = 5
 PREDICTIONS = 100_000

@@ -20,7 +20,7 @@ from tests.ci.steps import (
     all_steps,
     checking_steps,
 )
-from tests.pipeline.hooks.making import BASELINE, Repo
+from tests.pipeline.ci.hooks.making import BASELINE, Repo
 
 pytestmark = pytest.mark.process
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from components.decision import decision_from_json, load_decision, save_decision
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import check, policy, scored
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from components.attestation.keys import VARIABLE
-from components.errors import CasegateError
+from components.records.errors import CasegateError
 from pipeline.cli import main
 from pipeline.governance.approval import bootstrap_golden
 from tests.e2e.making import POLICY, SmallData, make_small_data, watched_run

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.cases.case import Case
-from components.cases.phantom import PhantomSource
-from components.events import Event
+from components.phantom.source import PhantomSource
+from components.records.case import Case
+from components.records.events import Event
 from components.release.serving import find_champion
-from pipeline.config import Config, load_config
-from pipeline.runner import Outcome, run
-from pipeline.workspace import Workspace
+from pipeline.run.runner import RunOutcome, run
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.workspace import Workspace
 
 POLICY = """\
 name: small
@@ -106,7 +106,7 @@ def _row(folder: Path, case: Case, split: str) -> dict[str, str]:
 class Watched:
     """An outcome, and what was seen of the run that came to it."""
 
-    outcome: Outcome
+    outcome: RunOutcome
     events: list[Event]
 
     def kinds(self) -> dict[str, str]:

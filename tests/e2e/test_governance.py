@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
 from components.decision import Decision, Verdict, load_decision
-from components.errors import CasegateError
-from components.ledger.entry import Entry
-from components.ledger.ledger import Ledger
+from components.records.errors import CasegateError
+from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Ledger
 from components.release import component as release_component
 from components.release.serving import versions
 from pipeline.cli import main

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from components.attestation import component as attestor
-from components.baselines.files import sha256_tree
-from components.errors import SignatureError
-from components.ledger.ledger import Ledger
 from components.lineage.record import load_record
+from components.records.errors import SignatureError
+from components.records.files import sha256_tree
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import RUN_RECORD
 from tests.e2e.auditing import SIGNED, Audited, casegate, fill
+from tests.e2e.conftest import Released
 from tests.e2e.making import released_sha256, watched_run
 
 pytestmark = pytest.mark.tensorflow
@@ -400,3 +402,28 @@ def test_without_a_key_nothing_starts(spoiled: Audited, monkeypatch: pytest.Monk
         *("--set", "model.seed=41"),
     )
     assert refused.exit_code == 2 and "CASEGATE_KEY" in refused.output
+
+
+def test_each_time_says_what_happened_then(honest: Released) -> None:
+    outcome = honest.first.outcome
+    folder = outcome.report.parent
+    record = load_record(folder / RUN_RECORD)
+    entries = Ledger(honest.workspace / "ledger.jsonl").entries()
+    at = {entry.kind: entry.at for entry in entries if entry.body.get("run_id") == record.run_id}
+    began = {component.name: component.started for component in record.components}
+    order = [
+        record.started,
+        began["Trainer"],
+        began["CandidateScorer"],
+        began["RegressionGate"],
+        at["look"],
+        outcome.decision.created,
+        at["decision"],
+        began["DecisionAttestor"],
+        record.finished,
+        at["run"],
+    ]
+    assert order == sorted(order)
+    assert outcome.decision.created in (folder / "report.md").read_text("utf-8")
+    release = entries[-2]
+    assert release.kind == "release" and release.at > honest.second.outcome.decision.created

@@ -11,7 +11,7 @@ import tensorflow as tf
 from components.baselines.scores import load_scores
 from components.cases.images import decode, encode_png
 from components.decision import Verdict
-from components.errors import AnomaliesFound, IntegrityError, LeakageFound, SourceError
+from components.records.errors import AnomaliesFound, IntegrityError, LeakageFound, SourceError
 from tests.e2e.conftest import Released
 from tests.e2e.making import (
     released_sha256,

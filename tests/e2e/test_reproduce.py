@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import IntegrityError
 from components.lineage.record import load_record
-from components.run_files import RUN_RECORD
-from pipeline.config import REPOSITORY
-from pipeline.lineage.answer import Answer
-from pipeline.lineage.reproduce import reproduce
-from pipeline.lineage.subject import Evidence
+from components.records.errors import IntegrityError
+from components.records.run_files import RUN_RECORD
+from pipeline.evidence.answer import Answer
+from pipeline.evidence.reproduce.reproduce import reproduce
+from pipeline.evidence.subject import Evidence
+from pipeline.settings.config import REPOSITORY
 from tests.e2e.conftest import Released
 from tests.e2e.making import make_small_data
 

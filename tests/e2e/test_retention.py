@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from components.decision import Verdict
 from pipeline.cli import main
-from pipeline.operations import RetentionConfig
-from pipeline.retention import prune
-from pipeline.workspace import Workspace
+from pipeline.settings.operations import RetentionConfig
+from pipeline.settings.workspace import Workspace
+from pipeline.unattended.retention import prune
 from tests.e2e.auditing import HARSH
 from tests.e2e.conftest import Released
 from tests.e2e.making import POLICY, released_sha256, watched_run

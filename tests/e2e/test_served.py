@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
 
-from components.baselines.files import sha256_tree
 from components.baselines.scores import load_scores
 from components.decision import Verdict, load_decision
-from components.errors import IntegrityError
-from components.ledger.ledger import Ledger
+from components.records.errors import IntegrityError
+from components.records.files import sha256_tree
+from components.records.ledger.ledger import Ledger
 from components.release.component import AtomicPusherExecutor, pusher_executor
 from components.release.serving import versions
 from pipeline.cli import main

@@ -11,7 +11,7 @@ import pytest
 
 from components.lineage.address import StoreAddress
 from components.lineage.password import VARIABLE
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 from tests.servers.databases import PASSWORD
 
 pytestmark = pytest.mark.tensorflow
@@ -46,13 +46,13 @@ def host() -> Iterator[Host]:
 
 
 def rows_in(address: StoreAddress) -> dict[str, int]:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         counts = {table: store.query(f"SELECT count(*) AS n FROM {table}") for table in TABLES}
     return {table: rows[0]["n"] for table, rows in counts.items()}
 
 
 def types_in(address: StoreAddress) -> list[str]:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         return sorted(row["name"] for row in store.query("SELECT name FROM Type"))
 
 
@@ -87,7 +87,7 @@ def test_eight_workspaces_write_to_one_fresh_store(host, alone, shared, tmp_path
     assert (one["Execution"], one["Artifact"], one["Event"], one["EventPath"]) == (3, 3, 6, 12)
     assert rows_in(shared) == {table: WORKSPACES * rows for table, rows in one.items()}
     assert types_in(shared) == types_in(alone) == sorted(set(types_in(alone)))
-    with Store(shared) as store:
+    with MetadataStore(shared) as store:
         assert store.query("SELECT DISTINCT state FROM components") == [{"state": "complete"}]
         said = store.query("SELECT string_value AS v FROM ArtifactProperty WHERE name = 'verdict'")
         notes = store.query("SELECT string_value AS v FROM ExecutionProperty WHERE name = 'note'")

@@ -11,7 +11,7 @@ from components.baselines.golden import load_golden
 from components.decision import Decision, Verdict
 from components.gate.decide import decide
 from components.gate.policy import load_policy
-from pipeline.inputs import SHIPPED_BASELINES
+from pipeline.settings.baselines import SHIPPED_BASELINES
 from tests.e2e.making import make_small_data
 from tests.measure.training import retrained
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import AnomaliesFound
-from components.run_files import ADMISSION, REFERENCE
-from pipeline.config import load_config
+from components.records.errors import AnomaliesFound
+from components.records.run_files import ADMISSION, REFERENCE
+from pipeline.settings.config import load_config
 from tests.e2e.making import Watched, watched_run
 from tests.e2e.ward import Ward
 

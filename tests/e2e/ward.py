@@ -19,10 +19,10 @@ from components.cases.draw import draw
 from components.cases.images import inspect_image
 from components.cases.sources import open_source
 from components.drift.log import prediction_line
-from components.ledger.ledger import Ledger
 from components.notify.signature import verify_signature
+from components.records.ledger.ledger import Ledger
 from components.release.serving import Champion, find_champion
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 
 POLICY = """\
 name: ward

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.baselines.files import write_atomically
+from components.records.files import write_atomically
 
 WORDS = ("data", "family", "grade", "spec", "inputs")
 

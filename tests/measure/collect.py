@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.errors import CasegateError
+from components.records.errors import CasegateError
 from tests.measure.cache import Scored, inputs_of, load, place, save
 from tests.measure.damage import SERVED
 from tests.measure.jobs import DEFAULT_CACHE, HONEST, Job, all_jobs, pneumonia_path

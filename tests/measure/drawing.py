@@ -13,7 +13,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from components.baselines.files import write_atomically
+from components.records.files import write_atomically
 
 # Blue, grey and vermilion of Okabe and Ito's palette: told apart whatever the colour vision.
 COLOURS = {"PASS": "#0072B2", "INCONCLUSIVE": "#C8C8C8", "FAIL": "#D55E00"}

@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from components.baselines.files import write_atomically
-from components.errors import CasegateError
-from pipeline.config import REPOSITORY
+from components.records.errors import CasegateError
+from components.records.files import write_atomically
+from pipeline.settings.config import REPOSITORY
 from tests.measure import retraining_figures, simulation_figures
 from tests.measure.cache import load_all
 from tests.measure.drawing import save

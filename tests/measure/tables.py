@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from components.baselines.files import write_atomically
+from components.records.files import write_atomically
 from tests.measure.grid import Simulated
 from tests.measure.results import DataResults
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import REPOSITORY
+from pipeline.settings.config import REPOSITORY
 from tests.measure import simulation_figures
 from tests.measure.drawing import save
 from tests.measure.grid import Simulated

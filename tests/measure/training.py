@@ -16,15 +16,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.baselines.case_set import load_case_set
-from components.baselines.files import sha256_json
 from components.baselines.scores import CaseScores
-from components.cases.case import Case
 from components.cases.sources import open_source
-from pipeline.config import REPOSITORY, ModelConfig, load_config, shipped_config
+from components.records.case import Case
+from components.records.files import sha256_json
 from pipeline.model.batches import Records
 from pipeline.model.network import build_network
 from pipeline.model.preprocessing import decoded
 from pipeline.model.trainer import fit
+from pipeline.settings.config import REPOSITORY, ModelConfig, load_config, shipped_config
 from tests.measure.damage import Pixels, flipped, thinned
 from tests.measure.jobs import HONEST, Job
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.scores import Served
+from components.baselines.scores import Servability
 from tests.pipeline.making import Small
 
 
 @pytest.fixture(autouse=True)
 def any_model_can_be_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """The models here are a few words in a file; tests/components/scoring has real ones."""
-    for reader in ("governance.rollback", "lineage.verify_files"):
-        monkeypatch.setattr(f"pipeline.{reader}.probe", lambda model: Served(None, "a loader"))
+    for reader in ("governance.rollback", "evidence.verify.files"):
+        monkeypatch.setattr(f"pipeline.{reader}.probe", lambda model: Servability(None, "a loader"))
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from components.baselines.golden import Golden, load_golden
 from components.baselines.scores import CaseScores
 from components.decision import Decision, save_decision
 from components.gate.record import record
-from components.ledger.ledger import Ledger
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import DECISION, REQUEST
 from components.release.recording import record_release
 from components.release.serving import find_version
-from components.run_files import DECISION, REQUEST
 from pipeline.governance.approval import approve_golden, bootstrap_golden, propose_golden
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import check, policy, scored
 from tests.components.release.test_serving import put

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from components.baselines.scores import CaseScores, save_scores
 from components.decision import Decision, save_decision
-from components.run_files import DECISION, REQUEST, SCORES
-from pipeline.config import Config, load_config
-from pipeline.inputs import Inputs, prepare
-from pipeline.workspace import Workspace
+from components.records.run_files import DECISION, REQUEST, SCORES
+from pipeline.run.inputs import Inputs, prepare
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import write_npz
 
 UNSIGNED = "signing.unsigned=true"

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from components.baselines.case_set import save_case_set
 from components.baselines.golden import load_golden, save_golden
 from components.lineage.record import load_record
-from pipeline import runner
 from pipeline.cli import main
+from pipeline.run import runner
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import approved, check, policy, scored
 from tests.pipeline.making import UNSIGNED, Small, write_run
@@ -82,7 +82,7 @@ HEAVY = "[name for name in ('tensorflow', 'tfx', 'keras') if name in sys.modules
         "import pipeline.cli",
         "from click.testing import CliRunner; from pipeline.cli import main; "
         "assert CliRunner().invoke(main, ['run', '--data', 'phantm']).exit_code == 2",
-        "import pipeline.runner, pipeline.views.run, pipeline.governance.approval",
+        "import pipeline.run.runner, pipeline.run.show_run, pipeline.governance.approval",
     ],
 )
 def test_tensorflow_is_not_imported_before_it_is_needed(program: str, tmp_path: Path) -> None:
@@ -97,7 +97,9 @@ def test_a_real_process_ends_with_one_line_and_the_exit_code(tmp_path: Path) -> 
     command = [COMMAND, "run", "--data", "phantm", "--workspace", "ws"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "SourceError: phantm: no such file or folder; did you mean 'phantom'?\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("SourceError: phantm: ") and "'phantom'" in line
+    assert line.endswith(" [CG2004]")
 
 
 @pytest.mark.parametrize("arguments", [["--skip-bad-cases", "-1"], ["--format", "yaml"], ["--dat"]])
@@ -106,6 +108,7 @@ def test_an_option_that_cannot_be_is_a_usage_error(small: Small, arguments: list
     assert result.exit_code == 2 and result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("casegate run: ") and arguments[0] in line
+    assert line.endswith(" [CG2001]")
 
 
 def test_an_error_of_our_own_is_one_line_with_its_traceback_in_a_file(
@@ -116,7 +119,8 @@ def test_an_error_of_our_own_is_one_line_with_its_traceback_in_a_file(
 
     monkeypatch.setattr(runner, "prepare", fail)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert_refused(run_on(small), 70, "internal error: ZeroDivisionError: by nought and more")
+    words = ("internal error: ZeroDivisionError: by nought and more", "[CG9001]")
+    assert_refused(run_on(small), 70, *words)
     (story,) = tmp_path.glob("casegate-*.log")
     assert "Traceback" in story.read_text() and 'raise ZeroDivisionError("' in story.read_text()
 
@@ -168,8 +172,30 @@ def test_a_folder_without_splits_is_refused(small: Small, tmp_path: Path) -> Non
     assert_refused(result, 2, "SourceError: ", "['NORMAL']", "train/ and test/")
 
 
-def test_errors_for_machines_are_one_line_too(small: Small) -> None:
-    assert_refused(run_on(small, "--format", "json", "--data", "nosuch"), 2, "nosuch")
+@pytest.mark.parametrize(
+    ("arguments", "code", "fact"),
+    [
+        (["--format", "json", "--data", "nosuch"], "CG2004", "nosuch"),
+        (["--format=json", "--dat"], "CG2001", "--dat"),
+    ],
+)
+def test_errors_for_machines_are_an_object_on_one_line(
+    small: Small, arguments: list[str], code: str, fact: str
+) -> None:
+    result = run_on(small, *arguments)
+    assert_refused(result, 2, fact)
+    error = json.loads(result.stderr)["error"]
+    assert (error["code"], error["exit_code"]) == (code, 2) and fact in error["message"]
+
+
+def test_an_error_of_our_own_is_an_object_for_machines(
+    small: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    result = run_on(small, "--format", "json")  # ends where the graph begins
+    error = json.loads(result.stderr.splitlines()[-1])["error"]
+    assert (error["code"], error["exit_code"], result.exit_code) == ("CG9001", 70, 70)
+    assert "the graph was started" in error["message"]
 
 
 # The workspace

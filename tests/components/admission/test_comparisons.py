@@ -1,7 +1,7 @@
 import pytest
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, DriftSkewInfo
 
-from components.admission.comparisons import Comparison, comparisons
+from components.admission.comparisons import FeatureComparison, comparisons
 
 
 def measured(*features: tuple[str, float, float], skew: bool = False) -> Anomalies:
@@ -35,6 +35,6 @@ def test_skew_and_drift_are_not_mixed_up() -> None:
 def test_what_is_at_the_limit_has_not_moved_and_what_is_no_number_has(
     value: float, moved: bool
 ) -> None:
-    one = Comparison("a", "b", "site", "L-infinity", value, 0.25)
+    one = FeatureComparison("a", "b", "site", "L-infinity", value, 0.25)
     assert one.moved is moved
     assert one.document()["moved"] is moved

@@ -6,24 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from components.attestation.checking import Checked
+from components.attestation.checking import CheckedStatement
 from components.attestation.keys import PUBLIC, Signer
 from components.attestation.new_key import new_key
 from components.attestation.signing import attest_decision, vouched
-from components.attestation.statements import (
-    CASE_SET,
-    CHAMPION,
-    ENVIRONMENT,
-    GOLDEN,
-    MODEL,
-    POLICY,
-    TRAINING,
-)
-from components.baselines.files import sha256_file, sha256_tree, write_atomically
+from components.attestation.statements import CHAMPION, ENVIRONMENT, MODEL, TRAINING
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.decision import Decision, save_decision
 from components.gate.conditions import EvaluatorFindings
 from components.gate.decide import decide
-from components.run_files import (
+from components.records.files import sha256_file, sha256_tree, write_atomically
+from components.records.run_files import (
     CHAMPION_SCORES,
     DECISION,
     DECISION_ATTESTATION,
@@ -74,7 +67,7 @@ class PlantedRun:
         attest_decision(self.folder, self.there, signers)
         return self
 
-    def vouched(self, threshold: int = 1, **changed: Any) -> Checked:
+    def vouched(self, threshold: int = 1, **changed: Any) -> CheckedStatement:
         given = {"model_folder": self.model, "there": self.there, "trusted_keys": self.keys}
         return vouched(self.envelope, threshold=threshold, **{**given, **changed})
 

@@ -2,13 +2,19 @@ from pathlib import Path
 
 import pytest
 
-from components.attestation.checking import Checked, check_decision, check_release, subjects_of
+from components.attestation.checking import (
+    CheckedStatement,
+    check_decision,
+    check_release,
+    subjects_of,
+)
 from components.attestation.envelope import add_signatures
 from components.attestation.keys import load_trusted
 from components.attestation.signing import attest_release
-from components.attestation.statements import ENVIRONMENT, POLICY
-from components.baselines.files import sha256_file
-from components.errors import IntegrityError, SignatureError
+from components.attestation.statements import ENVIRONMENT
+from components.baselines.names import POLICY
+from components.records.errors import IntegrityError, SignatureError
+from components.records.files import sha256_file
 from tests.components.attestation.making import PlantedRun, person, planted_run
 from tests.components.planting import sha
 
@@ -28,12 +34,12 @@ def release(run: PlantedRun, signer: object, version: int = 7) -> Path:
     return attest_release(run.folder, model_folder=run.model, signers=[signer], **told)
 
 
-def decided(run: PlantedRun, **there: Path | str) -> Checked:
+def decided(run: PlantedRun, **there: Path | str) -> CheckedStatement:
     trusted = load_trusted(run.keys)
     return check_decision(run.envelope, there=there, trusted=trusted, threshold=None)
 
 
-def released(run: PlantedRun, decision: Checked | None = None) -> Checked:
+def released(run: PlantedRun, decision: CheckedStatement | None = None) -> CheckedStatement:
     path = run.folder / "release.dsse.json"
     return check_release(
         path, model_folder=run.model, decision=decision, trusted=load_trusted(run.keys)

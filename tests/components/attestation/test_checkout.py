@@ -5,7 +5,7 @@ import pytest
 
 from components.attestation.keys import load_signer
 from components.attestation.new_key import new_key
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 
 @pytest.fixture

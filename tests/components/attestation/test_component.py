@@ -11,15 +11,15 @@ import pytest
 from tfx.types.standard_artifacts import ModelBlessing
 
 from components.artifacts import Attestation, CaseIndex
-from components.artifacts import Decision as DecisionArtifact
+from components.artifacts import DecisionArtifact as DecisionArtifact
 from components.attestation.component import DecisionAttestor
 from components.attestation.keys import VARIABLE
 from components.attestation.statements import CHAMPION, TRAINING
-from components.baselines.files import sha256_file, sha256_tree
 from components.decision import Verdict, load_decision, save_decision
-from components.errors import ConfigError, IntegrityError
-from components.problems import read_problem
-from components.run_files import DECISION
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file, sha256_tree
+from components.records.problems import read_problem
+from components.records.run_files import DECISION
 from tests.components.attestation.making import PlantedRun, person, planted_run
 from tests.components.planting import sha
 

@@ -18,7 +18,7 @@ from components.attestation.envelope import (
 )
 from components.attestation.keys import Signer
 from components.attestation.new_key import new_key
-from components.errors import ConfigError, SignatureError
+from components.records.errors import ConfigError, SignatureError
 
 PAYLOAD = b'{"a": 1}'
 

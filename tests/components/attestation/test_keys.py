@@ -25,7 +25,7 @@ from components.attestation.keys import (
     load_trusted,
 )
 from components.attestation.new_key import new_key
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

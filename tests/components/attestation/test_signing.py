@@ -8,10 +8,11 @@ import pytest
 
 from components.attestation.envelope import add_signatures, sign
 from components.attestation.signing import attest_decision, attest_release
-from components.attestation.statements import ENVIRONMENT, GOLDEN, TRAINING
+from components.attestation.statements import ENVIRONMENT, TRAINING
+from components.baselines.names import GOLDEN
 from components.decision import Verdict, load_decision, save_decision
-from components.errors import ConfigError, IntegrityError, SignatureError
-from components.run_files import DECISION, HTML_REPORT, REPORT, SCORES
+from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.run_files import DECISION, HTML_REPORT, REPORT, SCORES
 from tests.components.attestation.making import PlantedRun, person, planted_run
 
 

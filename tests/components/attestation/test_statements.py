@@ -10,7 +10,6 @@ from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
 from components.attestation.statements import (
     DECISION_TYPE,
-    GOLDEN,
     MODEL,
     NEVER_ABSENT,
     RELEASE_TYPE,
@@ -23,8 +22,9 @@ from components.attestation.statements import (
     release_statement,
     to_bytes,
 )
+from components.baselines.names import GOLDEN
 from components.decision import Verdict
-from components.errors import IntegrityError, SignatureError
+from components.records.errors import IntegrityError, SignatureError
 from tests.components.attestation.making import passed
 from tests.components.planting import sha
 

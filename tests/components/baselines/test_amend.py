@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from components.baselines.amend import Changes, amend_case_set, nearest
+from components.baselines.amend import CaseChanges, amend_case_set, nearest
 from components.baselines.case_set import CaseSet, cases_root, lock_cases
 from components.baselines.diff import Diff, diff_case_sets
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 from tests.components.planting import locked, seen_case
 
 BEFORE = locked(2, 3, sentinels=[0])
@@ -13,7 +13,7 @@ BEFORE = locked(2, 3, sentinels=[0])
 
 def amended(case_set: CaseSet = BEFORE, **changes: Any) -> CaseSet:
     return amend_case_set(
-        case_set, Changes(**changes), author="B. Reader", reason="why", date="2025-04-01"
+        case_set, CaseChanges(**changes), author="B. Reader", reason="why", date="2025-04-01"
     )
 
 

@@ -16,7 +16,7 @@ from components.baselines.case_set import (
     lock_cases,
     save_case_set,
 )
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import locked, seen_case
 
 ODD_IDS = (

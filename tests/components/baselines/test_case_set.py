@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.baselines.case_set import LockedCase, load_case_set, lock_cases, save_case_set
-from components.errors import IntegrityError, NothingEvaluated
+from components.records.errors import IntegrityError, NothingEvaluated
 from tests.components.planting import locked, seen_case, sha
 
 LOCK = {"name": "p", "author": "a", "reason": "r", "date": "2025-03-31", "source": "s"}

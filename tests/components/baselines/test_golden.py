@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.baselines.golden import Golden, Rescoring, load_golden, save_golden
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import approved, locked, scored, sha
 
 GOLDEN = approved(scored(locked(4, 6), model="golden"))

@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.amend import Changes, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.history import archive, archived, load_version, parent_of
-from components.errors import ConfigError, IntegrityError
+from components.records.errors import ConfigError, IntegrityError
 from tests.components.planting import locked
 
 FIRST = locked(3, 3)
 
 
 def next_version(case_set: CaseSet, case_id: str) -> CaseSet:
-    changes = Changes(sentinel=(case_id,))
+    changes = CaseChanges(sentinel=(case_id,))
     return amend_case_set(case_set, changes, author="A", reason="r", date="2025-04-01")
 
 

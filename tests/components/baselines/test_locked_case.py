@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.baselines.files import canonical_json
 from components.baselines.locked_case import LockedCase, RowReader, canonical_case
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json
 from tests.components.planting import locked, sha
 
 CASE = locked(1, 1).cases[0]

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.proposal import Proposal, load_proposal, save_proposal
-from components.errors import IntegrityError
+from components.baselines.proposal import GoldenProposal, load_proposal, save_proposal
+from components.records.errors import IntegrityError
 from tests.components.planting import locked, scored, sha
 
-PROPOSAL = Proposal(
+PROPOSAL = GoldenProposal(
     scores=scored(locked(4, 6)),
     by="B. Statistician",
     date="2025-03-31T12:00:00Z",

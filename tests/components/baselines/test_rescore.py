@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.baselines.amend import Changes, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet
 from components.baselines.golden import load_golden, save_golden
 from components.baselines.rescore import rescored_golden, unscored
 from components.baselines.scores import aligned
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import approved, locked, scored, seen_case, sha
 
 BEFORE = locked(3, 3)
@@ -19,7 +19,7 @@ GOLDEN = approved(scored(BEFORE, wrong=[1], model="go"))
 
 def amended(**changes: Any) -> CaseSet:
     return amend_case_set(
-        BEFORE, Changes(**changes), author="B. Reader", reason="why", date="2025-04-01"
+        BEFORE, CaseChanges(**changes), author="B. Reader", reason="why", date="2025-04-01"
     )
 
 
@@ -36,7 +36,7 @@ def test_the_approval_stands_and_names_each_amendment(tmp_path: Path) -> None:
     second = amended(sentinel=("case-0000",))
     golden = rescored_golden(GOLDEN, BEFORE, second, {})
     third = amend_case_set(
-        second, Changes(retire=("case-0001",)), author="C", reason="x", date="2025-05-01"
+        second, CaseChanges(retire=("case-0001",)), author="C", reason="x", date="2025-05-01"
     )
     golden = rescored_golden(golden, second, third, {})
     assert replace(golden.approval, rescored=()) == GOLDEN.approval

@@ -9,7 +9,7 @@ import pytest
 
 from components.baselines.score_files import read_score_file
 from components.baselines.score_table import ScoreTable
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 BROKEN = Path(__file__).parents[2] / "broken" / "scores"
 

@@ -8,7 +8,7 @@ import pytest
 from components.baselines.score_order import CaseOrder
 from components.baselines.score_table import ScoreTable
 from components.baselines.scores import aligned
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import locked
 
 CASES = locked(4, 4)

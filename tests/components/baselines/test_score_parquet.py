@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from components.baselines.score_files import read_score_file
 from components.baselines.score_table import ScoreTable
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 
 def read(tmp_path: Path, columns: dict[str, Any], **settings: Any) -> ScoreTable:

@@ -15,7 +15,7 @@ from components.baselines.scores import (
     load_scores,
     save_scores,
 )
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import locked, scored, sha
 
 CASES = locked(4, 6)

@@ -5,7 +5,7 @@ import pytest
 
 from components.baselines.case_set import SeenCase
 from components.baselines.verify import verify_cases
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import locked, seen_case, sha
 
 SEEN = [seen_case(i, int(i < 5)) for i in range(12)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.bundle.archive import archive_bytes, read_archive, write_archive
-from components.errors import ConfigError, IntegrityError
+from components.records.errors import ConfigError, IntegrityError
 
 FILES = {"a.json": b"{}\n", "training/b.jsonl": b"x" * 3000}
 

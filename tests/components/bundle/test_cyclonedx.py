@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from cyclonedx.model.bom import Bom
 
-from components.bundle.cyclonedx import Bill, Dataset, Metric, cyclonedx_json, fault_in
-from components.errors import IntegrityError
+from components.bundle.cyclonedx import Bill, BillMetric, Dataset, cyclonedx_json, fault_in
+from components.records.errors import IntegrityError
 from tests.components.bundle.tracing import AWKWARD
 
 BILL = Bill(
@@ -19,7 +19,10 @@ BILL = Bill(
     serial="0123abcd/R1/7",
     packages={"numpy": "1.26.4", "ruamel.yaml": "0.18", "Jinja2": "3.1.6"},
     datasets=(Dataset("planted", "training", None, ("Merkle root", "ab" * 32), 6),),
-    metrics=(Metric("sensitivity", "device=Aster", 0.95, 0.9, 1.0), Metric("auc", "overall", 0.99)),
+    metrics=(
+        BillMetric("sensitivity", "device=Aster", 0.95, 0.9, 1.0),
+        BillMetric("auc", "overall", 0.99),
+    ),
     properties={"run_id": "R1"},
 )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from components.bundle.manifest import NAME, About, check_manifest, manifest_bytes
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 
 ABOUT = About("version 7", "0123abcd", "run", "serving/chest", 7, None, 3, "a" * 64, None, None, {})
 FILES = {"a.json": b"one", "b.json": b"two"}

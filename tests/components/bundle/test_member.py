@@ -6,7 +6,7 @@ import pytest
 
 from components.baselines.case_set import load_case_set, save_case_set
 from components.bundle.member import as_path
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.planting import locked
 
 

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from components.bundle.prov import prov_json, read_prov
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from tests.components.bundle.tracing import AWKWARD, traced
 
 

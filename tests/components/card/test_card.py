@@ -1,13 +1,15 @@
 import re
 
-from components.card import Card, CardTable, Section, card_html, card_markdown
+from components.card import Card, CardSection, CardTable, card_html, card_markdown
 
 NASTY = '<script>alert("x")</script> | *b* [l](javascript:x) & `c`'
 
 
 def card() -> Card:
     table = CardTable(NASTY, ("slice", "n"), ((NASTY, 1234), ("quiet", None)))
-    section = Section(NASTY, (NASTY,), {NASTY: NASTY, "licence": None, "signed": True}, (table,))
+    section = CardSection(
+        NASTY, (NASTY,), {NASTY: NASTY, "licence": None, "signed": True}, (table,)
+    )
     return Card(NASTY, NASTY, (NASTY,), (section,))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from components.cases.case import BadCase, Case, Source
+from components.records.case import BadCase, Case, Source
 
 
 def picture(seed: int, shape: tuple[int, ...] = (16, 12), top: int = 256) -> npt.NDArray[Any]:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.case import Case
 from components.cases.draw import Drawn, draw
 from components.cases.sources import open_source
 from components.cases.spans import resolve_spans
-from components.errors import SourceError
+from components.records.case import Case
+from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_class_folders, write_npz
 
 

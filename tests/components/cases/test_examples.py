@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
 
-from components.cases.case import Case
 from components.cases.component import WriteShard
 from components.cases.sources import open_source
+from components.records.case import Case
 from tests.components.cases.making import read_split
 from tests.foreign import answer, needs
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.case import BadCase, Case
 from components.cases.files import ImageFile, files_sha256, read_image_file
-from components.errors import SourceError
+from components.records.case import BadCase, Case
+from components.records.errors import SourceError
 from tests.components.cases.making import encoded, picture
 
 

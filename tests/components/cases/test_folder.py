@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.case import SPLITS, BadCase
 from components.cases.folder import open_folder, parse_name
-from components.errors import SourceError
+from components.records.case import SPLITS, BadCase
+from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, read_split, write_class_folders, write_picture
 
 

@@ -18,7 +18,7 @@ from components.cases.images import (
     pixels_sha256,
     samples_sha256,
 )
-from components.errors import SourceError
+from components.records.errors import SourceError
 from tests.components.cases.making import encoded, picture
 
 BROKEN = Path(__file__).parents[2] / "broken" / "images"

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.case import Case
 from components.cases.index import (
     CaseRecord,
     Leak,
@@ -13,7 +12,8 @@ from components.cases.index import (
     read_records,
     write_records,
 )
-from components.errors import IntegrityError, SourceError
+from components.records.case import Case
+from components.records.errors import IntegrityError, SourceError
 
 
 def record(case_id: str, *, patient: str = "", image: int = 0, pixels: int = 0) -> CaseRecord:

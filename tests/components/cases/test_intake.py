@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from components.baselines.case_set import CaseSet, lock_cases
-from components.cases.case import Shard
 from components.cases.index import CaseRecord, write_records
 from components.cases.intake import Intake, check_case_set, check_training
-from components.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
+from components.records.case import Shard
+from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 from tests.components.planting import locked, seen_case, sha
 
 LOCK = locked(3, 3)

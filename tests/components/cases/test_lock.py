@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from components.baselines.amend import Changes, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
-from components.cases.case import BadCase, Case, Shard
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.lock import find_cases, governed, lock_source, verify_source
-from components.cases.phantom import PhantomSource
 from components.cases.sources import open_source
-from components.errors import IntegrityError, NothingEvaluated, SourceError
+from components.phantom.source import PhantomSource
+from components.records.case import BadCase, Case, Shard
+from components.records.errors import IntegrityError, NothingEvaluated, SourceError
 from tests.components.cases.making import encoded, picture, read_cases, write_npz
 
 
@@ -99,7 +99,7 @@ def lock(tmp_path: Path) -> CaseSet:
 @pytest.fixture
 def second(lock: CaseSet) -> CaseSet:
     """Version 2: c1 retired, c2 relabelled."""
-    changes = Changes(retire=("c1",), relabel=(("c2", 1),))
+    changes = CaseChanges(retire=("c1",), relabel=(("c2", 1),))
     return amend_case_set(lock, changes, author="A", reason="r", date="2025-04-01")
 
 

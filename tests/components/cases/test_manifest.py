@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.case import SPLITS
 from components.cases.manifest import open_manifest
-from components.errors import SourceError
+from components.records.case import SPLITS
+from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_picture
 
 BROKEN = Path(__file__).parents[2] / "broken" / "manifests"

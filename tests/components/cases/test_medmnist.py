@@ -8,7 +8,7 @@ import pytest
 
 from components.cases import medmnist
 from components.cases.medmnist import Publication, download, open_medmnist
-from components.errors import SourceError
+from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_npz
 
 

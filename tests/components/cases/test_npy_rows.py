@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from components.cases import npy_rows
-from components.cases.npy_rows import Member, describe_member, iterate_rows
-from components.errors import SourceError
+from components.cases.npy_rows import NpyMember, describe_member, iterate_rows
+from components.records.errors import SourceError
 from tests.components.cases.making import picture
 
 Save = Callable[..., Any]
@@ -32,10 +32,10 @@ def test_shards_in_order_inflate_the_file_once(
 ) -> None:
     np.savez_compressed(tmp_path / "a.npz", array=picture(1, (20, 6, 5)))
     member = describe_member(tmp_path / "a.npz", "array")
-    opened: list[Member] = []
+    opened: list[NpyMember] = []
     original = npy_rows._open_at_first_row
 
-    def counting(member: Member) -> IO[bytes]:
+    def counting(member: NpyMember) -> IO[bytes]:
         opened.append(member)
         return original(member)
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.cases.case import SPLITS
 from components.cases.images import decode, pixels_sha256
 from components.cases.index import CaseRecord, check_index, find_leakage
 from components.cases.npz import open_npz
-from components.errors import SourceError
+from components.records.case import SPLITS
+from components.records.errors import SourceError
 from tests.components.cases.making import picture, read_cases, write_npz
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.phantom import PhantomSource
 from components.cases.pictures import read_pictures
 from components.cases.sources import open_source
+from components.phantom.source import PhantomSource
 
 
 def test_the_named_images_are_those_of_the_source() -> None:

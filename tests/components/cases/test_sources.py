@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.cases.sources import open_source
-from components.errors import SourceError
+from components.records.errors import SourceError
 from tests.components.cases.making import write_class_folders, write_npz, write_picture
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.cases.case import BadCase, Source
 from components.cases.images import decode, encode_png
 from components.cases.sources import open_source
 from components.cases.spans import resolve_spans
-from components.errors import SourceError
+from components.records.case import BadCase, Source
+from components.records.errors import SourceError
 from tests.components.cases.making import (
     picture,
     read_cases,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.cases.spans import parse_spans, resolve_spans, span_pattern
-from components.errors import SourceError
+from components.records.errors import SourceError
 
 
 def make(folder: Path, *names: str) -> str:

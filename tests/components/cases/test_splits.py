@@ -1,6 +1,5 @@
 import pytest
 
-from components.cases.case import Shard
 from components.cases.splits import (
     TRAIN_TUNE,
     TRAIN_TUNE_TEST,
@@ -8,7 +7,8 @@ from components.cases.splits import (
     cut_shards,
     require_both_classes,
 )
-from components.errors import SourceError
+from components.records.case import Shard
+from components.records.errors import SourceError
 
 
 def test_shares_hold_on_average() -> None:

@@ -9,12 +9,12 @@ from components.drift.findings import (
     Chart,
     ChartPoint,
     Drift,
+    DriftReading,
     Histogram,
-    Rate,
-    Reading,
+    ObservedRate,
     Shift,
 )
-from components.drift.page import Context
+from components.drift.page import PageContext
 
 NASTY = "<script>alert('x')</script>\"&\u202e"
 
@@ -120,17 +120,17 @@ def drift(state: str = MOVED, *, charts: bool = True) -> Drift:
         alpha=0.01,
         shifts=shifts,
         rates=(
-            Rate("reference_positive_rate", 180, 400, 0.45, 0.4, 0.5),
-            Rate("positive_rate", 516, 1200, 0.43, 0.402, 0.458),
-            Rate("sensitivity", 0, 0, None, None, None),
+            ObservedRate("reference_positive_rate", 180, 400, 0.45, 0.4, 0.5),
+            ObservedRate("positive_rate", 516, 1200, 0.43, 0.402, 0.458),
+            ObservedRate("sensitivity", 0, 0, None, None, None),
         ),
         charts=(chart("sensitivity"), chart("specificity", signal=False)) if charts else (),
-        reading=Reading("new_source", ("device=Cirrus",), words[state]),
+        reading=DriftReading("new_source", ("device=Cirrus",), words[state]),
     )
 
 
-def context(*, problems: tuple[str, ...] = (), warnings: tuple[str, ...] = ()) -> Context:
-    return Context(
+def context(*, problems: tuple[str, ...] = (), warnings: tuple[str, ...] = ()) -> PageContext:
+    return PageContext(
         model="pneumonia, version 3",
         facts={"window": "2026-01-01 00:00 UTC to 2026-01-07 23:59 UTC", "cases": "1,200"},
         consequence="No retraining is started: monitoring.retrain is off.",

@@ -16,7 +16,7 @@ from components.drift.charts import (
 )
 from components.drift.findings import NOT_ENOUGH, Chart
 from components.drift.permutation import fisher_lower
-from components.drift.rates import Share, right_share
+from components.drift.rates import CallShare, right_share
 from components.drift.sample import Sample
 from tests.components.drift.making import drawn, joined, unlabelled
 
@@ -118,7 +118,7 @@ def test_weeks_change_on_monday_at_midnight_utc_in_every_year() -> None:
 
 @pytest.mark.parametrize("cases, right, of", [(40, 190, 200), (200, 570, 600), (25, 100, 100)])
 def test_the_limit_is_the_lowest_count_that_is_no_accident(cases: int, right: int, of: int) -> None:
-    target = Share(right, of)
+    target = CallShare(right, of)
     lowest = lowest_in_control(cases, target, 0.001)
     assert fisher_lower(lowest, cases, right, of) > 0.001
     assert fisher_lower(lowest - 1, cases, right, of) <= 0.001
@@ -136,7 +136,9 @@ def test_false_alarms_of_a_point_keep_their_probability_whatever_the_truth(
     alarms = sum(
         chance[right]
         * binom.cdf(
-            lowest_in_control(cases, Share(int(right), reference_cases), alpha) - 1, cases, truth
+            lowest_in_control(cases, CallShare(int(right), reference_cases), alpha) - 1,
+            cases,
+            truth,
         )
         for right in counts[chance > 1e-7]
     )

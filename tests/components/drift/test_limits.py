@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit, read_limits
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 SCHEMA = Path("schemas/features.pbtxt")
 

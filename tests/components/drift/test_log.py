@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.baselines.files import sha256_file
 from components.drift import log_columns
 from components.drift.log import Log, prediction_line, read_log
 from components.drift.log_content import LISTED
-from components.errors import SourceError
+from components.records.errors import SourceError
+from components.records.files import sha256_file
 
 NOW = datetime(2026, 2, 1, tzinfo=timezone.utc)
 AT = "2026-01-31T10:15:00Z"

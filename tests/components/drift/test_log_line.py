@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.baselines.schema import check_document
 from components.drift.log_line import KEYS, read_line
-from components.errors import SourceError
+from components.records.errors import SourceError
+from components.records.schema import check_document
 
 LATEST = 1_800_000_000_000
 SOUND: dict[str, Any] = {
@@ -135,7 +135,7 @@ def test_a_time_that_has_not_come_is_refused_and_the_latest_is_not() -> None:
 
 
 def test_the_schema_and_the_reader_know_the_same_keys() -> None:
-    from components.baselines.schema import SCHEMAS
+    from components.records.schema import SCHEMAS
 
     schema = json.loads((SCHEMAS / "prediction.json").read_text("utf-8"))
     assert set(schema["$defs"]["prediction"]["properties"]) == KEYS

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Histogram, Reading
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, DriftReading, Histogram
 from components.drift.page import drift_page
 from components.drift.page_chart import MOST_PERIODS
 from components.drift.page_pictures import MOST_VALUES
@@ -164,7 +164,7 @@ def test_text_from_the_log_makes_no_element() -> None:
         replace(word_shift("device", MOVED, values=("Aster", NASTY, "x" * 400)), words=NASTY),
         number_shift(f"mean in device={NASTY}", MOVED),
     )
-    found = replace(drift(), shifts=shifts, reading=Reading("mixed", (NASTY,), NASTY))
+    found = replace(drift(), shifts=shifts, reading=DriftReading("mixed", (NASTY,), NASTY))
     given = replace(
         context(problems=(NASTY,), warnings=(NASTY,)),
         model=NASTY,

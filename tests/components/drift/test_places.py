@@ -6,8 +6,8 @@ import pytest
 from components.drift.findings import STEADY
 from components.drift.places import (
     FEWEST_INSIDE,
+    AttributeValue,
     Cases,
-    Place,
     compared_inside,
     places_of,
     with_decisions,
@@ -22,7 +22,7 @@ def dealing(fewest: int = 200) -> Dealing:
     return Dealing(np.random.default_rng(1), 999, fewest)
 
 
-def only(place: str) -> Place:
+def only(place: str) -> AttributeValue:
     (found,) = [one for one in places_of(REFERENCE, CURRENT) if str(one) == place]
     return found
 

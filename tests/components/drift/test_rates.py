@@ -8,7 +8,7 @@ from components.drift.rates import (
     FEWEST_LABELLED,
     SENSITIVITY,
     SPECIFICITY,
-    Share,
+    CallShare,
     rate,
     right_share,
     shift_of_performance,
@@ -31,14 +31,14 @@ def test_shares_count_right_calls_of_their_own_class() -> None:
         labels=np.array([1, 1, 0, 0, -1], dtype=np.int8),
         positive=np.array([True, False, False, False, True]),
     )
-    assert right_share(sample, SENSITIVITY) == Share(1, 2)
-    assert right_share(sample, SPECIFICITY) == Share(2, 2)
+    assert right_share(sample, SENSITIVITY) == CallShare(1, 2)
+    assert right_share(sample, SPECIFICITY) == CallShare(2, 2)
 
 
 def test_a_rate_has_its_exact_interval_and_none_where_no_case_counts() -> None:
-    made, interval = rate("positive_rate", Share(7, 20)), clopper_pearson(7, 20)
+    made, interval = rate("positive_rate", CallShare(7, 20)), clopper_pearson(7, 20)
     assert (made.estimate, made.lower, made.upper) == (0.35, interval.lower, interval.upper)
-    assert rate("sensitivity", Share(0, 0)).estimate is None
+    assert rate("sensitivity", CallShare(0, 0)).estimate is None
 
 
 def test_the_positive_rate_moves_either_way() -> None:

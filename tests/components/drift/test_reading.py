@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from components.drift.compare import compare
-from components.drift.findings import MOVED, Reading, Shift
-from components.drift.places import Cases, Place
+from components.drift.findings import MOVED, DriftReading, Shift
+from components.drift.places import AttributeValue, Cases
 from components.drift.reading import read
 from components.drift.sample import Sample
 from tests.components.drift.making import (
@@ -23,7 +23,7 @@ SEEDS = range(2, 5)
 RNG = np.random.default_rng(1)
 
 
-def reading(current: Sample, reference: Sample = REFERENCE) -> Reading:
+def reading(current: Sample, reference: Sample = REFERENCE) -> DriftReading:
     return compare(reference, current, limits=LIMITS, alpha=0.01, min_cases=200).reading
 
 
@@ -168,7 +168,7 @@ def test_images_that_moved_where_no_place_is_logged_are_not_explained() -> None:
 
 def test_nothing_is_read_into_undrifted_cases() -> None:
     found = reading(drawn(2, 500))
-    assert found == Reading("nothing", (), "Nothing moved that matters.")
+    assert found == DriftReading("nothing", (), "Nothing moved that matters.")
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_the_place_that_moved_further_is_named_and_the_device_where_both_fit(
 ) -> None:
     shift = Shift("mean", "quality", "jensen_shannon", 0.0, 0.1, 0.001, MOVED, 99, 99, "")
     places = [
-        Place("device", "Boreal", 99, False, (replace(shift, value=device),)),
-        Place("site", "Harbour", 99, False, (replace(shift, value=site),)),
+        AttributeValue("device", "Boreal", 99, False, (replace(shift, value=device),)),
+        AttributeValue("site", "Harbour", 99, False, (replace(shift, value=site),)),
     ]
     cases = Cases(REFERENCE, REFERENCE.where(np.full(1500, False)), LIMITS, 0.01, RNG)
     assert read([], places, [], cases).where == (named,)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.drift.reference import load_reference
-from components.errors import IntegrityError, SourceError
+from components.records.errors import IntegrityError, SourceError
 
 
 def columns(**changed: Any) -> dict[str, Any]:

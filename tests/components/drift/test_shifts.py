@@ -13,7 +13,7 @@ from components.drift.shifts import (
     shift_of_numbers,
     shift_of_words,
 )
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 
 RNG = np.random.default_rng(20250331)
 NUMBERS, WORDS = Limit(JENSEN_SHANNON, 0.15), Limit(L_INFINITY, 0.25)

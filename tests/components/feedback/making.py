@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from components.feedback.judged import JudgedCase, judged_cases
-from components.feedback.opinion import Draft, Opinion, Predicted, new_opinion
+from components.feedback.opinion import Opinion, OpinionDraft, Predicted, new_opinion
 from components.feedback.record import Record
 
 AT = "2026-01-31T10:15:00.000Z"
@@ -21,10 +21,10 @@ def draft(
     model: str = "version 3",
     predicted_at: str = AT,
     **given: Any,
-) -> Draft:
+) -> OpinionDraft:
     predicted = Predicted(score, positive, model, predicted_at)
     rest = {"at": AT, "pixels_sha256": PIXELS, **given}
-    return Draft(by=by, case_id=case_id, label=label, predicted=predicted, **rest)
+    return OpinionDraft(by=by, case_id=case_id, label=label, predicted=predicted, **rest)
 
 
 def opinion(*given: Any, **further: Any) -> Opinion:

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from components.baselines.schema import SCHEMAS, parse_json
-from components.errors import ConfigError
 from components.feedback.opinion import LABELS, ROLES, SOURCES, fault_in, line_of, parse_line
+from components.records.errors import ConfigError
+from components.records.schema import SCHEMAS, parse_json
 from tests.components.feedback.making import opinion
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.feedback.opinion import line_of
 from components.feedback.record import Record, Replayed
+from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from tests.components.feedback.making import draft, filled, record
 from tests.dying import killed_before_each_change
 

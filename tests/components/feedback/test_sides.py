@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.feedback.sides import Known, Settled, Sides, take_sides
+from components.feedback.sides import KnownSides, Settled, Sides, take_sides
 
-NOTHING = Known()
+NOTHING = KnownSides()
 
 
 def case(
@@ -27,7 +27,7 @@ def case(
     return replace(made, **given)  # type: ignore[arg-type]
 
 
-def knowing(*cases: Settled, only: str | None = None) -> Known:
+def knowing(*cases: Settled, only: str | None = None) -> KnownSides:
     """What is known of these cases; `only` by their patients, pixels, bytes or case_ids."""
     known = {
         "case_ids": frozenset(one.case_id for one in cases),
@@ -35,10 +35,10 @@ def knowing(*cases: Settled, only: str | None = None) -> Known:
         "pixels": frozenset(one.pixels_sha256 or "" for one in cases),
         "bytes": frozenset(one.bytes_sha256 or "" for one in cases),
     }
-    return Known(**(known if only is None else {only: known[only]}))
+    return KnownSides(**(known if only is None else {only: known[only]}))
 
 
-def sides(*cases: Settled, **known: Known) -> Sides:
+def sides(*cases: Settled, **known: KnownSides) -> Sides:
     given = {"case_set": NOTHING, "proposed": NOTHING, "trained": NOTHING, **known}
     return take_sides(cases, **given)
 

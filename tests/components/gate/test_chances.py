@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.errors import IntegrityError
 from components.gate.chances import Chance, chances
 from components.gate.policy import Policy
 from components.gate.preflight import preflight
+from components.records.errors import IntegrityError
 from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
 from tests.components.gate.test_preflight import same_patient
@@ -64,6 +64,12 @@ def test_the_policy_says_what_is_expected_where_nobody_else_does() -> None:
     rules = replace(policy(check("sensitivity", margin=0.05)), expected_discordance=0.1)
     assert chance(rules) == chance(rules, discordance=0.1)
     assert chance(rules) != chance(rules, discordance=0.02)
+
+
+def test_a_chance_says_what_share_of_calls_it_takes_to_differ() -> None:
+    rules = policy(check("sensitivity", margin=0.05), ceiling=0.02)
+    margin, _, flips, _ = chances(preflight(rules, CASES), rules, CASES, discordance=0.025)
+    assert margin.assuming == flips.assuming == "equally good, 2.5 % of calls differ"
 
 
 def test_a_seldom_passing_check_says_how_many_cases_would_do() -> None:

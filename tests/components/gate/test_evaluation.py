@@ -12,7 +12,7 @@ from tensorflow_model_analysis.utils.config_util import verify_eval_config
 
 from components.gate.evaluation import eval_config, evaluator_findings
 from components.gate.policy import Policy, load_policy
-from pipeline.config import CONFIGS
+from pipeline.settings.config import CONFIGS
 from tests.components.planting import check, policy
 
 pytestmark = pytest.mark.tensorflow

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import PolicyError
 from components.gate.policy import load_policy
+from components.records.errors import PolicyError
 
 BROKEN = Path(__file__).parents[2] / "broken" / "policies"
 COMPLETE = """\

@@ -7,9 +7,9 @@ import pytest
 
 from components.baselines.case_set import CaseSet, lock_cases
 from components.decision import Verdict
-from components.errors import PolicyError
 from components.gate.policy import Policy, Sentinels
 from components.gate.preflight import CheckOutlook, preflight, refuse_hopeless
+from components.records.errors import PolicyError
 from tests.components.gate.test_decide import judged, result
 from tests.components.planting import check, locked, policy, scored, seen_case
 
@@ -174,6 +174,24 @@ def test_patients_with_many_images_are_lost_first() -> None:
     assert found.tolerates < other.tolerates
 
 
+def test_what_is_tolerated_is_the_patients_with_the_most_images() -> None:
+    # 20 patients with 1 image, 20 with 3, 20 with 2, ...: those with 3 are neither first nor last.
+    images = [1] * 100 + [3] * 20 + [2] * 20
+    owners = [owner for owner, count in enumerate(images) for _ in range(count)]
+    cases = same_patient(owners)
+    rules = policy(check("sensitivity", floor=0.8), patients="clustered")
+    (found,) = preflight(rules, cases)
+
+    def verdict(patients: int) -> Verdict:
+        wrong = [i for i, owner in enumerate(owners) if 100 <= owner < 100 + patients]
+        decision = judged(scored(cases, wrong=wrong), rules=rules, case_set=cases)
+        return result(decision, found.check).verdict
+
+    most = (found.tolerates or 0) // 3
+    assert found.tolerates == 3 * most and 0 < most < 20
+    assert verdict(most) is Verdict.PASS and verdict(most + 1) is not Verdict.PASS
+
+
 @pytest.mark.parametrize("patients", ["independent", "clustered", "aggregated"])
 @pytest.mark.parametrize("n", [20, 40, 60, 80, 160])
 def test_possible_is_what_the_gate_says_of_an_unchanged_model(patients: str, n: int) -> None:
@@ -190,6 +208,17 @@ def test_the_flips_that_a_ceiling_tolerates(ceiling: float, most: int) -> None:
     rules = policy(check("sensitivity", floor=0.5), ceiling=ceiling)
     found = outlook(rules, locked(50, 50), "negative_flips.champion")
     assert (found.tolerates, found.possible, found.n) == (most, True, 100)
+
+
+@pytest.mark.parametrize("cases, possible, tolerates", [(0, False, None), (1, True, 0)])
+def test_flips_need_one_case_to_be_judged(
+    cases: int, possible: bool, tolerates: int | None
+) -> None:
+    rules = policy(check("sensitivity", floor=0.5), ceiling=0.02)
+    case_set = locked(0, 1)
+    case_set = replace(case_set, cases=case_set.cases[:cases])
+    found = outlook(rules, case_set, "negative_flips.golden")
+    assert (found.possible, found.tolerates, found.fewest) == (possible, tolerates, 1)
 
 
 def test_too_few_sentinels_can_never_pass() -> None:

@@ -12,8 +12,8 @@ from components.decision import Decision, Verdict, save_decision
 from components.gate import record as recording
 from components.gate.conditions import EvaluatorFindings
 from components.gate.record import judge, record
-from components.ledger.ledger import Ledger
-from components.run_files import DECISION, SCORES
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import DECISION, SCORES
 from tests.components.gate.test_decide import CASES, MARGIN
 from tests.components.gate.test_waiving import waiver
 from tests.components.planting import approved, scored, sha

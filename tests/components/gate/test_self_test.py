@@ -8,7 +8,9 @@ from components.gate.judged_cases import JudgedCases
 from components.metrics import METRICS, Outputs
 from components.metrics.outputs import Estimate
 from components.statistics import paired
+from components.statistics.intervals import normal_quantile
 from tests.components.gate.test_decide import CASES, MARGIN, judged
+from tests.components.gate.test_preflight import same_patient
 from tests.components.planting import check, locked, policy, scored
 
 EVERY_RULE = policy(
@@ -83,6 +85,46 @@ def test_few_cases_are_inconclusive_and_not_a_broken_gate(positives: int) -> Non
     decision = judged(rules=policy(check(margin=0.05)), case_set=case_set)
     assert all(test.passed for test in decision.self_tests)
     assert decision.verdict is (Verdict.PASS if positives >= 73 else Verdict.INCONCLUSIVE)
+
+
+def test_with_just_enough_cases_a_comparison_that_never_decides_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rules, "margin_verdict", lambda *bounds: Verdict.INCONCLUSIVE)
+    assert is_broken(judged(rules=policy(check(margin=0.05)), case_set=locked(73, 40)))
+
+
+def test_a_margin_equal_to_tangos_bound_is_inconclusive_and_not_a_broken_gate() -> None:
+    z = normal_quantile(0.025)
+    rules = policy(check(margin=z * z / (100 + z * z)))
+    decision = judged(rules=rules, case_set=locked(100, 40))
+    assert all(test.passed for test in decision.self_tests)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+
+
+# One patient with 30 images and 99 with one: by Kish 129^2 / (30^2 + 99) = 17 independent cases,
+# of the 73 that Tango needs.
+MOSTLY_ONE_PATIENT = same_patient([*[0] * 30, *range(1, 100)])
+
+
+@pytest.mark.parametrize(
+    "patients, verdict", [("clustered", Verdict.INCONCLUSIVE), ("aggregated", Verdict.PASS)]
+)
+def test_a_patient_with_many_images_counts_as_the_policy_says(
+    patients: str, verdict: Verdict
+) -> None:
+    rules = policy(check(margin=0.05), patients=patients)
+    decision = judged(rules=rules, case_set=MOSTLY_ONE_PATIENT)
+    assert all(test.passed for test in decision.self_tests)
+    assert decision.verdict is verdict
+
+
+def test_a_comparison_of_patients_that_never_decides_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rules, "margin_verdict", lambda *bounds: Verdict.INCONCLUSIVE)
+    by_patient = policy(check(margin=0.05), patients="aggregated")
+    assert is_broken(judged(rules=by_patient, case_set=MOSTLY_ONE_PATIENT))
 
 
 @pytest.mark.parametrize("wrong", [range(200), range(195), range(0, 400, 2), range(400)])

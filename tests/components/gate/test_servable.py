@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from components.baselines.scores import Served
+from components.baselines.scores import Servability
 from components.decision import CheckResult, Verdict
 from components.gate.waiving import WAIVABLE
-from components.ledger.records import Waiver
+from components.records.ledger.records import Waiver
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import approved, scored
 
-UNSERVED = Served("conv2d/bias is not filled")
+UNSERVED = Servability("conv2d/bias is not filled")
 CANDIDATE = scored(CASES)
 
 
-def servable(served: Served | None, **given: object) -> CheckResult | None:
+def servable(served: Servability | None, **given: object) -> CheckResult | None:
     decision = judged(candidate=replace(CANDIDATE, served=served), **given)
     found = [check for check in decision.checks if check.rule == "servable"]
     assert len(found) <= 1
@@ -27,10 +27,14 @@ def servable(served: Served | None, **given: object) -> CheckResult | None:
     [
         (UNSERVED, "conv2d/bias is not filled"),
         (None, "nobody tried"),
-        (Served(None, "a loader", len(CASES.cases) - 1, 2, 0.0), f"of {len(CASES.cases)} cases"),
+        (Servability(None, "a loader", len(CASES.cases), 2), "against each other"),
+        (
+            Servability(None, "a loader", len(CASES.cases) - 1, 2, 0.0),
+            f"of {len(CASES.cases)} cases",
+        ),
     ],
 )
-def test_a_perfect_model_that_cannot_be_served_fails(served: Served | None, fact: str) -> None:
+def test_a_perfect_model_that_cannot_be_served_fails(served: Servability | None, fact: str) -> None:
     decision = judged(candidate=replace(CANDIDATE, served=served))
     assert (decision.verdict, decision.exit_code) == (Verdict.FAIL, 1)
     assert [check.check for check in decision.checks if check.open] == ["servable"]
@@ -38,7 +42,7 @@ def test_a_perfect_model_that_cannot_be_served_fails(served: Served | None, fact
 
 
 def test_what_was_answered_is_in_the_decision() -> None:
-    check = servable(Served(None, "a loader", len(CASES.cases), 7, 3e-8))
+    check = servable(Servability(None, "a loader", len(CASES.cases), 7, 3e-8))
     assert check is not None and check.verdict is Verdict.PASS and check.n == len(CASES.cases)
     for fact in ("a loader", str(len(CASES.cases)), "7 one by one", "3.0e-08"):
         assert fact in check.reason

@@ -9,7 +9,7 @@ import pytest
 
 from components.decision import Decision, Verdict
 from components.gate.conditions import EvaluatorFindings
-from components.ledger.records import Waiver
+from components.records.ledger.records import Waiver
 from tests.components.gate.test_decide import CASES, MARGIN, judged, result
 from tests.components.planting import locked, scored, sha
 

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.errors import ConfigError
 from components.lineage.address import StoreAddress, with_password
 from components.lineage.opening import opened
 from components.lineage.password import FILE_VARIABLE, VARIABLE, Redacting, read_password
+from components.records.errors import ConfigError
 
 ROOT = Path("/somewhere")
 SECRET = "hunter2-is-secret"

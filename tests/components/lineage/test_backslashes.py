@@ -2,10 +2,10 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.errors import UsageError
 from components.lineage.backslashes import BACKSLASH, STAND_IN, hide_in, show_in
 from components.lineage.opening import opened
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
+from components.records.errors import UsageError
 
 HOSTILE = [
     r", 1, 2); DROP TABLE eventpath; --\ ",
@@ -60,7 +60,7 @@ def test_text_reads_back_as_it_was_written(server, text: str) -> None:
     assert store.get_artifact_by_type_and_name("Report", text).id == made_id
     assert store.get_artifacts()[0].custom_properties[text].string_value == text
     assert len(store.get_artifacts_by_uri(text)) == 1
-    with Store(address) as reader:
+    with MetadataStore(address) as reader:
         (node,) = reader.artifacts([made_id])
         assert (node.name, node.uri, node.properties["note"]) == (text, text, text)
         assert node.properties[text] == text

@@ -8,14 +8,14 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.errors import ConfigError, IntegrityError
 from components.lineage import migrate as migrating
 from components.lineage.address import StoreAddress
 from components.lineage.migrate import migrate, unmark
 from components.lineage.opening import OpenStore, opened
 from components.lineage.password import VARIABLE
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 from components.lineage.tables import TABLES, content
+from components.records.errors import ConfigError, IntegrityError
 
 BATCH = 7
 TEXTS = [
@@ -112,7 +112,7 @@ def copied(address: StoreAddress, target: StoreAddress) -> StoreAddress:
 def test_a_copy_is_the_original_for_every_client(source, server) -> None:
     target = copied(source, server.fresh())
     assert everything(target) == everything(source)
-    with Store(source) as old, Store(target) as new:
+    with MetadataStore(source) as old, MetadataStore(target) as new:
         ids = [row["artifact_id"] for row in old.query("SELECT artifact_id FROM artifacts")]
         assert new.artifacts(ids) == old.artifacts(ids)
 

@@ -7,11 +7,11 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.errors import ConfigError
 from components.lineage.address import StoreAddress
 from components.lineage.opening import opened, types_of
 from components.lineage.password import VARIABLE
 from components.lineage.types import RECORD, TYPES
+from components.records.errors import ConfigError
 
 PROCESSES, EACH = 8, 5
 JSON = mlmd.ArtifactType(name="Report", properties={"span": mlmd.INT})

@@ -6,7 +6,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.lineage.address import StoreAddress
 from components.lineage.opening import opened
 from components.lineage.orphans import close_orphans
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 
 EXECUTION, ARTIFACT = mlmd.Execution, mlmd.Artifact
 STATES = (EXECUTION.RUNNING, EXECUTION.NEW, EXECUTION.COMPLETE, EXECUTION.FAILED)
@@ -40,7 +40,7 @@ def address(tmp_path: Path) -> StoreAddress:
 
 
 def closed(address: StoreAddress) -> int:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         return close_orphans(opened(address), store, pipeline=MINE)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import orjson
 import pytest
 
-from components.errors import IntegrityError
 from components.lineage.proof import (
     Leaf,
     Proof,
@@ -17,6 +16,7 @@ from components.lineage.proof import (
     save_proof,
 )
 from components.lineage.training import TrainingData, write_manifest
+from components.records.errors import IntegrityError
 from tests.components.lineage.test_training import row, rows
 from tests.foreign import needs
 

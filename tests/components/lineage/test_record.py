@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from components.baselines.files import canonical_json, sha256_json
-from components.errors import IntegrityError
 from components.lineage.record import (
     Code,
     ComponentRun,
@@ -28,6 +26,8 @@ from components.lineage.types import (
     run_properties,
     stored,
 )
+from components.records.errors import IntegrityError
+from components.records.files import canonical_json, sha256_json
 
 SHA = "a" * 64
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError
 from components.lineage.address import StoreAddress
 from components.lineage.opening import opened
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 from components.lineage.types import TYPES
+from components.records.errors import ConfigError
 from tests.servers.databases import DatabaseServer
 
 pytestmark = pytest.mark.process
@@ -23,14 +23,14 @@ def address(server: DatabaseServer) -> StoreAddress:
 
 
 def test_colons_and_per_cent_signs_are_taken_literally(address: StoreAddress) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         found = store.select("SELECT ':name 100%' AS words, 7 % 4 AS rest", limit=1)
     assert found.columns == ("words", "rest")
     assert found.rows == ((":name 100%", 3),)
 
 
 def test_views_can_be_named_and_rows_are_limited(address: StoreAddress) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         assert store.select("SELECT state FROM runs", limit=5).rows == ()
         found = store.select("SELECT name FROM Type WHERE name LIKE 'Case%'", limit=2)
     assert len(found.rows) == 2 and found.cut
@@ -48,7 +48,7 @@ def test_views_can_be_named_and_rows_are_limited(address: StoreAddress) -> None:
     ],
 )
 def test_nothing_is_written_whatever_the_query_says(address: StoreAddress, query: str) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         before = store.select("SELECT count(*) FROM Type", limit=1).rows
         with pytest.raises(ConfigError) as refused:
             store.select(query, limit=1)
@@ -59,7 +59,7 @@ def test_nothing_is_written_whatever_the_query_says(address: StoreAddress, query
 def test_sqlite_does_the_same(tmp_path: Path) -> None:
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
     opened(address)
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         assert store.select("SELECT ':a 100%' AS words", limit=1).rows == ((":a 100%",),)
         with pytest.raises(ConfigError):
             store.select("SELECT 1; DELETE FROM Type", limit=1)

@@ -8,16 +8,16 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.errors import ConfigError
-from components.ledger.records import Release
 from components.lineage.address import StoreAddress
 from components.lineage.facts import store_facts
 from components.lineage.migrate import migrate, unmark
 from components.lineage.opening import OpenStore, opened
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 from components.lineage.record import Code, Environment, RunRecord, Seeds, Stored, Where, Who, Why
 from components.lineage.views import VIEWS
 from components.lineage.writer import RecordWriter
+from components.records.errors import ConfigError
+from components.records.ledger.records import Release
 
 pytestmark = pytest.mark.process
 
@@ -27,7 +27,7 @@ ENVIRONMENT = Environment("3.10", "Linux é", None, 2, 8 * 2**30, None, None, PA
 READ_WORDS = ("SELECT", "WITH", "SHOW", "SET", "ROLLBACK", "PRAGMA")
 
 # Every question that the reader can be asked.
-QUESTIONS: dict[str, Callable[[Store], Any]] = {
+QUESTIONS: dict[str, Callable[[MetadataStore], Any]] = {
     "runs": lambda store: store.runs(WORKSPACE, state="blocked", exit_code=1),
     "run": lambda store: store.run(WORKSPACE, RUN),
     "checks": lambda store: store.checks(WORKSPACE, RUN),
@@ -125,7 +125,7 @@ def reading(source, server) -> StoreAddress:
 
 
 def test_each_question_is_answered_with_select_alone(source, reading, statements) -> None:
-    with Store(source) as original, Store(reading) as store:
+    with MetadataStore(source) as original, MetadataStore(reading) as store:
         statements.clear()
         for name, ask in QUESTIONS.items():
             wanted = ask(original)
@@ -156,7 +156,7 @@ def test_a_question_that_writes_is_refused_to_the_owner_too(source, server, tmp_
     target = server.fresh()
     opened(target)
     for address in (source, target):
-        with Store(address) as store, pytest.raises(ConfigError, match="(?i)read.?only"):
+        with MetadataStore(address) as store, pytest.raises(ConfigError, match="(?i)read.?only"):
             store.query("DELETE FROM Artifact")
 
 
@@ -165,7 +165,7 @@ def test_a_table_without_select_is_one_line(server) -> None:
     opened(target)
     reader = server.reading(target)
     server.revoke_read(target.server.database)
-    with pytest.raises(ConfigError, match="denied") as refused, Store(reader) as store:
+    with pytest.raises(ConfigError, match="denied") as refused, MetadataStore(reader) as store:
         store.runs(WORKSPACE)
     assert "\n" not in str(refused.value)
 
@@ -174,7 +174,7 @@ def test_what_is_written_to_a_server_reads_as_from_a_file(source, server) -> Non
     target = server.fresh()
     fill(target)
     write_records(opened(target))  # writing again changes what is there and adds nothing
-    with Store(source) as original, Store(target) as store:
+    with MetadataStore(source) as original, MetadataStore(target) as store:
         assert len(store.query("SELECT * FROM runs")) == 1
         for name in ("runs", "run", "releases", "environment", "packages", "environments_with"):
             ask = QUESTIONS[name]

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.merkle import merkle_root
-from components.errors import IntegrityError
 from components.lineage.training import check_manifest, read_lines, read_manifest, write_manifest
 from components.lineage.training_row import TrainingRow, parse_row
 from components.lineage.training_search import index_path
+from components.records.errors import IntegrityError
+from components.records.merkle import merkle_root
 
 
 def row(number: int, **changes: object) -> TrainingRow:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError
-from components.ledger.records import Release
 from components.lineage.address import StoreAddress
 from components.lineage.opening import opened
-from components.lineage.reader import Store
+from components.lineage.reader import MetadataStore
 from components.lineage.training import write_manifest
 from components.lineage.training_row import TrainingRow
 from components.lineage.types import TYPES
 from components.lineage.views import VIEWS, with_views
 from components.lineage.writer import RecordWriter
+from components.records.errors import ConfigError
+from components.records.ledger.records import Release
 from tests.components.lineage.test_record import record
 
 ODD = 'it\'s; -- "odd"\n日本'
@@ -37,7 +37,7 @@ def address(tmp_path: Path) -> StoreAddress:
 
 
 def test_what_is_written_twice_is_there_once_and_anew(address: StoreAddress) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         (run,) = store.runs("0123abcd")
         assert run["error"] == ODD and run["uri"] == "/runs/1"
         (release,) = store.releases("0123abcd")
@@ -51,14 +51,14 @@ def test_what_is_written_twice_is_there_once_and_anew(address: StoreAddress) -> 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_can_be_asked(address: StoreAddress, view: str) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         rows = store.query(f"SELECT * FROM {view}")
     wanted = {"checks": 0, "components": 0, "artifacts": 4, "events": 5}
     assert len(rows) == wanted.get(view, 1)
 
 
 def test_a_view_has_a_column_for_every_property(address: StoreAddress) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         (row,) = store.query("SELECT * FROM runs")
     assert row.keys() == {"artifact_id", "uri", *TYPES["CasegateRun"]}
     assert row["owner"] == "Radiology; DROP TABLE Artifact"
@@ -66,27 +66,27 @@ def test_a_view_has_a_column_for_every_property(address: StoreAddress) -> None:
 
 def test_a_query_keeps_its_own_clauses(address: StoreAddress) -> None:
     query = "WITH mine AS (SELECT state FROM runs) SELECT count(*) AS n FROM mine;"
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         assert store.query(query) == [{"n": 1}]
     assert with_views("SELECT 1") == "SELECT 1"
 
 
 @pytest.mark.parametrize("value", [ODD, "'; DROP TABLE Artifact; --", "\\", "%", "😀"])
 def test_values_are_never_read_as_sql(address: StoreAddress, value: str) -> None:
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         assert store.runs(value) == [] and store.run("0123abcd", value) is None
         assert store.environments_with(value, value) == [] and store.training_sets([value]) == []
         assert len(store.runs("0123abcd")) == 1
 
 
 def test_nothing_can_be_written(address: StoreAddress) -> None:
-    with Store(address) as store, pytest.raises(ConfigError):
+    with MetadataStore(address) as store, pytest.raises(ConfigError):
         store.query("DELETE FROM Artifact")
 
 
 def test_packages_are_found_by_name_and_version(address: StoreAddress) -> None:
     sha256 = record().environment.sha256
-    with Store(address) as store:
+    with MetadataStore(address) as store:
         assert store.environments_with("Jinja2", "3") == [sha256]
         assert store.environments_with("jinja2", "3") == []
         assert store.packages(sha256) == {"Jinja2": "3"}

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.baselines.schema import SCHEMAS
-from components.errors import NothingEvaluated, TooFewCases
 from components.metrics import METRICS, Outputs
+from components.records.errors import NothingEvaluated, TooFewCases
+from components.records.schema import SCHEMAS
 
 LABELS = np.array([True] * 6 + [False] * 6)
 SCORES = np.array([0.9, 0.8, 0.7, 0.5, 0.2, 0.1, 0.9, 0.1, 0.2, 0.3, 0.4, 0.45])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.notify.delivery import Delivery
-from components.notify.journal import Journal
+from components.notify.journal import NoticeJournal
 from components.notify.notice import Notice
 from tests.components.notify.serving import notice
 from tests.dying import killed_before_each_change
@@ -13,13 +13,13 @@ from tests.dying import killed_before_each_change
 NOW = datetime.now(timezone.utc)
 
 
-def bury(journal: Journal, told: Notice, channel: str = "webhook") -> Notice:
+def bury(journal: NoticeJournal, told: Notice, channel: str = "webhook") -> Notice:
     journal.bury(Delivery(channel, "failed", told.delivery, ("busy", "gone")), told)
     return told
 
 
 def test_what_was_just_sent_was_sent_within_the_hour(tmp_path: Path) -> None:
-    journal, told = Journal(tmp_path / "notices"), notice()
+    journal, told = NoticeJournal(tmp_path / "notices"), notice()
     journal.note_sent("smtp", told)
     asked = {"minutes": 60, "now": datetime.now(timezone.utc)}
     assert journal.sent_within("smtp", "blocked:7", **asked)  # type: ignore[arg-type]
@@ -33,14 +33,14 @@ def test_what_was_just_sent_was_sent_within_the_hour(tmp_path: Path) -> None:
 def test_an_hour_after_or_before_it_is_news_again(
     tmp_path: Path, later_minutes: float, within: bool
 ) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     journal.note_sent("smtp", notice())
     now = datetime.now(timezone.utc) + timedelta(minutes=later_minutes)
     assert journal.sent_within("smtp", "blocked:7", minutes=60, now=now) is within
 
 
 def test_a_damaged_line_of_what_was_sent_is_passed_over(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     journal.sent_path.write_bytes(b'{"at": 5, "channel": "smtp", "key": "blocked:7"}\n[]\n\xff{"a')
     journal.note_sent("smtp", notice())
     now = datetime.now(timezone.utc)
@@ -48,7 +48,7 @@ def test_a_damaged_line_of_what_was_sent_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_dead_letter_is_kept_whole(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     told = bury(journal, notice())
     (letter,) = journal.dead().letters
     assert letter.notice.body() == told.body()
@@ -56,7 +56,7 @@ def test_a_dead_letter_is_kept_whole(tmp_path: Path) -> None:
 
 
 def test_one_is_taken_out_and_the_others_stay(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     first, second = bury(journal, notice()), notice()
     bury(journal, second, "webhook")
     bury(journal, second, "smtp")
@@ -66,7 +66,7 @@ def test_one_is_taken_out_and_the_others_stay(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_line_is_counted_and_left_alone(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     told = bury(journal, notice())
     with journal.dead_path.open("ab") as file:
         file.write(b'{"half": ')
@@ -78,20 +78,23 @@ def test_an_unreadable_line_is_counted_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_who_resends_is_alone(tmp_path: Path) -> None:
-    with Journal(tmp_path).resending() as first, Journal(tmp_path).resending() as second:
+    with (
+        NoticeJournal(tmp_path).resending() as first,
+        NoticeJournal(tmp_path).resending() as second,
+    ):
         assert (first, second) == (True, False)
-    with Journal(tmp_path).resending() as third:
+    with NoticeJournal(tmp_path).resending() as third:
         assert third
 
 
 def _bury_many(folder: Path, count: int) -> None:
     for _ in range(count):
-        bury(Journal(folder), notice())
+        bury(NoticeJournal(folder), notice())
 
 
 @pytest.mark.process
 def test_letters_that_are_added_while_others_are_taken_out_all_stay(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     old = [bury(journal, notice()) for _ in range(20)]
     context = multiprocessing.get_context("fork")
     writers = [context.Process(target=_bury_many, args=(tmp_path, 40)) for _ in range(3)]
@@ -108,7 +111,7 @@ def test_letters_that_are_added_while_others_are_taken_out_all_stay(tmp_path: Pa
 
 @pytest.mark.process
 def test_a_crash_while_taking_out_loses_no_letter(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = NoticeJournal(tmp_path)
     first, second = notice(), notice()
 
     def prepare() -> None:

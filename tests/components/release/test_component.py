@@ -13,11 +13,11 @@ from tfx.components.pusher import executor as pusher_executor
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils, path_utils, proto_utils
 
-from components.baselines.files import sha256_tree
 from components.decision import Verdict, load_decision, save_decision
-from components.errors import IntegrityError, SignatureError
-from components.ledger.ledger import Ledger
-from components.ledger.records import releases
+from components.records.errors import IntegrityError, SignatureError
+from components.records.files import sha256_tree
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import releases
 from components.release import component
 from components.release.component import AtomicPusherExecutor
 from components.release.serving import INCOMING, discard_incoming, versions

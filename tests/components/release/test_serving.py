@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.files import sha256_tree
 from components.decision import Verdict, load_decision, save_decision
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
+from components.records.files import sha256_tree
+from components.records.run_files import DECISION
 from components.release.serving import INCOMING, discard_incoming, find_champion, versions
-from components.run_files import DECISION
 from tests.components.gate.test_decide import judged
 
 DECIDED = judged()

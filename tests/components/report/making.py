@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from components.baselines.case_set import CaseSet, LockedCase, cases_root
-from components.baselines.scores import CaseScores, Served
+from components.baselines.scores import CaseScores, Servability
 from components.decision import (
     CheckResult,
     Comparison,
@@ -20,7 +20,7 @@ from components.decision import (
     Verdict,
     WaiverNote,
 )
-from components.report.evidence import Evidence
+from components.report.evidence import ReportEvidence
 from tests.components.planting import sha
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -137,15 +137,17 @@ def scores(cases: CaseSet, *, seed: int, worse: float = 0.0) -> CaseScores:
         operating_point=0.45,
         model_sha256=sha(f"model {seed}"),
         scored_case_set=cases.merkle_root,
-        served=Served(None, "a loader", len(cases.cases), 2, 0.0),
+        served=Servability(None, "a loader", len(cases.cases), 2, 0.0),
     )
 
 
-def evidence(cases: CaseSet, *, pictures: bool = True, models: Sequence[str] = ()) -> Evidence:
+def evidence(
+    cases: CaseSet, *, pictures: bool = True, models: Sequence[str] = ()
+) -> ReportEvidence:
     models = models or ("candidate", "champion", "golden")
     by_model = {name: scores(cases, seed=place) for place, name in enumerate(models)}
     image = png() if pictures else None
-    return Evidence(cases, by_model, (lambda _: image) if pictures else None)
+    return ReportEvidence(cases, by_model, (lambda _: image) if pictures else None)
 
 
 def png(width: int = 24, height: int = 16, *, deep: bool = False) -> bytes:
@@ -232,7 +234,7 @@ def unfit() -> Decision:
     )
 
 
-def hostile() -> tuple[Decision, Evidence]:
+def hostile() -> tuple[Decision, ReportEvidence]:
     """A decision and evidence in which every text that comes from data is markup."""
     base = decision()
     nasty = replace(base.checks[1], check=NASTY, reason=NASTY, slice=f"device={NASTY}")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from components.report.curves import MOST_POINTS, curves, judged_scores, roc
-from components.report.evidence import Evidence
+from components.report.evidence import ReportEvidence
 from tests.components.report.making import case_set, evidence, scores
 
 CASES = case_set(400)
 
 
-def found(shown: Evidence) -> list[str]:
+def found(shown: ReportEvidence) -> list[str]:
     return [curve.model for curve in curves(shown, judged_scores(shown))]
 
 
@@ -53,14 +53,14 @@ def test_the_area_is_that_of_the_whole_curve() -> None:
 def test_scores_in_another_order_give_the_same_curve() -> None:
     one = scores(CASES, seed=3)
     turned = replace(one, case_ids=one.case_ids[::-1], scores=one.scores[::-1])
-    both = [Evidence(CASES, {"candidate": s}) for s in (one, turned)]
+    both = [ReportEvidence(CASES, {"candidate": s}) for s in (one, turned)]
     a, b = (curves(shown, judged_scores(shown))[0] for shown in both)
     assert a.sensitivity.tolist() == b.sensitivity.tolist() and a.histogram == b.histogram
 
 
 def test_scores_that_are_no_probabilities_have_no_calibration() -> None:
     one = scores(CASES, seed=3)
-    shown = Evidence(CASES, {"candidate": replace(one, scores=one.scores * 9)})
+    shown = ReportEvidence(CASES, {"candidate": replace(one, scores=one.scores * 9)})
     assert curves(shown, judged_scores(shown))[0].calibration is None
 
 
@@ -69,7 +69,7 @@ def test_a_model_with_nan_or_other_cases_is_left_out_with_its_reason() -> None:
     broken = one.scores.copy()
     broken[5] = np.nan
     short = replace(one, case_ids=one.case_ids[1:], scores=one.scores[1:])
-    shown = Evidence(
+    shown = ReportEvidence(
         CASES, {"candidate": one, "champion": replace(one, scores=broken), "golden": short}
     )
     assert found(shown) == ["candidate"]
@@ -80,8 +80,8 @@ def test_a_model_with_nan_or_other_cases_is_left_out_with_its_reason() -> None:
 def test_without_the_candidate_nothing_is_drawn() -> None:
     one = scores(CASES, seed=3)
     beyond = replace(one, operating_point=np.inf)
-    assert found(Evidence(CASES, {"champion": one})) == []
-    assert found(Evidence(CASES, {"candidate": beyond, "champion": one})) == []
+    assert found(ReportEvidence(CASES, {"champion": one})) == []
+    assert found(ReportEvidence(CASES, {"candidate": beyond, "champion": one})) == []
 
 
 def test_cases_of_one_kind_have_no_curve() -> None:

@@ -4,19 +4,20 @@ import sys
 
 import pytest
 
-from components.report.context import Context
+from components.report.context import ReportContext
 from components.report.formats import FORMATS
 from tests.components.report import making
 
 HASHES = """
 import hashlib, locale, time
-from components.report.context import Context
+from components.report.context import ReportContext
 from components.report.formats import FORMATS
 from tests.components.report import making
 locale.setlocale(locale.LC_ALL, "")
 shown = making.evidence(making.case_set())
 for name, form in sorted(FORMATS.items()):
-    print(name, hashlib.sha256(form(making.decision(), shown, Context()).encode()).hexdigest())
+    text = form(making.decision(), shown, ReportContext())
+    print(name, hashlib.sha256(text.encode()).hexdigest())
 """
 
 
@@ -48,14 +49,14 @@ def test_the_same_decision_gives_the_same_bytes_wherever_it_is_written() -> None
 def test_every_decision_has_every_form_without_any_evidence(
     name: str, made: making.Decision
 ) -> None:
-    text = FORMATS[name](made, None, Context())
+    text = FORMATS[name](made, None, ReportContext())
     assert made.verdict.value in text and text.endswith("\n")
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_form_holds_a_raw_script_from_data(name: str) -> None:
     made, shown = making.hostile()
-    text = FORMATS[name](made, shown, Context())
+    text = FORMATS[name](made, shown, ReportContext())
     raw = '<script>alert("x")'
     if name in ("json", "sarif"):  # JSON strings, whose quotes are escaped
         assert raw not in text and "<script>alert(" in text

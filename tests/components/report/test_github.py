@@ -4,16 +4,18 @@ from dataclasses import replace
 import pytest
 
 from components.decision import Decision
-from components.report.context import Context
+from components.report.context import ReportContext
 from components.report.github import SHOWN, github, job_summary
 from tests.components.report import making
 from tests.components.report.making import decision
 
-HERE = Context(False, "baselines/planted/policy.yaml", {"sensitivity[device=Boreal]": 12})
+HERE = ReportContext(False, "baselines/planted/policy.yaml", {"sensitivity[device=Boreal]": 12})
 COMMAND = re.compile(r"::(error|warning|notice) ((?:[a-z]+=[^,:]*)(?:,[a-z]+=[^,:]*)*)::(.*)")
 
 
-def commands(decided: Decision, context: Context = HERE) -> list[tuple[str, dict[str, str], str]]:
+def commands(
+    decided: Decision, context: ReportContext = HERE
+) -> list[tuple[str, dict[str, str], str]]:
     """Each line as GitHub reads it."""
     read = []
     for line in github(decided, None, context).split("\n")[:-1]:
@@ -65,10 +67,10 @@ def test_text_from_data_can_neither_end_a_command_nor_begin_one() -> None:
 
 
 def test_synthetic_images_are_said_to_be_so() -> None:
-    said = commands(decision(), Context(synthetic=True))[0][2]
+    said = commands(decision(), ReportContext(synthetic=True))[0][2]
     assert said.endswith("All images are synthetic.")
 
 
 def test_the_job_summary_is_the_markdown_report() -> None:
-    summary = job_summary(decision(), Context(synthetic=True))
+    summary = job_summary(decision(), ReportContext(synthetic=True))
     assert summary.startswith("# FAIL: run run-1\n") and "**All images are synthetic.**" in summary

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from components.decision import Decision, Flips
-from components.report.evidence import Evidence
+from components.report.evidence import ReportEvidence
 from components.report.html import html_report
 from components.report.worklist import PICTURES, ROWS
 from tests.components.report import making
@@ -49,7 +49,10 @@ class Parsed(HTMLParser):
 
 
 def parsed(
-    decided: Decision | None = None, shown: Evidence | None = SHOWN, *, synthetic: bool = False
+    decided: Decision | None = None,
+    shown: ReportEvidence | None = SHOWN,
+    *,
+    synthetic: bool = False,
 ) -> Parsed:
     return Parsed(html_report(decided or decision(), shown, synthetic=synthetic))
 
@@ -131,7 +134,7 @@ def test_a_first_run_has_curves_and_no_comparison() -> None:
 def test_scores_that_do_not_fit_are_said_and_not_drawn() -> None:
     one = making.scores(CASES, seed=0)
     short = replace(one, case_ids=one.case_ids[1:], scores=one.scores[1:])
-    page = parsed(making.unfit(), Evidence(CASES, {"candidate": short, "golden": one}))
+    page = parsed(making.unfit(), ReportEvidence(CASES, {"candidate": short, "golden": one}))
     assert "does not fit together" in page.text[""]
     assert "Not drawn: candidate scores: missing: 1 (case-0000)" in page.text["curves"]
     assert page.all("polyline") == []

@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 
 from components.decision import Decision
-from components.report.context import Context
+from components.report.context import ReportContext
 from components.report.sarif import sarif
 from tests.components.report import making
 from tests.components.report.making import decision
 from tests.foreign import answer, needs
 
-HERE = Context(False, "baselines/planted/policy.yaml", {"sensitivity[device=Boreal]": 12})
+HERE = ReportContext(False, "baselines/planted/policy.yaml", {"sensitivity[device=Boreal]": 12})
 DECISIONS = {
     "everything": decision(),
     "waived": making.waived(),
@@ -27,7 +27,7 @@ DECISIONS = {
 }
 
 
-def run(decided: Decision, context: Context = HERE) -> dict[str, Any]:
+def run(decided: Decision, context: ReportContext = HERE) -> dict[str, Any]:
     (found,) = json.loads(sarif(decided, None, context))["runs"]
     return found
 
@@ -69,11 +69,11 @@ def test_a_result_points_to_the_line_of_the_policy_where_it_is_known() -> None:
     }
     (place,) = result(decision(), making.SENTINEL.check)["locations"]
     assert "region" not in place["physicalLocation"]
-    assert "locations" not in run(decision(), Context())["results"][0]
+    assert "locations" not in run(decision(), ReportContext())["results"][0]
 
 
 def test_a_path_is_an_address() -> None:
-    (place, *_) = run(decision(), Context(policy_path="my data\\a#b.yaml"))["results"]
+    (place, *_) = run(decision(), ReportContext(policy_path="my data\\a#b.yaml"))["results"]
     address = place["locations"][0]["physicalLocation"]["artifactLocation"]
     assert address == {"uri": "my%20data/a%23b.yaml"}
 

@@ -5,7 +5,7 @@ import pytest
 from components.decision import Decision, Flips
 from components.report import worklist as module
 from components.report.curves import judged_scores
-from components.report.evidence import Evidence
+from components.report.evidence import ReportEvidence
 from components.report.worklist import Worklist, worklist
 from tests.components.report.making import case_set, decision, evidence, png
 
@@ -13,7 +13,7 @@ CASES = case_set(400)
 SHOWN = evidence(CASES)
 
 
-def made(decided: Decision, shown: Evidence | None = SHOWN) -> Worklist:
+def made(decided: Decision, shown: ReportEvidence | None = SHOWN) -> Worklist:
     return worklist(decided, shown, judged_scores(shown) if shown else None)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from components.scoring.reference import write_reference
 
 ROWS: list[dict[str, Any]] = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.errors import Unservable
+from components.records.errors import Unservable
 from components.scoring import score
 from components.scoring.score import read_case_ids, score_model
 from tests.components.scoring import making

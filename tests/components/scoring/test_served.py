@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import Unservable
+from components.records.errors import Unservable
 from components.scoring import served, serving_session
-from components.scoring.served import Request, ask, probe
+from components.scoring.served import ServedRequest, ask, probe
 from tests.components.scoring import making
 
 pytestmark = pytest.mark.tensorflow
@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_answers_come_in_the_order_of_the_requests(model: Path) -> None:
     requests = [
-        Request("serving_default", IMAGES[: i % 4 + 1], alone=i % 3 == 0) for i in range(60)
+        ServedRequest("serving_default", IMAGES[: i % 4 + 1], alone=i % 3 == 0) for i in range(60)
     ]
     for number, (request, answer) in enumerate(ask(model, iter(requests))):
         assert request is requests[number]
@@ -41,7 +41,7 @@ def test_what_cannot_be_served_is_named(kind: str, tmp_path: Path) -> None:
     fault = probe(make(tmp_path / "model")).fault
     assert fault is not None and "\n" not in fault
     with pytest.raises(Unservable, match=words):
-        list(ask(tmp_path / "model", [Request("serving_default", IMAGES)]))
+        list(ask(tmp_path / "model", [ServedRequest("serving_default", IMAGES)]))
 
 
 def test_a_model_that_can_be_served_answers_both_signatures(model: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_program_imports_neither_keras_nor_tensorflows_python_nor_this_proje
 
 def test_what_the_model_refuses_is_its_fault_and_not_ours(model: Path) -> None:
     with pytest.raises(Unservable, match="serve_examples|Example"):
-        list(ask(model, [Request("serve_examples", [b"no Example"])]))
+        list(ask(model, [ServedRequest("serve_examples", [b"no Example"])]))
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_a_process_that_ends_without_its_answers_is_told(
     (tmp_path / "program.py").write_text(program)
     monkeypatch.setattr(served, "PROGRAM", tmp_path / "program.py")
     with pytest.raises(Unservable, match=words):
-        list(ask(tmp_path, [Request("serving_default", [b"." * 100_000] * 50)] * 20))
+        list(ask(tmp_path, [ServedRequest("serving_default", [b"." * 100_000] * 50)] * 20))
 
 
 def test_what_fails_while_requests_are_made_is_raised_as_it_is(model: Path) -> None:
     def requests():
-        yield Request("serving_default", IMAGES)
+        yield ServedRequest("serving_default", IMAGES)
         raise OSError("a record that cannot be read")
 
     with pytest.raises(OSError, match="a record that cannot be read"):
@@ -96,7 +96,7 @@ def test_what_fails_while_requests_are_made_is_raised_as_it_is(model: Path) -> N
 
 
 def test_who_stops_asking_leaves_no_process(model: Path) -> None:
-    answers = ask(model, (Request("serving_default", IMAGES) for _ in range(1000)))
+    answers = ask(model, (ServedRequest("serving_default", IMAGES) for _ in range(1000)))
     next(answers)
     answers.close()
     children = subprocess.run(

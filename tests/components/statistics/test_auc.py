@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
-from components.statistics.auc import auc, auc_difference
+from components.records.errors import TooFewCases
+from components.statistics.auc import _placements, auc, auc_difference
+from components.statistics.paired import tango
 from tests.components.statistics.r_data import data_frame, package_folder
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,14 @@ def test_agrees_with_the_definition_pair_by_pair(seed: int) -> None:
     assert result.upper - result.lower == pytest.approx(2 * 1.959964 * variance**0.5, rel=1e-5)
 
 
+def test_placements_are_the_components_of_both_classes() -> None:
+    scores, _, labels = drawn(2)
+    of_positives, of_negatives = naive_components(scores, labels)
+    placements = _placements(scores, labels)
+    assert placements[labels] == pytest.approx(of_positives, abs=1e-12)
+    assert placements[~labels] == pytest.approx(of_negatives, abs=1e-12)
+
+
 def test_order_of_cases_does_not_matter() -> None:
     candidate, baseline, labels = drawn(3)
     order = np.random.default_rng(0).permutation(labels.size)
@@ -55,6 +64,18 @@ def test_identical_models_differ_by_nothing() -> None:
     candidate, _, labels = drawn(5)
     result = auc_difference(candidate, candidate, labels)
     assert result.estimate == 0 and result.lower < 0 < result.upper
+
+
+def test_a_difference_without_variance_is_that_of_as_many_pairs() -> None:
+    labels = np.array([True] * 5 + [False] * 6)
+    perfect, tied = labels.astype(float), np.full(11, 0.3)
+    same, better = auc_difference(tied, tied, labels), auc_difference(perfect, tied, labels)
+    assert (same.lower, same.upper) == (tango(0, 0, 5).lower, tango(0, 0, 5).upper)
+    # Half of 5 pairs gained, rounded outwards.
+    assert better.estimate == 0.5
+    assert (better.lower, better.upper) == (tango(2, 0, 5).lower, tango(3, 0, 5).upper)
+    worse = auc_difference(tied, perfect, labels)
+    assert (worse.lower, worse.upper) == (-better.upper, -better.lower)
 
 
 def test_perfect_separation_of_few_cases_claims_no_certainty() -> None:
@@ -198,6 +219,15 @@ def test_an_independent_pair_takes_two_patients() -> None:
     assert area.lower == pytest.approx(0.025 ** (1 / 5))
 
 
+def test_two_patients_of_each_class_are_enough() -> None:
+    scores, labels = np.array([0.9, 0.4, 0.6, 0.1]), np.array([True, True, False, False])
+    once = auc(scores, labels)
+    area = auc(np.repeat(scores, 3), np.repeat(labels, 3), clusters=np.arange(12) // 3)
+    # Placements 1, .5 and 1, .5: a variance of .0625 on each side.
+    assert once.estimate == 0.75 and once.lower == pytest.approx(0.75 - 1.959964 * 0.125**0.5)
+    assert (area.estimate, area.lower) == pytest.approx((once.estimate, once.lower))
+
+
 def test_a_class_of_a_single_patient_is_an_error() -> None:
     labels = np.arange(20) < 10
     with pytest.raises(TooFewCases, match="1 and negatives of 10 patients"):
@@ -213,3 +243,16 @@ def test_a_class_with_fewer_than_two_cases_is_an_error(positives: int) -> None:
 def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         auc(np.array([0.1, np.nan, 0.3, 0.4]), np.array([True, False, True, False]))
+
+
+FOUR = np.array([0.1, 0.6, 0.3, 0.9])
+MIXED = np.array([True, False, True, False])
+
+
+@pytest.mark.parametrize(
+    "scores, labels",
+    [(FOUR, MIXED[:3]), (FOUR, MIXED.astype(int)), (FOUR.reshape(2, 2), MIXED.reshape(2, 2))],
+)
+def test_what_is_no_label_of_each_score_is_refused(scores: Floats, labels: NDArray) -> None:
+    with pytest.raises(ValueError, match="bool labels of one shape"):
+        auc(scores, labels)

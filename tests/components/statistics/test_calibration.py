@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.calibration import (
     brier,
     brier_difference,
@@ -125,6 +125,18 @@ def test_perfect_scores_of_few_cases_claim_no_certainty() -> None:
     assert round(result.upper, 4) == 0.1684
 
 
+@pytest.mark.parametrize("measure, range_", list(zip(PAIRED, (2, 3))))
+def test_the_worst_scores_are_by_one_worse_than_the_best_and_no_more(
+    measure: Callable, range_: int
+) -> None:
+    labels = np.arange(20) < 10
+    best, worst = labels.astype(float), 1.0 - labels
+    result, mirrored = measure(worst, best, labels), measure(best, worst, labels)
+    # In 20 equal differences the share of others is below 0.1684, and those may be `range_` lower.
+    assert (result.estimate, result.upper) == (1, 1) == (-mirrored.estimate, -mirrored.lower)
+    assert result.lower == pytest.approx(1 - range_ * 0.16843, abs=1e-4) == -mirrored.upper
+
+
 def test_simulated_coverage_of_the_brier_score_is_near_the_level() -> None:
     rng = np.random.default_rng(20250331)
     missed = 0
@@ -166,3 +178,16 @@ def test_scores_that_are_no_probabilities_are_refused(measure: Callable, wrong: 
 def test_one_case_is_an_error(measure: Callable) -> None:
     with pytest.raises(TooFewCases, match="wanted 2"):
         measure(np.array([0.2]), np.array([True]))
+
+
+FOUR = np.array([0.1, 0.6, 0.3, 0.9])
+MIXED = np.array([True, False, True, False])
+
+
+@pytest.mark.parametrize(
+    "scores, labels",
+    [(FOUR, MIXED[:3]), (FOUR, MIXED.astype(int)), (FOUR.reshape(2, 2), MIXED.reshape(2, 2))],
+)
+def test_what_is_no_label_of_each_score_is_refused(scores: Floats, labels: NDArray) -> None:
+    with pytest.raises(ValueError, match="bool labels of one shape"):
+        brier(scores, labels)

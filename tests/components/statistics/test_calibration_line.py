@@ -4,7 +4,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.calibration_line import calibration_line
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.clustered import (
     clustered_difference,
     clustered_proportion,
@@ -35,6 +35,23 @@ def test_design_effect_by_hand() -> None:
     # 3/2 * 2.24 / 25 = .1344 over .24 / 4 = .06 of independent cases.
     right = np.array([True, True, False, False, True])
     assert design_effect(right, np.array([7, 7, 2, 2, 9])) == pytest.approx(2.24)
+
+
+FOUR_PATIENTS = np.repeat(np.arange(4), 2)
+
+
+def test_effective_size_of_a_share_by_hand() -> None:
+    # One of 8 wrong. With one patient of 2 all right and one all wrong: share 9/12, residuals .5,
+    # .5, .5, -.5, .5, -1.5, so 6/5 * 3.5 / 12^2 over .1875 / 11 of independent cases, 77/45.
+    right = np.arange(8) < 7
+    assert effective_size(right, FOUR_PATIENTS) == pytest.approx(8 * 45 / 77)
+
+
+def test_effective_size_of_a_change_by_hand() -> None:
+    # One of 8 lost. With half a patient of 2 all gained and half a one all lost: mean -.1,
+    # residuals .2, .2, .2, -.8, and halves 2.2, -1.8, so 5/4 * 4.8 / 10^2 over .29 / 9, 54/29.
+    lost = np.where(np.arange(8) < 7, 0, -1)
+    assert effective_size(lost, FOUR_PATIENTS) == pytest.approx(8 * 29 / 54)
 
 
 def test_cases_copied_k_times_have_a_design_effect_of_about_k() -> None:
@@ -165,6 +182,13 @@ def test_coverage_of_a_change_holds_where_the_naive_one_does_not(share: float) -
     assert clustered / 800 < 0.07
     assert above / 800 < 0.04
     assert naive / 800 > 0.12
+
+
+@pytest.mark.parametrize("name", [-1, -5, 2**40])
+def test_any_integer_names_a_patient(name: int) -> None:
+    right = np.array([True, False, True, True])
+    named = clustered_proportion(right, np.array([name, name, 0, 1]))
+    assert named == clustered_proportion(right, np.array([2, 2, 0, 1]))
 
 
 def test_no_case_is_an_error() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics import intervals
 from components.statistics.intervals import clopper_pearson, proportion, wilson
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import TooFewCases
-from components.statistics.intervals import normal_quantile
+from components.records.errors import TooFewCases
+from components.statistics.intervals import normal_quantile, wilson
 from components.statistics.paired import (
     PAIRED_METHODS,
     difference_of,
@@ -205,6 +205,38 @@ def test_impossible_counts_are_refused(gained: float, lost: float) -> None:
         tango(gained, lost, 5)
 
 
+@pytest.mark.parametrize("both, neither", [(-1, 9), (9, -1)])
+def test_impossible_cells_are_refused(both: int, neither: int) -> None:
+    with pytest.raises(ValueError, match=f"{both} both right and {neither} both wrong"):
+        newcombe(both, 1, 1, neither)
+
+
+def test_an_agreement_within_the_continuity_correction_is_none() -> None:
+    # 2 * 1 - 1 * 1 is less than half of 5 cases: phi is 0, and the two margins add up squared.
+    bounds, three_of_five = newcombe(2, 1, 1, 1), wilson(3, 5)
+    below, above = 0.6 - float(three_of_five.lower), float(three_of_five.upper) - 0.6
+    assert bounds.upper == -bounds.lower == pytest.approx(math.hypot(below, above))
+
+
 def test_scores_in_place_of_right_and_wrong_are_refused() -> None:
     with pytest.raises(ValueError, match="bool"):
         paired_difference(np.array([0.2, 0.9]), np.array([0.3, 0.4]))
+
+
+RIGHT = np.array([True, False, True, False])
+
+
+@pytest.mark.parametrize(
+    "other, fault",
+    [(RIGHT.astype(float), "wanted bool"), (RIGHT[:3], "wanted one"), (RIGHT[:1], "wanted one")],
+)
+def test_one_array_that_is_not_like_the_other_is_refused(other: np.ndarray, fault: str) -> None:
+    for pair in ((RIGHT, other), (other, RIGHT)):
+        with pytest.raises(ValueError, match=fault):
+            paired_difference(*pair)
+
+
+def test_a_table_of_cases_is_refused() -> None:
+    table = RIGHT.reshape(2, 2)
+    with pytest.raises(ValueError, match="wanted one"):
+        paired_difference(table, table)

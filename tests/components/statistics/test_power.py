@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial
 
-from components.errors import TooFewCases
+from components.records.errors import TooFewCases
 from components.statistics.intervals import proportion
 from components.statistics.paired import difference_of, tango
 from components.statistics.power import (
@@ -28,6 +28,16 @@ FLOORS = ["clopper_pearson", "wilson"]
 
 def passes(n: int, lost: int, margin: float, method: str) -> bool:
     return difference_of(n - lost, 0, lost, 0, alpha=0.025, method=method).lower > -margin
+
+
+@pytest.mark.parametrize("method", FLOORS)
+@pytest.mark.parametrize("wrong", [0, 1, 7])
+def test_a_bound_that_equals_the_floor_is_enough(method: str, wrong: int) -> None:
+    floor = float(proportion(234 - wrong, 234, method=method).lower)
+    assert most_wrong(234, floor, method=method) == wrong
+    assert most_wrong(234, math.nextafter(floor, 1), method=method) == (
+        wrong - 1 if wrong else None
+    )
 
 
 @pytest.mark.parametrize("margin, lost", [(0.02, 0), (0.03, 1), (0.05, 5)])

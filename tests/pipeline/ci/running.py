@@ -7,16 +7,16 @@ from pathlib import Path
 from components.baselines.golden import load_golden
 from components.baselines.scores import CaseScores, load_scores, save_scores
 from components.decision import save_decision
-from components.errors import CasegateError
-from components.events import Event
 from components.gate.conditions import EvaluatorFindings
 from components.gate.decide import decide
 from components.gate.policy import load_policy
 from components.lineage.record import Why
-from components.run_files import DECISION, HTML_REPORT, LOG, SCORES
-from pipeline.config import Config
-from pipeline.runner import Outcome
-from pipeline.workspace import new_run_id
+from components.records.errors import CasegateError
+from components.records.events import Event
+from components.records.run_files import DECISION, HTML_REPORT, LOG, SCORES
+from pipeline.run.runner import RunOutcome
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import new_run_id
 from tests.components.cases.making import write_npz
 from tests.pipeline.ci.making import Repository, candidate
 from tests.pipeline.score_making import CASES
@@ -31,7 +31,7 @@ class Call:
 
 @dataclass
 class FakeRun:
-    """Takes the arguments of `pipeline.runner.run`, and judges `candidate` as a run would.
+    """Takes the arguments of `pipeline.run.runner.run`, and judges `candidate` as a run would.
 
     Attributes:
       error: raised in place of a verdict.
@@ -60,7 +60,7 @@ class FakeRun:
         listener: Callable[[Event], None],
         why: Why,
         champion_scores: Path | None,
-    ) -> Outcome:
+    ) -> RunOutcome:
         champion = load_scores(champion_scores) if champion_scores else None
         self.calls.append(Call(config, root, champion))
         folder = root / "runs" / new_run_id()
@@ -83,6 +83,6 @@ class FakeRun:
         save_decision(decision, folder / DECISION)
         save_scores(self.candidate, folder / SCORES)
         (folder / HTML_REPORT).write_text("<p>report")
-        return Outcome(
+        return RunOutcome(
             decision, decision.exit_code, False, None, False, folder / HTML_REPORT, folder / LOG
         )

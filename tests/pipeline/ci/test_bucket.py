@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from components.errors import SourceError
+from components.records.errors import SourceError
 from pipeline.ci.registry import Published, find_registry, publish
 from pipeline.ci.store import open_store
 from tests.components.planting import sha

@@ -7,7 +7,7 @@ import pytest
 
 from components.baselines.scores import save_scores
 from components.decision import save_decision
-from components.run_files import DECISION, HTML_REPORT, SCORES
+from components.records.run_files import DECISION, HTML_REPORT, SCORES
 from pipeline.ci import cache as module
 from pipeline.ci.cache import Cache
 from tests.components.gate.test_decide import CASES, judged

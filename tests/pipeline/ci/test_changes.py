@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UsageError
+from components.records.errors import UsageError
 from pipeline.ci.changes import Changes, find_changes
 from pipeline.ci.git import is_revision
-from pipeline.ci.provider import Job, Wanted
+from pipeline.ci.provider import CiJob, WantedBase
 from tests.pipeline.ci.making import Repository
 
-LOCAL = Job()
-IN_CI = Job("GitHub Actions")
+LOCAL = CiJob()
+IN_CI = CiJob("GitHub Actions")
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def work(tmp_path: Path) -> Repository:
     return repository
 
 
-def found(repository: Repository, job: Job = LOCAL, **given: str | None) -> Changes:
+def found(repository: Repository, job: CiJob = LOCAL, **given: str | None) -> Changes:
     asked: dict[str, str | None] = {"base": None, "head": None, **given}
     return find_changes(repository.root, job, ours=(), **asked)
 
@@ -30,8 +30,8 @@ def paths(changes: Changes) -> dict[str, str] | None:
     return None if changes.found is None else {c.path: c.status for c in changes.found}
 
 
-def named(commit: str) -> Job:
-    return Job("GitHub Actions", Wanted((commit,), commit, "the base"))
+def named(commit: str) -> CiJob:
+    return CiJob("GitHub Actions", WantedBase((commit,), commit, "the base"))
 
 
 def test_a_commit_is_compared_with_the_one_before(work: Repository) -> None:
@@ -129,8 +129,8 @@ def test_a_shallow_clone_fetches_a_branch_by_its_name(work: Repository, tmp_path
     work.git("checkout", "-q", "-b", "mine")
     work.commit(mine="1")
     clone = work.clone(tmp_path / "clone", "--depth=1", "--branch=mine")
-    wanted = Wanted(("refs/remotes/origin/main",), "refs/heads/main", "main")
-    assert paths(found(clone, Job("GitHub Actions", wanted))) == {"mine": "A"}
+    wanted = WantedBase(("refs/remotes/origin/main",), "refs/heads/main", "main")
+    assert paths(found(clone, CiJob("GitHub Actions", wanted))) == {"mine": "A"}
 
 
 @pytest.mark.process

@@ -11,7 +11,7 @@ import pytest
 
 from components.baselines.golden import save_golden
 from components.decision import load_decision, save_decision
-from components.errors import AnomaliesFound
+from components.records.errors import AnomaliesFound
 from pipeline.ci import full
 from pipeline.ci.cache import Cache
 from tests.components.planting import approved, sha

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import REPOSITORY
+from pipeline.settings.config import REPOSITORY
 from tests.pipeline.ci.making import Repository, plan_of
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

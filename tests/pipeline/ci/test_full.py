@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.ci.full import ci_config, fits, result_key
 from pipeline.ci.verify import Baseline
-from pipeline.config import load_config
-from pipeline.inputs import Inputs
+from pipeline.run.inputs import Inputs
+from pipeline.settings.config import load_config
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import approved, policy, scored, sha
 from tests.pipeline.making import Small

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.events import Event
+from components.records.events import Event
 from pipeline.commands.ci import _watched
 from tests.pipeline.ci.making import TeamRepository, candidate
 from tests.pipeline.ci.test_registry import published

@@ -3,11 +3,11 @@
 import pytest
 
 from pipeline.ci.changes import Change, Changes
-from pipeline.ci.plan import Plan, fits, make_plan
-from pipeline.operations import CiConfig
+from pipeline.ci.plan import CommitPlan, fits, make_plan
+from pipeline.settings.operations import CiConfig
 
 
-def planned(*paths: str, settings: str | None = "casegate.yaml", **given: str) -> Plan:
+def planned(*paths: str, settings: str | None = "casegate.yaml", **given: str) -> CommitPlan:
     found = tuple(Change(path, "M") for path in paths)
     changes = Changes(None, "base", "head", found, "compared")
     return make_plan(changes, CiConfig(), settings=settings, **given)

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ci.provider import Job, job
+from pipeline.ci.provider import CiJob, job
 
 SHA, ZEROS = "a" * 40, "0" * 40
 
 
-def github(tmp_path: Path, event: object, **more: str) -> Job:
+def github(tmp_path: Path, event: object, **more: str) -> CiJob:
     place = tmp_path / "event.json"
     place.write_text(json.dumps(event))
     return job({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(place), **more})
 
 
-def names(found: Job) -> tuple[str, ...] | None:
+def names(found: CiJob) -> tuple[str, ...] | None:
     return found.base.names if found.base else None
 
 
@@ -90,5 +90,5 @@ def test_each_provider_says_where_the_report_can_be_had() -> None:
 
 
 def test_outside_of_ci_there_is_no_word_on_anything() -> None:
-    assert job({}) == Job()
-    assert job({"CI": "true"}) == Job("CI")
+    assert job({}) == CiJob()
+    assert job({"CI": "true"}) == CiJob("CI")

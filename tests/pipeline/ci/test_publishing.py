@@ -10,14 +10,14 @@ from click.testing import CliRunner, Result
 from components.baselines.scores import save_scores
 from components.decision import save_decision
 from components.gate.record import record
-from components.ledger.ledger import Ledger
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import DECISION, SCORES
 from components.release.recording import record_release
 from components.release.serving import find_champion
-from components.run_files import DECISION, SCORES
-from pipeline import model_scores
 from pipeline.ci.registry import find_registry
 from pipeline.commands.ci import ci
-from pipeline.workspace import Workspace
+from pipeline.run import model_scores
+from pipeline.settings.workspace import Workspace
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
 from tests.components.release.test_serving import put

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.baselines.scores import CaseScores
-from components.errors import ConfigError, IntegrityError, SourceError
+from components.records.errors import ConfigError, IntegrityError, SourceError
 from pipeline.ci.registry import Published, Registry, find_registry, publish
 from pipeline.ci.store import Bucket, Folder, open_store
 from tests.components.planting import sha

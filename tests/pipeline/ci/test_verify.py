@@ -4,16 +4,16 @@ import pytest
 
 from components.baselines.case_set import save_case_set
 from components.baselines.golden import save_golden
-from components.errors import IntegrityError, PolicyError
+from components.records.errors import IntegrityError, PolicyError
 from pipeline.ci.changes import Changes, find_changes
-from pipeline.ci.provider import Job
+from pipeline.ci.provider import CiJob
 from pipeline.ci.verify import touched_folders, verify_baseline
 from tests.components.planting import approved, locked
 from tests.pipeline.ci.making import TeamRepository, candidate
 
 
 def changes(team: TeamRepository) -> Changes:
-    return find_changes(team.root, Job(), base=team.first, head=None, ours=())
+    return find_changes(team.root, CiJob(), base=team.first, head=None, ours=())
 
 
 def refusal(team: TeamRepository) -> str:

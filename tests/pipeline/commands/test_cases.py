@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from components.baselines.case_set import SeenCase, load_case_set, lock_cases, save_case_set
 from components.baselines.golden import save_golden
 from pipeline.cli import main
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import picture, write_npz
 from tests.components.gate.test_decide import judged
 from tests.components.planting import approved, locked, scored, seen_case

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from components.ledger.ledger import Ledger
+from components.records.ledger.ledger import Ledger
 from pipeline.commands.hooks import hook
 from tests.components.planting import sha
-from tests.pipeline.hooks.making import BASELINE, POLICY, Repo
+from tests.pipeline.ci.hooks.making import BASELINE, POLICY, Repo
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 
@@ -110,8 +110,8 @@ def test_golden_needs_its_entry_in_the_ledger_that_is_given(repo: Repo, tmp_path
 
 
 def test_an_amendment_needs_its_entry_too(repo: Repo, tmp_path: Path) -> None:
-    from tests.pipeline.hooks.making import CASES
-    from tests.pipeline.hooks.test_rules import NEXT, amend
+    from tests.pipeline.ci.hooks.making import CASES
+    from tests.pipeline.ci.hooks.test_rules import NEXT, amend
 
     ledger = tmp_path / "ledger.jsonl"
     approve(ledger, sha("some golden"))

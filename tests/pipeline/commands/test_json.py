@@ -47,6 +47,15 @@ def test_jq_reads_the_policy_and_the_decision(team: Team) -> None:
     assert answer(jq, "-r", ".policy", given=gate(team, "json")).startswith("Größe 胸部 ")
 
 
+def test_jq_reads_the_code_of_an_error(tmp_path: Path) -> None:
+    jq = needs("jq", "Debian's jq")
+    words = ("policy", "check", str(tmp_path / "Größe.yaml"), "--case-set", "phantom")
+    done = subprocess.run([*CASEGATE, *words, "--format", "json"], capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    code, _, message = answer(jq, "-r", ".error|.code,.message", given=done.stderr).partition("\n")
+    assert code == "CG2003" and "Größe.yaml" in message
+
+
 def test_xmllint_reads_the_junit_that_says_it_is_utf_8(team: Team) -> None:
     xmllint = needs("xmllint", "Debian's libxml2-utils")
     xpath = "string(//testsuite/@name)"

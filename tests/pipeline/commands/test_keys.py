@@ -10,13 +10,13 @@ from components.attestation.key_files import PASSPHRASE_FILE_VARIABLE, PASSPHRAS
 from components.attestation.keys import VARIABLE, Signer, load_trusted
 from components.attestation.new_key import new_key
 from components.attestation.signing import attest_decision, attest_release
-from components.baselines.files import sha256_file
-from components.ledger.ledger import Ledger
-from components.run_files import DECISION_ATTESTATION, HTML_REPORT
+from components.records.files import sha256_file
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import DECISION_ATTESTATION, HTML_REPORT
 from pipeline.commands.keys import keys
-from pipeline.lineage.signed_subjects import subjects_there
-from pipeline.lineage.subject import Evidence
-from tests.pipeline.lineage.releasing import PLACE, RUN, VERSION, released
+from pipeline.evidence.signed_subjects import subjects_there
+from pipeline.evidence.subject import Evidence
+from tests.pipeline.evidence.releasing import PLACE, RUN, VERSION, released
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from pipeline.cli import main
 from pipeline.commands.lineage import lineage
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
-from tests.pipeline.lineage.making import Told
+from tests.pipeline.evidence.making import Told
 
 COMMANDS = [
     ["show", "7"],

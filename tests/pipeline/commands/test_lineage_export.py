@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from components.bundle.archive import read_archive, write_archive
 from pipeline.commands import lineage_export
-from tests.pipeline.lineage.releasing import ReleasedRun, released
+from tests.pipeline.evidence.releasing import ReleasedRun, released
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.commands.lineage_trace import FORMATS, trace
-from tests.pipeline.lineage.releasing import ReleasedRun, released
+from tests.pipeline.evidence.releasing import ReleasedRun, released
 
 BEGINS = {
     "text": "version 7, back to its training examples\n",

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from components.errors import WorkspaceBusy
+from components.records.errors import WorkspaceBusy
 from pipeline.commands.monitor import monitor
-from tests.pipeline.monitoring.making import NEW_DEVICE, Service
+from tests.pipeline.unattended.monitoring.making import NEW_DEVICE, Service
 
 QUICK = ("--set", "monitoring.alpha=0.1")
 RUN = "from pipeline.commands.monitor import monitor; monitor()"
@@ -44,7 +44,7 @@ def line(result: Result) -> str:
 
 
 class Retraining:
-    """In place of `pipeline.retraining.retrain`."""
+    """In place of `pipeline.unattended.retraining.retrain`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -65,9 +65,10 @@ class Retraining:
 @pytest.fixture
 def retraining(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     made = Retraining()
-    monkeypatch.setattr("pipeline.retraining.retrain", made)
+    monkeypatch.setattr("pipeline.unattended.retraining.retrain", made)
     monkeypatch.setattr(
-        "pipeline.views.retrain.show_retrained", lambda done: print("retrained: released")
+        "pipeline.unattended.retraining.show_retrain.show_retrained",
+        lambda done: print("retrained: released"),
     )
     return made
 
@@ -188,7 +189,7 @@ def test_a_retraining_that_cannot_start_leaves_the_drift_as_it_is(
 ) -> None:
     service.serve(NEW_DEVICE, until=now())
     busy = Retraining(WorkspaceBusy("another retraining goes on"))
-    monkeypatch.setattr("pipeline.retraining.retrain", busy)
+    monkeypatch.setattr("pipeline.unattended.retraining.retrain", busy)
     result = run(service, "--retrain")
     assert result.exit_code == 1 and result.stdout.startswith("MOVED")
     assert "retraining: WorkspaceBusy: another retraining goes on" in result.stderr

@@ -5,9 +5,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.commands.notify import notify
-from pipeline.notifying import tell
-from pipeline.notifying.channels import WEBHOOK_SECRET
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
+from pipeline.unattended.notifying import tell
+from pipeline.unattended.notifying.channels import WEBHOOK_SECRET
 from tests.components.notify.serving import SECRET, closed_port, message, receiving
 
 
@@ -28,7 +28,7 @@ def to(url: str) -> str:
 
 
 def dead_letter(folder: Path) -> Path:
-    from pipeline.config import load_config
+    from pipeline.settings.config import load_config
 
     url = f"http://127.0.0.1:{closed_port()}/token-in-the-path"
     config = load_config(None, [to(url), "notify.retries=0"]).notify

@@ -6,7 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from pipeline.commands.prune import prune
-from tests.pipeline.retention.making import Aged, run_of
+from tests.pipeline.unattended.retention.making import Aged, run_of
 
 OLD, LAST = "2026-01-01", "2026-06-30"
 STRICT = ("--set", "retention.keep_runs=1", "--set", "retention.keep_days=0")

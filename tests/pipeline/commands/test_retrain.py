@@ -7,7 +7,7 @@ import filelock
 from click.testing import CliRunner, Result
 
 from pipeline.commands.retrain import retrain
-from tests.pipeline.retraining.making import SETTINGS
+from tests.pipeline.unattended.retraining.making import SETTINGS
 
 
 def typed(workspace: Path, *arguments: str) -> Result:

@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.lineage.opening import opened
 from components.lineage.password import VARIABLE
 from pipeline.commands.store import store
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from tests.pipeline.lineage.releasing import RUN, released
+from tests.pipeline.evidence.releasing import RUN, released
 
 
 def asked(*words: object) -> Result:

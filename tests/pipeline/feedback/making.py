@@ -12,13 +12,13 @@ from components.cases.manifest import MANIFEST
 from components.cases.sources import open_source
 from components.drift.log import prediction_line
 from components.feedback.opinion import Opinion
-from pipeline.config import Config, load_config
 from pipeline.feedback.add import Given, add
-from pipeline.feedback.manifest import Row, write_folder
-from pipeline.feedback.places import Places
+from pipeline.feedback.manifest import ManifestRow, write_folder
+from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.promote import Promoted, promote
 from pipeline.feedback.served import ServedCases
-from pipeline.workspace import Workspace
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.workspace import Workspace
 
 AT = "2026-01-31T10:15:00Z"
 MODEL = "ab" * 32
@@ -31,7 +31,7 @@ class Clinic:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.workspace = Workspace(root / "ws")
-        self.places = Places(self.workspace.root)
+        self.places = FeedbackPlaces(self.workspace.root)
         self.pictures = root / "pictures"  # where the clinic keeps what was served
         self.locked = root / "locked"
         self.spans = root / "data"
@@ -62,10 +62,12 @@ class Clinic:
     def picture(self, seed: int) -> bytes:
         return encode_png(np.random.default_rng(seed).integers(0, 255, (8, 8), np.uint8))
 
-    def row(self, case_id: str, split: str, label: int) -> tuple[Row, bytes]:
+    def row(self, case_id: str, split: str, label: int) -> tuple[ManifestRow, bytes]:
         self._seed += 1
         word = "positive" if label else "negative"
-        row = Row(f"{case_id}.png", word, case_id, f"patient-{case_id}", split, {"site": "north"})
+        row = ManifestRow(
+            f"{case_id}.png", word, case_id, f"patient-{case_id}", split, {"site": "north"}
+        )
         return row, self.picture(self._seed)
 
     def serve(
@@ -125,7 +127,7 @@ class Clinic:
             return list(csv.DictReader(file))
 
 
-def folder(path: Path, rows: list[tuple[Row, bytes]]) -> None:
+def folder(path: Path, rows: list[tuple[ManifestRow, bytes]]) -> None:
     """A folder with a manifest."""
     path.mkdir(parents=True)
     for row, image in rows:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError, IntegrityError, SourceError
+from components.records.errors import ConfigError, IntegrityError, SourceError
 from pipeline.feedback.add import AmbiguousCase, Given, UnknownCase, add
 from tests.pipeline.feedback.making import MODEL, Clinic
 

@@ -14,10 +14,10 @@ import pytest
 import uvicorn
 
 from components.feedback.record import Record
-from pipeline.config import FeedbackConfig
 from pipeline.feedback import endpoint as module
 from pipeline.feedback.endpoint import Endpoint, make_app
 from pipeline.feedback.tokens import load_tokens
+from pipeline.settings.config import FeedbackConfig
 from tests.pipeline.feedback.making import Clinic
 
 pytestmark = pytest.mark.process  # a server for each test, which together take seconds

@@ -5,13 +5,13 @@ import pytest
 from components.baselines.case_set import load_case_set
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
-from components.errors import IntegrityError
 from components.lineage.training import write_manifest
 from components.lineage.training_row import TrainingRow
-from pipeline.config import load_config
+from components.records.errors import IntegrityError
 from pipeline.feedback import known
 from pipeline.feedback.known import judging, taught
-from pipeline.governance.case_sets import SHIPPED_BASELINES
+from pipeline.settings.baselines import SHIPPED_BASELINES
+from pipeline.settings.config import load_config
 from tests.pipeline.feedback.making import Clinic, folder
 
 TRAINED = TrainingRow("train", "trained", "patient-trained", 1, "ab" * 32, "cd" * 32, {})

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError, SourceError
+from components.records.errors import ConfigError, SourceError
 from pipeline.feedback.new_span import clear_leftovers, next_span, temporary
 
 

@@ -9,12 +9,12 @@ import pytest
 from components.baselines.case_set import load_case_set
 from components.cases.manifest import list_manifest
 from components.cases.spans import resolve_spans
-from components.errors import ConfigError, IntegrityError, SourceError, WorkspaceBusy
-from components.ledger.ledger import Ledger
+from components.records.errors import ConfigError, IntegrityError, SourceError, WorkspaceBusy
+from components.records.ledger.ledger import Ledger
 from pipeline.feedback.images import read_image
 from pipeline.feedback.promote import Promoted, _held, preview
 from pipeline.governance.amendment import amend
-from pipeline.governance.amendment_plan import Request
+from pipeline.governance.amendment_plan import AmendmentRequest
 from pipeline.governance.case_sets import verify_case_set
 from tests.pipeline.feedback.making import PERSON, REASON, Clinic, folder
 
@@ -221,8 +221,10 @@ def test_a_case_that_was_retired_from_the_case_set_stays_out_of_training(clinic:
         f"{manifest.read_text()}extra.png,positive,extra,patient-extra,test,north\n"
     )
     where = {"case_set": str(baseline), "by": "A", "reason": "r"}
-    amend(clinic.workspace.root, Request(**where, add=["extra"], source=str(clinic.locked)))
-    amend(clinic.workspace.root, Request(**where, retire=["extra"]))
+    amend(
+        clinic.workspace.root, AmendmentRequest(**where, add=["extra"], source=str(clinic.locked))
+    )
+    amend(clinic.workspace.root, AmendmentRequest(**where, retire=["extra"]))
     clinic.settled("picture", "positive", picture=image[1])
     clinic.settled("person", "positive", patient="patient-extra")
     done = clinic.promote()
@@ -296,7 +298,9 @@ def test_the_commands_of_a_proposal_make_the_next_case_set(clinic: Clinic) -> No
     given = dict(zip(words[4::2], words[5::2]))
     assert words[:3] == ["casegate", "cases", "amend"]
     assert given["--add"] == given["--sentinel"] == "missed it's"
-    asked = Request(words[3], PERSON, REASON, sentinel=[given["--sentinel"]], add=[given["--add"]])
+    asked = AmendmentRequest(
+        words[3], PERSON, REASON, sentinel=[given["--sentinel"]], add=[given["--add"]]
+    )
     amend(Path(given["--workspace"]), replace(asked, source=given["--source"]))
     after = load_case_set(clinic.workspace.baselines / "locked" / "case_set.json")
     assert after.version == 2
@@ -308,8 +312,8 @@ def test_the_commands_of_a_proposal_make_the_next_case_set(clinic: Clinic) -> No
 
 
 def test_without_a_name_or_a_case_set_nothing_is_promoted(clinic: Clinic) -> None:
-    from pipeline.config import load_config
     from pipeline.feedback.promote import promote
+    from pipeline.settings.config import load_config
 
     clinic.settled("agreed", "positive")
     settings = [f"data.source={clinic.spans}/span-{{SPAN:4}}"]

@@ -1,5 +1,5 @@
 from pipeline.feedback import rate
-from pipeline.feedback.rate import Rate
+from pipeline.feedback.rate import RateLimit
 
 
 class Clock:
@@ -11,7 +11,7 @@ class Clock:
 
 def test_as_many_pass_in_any_minute_as_are_allowed() -> None:
     clock = Clock()
-    limit = Rate(2, clock)
+    limit = RateLimit(2, clock)
     assert limit.wait_s("a") == 0
     clock.now += 50
     assert limit.wait_s("a") == 0
@@ -24,7 +24,7 @@ def test_as_many_pass_in_any_minute_as_are_allowed() -> None:
 
 def test_who_is_refused_is_not_held_up_longer_for_asking() -> None:
     clock = Clock()
-    limit = Rate(1, clock)
+    limit = RateLimit(1, clock)
     limit.wait_s("a")
     for _ in range(100):
         limit.wait_s("a")
@@ -33,13 +33,13 @@ def test_who_is_refused_is_not_held_up_longer_for_asking() -> None:
 
 
 def test_one_client_does_not_hold_up_another() -> None:
-    limit = Rate(1, Clock())
+    limit = RateLimit(1, Clock())
     assert [limit.wait_s("a"), limit.wait_s("b")] == [0, 0]
     assert limit.wait_s("a") > 0
 
 
 def test_clients_without_number_take_no_memory_without_number() -> None:
-    limit = Rate(1, Clock())
+    limit = RateLimit(1, Clock())
     for number in range(rate.MOST_CLIENTS + 50):
         limit.wait_s(str(number))
     assert len(limit._passed) == rate.MOST_CLIENTS

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.errors import IntegrityError
+from components.records.errors import IntegrityError
 from pipeline.feedback.report import Report, make_report
 from tests.pipeline.feedback.making import Clinic
 

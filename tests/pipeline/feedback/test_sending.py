@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError, IntegrityError
-from components.ledger.ledger import Ledger
+from components.records.errors import ConfigError, IntegrityError
+from components.records.ledger.ledger import Ledger
 from pipeline.feedback import sending
 from pipeline.feedback.promotion import load_promotions
 from tests.dying import killed_before_each_change

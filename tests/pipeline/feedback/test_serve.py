@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError, IntegrityError
 from components.feedback.record import Record
-from pipeline.config import FeedbackConfig
+from components.records.errors import ConfigError, IntegrityError
 from pipeline.feedback.serve import serve
+from pipeline.settings.config import FeedbackConfig
 from tests.foreign import answer, needs
 from tests.pipeline.feedback.making import Clinic
 

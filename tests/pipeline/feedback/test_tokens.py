@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 from pipeline.feedback.tokens import load_tokens
 
 ONE, TWO = "1" * 32, "2" * 32

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.files import sha256_file, sha256_tree
 from components.baselines.golden import load_golden, save_golden
 from components.baselines.scores import aligned
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
-from components.errors import ConfigError, IntegrityError, SourceError
-from components.ledger.ledger import Ledger
+from components.records.errors import ConfigError, IntegrityError, SourceError
+from components.records.files import sha256_file, sha256_tree
+from components.records.ledger.ledger import Ledger
 from pipeline.governance import amendment, amendment_plan
 from pipeline.governance.amendment import Amended, amend
-from pipeline.governance.amendment_plan import Request
-from pipeline.workspace import Workspace
+from pipeline.governance.amendment_plan import AmendmentRequest
+from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import write_npz
 from tests.components.gate.test_decide import judged
 from tests.components.planting import approved, scored, sha
@@ -60,7 +60,7 @@ class Governed:
 
     def amend(self, **changes: Any) -> Amended:
         given = {"case_set": str(self.path), "by": "B. Reader", "reason": "second reading"}
-        return amend(self.workspace.root, Request(**{**given, **changes}))
+        return amend(self.workspace.root, AmendmentRequest(**{**given, **changes}))
 
     def untouched(self) -> bool:
         return not (self.baseline / "history").exists() and not self.ledger.entries()

@@ -12,12 +12,12 @@ from components.baselines.case_set import save_case_set
 from components.baselines.golden import Golden, load_golden, save_golden
 from components.baselines.proposal import load_proposal, save_proposal
 from components.decision import Verdict
-from components.errors import ConfigError, IntegrityError, WorkspaceBusy
-from components.ledger.records import Waiver
-from components.run_files import DECISION, REQUEST, SCORES
+from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
+from components.records.ledger.records import Waiver
+from components.records.run_files import DECISION, REQUEST, SCORES
 from pipeline.governance.approval import approve_golden, bootstrap_golden, propose_golden
 from pipeline.governance.golden_record import HISTORY, PROPOSAL, held
-from pipeline.workspace import Workspace
+from pipeline.settings.workspace import Workspace
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import check, locked, policy, scored, sha
 from tests.dying import killed_before_each_change

@@ -4,28 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.amend import Changes, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import save_case_set
 from components.baselines.diff import diff_case_sets
 from components.baselines.history import archive
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
-from components.errors import ConfigError, IntegrityError, SourceError
-from pipeline.governance.case_sets import (
-    SHIPPED_BASELINES,
-    find_case_set,
-    read_case_set,
-    typed,
-    typed_changes,
-    verify_case_set,
-)
-from pipeline.workspace import Workspace
+from components.records.errors import ConfigError, IntegrityError, SourceError
+from pipeline.governance.case_sets import typed, typed_changes, verify_case_set
+from pipeline.settings.baselines import SHIPPED_BASELINES, find_case_set, read_case_set
+from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import write_npz
 from tests.components.planting import locked
 
 FIRST = locked(3, 3)
 SECOND = amend_case_set(
-    FIRST, Changes(retire=("case-0005",)), author="A", reason="r", date="2025-04-01"
+    FIRST, CaseChanges(retire=("case-0005",)), author="A", reason="r", date="2025-04-01"
 )
 
 
@@ -113,7 +107,7 @@ def test_a_typed_word_is_read_back_by_the_shell(word: str) -> None:
 
 
 def test_the_options_of_a_difference_make_it() -> None:
-    changes = Changes(
+    changes = CaseChanges(
         retire=("case-0005",), relabel=(("case-0004", 1),), sentinel=("case-0000", "case-0001")
     )
     after = amend_case_set(FIRST, changes, author="A", reason="r", date="2025-04-01")

@@ -7,8 +7,8 @@ import pytest
 
 from components.baselines.case_set import save_case_set
 from components.baselines.golden import Rescoring, load_golden, save_golden
-from components.errors import ConfigError, IntegrityError
-from components.run_files import REQUEST
+from components.records.errors import ConfigError, IntegrityError
+from components.records.run_files import REQUEST
 from pipeline.governance.approval import approve_golden, propose_golden
 from pipeline.governance.golden_record import HISTORY
 from pipeline.governance.golden_view import golden_history, shares_right, show_golden

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.files import sha256_file
-from components.errors import ConfigError, IntegrityError
-from components.ledger.ledger import Ledger
-from components.run_files import DECISION
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import DECISION
 from pipeline.governance.ledger_check import verify_ledger
 from tests.components.gate.test_decide import judged
 from tests.components.release.test_serving import decide, put

@@ -1,6 +1,6 @@
 import pytest
 
-from components.errors import ConfigError
+from components.records.errors import ConfigError
 from pipeline.governance.persons import said, same_person
 
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from components.baselines.golden import Golden
-from components.cases.case import Case
-from components.errors import IntegrityError
+from components.records.case import Case
+from components.records.errors import IntegrityError
 from pipeline.governance.rescoring import score_with_golden
 from tests.components.cases.making import encoded, picture
 from tests.components.planting import approved, locked, scored

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.files import sha256_tree
-from components.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
-from components.ledger.records import releases, withdrawn
+from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
+from components.records.files import sha256_tree
+from components.records.ledger.records import releases, withdrawn
 from components.release.serving import INCOMING, find_champion, versions
 from pipeline.governance.ledger_check import verify_ledger
 from pipeline.governance.rollback import RolledBack, roll_back

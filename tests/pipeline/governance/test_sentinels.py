@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.baselines.amend import Changes, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, save_case_set
-from components.baselines.files import sha256_tree
 from components.baselines.golden import save_golden
 from components.baselines.history import archive
 from components.baselines.scores import CaseScores
-from components.errors import ConfigError, IntegrityError
-from components.run_files import SCORES
-from pipeline.governance.sentinels import Proposal, propose_sentinels
-from pipeline.workspace import Workspace
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_tree
+from components.records.run_files import SCORES
+from pipeline.governance.sentinels import SentinelProposal, propose_sentinels
+from pipeline.settings.workspace import Workspace
 from tests.components.gate.test_decide import judged
 from tests.components.planting import approved, locked, scored, sha
 from tests.pipeline.making import write_run
@@ -52,10 +52,10 @@ class Runs:
         scores = replace(scored(CASES, wrong=wrong), model_sha256=sha256_tree(version))
         self.write("run-champion", scores, CASES)
 
-    def proposed(self, *, least: int = 1) -> Proposal:
+    def proposed(self, *, least: int = 1) -> SentinelProposal:
         return propose_sentinels("own", self.workspace.root, least=least)
 
-    def amend(self, changes: Changes) -> None:
+    def amend(self, changes: CaseChanges) -> None:
         path = self.baseline / "case_set.json"
         archive(path, self.case_set)
         self.case_set = amend_case_set(
@@ -70,7 +70,7 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path)
 
 
-def named(found: Proposal) -> list[tuple[str, int, int]]:
+def named(found: SentinelProposal) -> list[tuple[str, int, int]]:
     return [(one.case.case_id, one.missed, one.judged) for one in found.cases]
 
 
@@ -120,7 +120,7 @@ def test_one_model_in_two_runs_counts_once(runs: Runs) -> None:
 
 def test_runs_on_earlier_versions_count_where_the_pixels_are_the_same(runs: Runs) -> None:
     runs.run("run-1", wrong=[3, 5, 9])
-    runs.amend(Changes(retire=("case-0005",), relabel=(("case-0009", 0), ("case-0300", 1))))
+    runs.amend(CaseChanges(retire=("case-0005",), relabel=(("case-0009", 0), ("case-0300", 1))))
     runs.run("run-2", wrong=[])
     found = runs.proposed()
     # On the label of today, the first model missed 300 as well, and was right on 9.

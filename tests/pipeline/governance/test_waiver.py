@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from components.decision import Verdict
-from components.errors import ConfigError, IntegrityError
-from components.ledger.records import waivers
-from components.run_files import DECISION
+from components.records.errors import ConfigError, IntegrityError
+from components.records.ledger.records import waivers
+from components.records.run_files import DECISION
 from pipeline.governance.waiver import waive_check
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import check, locked, policy, scored

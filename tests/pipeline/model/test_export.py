@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.scoring.served import Request, ask, probe
-from pipeline.config import ModelConfig
+from components.scoring.served import ServedRequest, ask, probe
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import IMAGE, PIXELS
 from pipeline.model.network import build_network
 from pipeline.model.preprocessing import decoded
+from pipeline.settings.config import ModelConfig
 from tests.components.cases.making import encoded, picture
 
 pytestmark = pytest.mark.tensorflow
@@ -86,7 +86,7 @@ def test_what_is_served_is_what_the_network_says(
     network = trained(build())
     export(Classifier(network, Transform(), 0.5), str(tmp_path / "model"), {"a": 1})
     wanted = network.predict(np.stack([decoded(image, SIZE) for image in IMAGES]), verbose=0)[:, 0]
-    ((_, answer),) = ask(tmp_path / "model", [Request("serving_default", IMAGES)])
+    ((_, answer),) = ask(tmp_path / "model", [ServedRequest("serving_default", IMAGES)])
     np.testing.assert_allclose(answer.probability, wanted, atol=1e-6)
     assert answer.label.tolist() == (wanted >= 0.5).astype(int).tolist()
     assert probe(tmp_path / "model").fault is None  # by serve_examples too

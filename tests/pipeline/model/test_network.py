@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import ModelConfig
 from pipeline.model.network import augmented, build_network
+from pipeline.settings.config import ModelConfig
 
 pytestmark = pytest.mark.tensorflow
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.errors import NothingEvaluated
+from components.records.errors import NothingEvaluated
 from pipeline.model.operating_point import choose_operating_point
 
 

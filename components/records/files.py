@@ -1,0 +1,95 @@
+"""Files that other people rely on: written whole or not at all, and named by their content."""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from components.records.errors import IntegrityError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes `content` so that a reader, or a crash, sees the old file or the new one.
+
+    A temporary file in the same folder is flushed to disk, then takes the name; parents are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            # mkstemp makes the file private; a new file should be readable as any other.
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync(path.parent)  # the new name is on disk only when its folder is
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one UTF-8 spelling of a JSON value: sorted keys, no spaces, floats by shortest repr.
+
+    Raises:
+      ValueError: a float is NaN or infinite.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def sha256_json(value: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def sha256_tree(folder: Path) -> str:
+    """SHA-256 (hex) over the files below `folder`: their relative POSIX paths and contents.
+
+    Empty folders, times and permissions do not count.
+
+    Raises:
+      IntegrityError: no such folder, no file in it, or a link to a folder or a special file, whose
+        content this would miss.
+    """
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file():
+            found.append((path.relative_to(folder).as_posix(), path))
+        elif path.is_symlink() or not path.is_dir():
+            raise IntegrityError(f"{path}: got a link or special file, wanted files and folders")
+    if not found:
+        raise IntegrityError(f"{folder}: got no file to hash, wanted a folder with files")
+    digest = hashlib.sha256()
+    for name, path in sorted(found):
+        # A name cannot contain NUL and a digest has a fixed length, so no two trees look alike.
+        digest.update(name.encode() + b"\0" + bytes.fromhex(sha256_file(path)))
+    return digest.hexdigest()
+
+
+def sync_tree(folder: Path) -> None:
+    """Flushes every file and folder below `folder`, and the folder itself, to disk."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Flushes a file, or the names in a folder, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

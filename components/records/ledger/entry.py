@@ -1,0 +1,119 @@
+"""One entry of the ledger, and the one line of bytes that it is on disk.
+
+An entry's hash is over the canonical JSON of all its other keys, and the line is the canonical
+JSON of the whole: so no byte of a line can change without its hash, its spelling or the hash in the
+next line saying so.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from components.records.errors import ConfigError
+from components.records.files import canonical_json
+from components.records.schema import check_document
+
+FIRST_PREVIOUS = "0" * 64
+KINDS = (
+    "decision",
+    "look",
+    "approval",
+    "waiver",
+    "amendment",
+    "release",
+    "rollback",
+    "run",
+    "drift",
+    "promotion",
+    "retention",
+)
+_KEYS = {"seq", "at", "kind", "by", "body", "previous", "entry_sha256"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Attributes:
+    seq: counts from 1.
+    at: ISO 8601 in UTC.
+    by: a person's name, or casegate.
+    body: as schemas/ledger_entry.json says for this kind.
+    previous: hash of the entry before, `FIRST_PREVIOUS` for the first.
+    entry_sha256: hash of this one.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    by: str
+    body: Mapping[str, Any]
+    previous: str
+    entry_sha256: str
+
+
+def new_entry(
+    kind: str, body: Mapping[str, Any], *, by: str, at: str, seq: int, previous: str
+) -> Entry:
+    """An entry that keeps its contract and reads back as it is.
+
+    Raises:
+      ConfigError: against schemas/ledger_entry.json, or text that UTF-8 has no bytes for.
+    """
+    rest: dict[str, Any] = {"seq": seq, "at": at, "kind": kind, "by": by, "previous": previous}
+    rest["body"] = dict(body)
+    try:
+        sha256 = hashlib.sha256(canonical_json(rest)).hexdigest()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"ledger entry '{kind}': cannot be written as JSON: {error}") from None
+    check_document(
+        {**rest, "entry_sha256": sha256},
+        "ledger_entry",
+        locate=lambda path: f"ledger entry '{kind}'",
+        error=ConfigError,
+    )
+    entry = Entry(**rest, entry_sha256=sha256)
+    if fault := fault_in(parse_line(line_of(entry)), line_of(entry)):
+        raise ConfigError(f"ledger entry '{kind}': would not read back: {fault}")
+    return entry
+
+
+def line_of(entry: Entry) -> bytes:
+    """The entry's line, without the line feed that completes it."""
+    return canonical_json({**vars(entry), "body": dict(entry.body)})
+
+
+def parse_line(line: bytes) -> Entry | None:
+    """The entry a line spells, unchecked but for the types of its keys; None where it is none."""
+    try:
+        read = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(read, dict) or read.keys() != _KEYS:
+        return None
+    texts = all(isinstance(read[key], str) for key in _KEYS - {"seq", "body"})
+    if not texts or type(read["seq"]) is not int or not isinstance(read["body"], dict):
+        return None
+    return Entry(**read)
+
+
+def fault_in(entry: Entry | None, line: bytes) -> str | None:
+    """What is wrong with an entry on its own, as it stands in `line`; None where nothing is."""
+    if entry is None:
+        return "it is not an entry in JSON"
+    if entry.kind not in KINDS:
+        return f"its kind is {entry.kind[:20]!r}"
+    document = vars(entry)
+    rest = {key: value for key, value in document.items() if key != "entry_sha256"}
+    try:
+        # The contract has no fractions, and without them orjson spells what canonical_json does.
+        spelled, hashed = (orjson.dumps(x, option=orjson.OPT_SORT_KEYS) for x in (document, rest))
+    except TypeError:  # nested deeper than anything that was written here
+        spelled = hashed = b""
+    if spelled != line:
+        return "it is not spelled in canonical JSON"
+    got = hashlib.sha256(hashed).hexdigest()
+    if got != entry.entry_sha256:
+        return f"its content hashes to {got[:12]}..., it says {entry.entry_sha256[:12]}..."
+    return None

@@ -1,0 +1,163 @@
+"""What a checked commit leaves for CI servers to show: JUnit, SARIF, Markdown, a page and JSON.
+
+Every check writes every file that a job may upload, also one that judged nothing or was stopped:
+a missing file would look like a fault of the job, or hide one of the model.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from components.records.errors import ConfigError
+from components.records.files import write_atomically
+from components.records.run_files import DECISION, HTML_REPORT, SCORES
+from pipeline.ci.checked import CheckedCommit, JudgedBaseline
+from pipeline.ci.job_reports import junit, sarif
+from pipeline.ci.plan import shown
+
+JUNIT, SARIF, SUMMARY, RESULT = "junit.xml", "casegate.sarif", "summary.md", "result.json"
+FILES = (JUNIT, SARIF, SUMMARY, RESULT, HTML_REPORT, DECISION, SCORES)
+MOST_PATHS = 200
+MOST_SUMMARY_BYTES = 1 << 20  # what GitHub takes per step
+
+
+def clear(out: Path) -> None:
+    """Removes what an earlier check left, so that nothing old is taken for new.
+
+    Raises:
+      ConfigError: the folder cannot be written to, or holds files of the same names that no check
+        wrote.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        there = [name for name in FILES if (out / name).exists()]
+        if there and RESULT not in there:
+            raise ConfigError(
+                f"--out {out}: holds {there[0]}, which no check wrote; name another folder"
+            )
+        for name in FILES:
+            (out / name).unlink(missing_ok=True)
+        write_atomically(out / ".gitignore", b"*\n")  # or the next check takes it for a change
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written: {error.strerror}") from None
+
+
+def write_files(checked: CheckedCommit, out: Path) -> None:
+    """Writes every file; ConfigError where that cannot be done."""
+    from pipeline.ci.job_summary import summary
+
+    files = {
+        SUMMARY: summary(checked),
+        JUNIT: junit(checked),
+        SARIF: sarif(checked),
+        RESULT: json.dumps(result(checked), indent=2, ensure_ascii=False) + "\n",
+    }
+    gravest = next((o for o in checked.judged if _code(o) == checked.exit_code), None)
+    if gravest:
+        files |= _of_decision(gravest)
+    if len(checked.judged) > 1:
+        for one in checked.judged:
+            files |= {f"{one.name}/{k}": text for k, text in _of_decision(one).items()}
+    try:
+        for name, text in files.items():
+            write_atomically(out / name, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written: {error.strerror}") from None
+
+
+def result(checked: CheckedCommit) -> dict[str, Any]:
+    """The check for machines: what was planned, why, what came of it."""
+    changes, plan = checked.changes, checked.plan
+    found = changes.found
+    return {
+        "schema_version": 1,
+        "exit_code": checked.exit_code,
+        "plan": plan.kind,
+        "reasons": list(plan.reasons),
+        "findings": list(plan.findings),
+        "release": plan.release,
+        "base": changes.base,
+        "head": changes.head,
+        "clean": changes.clean,
+        "compared": changes.said,
+        "changed": None if found is None else len(found),
+        "paths": [[c.status, shown(c.path)] for c in (found or ())[:MOST_PATHS]],
+        "judged": [_as_json(one) for one in checked.judged],
+        "error": checked.error.line if checked.error else None,
+        "notes": dict(checked.notes),
+        "seconds": dict(checked.seconds),
+    }
+
+
+def append_job_summary(checked: CheckedCommit, out: Path) -> str | None:
+    """Adds the summary to the file that $GITHUB_STEP_SUMMARY names, if any; as much as it holds.
+
+    Returns:
+      Why that could not be done: a summary that is not shown changes no verdict.
+    """
+    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return None
+    try:
+        there = Path(path).stat().st_size if Path(path).exists() else 0
+        content = (out / SUMMARY).read_bytes()
+        if there + len(content) > MOST_SUMMARY_BYTES:
+            return f"$GITHUB_STEP_SUMMARY: {path}: is full; the summary is in {out / SUMMARY}"
+        with Path(path).open("ab") as file:
+            file.write(content)
+    except OSError as error:
+        return f"$GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror}"
+    return None
+
+
+def annotations(checked: CheckedCommit) -> str:
+    """GitHub's workflow commands for a step to print."""
+    from components.report.github import workflow_command as command
+
+    lines = [
+        command("warning", {"title": "casegate"}, finding) for finding in checked.plan.findings
+    ]
+    for one in checked.judged:
+        from pipeline.run.show_gate import rendered
+
+        loosened = [change for change in one.limits if change.effect == "loosened"]
+        if loosened:
+            words = "; ".join(f"{c.what} {c.before} to {c.after}" for c in loosened)
+            lines.append(command("warning", {"title": "casegate: limits loosened"}, words))
+        lines += rendered(one.gated, "github").splitlines()
+    if checked.error:
+        lines.append(command("error", {"title": "casegate: stopped"}, str(checked.error)))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _as_json(one: JudgedBaseline) -> dict[str, Any]:
+    decision = one.gated.decision
+    return {
+        "baseline": one.name,
+        "whose": one.whose,
+        "verdict": decision.verdict.value,
+        "exit_code": decision.exit_code,
+        "decision_sha256": decision.decision_sha256,
+        "compared_with": one.compared.name if one.compared else None,
+        "verdict_before": one.compared.decision.verdict.value if one.compared else None,
+        "remark": one.remark,
+        "limits": [vars(change) for change in one.limits],
+    }
+
+
+def _of_decision(one: JudgedBaseline) -> dict[str, str]:
+    from components.baselines.scores import scores_document
+    from components.records.rows import json_with_rows
+    from pipeline.run.show_gate import rendered
+
+    header, rows = scores_document(one.gated.scores["candidate"])
+    page = one.report.read_text(encoding="utf-8") if one.report else rendered(one.gated, "html")
+    return {
+        DECISION: one.gated.decision.to_json(),
+        SCORES: json_with_rows(header, "scores", rows).decode(),
+        HTML_REPORT: page,
+    }
+
+
+def _code(one: JudgedBaseline) -> int:
+    return one.gated.decision.exit_code

@@ -1,0 +1,189 @@
+"""The summary of a checked commit in Markdown: the verdict, what changed, and against what.
+
+What a stranger may have written, such as a path or a policy's reason, cannot become markup.
+"""
+
+from collections.abc import Sequence
+
+from components.decision import Flips, Verdict
+from components.report import words
+from components.report.markdown import safe as text
+from components.report.markdown import table_lines as table
+from pipeline.ci.checked import CANDIDATE, CheckedCommit, JudgedBaseline
+from pipeline.ci.limits import LOOSENED, LimitChange
+from pipeline.ci.plan import JUDGE, NOTHING
+from pipeline.ci.rows import CheckRow, rows
+
+LISTED = 60
+CASES = 30
+MOST_CHARACTERS = 60_000  # a pull request's comment holds 65,536
+CUT = "*Cut here to fit a comment: the report holds the rest.*"
+WORDS = {0: "PASS", 1: "FAIL", 3: "INCONCLUSIVE"}
+
+
+def summary(checked: CheckedCommit) -> str:
+    """The whole text, at most MOST_CHARACTERS long."""
+    lines = [f"# casegate: {headline(checked)}", ""]
+    lines += _why(checked)
+    for one in checked.judged:
+        lines += _judged(one, several=len(checked.judged) > 1)
+    lines += _notes(checked)
+    return _fitting(lines)
+
+
+def headline(checked: CheckedCommit) -> str:
+    """One line for a person: what came of it."""
+    if checked.error:
+        return f"stopped, {text(str(checked.error))}"
+    if checked.plan.kind == NOTHING:
+        return "nothing to judge"
+    said = WORDS.get(checked.exit_code, "FAIL")
+    return f"{said}, {'; '.join(_sentence(one) for one in checked.judged)}"
+
+
+def _sentence(one: JudgedBaseline) -> str:
+    said = words.sentence(one.gated.decision)
+    synthetic = " **All images are synthetic.**" if one.gated.synthetic else ""
+    if one.whose == CANDIDATE:
+        # A commit's run releases nothing; what it says is whether its model could be.
+        return said.removesuffix(".") + synthetic
+    return f"{text(one.name)}: {_of_released(one)}{synthetic}"
+
+
+def _of_released(one: JudgedBaseline) -> str:
+    decision = one.gated.decision
+    gates = [check for check in decision.checks if check.role == "gate"]
+    left = sum(check.open for check in gates)
+    passed = f"{text(one.whose)} passes all {len(gates)} checks"
+    return passed if not left else f"{text(one.whose)} misses {left} of {len(gates)} checks"
+
+
+def _why(checked: CheckedCommit) -> list[str]:
+    plan = checked.plan
+    lines = [f"{_done(checked)}: {text('; '.join(plan.reasons))}."]
+    lines += [f"Compared: {text(checked.changes.said)}.", ""]
+    lines += [f"> **Note:** {text(finding)}\n" for finding in plan.findings]
+    return lines
+
+
+def _done(checked: CheckedCommit) -> str:
+    if checked.plan.kind == NOTHING:
+        return "Nothing had to be judged"
+    if checked.plan.kind == JUDGE:
+        return "The released model was to be judged anew, without any training"
+    if any(one.from_cache for one in checked.judged):
+        return "An earlier run on the same inputs answers for this one; nothing was released"
+    return "A run of the whole pipeline was needed, which releases nothing"
+
+
+def _judged(one: JudgedBaseline, *, several: bool) -> list[str]:
+    decision, compared = one.gated.decision, one.compared
+    lines = [f"## {text(one.name)}", ""] if several else []
+    if one.remark:
+        lines += [f"**{text(one.remark[:1].upper() + one.remark[1:])}.**", ""]
+    blocking = [check for check in decision.checks if check.open]
+    blocking.sort(key=lambda check: check.verdict is not Verdict.FAIL)
+    if blocking:
+        lines += ["### What stands in the way", ""]
+        lines += [
+            f"- **{check.verdict.value}** {text(words.title(check))}: {text(check.reason)}"
+            for check in blocking[:LISTED]
+        ]
+        lines.append("")
+    lines += _limits(one.limits)
+    lines += _checks(one)
+    known = [compared.flips] if compared and compared.flips else []
+    seen = {flips.against for flips in known}
+    for flips in [*known, *(f for f in decision.flips if f.against not in seen)]:
+        lines += _flips(flips)
+    return lines
+
+
+def _limits(limits: Sequence[LimitChange]) -> list[str]:
+    if not limits:
+        return []
+    loosened = sum(change.effect == LOOSENED for change in limits)
+    head = f"### What the policy asks for: {words.counted(loosened, 'limit')} loosened"
+    cells = [
+        [text(one.what), text(one.before), text(one.after), _marked(one.effect)]
+        for one in limits[:LISTED]
+    ]
+    return [head, "", *table(["limit", "before", "after", "effect"], cells), ""]
+
+
+def _marked(effect: str) -> str:
+    return f"**{effect}**" if effect == LOOSENED else effect
+
+
+def _checks(one: JudgedBaseline) -> list[str]:
+    """Every check; beside the base's limit where the same model was judged, else its figure."""
+    compared, anew = one.compared, one.compared is not None and one.whose != CANDIDATE
+    found = rows(one.gated.decision, compared.decision if compared else None)
+    if not found:
+        return []
+    base = text(compared.name) if compared else "nothing"
+    cells = [_check(row, anew=anew) for row in found[:LISTED]]
+    head = ["check", "now", "interval", "limit", base, "change", "verdict"]
+    if anew:
+        head[4:] = ["limit before", "verdict before", "verdict"]
+    more = [f"and {len(found) - LISTED} more in the report"] if len(found) > LISTED else []
+    return [f"### Checks, beside {base}", "", *table(head, cells), *more, ""]
+
+
+def _check(row: CheckRow, *, anew: bool) -> list[str]:
+    check, signed = row.check, words.is_change(row.check)
+    before = words.number(row.limit_before if anew else row.before, signed=signed)
+    verdict = row.verdict_before.value if row.verdict_before else "-"
+    return [
+        text(check.check),
+        words.number(check.estimate, signed=signed),
+        words.interval(check),
+        words.number(check.limit, signed=signed),
+        before,
+        verdict if anew else words.number(row.change, signed=True),
+        f"**{words.standing(check)}**",
+    ]
+
+
+def _flips(flips: Flips) -> list[str]:
+    lines = [f"### Cases that turned, against {text(flips.against)}", ""]
+    if flips.lost_sentinels:
+        lines += [f"**{_listed('lost that must never be missed', flips.lost_sentinels)}**", ""]
+    return [
+        *lines,
+        f"- {_listed('right before, wrong now', flips.lost)}",
+        f"- {_listed('wrong before, right now', flips.gained)}",
+        "",
+    ]
+
+
+def _listed(what: str, ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - CASES} more" if len(ids) > CASES else ""
+    return f"{len(ids)} {what}: {', '.join(text(name) for name in ids[:CASES]) or '-'}{more}"
+
+
+def _notes(checked: CheckedCommit) -> list[str]:
+    notes = [f"- {name}: {text(said)}" for name, said in checked.notes.items()]
+    if checked.judged:
+        notes.insert(0, f"- report: {report_link(checked)}")
+    return ["### How it was done", "", *notes, ""] if notes else []
+
+
+def report_link(checked: CheckedCommit) -> str:
+    """Where the page can be had: from the provider's artifacts, else beside this text."""
+    page = checked.job.page
+    if page is None:
+        return "`report.html` beside this summary"
+    place = page.replace("{file}", "ci-results/report.html")
+    return f"[report.html]({place})" if place.startswith("https://") else f"<{text(place)}>"
+
+
+def _fitting(lines: Sequence[str]) -> str:
+    room, kept = MOST_CHARACTERS - len(CUT) - 2, []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            kept.append(CUT)
+            break
+        kept.append(line)
+    return "\n".join(kept).rstrip() + "\n"

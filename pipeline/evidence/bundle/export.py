@@ -1,0 +1,265 @@
+"""One archive that holds everything a release rests on, for somebody who has nothing else.
+
+Every file goes in as it lies in the workspace, once it has been found to be what the record and the
+ledger name; what is derived is made anew. The same release gives the same bytes.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
+from components.bundle.archive import write_archive
+from components.bundle.manifest import NAME, About, manifest_bytes
+from components.lineage.graph import Graph
+from components.lineage.record import RunRecord
+from components.lineage.training import manifest_path
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file, sha256_tree
+from components.records.ledger.entry import Entry, line_of
+from components.records.merkle import merkle_root
+from components.records.run_files import RUN_RECORD
+from pipeline.evidence.bundle.derived import (
+    Drawings,
+    derived_files,
+    graph_from,
+    made_with,
+    origins_json,
+)
+from pipeline.evidence.bundle.names import (
+    ATTESTATIONS,
+    CACHE,
+    CONFIG,
+    KEYS,
+    LEDGER,
+    LINEAGE,
+    MODEL,
+    OF_RUN,
+    READ_ME,
+    training_name,
+)
+from pipeline.evidence.bundle.readme import read_me
+from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.trace.trace import TraceSources, known
+from pipeline.governance.decided import baseline_named_by
+
+Cards = Callable[[Evidence, Subject], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Attributes:
+    sizes: bytes by file name, unpacked.
+    absent: what a bundle should hold and this one cannot, and why.
+    """
+
+    path: Path
+    about: About
+    sizes: Mapping[str, int]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BundleRequest:
+    """What may be left out or taken in.
+
+    Attributes:
+      cards: the model card's files; None for a bundle without.
+      drawings: pictures of the trace by file name.
+    """
+
+    training_manifest: bool = True
+    model: bool = False
+    cards: Cards | None = None
+    drawings: Drawings | None = None
+
+
+def export(evidence: Evidence, subject: Subject, path: Path, wanted: BundleRequest) -> Exported:
+    """Writes the bundle of a release or a run.
+
+    Raises:
+      IntegrityError: something is not what the record or the ledger names.
+      ConfigError: the model is wanted and not there, or the file cannot be written.
+    """
+    record = evidence.record(subject.run_id)
+    files, absent = _evidence_files(evidence, subject, record, wanted)
+    about_it = _known(evidence, subject, files, wanted)
+    files[CACHE] = origins_json(about_it.origins)
+    files |= derived_files(about_it, wanted.drawings or {})
+    entries = concerning(evidence.entries, record, subject)
+    if not entries:
+        raise ConfigError(
+            f"{evidence.workspace.ledger}: says nothing of {subject.name}; it has not ended yet"
+        )
+    files[LEDGER] = b"".join(line_of(entry) + b"\n" for entry in entries)
+    if wanted.cards is not None:
+        files |= wanted.cards(evidence, subject)
+    about = _about(evidence, subject, record, entries, files)
+    files[READ_ME] = read_me(about, sorted(files), absent)
+    files[NAME] = manifest_bytes(about, files)
+    write_archive(path, files)
+    sizes = {name: len(content) for name, content in files.items()}
+    return Exported(path, about, sizes, tuple(absent))
+
+
+def concerning(
+    entries: tuple[Entry, ...], record: RunRecord, subject: Subject
+) -> tuple[Entry, ...]:
+    """The ledger from its first entry to the last one that speaks of this run or its model."""
+    decided, release = record.decision, subject.release
+    wanted = {record.run_id}
+    wanted |= {decided.decision_sha256, str(decided.candidate_sha256)} if decided else set()
+    wanted |= {release.model_sha256} if release else set()
+    keys = ("run_id", "decision_sha256", "model_sha256", "from_model_sha256", "to_model_sha256")
+    last = max((e.seq for e in entries if any(e.body.get(k) in wanted for k in keys)), default=0)
+    return entries[:last]
+
+
+def _evidence_files(
+    evidence: Evidence, subject: Subject, record: RunRecord, wanted: BundleRequest
+) -> tuple[dict[str, bytes], list[str]]:
+    """What lies in the workspace, by its name in the bundle, and what does not."""
+    folder = evidence.workspace.run_folder(subject.run_id)
+    files = {RUN_RECORD: (folder / RUN_RECORD).read_bytes()}
+    absent: list[str] = []
+    for name in OF_RUN:
+        if name in record.files:
+            files[name] = _verified(folder / name, record.files[name])
+    for name in ATTESTATIONS:
+        if (folder / name).is_file():
+            files[name] = (folder / name).read_bytes()
+    given = record.inputs
+    for name, sha256 in (
+        (POLICY, given.policy_sha256),
+        (CASE_SET, given.case_set_sha256),
+        (GOLDEN, given.golden_file_sha256),
+    ):
+        if sha256 is None:
+            continue
+        copy = evidence.workspace.kept(name, sha256)
+        if copy.exists():
+            files[name] = _verified(copy, sha256)
+        else:
+            absent.append(f"{name}: no copy of {sha256[:12]}... was kept by that run")
+    files |= dict(_keys(folder))
+    _add_training(files, absent, evidence, record, wanted)
+    if wanted.model:
+        files |= dict(_model(evidence, subject))
+    return files, absent
+
+
+def _add_training(
+    files: dict[str, bytes],
+    absent: list[str],
+    evidence: Evidence,
+    record: RunRecord,
+    wanted: BundleRequest,
+) -> None:
+    root = record.inputs.training_root
+    if root is None:
+        return
+    path = manifest_path(evidence.workspace.training, root)
+    name = training_name(root)
+    if not wanted.training_manifest:
+        absent.append(f"{name}: left out as asked; its root stands in the run record")
+    elif not path.exists():
+        absent.append(f"{name}: is not in the workspace")
+    else:
+        files[name] = _manifest(path, root)
+
+
+def _manifest(path: Path, root: str) -> bytes:
+    """The manifest's bytes, read once: what was checked is what goes into the bundle.
+
+    Raises:
+      IntegrityError: its lines have another root, or the last one is cut off.
+    """
+    content = path.read_bytes()
+    *lines, rest = content.split(b"\n")
+    got = merkle_root(lines)
+    if rest or got != root:
+        raise IntegrityError(
+            f"{path}: its Merkle root is {got[:12]}..., {root[:12]}... was recorded: the manifest "
+            "was altered; restore it from a copy"
+        )
+    return content
+
+
+def _keys(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The public keys that were trusted where the run was judged.
+
+    They vouch for nothing, so where they were is taken from files that no key covers.
+    """
+    try:
+        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        named = (settings.get("signing") or {}).get("keys")
+        keys = Path(named) if named else baseline_named_by(folder) / "keys"
+    except (IntegrityError, OSError, ValueError):
+        return
+    for path in sorted(keys.glob("*.pub.pem")) if keys.is_dir() else ():
+        yield KEYS + re.sub(r"[^A-Za-z0-9_.+-]", "_", path.name), path.read_bytes()
+
+
+def _model(evidence: Evidence, subject: Subject) -> Iterator[tuple[str, bytes]]:
+    release = subject.release
+    if release is None:
+        raise ConfigError(f"--with-model: {subject.name} released nothing, so there is no model")
+    folder = evidence.workspace.root / release.destination / str(release.version)
+    if not folder.is_dir():
+        raise ConfigError(f"--with-model: {folder} is not there")
+    if sha256_tree(folder) != release.model_sha256:
+        raise IntegrityError(
+            f"{folder}: is not the model {release.model_sha256[:12]}... of ledger entry "
+            f"{release.seq}; restore it"
+        )
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        yield MODEL + path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def _known(
+    evidence: Evidence, subject: Subject, files: Mapping[str, bytes], wanted: BundleRequest
+) -> TraceSources:
+    """As a reader of the bundle will know it: from the run's own copy of its part of the store."""
+    found = known(evidence, subject, splits=False)
+    graph = graph_from(files[LINEAGE], where=LINEAGE) if LINEAGE in files else Graph((), (), ())
+    ids = {artifact.id for artifact in graph.artifacts}
+    origins = {key: origin for key, origin in found.origins.items() if key in ids}
+    return replace(found, graph=graph, origins=origins)
+
+
+def _about(
+    evidence: Evidence,
+    subject: Subject,
+    record: RunRecord,
+    entries: tuple[Entry, ...],
+    files: Mapping[str, bytes],
+) -> About:
+    release, root = subject.release, record.inputs.training_root
+    manifest = files.get(training_name(root)) if root else None
+    return About(
+        subject=subject.name,
+        workspace_id=evidence.workspace_id,
+        run_id=record.run_id,
+        destination=release.destination if release else None,
+        version=release.version if release else None,
+        at=record.finished,
+        ledger_entries=len(entries),
+        ledger_head=entries[-1].entry_sha256,
+        training_root=root,
+        training_bytes=None if manifest is None else len(manifest),
+        made_with=made_with(),
+    )
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    """A file's content, if it is still what was recorded."""
+    if not path.exists():
+        raise IntegrityError(f"{path}: is missing; the run record names it; restore it")
+    if sha256_file(path) != sha256:
+        raise IntegrityError(
+            f"{path}: was altered since the run: its SHA-256 is {sha256_file(path)[:12]}..., "
+            f"{sha256[:12]}... was recorded; restore it"
+        )
+    return path.read_bytes()

@@ -1,0 +1,224 @@
+"""The decision taken once more, from the scores and the policy in a bundle.
+
+So an auditor sees that the verdict follows from the evidence, and need not take it on trust. What
+only the run could know is taken as recorded and named: the Evaluator's finding, which works from
+the pictures, and whether a model is one that was rolled back, where its scores are not here.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from components.baselines.case_set import CaseSet
+from components.baselines.scores import CaseScores, Servability
+from components.cases.index import count_values
+from components.decision import CheckResult, Decision
+from components.gate.conditions import EvaluatorFindings
+from components.gate.coverage import TrainedOn
+from components.gate.decide import decide, overall_verdict
+from components.gate.preconditions import Withdrawn
+from components.lineage.training_row import TrainingRow
+from components.records.errors import IntegrityError
+from components.records.ledger.entry import Entry
+from components.records.ledger.records import looks_by_name, waivers, withdrawn
+from pipeline.evidence.bundle.check_files import Evidenced
+
+if TYPE_CHECKING:
+    from components.cases.index import CaseRecord
+
+_EVALUATOR = ("evaluator", "evaluator.answer")
+_SERVABLE = "servable"
+_WITHDRAWN = "baseline.withdrawn"
+# Another processor or another build of SciPy may differ in the last digits; a verdict may not.
+_RELATIVE, _ABSOLUTE = 1e-9, 1e-12
+# All that the decision says and a reader can recompute, but for checks and findings.
+_COMPARED = (
+    "policy", "alpha", "case_set", "hashes", "operating_points", "patients", "looks", "flips",
+    "comparisons", "waivers", "self_tests", "slices", "already_released",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RejudgedBundle:
+    """Attributes:
+    checks: how many were taken again and came out as recorded.
+    as_recorded: names of those that were not, and why, in one line each.
+    """
+
+    checks: int
+    as_recorded: tuple[str, ...]
+
+
+def rejudge(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> RejudgedBundle:
+    """Takes the decision again and compares.
+
+    Args:
+      given: with policy, case set and the candidate's scores.
+      before: the ledger's entries before that of the decision.
+
+    Raises:
+      IntegrityError: names the first check or figure that comes out otherwise.
+    """
+    assert given.policy is not None
+    assert given.case_set is not None
+    assert given.candidate is not None
+    candidate = given.candidate
+    if _untried(recorded, candidate):
+        candidate = replace(
+            candidate,
+            served=Servability(None, cases=len(given.case_set.cases), largest_difference=0.0),
+        )
+    again = decide(
+        policy=given.policy,
+        case_set=given.case_set,
+        candidate=candidate,
+        champion=given.champion,
+        golden=given.golden,
+        evaluator=_evaluator(recorded),
+        scores_only=not _has(recorded, _EVALUATOR),
+        findings=(),
+        run_id=recorded.run_id,
+        created=recorded.created,
+        same_inputs=_same_inputs(recorded),
+        looks_used=_looks(recorded, before),
+        waivers=waivers(before),
+        withdrawn=[Withdrawn(w.model_sha256, None, w.reason) for w in withdrawn(before)],
+        trained_on=_trained_on(given.training, given.case_set),
+    )
+    untaken = _untaken(recorded, given, before)
+    merged = _merged(recorded, again, untaken)
+    _compare_checks(recorded, merged)
+    verdict = overall_verdict(merged)
+    if verdict is not recorded.verdict:
+        raise IntegrityError(
+            f"decision.json: says {recorded.verdict.value}, its checks come to {verdict.value}"
+        )
+    if again.verdict is verdict and again.exit_code != recorded.exit_code:
+        raise IntegrityError(
+            f"decision.json: says exit code {recorded.exit_code}, judged again it is "
+            f"{again.exit_code}"
+        )
+    _compare_rest(recorded, again)
+    names = [check.check for check in recorded.checks if check.check in untaken]
+    kept = tuple(f"{name}: {untaken[name]}" for name in names)
+    return RejudgedBundle(len(recorded.checks) - len(names), kept)
+
+
+def _evaluator(recorded: Decision) -> EvaluatorFindings | None:
+    for check in recorded.checks:
+        if check.check in _EVALUATOR:
+            blessed = check.verdict.value == "PASS"
+            return EvaluatorFindings(blessed, () if blessed else ("as recorded",))
+    return None
+
+
+def _same_inputs(recorded: Decision) -> set[str]:
+    """The baselines that the run knew to be made from the candidate's own inputs."""
+    ours = recorded.hashes["candidate"]
+    same = {
+        name
+        for name in ("champion", "golden")
+        if recorded.hashes[name] == ours and not _has(recorded, (f"baseline.{name}",))
+    }
+    return same | ({"champion"} if recorded.already_released else set())
+
+
+def _looks(recorded: Decision, before: Iterable[Entry]) -> int | None:
+    if recorded.looks.used is None:
+        return None
+    return looks_by_name(before, str(recorded.case_set["name"]))
+
+
+def _trained_on(training: tuple[TrainingRow, ...] | None, case_set: CaseSet) -> TrainedOn | None:
+    if training is None:
+        return None
+    rows = [row for row in training if row.split == "train"]
+    wanted = (case.attributes for case in case_set.cases)
+    return count_values(cast("Iterable[CaseRecord]", rows), wanted)
+
+
+def _untaken(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> dict[str, str]:
+    """Checks that cannot be taken again here, and why."""
+    assert given.candidate is not None
+    reasons = dict.fromkeys(_EVALUATOR, "the Evaluator works from the pictures")
+    if _untried(recorded, given.candidate):
+        reasons[_SERVABLE] = "an older version did not try models where they are served"
+    if withdrawn(before):
+        reasons[_WITHDRAWN] = "needs the scores of models that were rolled back"
+    if given.training is None:
+        for check in recorded.checks:
+            if check.rule == "coverage":
+                reasons[check.check] = "needs the training manifest"
+    return reasons
+
+
+def _merged(recorded: Decision, again: Decision, untaken: Mapping[str, str]) -> list[CheckResult]:
+    """The checks as judged again, with those that were not taken as recorded."""
+    old = [check for check in recorded.checks if check.check in untaken]
+    return [*old, *(check for check in again.checks if check.check not in untaken)]
+
+
+def _compare_checks(recorded: Decision, merged: Iterable[CheckResult]) -> None:
+    new = {check.check: check for check in merged}
+    for check in recorded.checks:
+        if check.check not in new:
+            raise IntegrityError(
+                f"decision.json: check {check.check}: is recorded, and not among the checks that "
+                "the policy asks for"
+            )
+        fault = _difference(asdict(check), asdict(new[check.check]))
+        if fault:
+            raise IntegrityError(f"decision.json: check {check.check}: {fault}")
+    known = {check.check for check in recorded.checks}
+    for name, check in new.items():
+        if name not in known:
+            raise IntegrityError(
+                f"decision.json: check {name}: is missing; judged again it is {check.verdict.value}"
+            )
+
+
+def _compare_rest(recorded: Decision, again: Decision) -> None:
+    old, new = asdict(recorded), asdict(again)
+    for name in _COMPARED:
+        if fault := _difference({name: old[name]}, {name: new[name]}):
+            raise IntegrityError(f"decision.json: {fault}")
+
+
+def _difference(old: Any, new: Any, place: str = "") -> str | None:
+    """Where two values first differ, in words; None where they do not."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in {**old, **new}:
+            if name == "reason":
+                continue  # words on the same figures
+            at = f"{place}.{name}".lstrip(".")
+            if (fault := _difference(old.get(name), new.get(name), at)) is not None:
+                return fault
+        return None
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        if len(old) != len(new):
+            return f"{place}: {len(old)} recorded, {len(new)} when judged again"
+        for number, pair in enumerate(zip(old, new, strict=True)):
+            if (fault := _difference(*pair, f"{place}[{number}]")) is not None:
+                return fault
+        return None
+    if isinstance(old, float) and isinstance(new, float):
+        if math.isclose(old, new, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE):
+            return None
+    elif old == new:
+        return None
+    return f"{place}: {_words(old)} recorded, {_words(new)} when judged again"
+
+
+def _words(value: Any) -> str:
+    return str(getattr(value, "value", value))[:80]
+
+
+def _untried(recorded: Decision, candidate: CaseScores) -> bool:
+    """Whether decision and scores are of before models were tried where they are served."""
+    return candidate.served is None and not _has(recorded, (_SERVABLE,))
+
+
+def _has(recorded: Decision, names: Iterable[str]) -> bool:
+    wanted = set(names)
+    return any(check.check in wanted for check in recorded.checks)

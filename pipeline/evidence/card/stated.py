@@ -1,0 +1,71 @@
+"""What people state of a model and no record knows: `card.yaml` beside the policy, in git.
+
+A card shows it as it stands now, and says whether git has it so: a text that nobody committed is
+one that nobody approved.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from components.card import NOT_STATED
+from components.records.errors import ConfigError
+from components.records.files import sha256_file
+from components.records.git import ask_git
+from components.records.schema import check_document
+
+FILE = "card.yaml"
+TEXTS = {
+    "intended_use": "Intended use",
+    "out_of_scope": "Out of scope",
+    "training_data_licence": "Licence of the training data",
+    "limitations": "Limitations",
+    "ethical_considerations": "Ethical considerations",
+    "contact": "Contact",
+}
+
+
+@dataclass(frozen=True)
+class Stated:
+    """Attributes:
+    sha256: of the file; None where there is none.
+    commit: the last one that changed it; None where the file is not as git has it.
+    missing: what is said in place of a text that is not there.
+    """
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
+    commit: str | None = None
+    missing: str = NOT_STATED
+
+    def text(self, key: str) -> str:
+        return self.words.get(key, self.missing)
+
+
+def stated(baseline: Path) -> Stated:
+    """The texts in the baseline's `card.yaml`.
+
+    Raises:
+      ConfigError: it is not YAML, or not as schemas/card.json has it.
+    """
+    path = baseline / FILE
+    if not baseline.is_dir():
+        return Stated(missing="not known: the folder of the baseline is not here")
+    if not path.exists():
+        return Stated()
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    check_document(document, "card", locate=lambda at: str(path), error=ConfigError)
+    return Stated(dict(document), sha256_file(path), _commit(path))
+
+
+def _commit(path: Path) -> str | None:
+    """The commit that has the file as it is; None where none has, or git cannot be asked."""
+    changed = ask_git(path.parent, "status", "--porcelain", "--ignored", "--", path.name)
+    if changed is None or changed.strip():
+        return None
+    return (ask_git(path.parent, "log", "-1", "--format=%H", "--", path.name) or "").strip() or None

@@ -1,0 +1,239 @@
+"""Was everything verified before the release, by times that prove the order.
+
+A sequence of times proves an order only where each was written down by itself, and only as far as
+it is exact. So every pair that has to be in order is shown with what each was taken from.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from components.decision import Decision
+from components.lineage.record import RunRecord
+from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.moment import AFTER, BEFORE
+from pipeline.evidence.policy_in_git import CONFIRMED, NOT_HERE
+from pipeline.evidence.questions.show import checks_table, rests_on
+from pipeline.evidence.questions.steps import RecordedStep, steps
+from pipeline.evidence.subject import Evidence, Subject
+
+# Each has to come before the next; a chain for what needs one another, as the graph has it.
+CHAINS = (
+    ("acceptance criteria committed", "run started"),
+    ("golden approved", "run started"),
+    ("case set amended", "run started"),
+    ("run started", "training data admitted", "training started", "training ended"),
+    ("run started", "case set verified", "scoring of the candidate started"),
+    ("case set verified", "evaluation started"),
+    ("training ended", "scoring of the candidate started", "candidate scored", "look counted"),
+    ("training ended", "evaluation started", "candidate evaluated", "look counted"),
+    ("look counted", "decided", "released", "record closed"),
+    ("decided", "decision signed", "released"),
+    ("released", "put back by a rollback"),
+)
+# Without one of these the run was not verified; the others are in order where they are there.
+REQUIRED = (
+    "acceptance criteria committed",
+    "run started",
+    "training data admitted",
+    "case set verified",
+    "training ended",
+    "candidate scored",
+    "candidate evaluated",
+    "look counted",
+    "decided",
+    "released",
+)
+IN_ORDER, SAME_TIME, WRONG, UNKNOWN = (
+    "in order",
+    "same time as recorded",
+    "WRONG ORDER",
+    "not known",
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two steps that have to be in order, and whether they are."""
+
+    first: RecordedStep
+    second: RecordedStep
+
+    @property
+    def order(self) -> str:
+        if self.first.seq is not None and self.second.seq is not None:
+            # Entries are chained: neither could be written before the other is there.
+            if self.first.seq > self.second.seq:
+                return WRONG
+            timed = self._by_time()
+            return timed if timed == WRONG else IN_ORDER
+        return self._by_time()
+
+    def _by_time(self) -> str:
+        if self.first.moment is None or self.second.moment is None:
+            return UNKNOWN
+        found = self.first.moment.against(self.second.moment)
+        return {BEFORE: IN_ORDER, AFTER: WRONG}.get(found, SAME_TIME)
+
+    @property
+    def proof(self) -> str:
+        if self.first.seq is not None and self.second.seq is not None:
+            return f"chained: ledger entries {self.first.seq} and {self.second.seq}"
+        return f"times: {self.first.source}; {self.second.source}"
+
+
+def checks(evidence: Evidence, subject: Subject) -> Answer:
+    """Whether all verifications were complete before the release, and in which order.
+
+    Exit code 0 only where all was complete and in order; times that are equal as far as they were
+    recorded do not contradict, and are said.
+    """
+    record = evidence.record(subject.run_id)
+    decision = evidence.decision(subject.run_id)
+    found = steps(evidence, subject, record)
+    pairs = list(_pairs(found))
+    missing = [n for n in REQUIRED if n not in found or found[n].moment is None]
+    wrong = [pair for pair in pairs if pair.order not in (IN_ORDER, SAME_TIME)]
+    faults = [*_faults(found, missing, wrong), *_undecided(subject, decision)]
+    return Answer(
+        question=f"was everything verified before {subject.name} was released",
+        facts=_facts(record, decision, found, missing, pairs, faults),
+        tables=(_times_table(found), _order_table(pairs), checks_table(decision)),
+        notes=(*faults, *_remarks(found, decision, pairs)),
+        evidence=tuple(rests_on(evidence, subject)),
+        exit_code=1 if faults else 0,
+    )
+
+
+def _pairs(found: Mapping[str, RecordedStep]) -> Iterator[Pair]:
+    """Neighbours in the chains, of the steps that there are; each pair once."""
+    chains = list(CHAINS)
+    chains += [(name, "decided") for name in found if name.startswith("waiver of ")]
+    seen = set()
+    for chain in chains:
+        there = [found[name] for name in chain if name in found]
+        for first, second in pairwise(there):
+            if (key := (first.name, second.name)) not in seen:
+                seen.add(key)
+                yield Pair(first, second)
+
+
+def _faults(
+    found: Mapping[str, RecordedStep], missing: list[str], wrong: list[Pair]
+) -> Iterator[str]:
+    for name in missing:
+        step = found.get(name)
+        why = f": {step.remark}" if step and step.remark else ""
+        if name == "acceptance criteria committed":
+            why = ": the policy was not in git as it was used, so nothing proves it came first"
+        yield f"Not on record: {name}{why}."
+    for pair in wrong:
+        if pair.order == WRONG:
+            yield (
+                f"Wrong order: {pair.first.name} ({_at(pair.first)}) is not before "
+                f"{pair.second.name} ({_at(pair.second)})."
+            )
+        elif not {pair.first.name, pair.second.name} & set(missing):
+            yield f"Order not known: {pair.first.name}, {pair.second.name}."
+    committed = found.get("acceptance criteria committed")
+    if committed is not None and committed.remark not in (CONFIRMED, NOT_HERE):
+        yield f"Acceptance criteria: {committed.remark}."
+
+
+def _undecided(subject: Subject, decision: Decision | None) -> Iterator[str]:
+    if decision is None:
+        yield "Nothing was decided, so nothing was verified."
+        return
+    if decision.verdict.value != "PASS":
+        yield f"The verdict is {decision.verdict.value}."
+    for check in decision.checks:
+        if check.open:
+            yield f"Open check: {check.check}: {check.verdict.value}, {check.reason}."
+    for test in decision.self_tests:
+        if not test.passed:
+            yield f"The gate failed its own test {test.name}: wanted {test.wanted}, got {test.got}."
+    release = subject.release
+    if release is not None and release.decision_sha256 != decision.decision_sha256:
+        yield f"Ledger entry {release.seq} released by another decision than this run's."
+    if release is not None and release.model_sha256 != decision.hashes["candidate"]:
+        yield f"Ledger entry {release.seq} released another model than the one decided on."
+
+
+def _remarks(
+    found: Mapping[str, RecordedStep], decision: Decision | None, pairs: list[Pair]
+) -> Iterator[str]:
+    for note in decision.waivers if decision else ():
+        if note.state == "applied":
+            yield (
+                f"Waived: {note.check}, by {note.by} and {note.second} until {note.expires}: "
+                f"{note.reason}."
+            )
+    for pair in pairs:
+        if pair.order == SAME_TIME:
+            yield (
+                f"{pair.first.name} ({_at(pair.first)}) and {pair.second.name} "
+                f"({_at(pair.second)}) are at the same time as far as it was recorded; that "
+                "contradicts nothing and proves no order."
+            )
+    if "decision signed" not in found:
+        yield "The decision is unsigned, so its times rest on this machine's word and the ledger."
+    committed = found.get("acceptance criteria committed")
+    if committed is not None and committed.remark == NOT_HERE:
+        yield f"Acceptance criteria: {NOT_HERE}; the time is the run record's."
+
+
+def _facts(
+    record: RunRecord,
+    decision: Decision | None,
+    found: Mapping[str, RecordedStep],
+    missing: list[str],
+    pairs: list[Pair],
+    faults: list[str],
+) -> dict[str, Value]:
+    orders = [pair.order for pair in pairs]
+    committed = found.get("acceptance criteria committed")
+    results = decision.checks if decision else ()
+    return {
+        "run": record.run_id,
+        "complete and in order before release": not faults,
+        "acceptance criteria committed before the result": _before_the_result(committed, pairs),
+        "steps on record": f"{len(REQUIRED) - len(missing)} of {len(REQUIRED)} that are required",
+        "pairs in order": orders.count(IN_ORDER),
+        "pairs at the same time as recorded": orders.count(SAME_TIME),
+        "pairs in the wrong order": orders.count(WRONG),
+        "pairs of unknown order": orders.count(UNKNOWN),
+        "checks: pass": sum(c.verdict.value == "PASS" for c in results),
+        "checks: open": sum(c.open for c in results),
+        "checks: waived": ", ".join(c.check for c in results if c.waived) or "none",
+        "checks: supporting, not passed": sum(
+            c.role != "gate" and c.verdict.value != "PASS" for c in results
+        ),
+        "checks: the gate's own tests": f"{sum(t.passed for t in decision.self_tests)} of "
+        f"{len(decision.self_tests)} as they should be"
+        if decision
+        else None,
+    }
+
+
+def _before_the_result(committed: RecordedStep | None, pairs: list[Pair]) -> Value:
+    if committed is None or committed.remark not in (CONFIRMED, NOT_HERE):
+        return False
+    return all(p.order != WRONG for p in pairs if p.first is committed)
+
+
+def _times_table(found: Mapping[str, RecordedStep]) -> Table:
+    timed = sorted(
+        found.values(),
+        key=lambda step: (step.moment is None, step.moment.first if step.moment else None),
+    )
+    rows = tuple((_at(s), s.name, s.source, s.remark or None) for s in timed)
+    return Table("times", "When it happened", ("at", "step", "source", "remark"), rows)
+
+
+def _order_table(pairs: list[Pair]) -> Table:
+    rows = tuple((p.order, p.first.name, p.second.name, p.proof) for p in pairs)
+    return Table("order", "What has to come before what", ("order", "first", "then", "proof"), rows)
+
+
+def _at(step: RecordedStep) -> str:
+    return step.moment.text if step.moment else UNKNOWN

@@ -1,0 +1,88 @@
+"""Every version of every case set that a workspace's runs may have been judged on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.golden import load_golden
+from components.baselines.history import archived
+from components.baselines.names import CASE_SET, GOLDEN
+from components.records.errors import IntegrityError
+from pipeline.evidence.subject import Evidence
+from pipeline.governance.decided import baseline_named_by
+from pipeline.settings.baselines import SHIPPED_BASELINES
+
+
+@dataclass(frozen=True)
+class LockedSet:
+    """Attributes:
+    folder: of the baseline.
+    current: whether it is the version that the next run is judged on.
+    """
+
+    folder: Path
+    case_set: CaseSet
+    current: bool
+
+    @property
+    def name(self) -> str:
+        """As `casegate cases show` takes it."""
+        return f"{self.case_set.name}@{self.case_set.version}"
+
+    @property
+    def golden_sha256(self) -> str | None:
+        """The model whose scores on this very version are golden; None where there is none."""
+        path = self.folder / GOLDEN
+        if not self.current or not path.exists():
+            return None
+        return load_golden(path).scores.model_sha256
+
+
+@lru_cache(maxsize=1)
+def locked_sets(evidence: Evidence) -> tuple[LockedSet, ...]:
+    """The shipped ones, the workspace's own and those that its runs name, each root once.
+
+    Raises:
+      IntegrityError: one was edited.
+    """
+    return tuple(_locked_sets(evidence))
+
+
+def _locked_sets(evidence: Evidence) -> Iterator[LockedSet]:
+    seen = set()
+    for folder in _folders(evidence):
+        current = load_case_set(folder / CASE_SET)
+        for number in range(current.version, 0, -1):
+            path = archived(folder / CASE_SET, number)
+            if number < current.version and not path.exists():
+                continue
+            version = current if number == current.version else load_case_set(path)
+            if (key := (version.name, version.merkle_root)) not in seen:
+                seen.add(key)
+                yield LockedSet(folder, version, number == current.version)
+
+
+def locked_with_root(evidence: Evidence, root: str) -> LockedSet | None:
+    """The version with this Merkle root; None where it is kept nowhere any more."""
+    found = (locked for locked in locked_sets(evidence) if locked.case_set.merkle_root == root)
+    return next(found, None)
+
+
+def _folders(evidence: Evidence) -> Iterator[Path]:
+    """Baselines' folders, those that runs name first: they are what was judged on."""
+    seen: set[Path] = set()
+    named: list[Path] = []
+    if evidence.workspace.runs.is_dir():
+        for run in sorted(evidence.workspace.runs.iterdir(), reverse=True):
+            try:
+                named.append(baseline_named_by(run))
+            except IntegrityError:  # it stopped before it was judged
+                continue
+    for place in (evidence.workspace.baselines, SHIPPED_BASELINES):
+        named += sorted(path.parent.resolve() for path in place.glob(f"*/{CASE_SET}"))
+    for folder in named:
+        if folder not in seen and (folder / CASE_SET).exists():
+            seen.add(folder)
+            yield folder

@@ -1,0 +1,238 @@
+"""Brings back the code and the packages that a run ran with, in a folder of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.lineage.record import RunRecord
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file
+from components.records.git import GitAnswer, run_git
+from components.records.run_files import DIFF
+from pipeline.settings import provenance
+from pipeline.settings.config import REPOSITORY
+
+Say = Callable[[str], None]
+
+# Asked of the recorded code itself. The old name first: where it is of before the present one, an
+# installation that points at this checkout would answer to that with this checkout's own module.
+_HASH_OF_ITS_CODE = """
+try:
+    from pipeline.provenance import code_sha256
+except ImportError:
+    from pipeline.settings.provenance import code_sha256
+print(code_sha256())
+"""
+_LAST_LINES = 20
+# Nothing that a person set up for their own repositories may run here.
+_GIT_SECONDS = 600  # a large checkout is written out
+_PLAIN = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+
+
+@dataclass(frozen=True)
+class RestoredCode:
+    """Attributes:
+    folder: where `pipeline` and `components` are imported from.
+    python: of the environment that runs it.
+    how: what was done to get both, for a person.
+    """
+
+    folder: Path
+    python: Path
+    how: str
+
+    def command(self, *arguments: str) -> list[str]:
+        """`casegate ARGUMENTS` with this code, wherever the environment has another."""
+        script = "from pipeline.cli import main; main()"
+        return [str(self.python), "-c", script, *arguments]
+
+    def environ(self) -> dict[str, str]:
+        """This process's own, with this code first and byte code allowed."""
+        left_out = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
+        kept = {name: value for name, value in os.environ.items() if name not in left_out}
+        return {**kept, "PYTHONPATH": str(self.folder), "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def recorded_code(
+    record: RunRecord,
+    run_folder: Path,
+    scratch: Path,
+    *,
+    say: Say,
+    repository: Path = REPOSITORY,
+    fresh: bool = False,
+) -> RestoredCode:
+    """The code of a run, and an environment with the packages it had.
+
+    This checkout and this environment are used as they are where they are the recorded ones; an
+    environment that was made from the recorded lock file runs a checkout of the recorded commit.
+
+    Args:
+      scratch: an empty folder for what has to be made.
+      repository: the git checkout that has the commit.
+      fresh: makes both anew, whatever is here.
+
+    Raises:
+      ConfigError: the commit is not known or not there, what was not committed was not kept, or
+        an environment cannot be made.
+      IntegrityError: what came back is not the code that ran.
+    """
+    same_packages = not fresh and _same_packages(record)
+    if same_packages and provenance.code_sha256() == record.code.code_sha256:
+        return RestoredCode(
+            REPOSITORY, Path(sys.executable), "this checkout and environment, as they are"
+        )
+    commit = record.code.git_commit
+    if commit is None:
+        raise ConfigError(
+            f"run {record.run_id}: no commit is known, only that its code hashes to "
+            f"{record.code.code_sha256[:12]}...; it cannot be checked out"
+        )
+    folder = scratch / "code"
+    say(f"checking out {commit[:12]}")
+    how = _check_out(commit, folder, repository)
+    if record.code.diff_sha256 is not None:
+        _apply(run_folder / DIFF, record.code.diff_sha256, folder)
+        how += " with what was not committed"
+    lock = folder / "uv.lock"
+    wanted = record.environment.lock_file_sha256
+    if (sha256_file(lock) if lock.exists() else None) != wanted:
+        raise IntegrityError(
+            f"{commit[:12]}: its lock file is not the one recorded ({(wanted or 'none')[:12]})"
+        )
+    if same_packages:
+        code = RestoredCode(folder, Path(sys.executable), f"{how}, in this environment")
+    else:
+        say("making its environment from the lock file")
+        _sync(folder, repository)
+        code = RestoredCode(
+            folder, folder / ".venv" / "bin" / "python", f"{how}, environment made anew"
+        )
+    _refuse_other_code(code, record)
+    return code
+
+
+def _same_packages(record: RunRecord) -> bool:
+    here, there = provenance.recorded_environment(), record.environment
+    return (
+        there.lock_file_sha256 is not None
+        and (here.lock_file_sha256, here.python) == (there.lock_file_sha256, there.python)
+        and dict(here.packages) == dict(there.packages)
+    )
+
+
+def _check_out(commit: str, folder: Path, repository: Path) -> str:
+    if not re.fullmatch("[0-9a-f]{40,64}", commit):
+        raise IntegrityError(f"run record: git_commit: got {commit[:60]!a}, wanted a hash")
+    if _git(repository, "cat-file", "-e", f"{commit}^{{commit}}").failed:
+        raise ConfigError(
+            f"{repository}: has no commit {commit[:12]}; fetch it, or name a checkout that has "
+            "it with --repository"
+        )
+    # Shares the objects of the other, which is neither copied nor written to.
+    clone = ("clone", "--quiet", "--shared", "--no-checkout", "--", str(repository), str(folder))
+    for where, arguments in (
+        (repository, clone),
+        (folder, ("checkout", "--quiet", "--detach", commit)),
+    ):
+        done = _git(where, *arguments)
+        if done.failed:
+            raise ConfigError(f"{repository}: git {arguments[0]}: {_last_line(done.error)}")
+    return f"commit {commit[:12]}"
+
+
+def _apply(diff: Path, sha256: str, folder: Path) -> None:
+    if not diff.exists():
+        raise ConfigError(
+            f"{diff}: what the run's code had beyond its commit was not kept; it cannot be "
+            "brought back"
+        )
+    if sha256_file(diff) != sha256:
+        raise IntegrityError(f"{diff}: was altered: it does not hash to {sha256[:12]}...")
+    done = _git(folder, "apply", "--whitespace=nowarn", str(diff.resolve()))
+    if done.failed:
+        raise IntegrityError(f"{diff}: does not fit its commit: {_last_line(done.error)}")
+
+
+def _sync(folder: Path, repository: Path) -> None:
+    uv = next(
+        (
+            str(path)
+            for path in (repository / ".uv/bin/uv", REPOSITORY / ".uv/bin/uv")
+            if path.exists()
+        ),
+        shutil.which("uv"),
+    )
+    if uv is None:
+        raise ConfigError("uv is not installed, which makes the environment; `make lint` does it")
+    code = RestoredCode(folder, Path(sys.executable), "")
+    command = [uv, "sync", "--frozen", "--compile-bytecode"]
+    returncode, lines = watched(command, folder=folder, environ=code.environ())
+    if returncode != 0:
+        said = lines[-1] if lines else "nothing"
+        raise ConfigError(f"uv sync: ended with exit code {returncode}; it said: {said}")
+
+
+def _refuse_other_code(code: RestoredCode, record: RunRecord) -> None:
+    """By the rule that this code itself has for its hash: which folders count may have changed."""
+    command = [str(code.python), "-c", _HASH_OF_ITS_CODE]
+    returncode, lines = watched(command, folder=code.folder, environ=code.environ(), output=True)
+    got = f"hashes to {lines[-1][:12]}" if returncode == 0 and lines else "cannot be imported"
+    if returncode != 0 or lines[-1:] != [record.code.code_sha256]:
+        raise IntegrityError(
+            f"{code.how}: its source {got}, wanted {record.code.code_sha256[:12]}, which ran: "
+            "files that git did not know were part of it, and were not kept"
+        )
+
+
+def watched(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    say: Say | None = None,
+    output: bool = False,
+) -> tuple[int, list[str]]:
+    """Runs a command in a folder to its end; `say` is told each line of its standard error.
+
+    Args:
+      output: reads standard output instead.
+
+    Returns:
+      Its exit code and its last lines.
+    """
+    lines: list[str] = []
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environ),
+        stdin=quiet,
+        stdout=subprocess.PIPE if output else quiet,
+        stderr=quiet if output else subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            for line in (process.stdout if output else process.stderr) or ():
+                lines = [*lines[-_LAST_LINES:], line.rstrip()]
+                if say is not None:
+                    say(lines[-1])
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, [line for line in lines if line.strip()]
+
+
+def _git(repository: Path, *arguments: str) -> GitAnswer:
+    return run_git(repository, *_PLAIN, *arguments, seconds=_GIT_SECONDS)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"

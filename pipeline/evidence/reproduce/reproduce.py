@@ -1,0 +1,274 @@
+"""Runs a recorded run once more, and says whether the same came out.
+
+With the recorded code, packages, configuration, data, judges, champion and ledger, in a scratch
+workspace; what could not be the same is listed beside the outcome.
+"""
+
+import math
+import shutil
+import tempfile
+from pathlib import Path
+
+from components.baselines.scores import load_scores
+from components.decision import Decision, load_decision
+from components.lineage.record import Environment, RunRecord, load_record
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file, sha256_tree
+from components.records.problems import parse_json_line
+from components.records.run_files import DECISION, RUN_RECORD, SCORES
+from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.reproduce.recorded_code import RestoredCode, Say, recorded_code, watched
+from pipeline.evidence.reproduce.recorded_inputs import Laid, lay_out
+from pipeline.evidence.reproduce.same_scores import (
+    DIFFERENT,
+    SameScores,
+    ScoreDifference,
+    compare_scores,
+)
+from pipeline.evidence.subject import Evidence, Subject
+
+TOLERANCE = 1e-6
+_SHOWN = 20
+
+
+def reproduce(
+    evidence: Evidence,
+    subject: Subject,
+    *,
+    repository: Path,
+    say: Say,
+    tolerance: float = TOLERANCE,
+    data: str | None = None,
+    fresh: bool = False,
+    keep: bool = False,
+) -> Answer:
+    """Repeats the run and compares.
+
+    Args:
+      repository: the git checkout that has the run's commit.
+      say: told of progress, line by line.
+      tolerance: the largest difference of a score that still counts as reproduced.
+      data: where the training data are now; None looks where they were.
+      fresh: makes the environment anew even where this one is the recorded one.
+      keep: leaves the scratch folder, and names it.
+
+    Raises:
+      ConfigError, SourceError: the run left no scores, or cannot be repeated here.
+      IntegrityError: data, code or evidence is not what was recorded.
+    """
+    record, decision = evidence.record(subject.run_id), evidence.decision(subject.run_id)
+    folder = evidence.workspace.run_folder(record.run_id)
+    if decision is None or not (folder / SCORES).exists():
+        raise ConfigError(
+            f"run {record.run_id}: {record.state} without scores of its own, so there is nothing "
+            "to reproduce; choose a run that judged a candidate"
+        )
+    recorded = load_scores(folder / SCORES)
+    if recorded.scores_sha256 != decision.hashes["candidate_scores"]:
+        raise IntegrityError(f"{folder / SCORES}: are not the scores that the decision names")
+    scratch = Path(tempfile.mkdtemp(prefix="casegate-reproduce-"))
+    try:
+        laid = lay_out(evidence, record, scratch, data=data)
+        code = recorded_code(record, folder, scratch, say=say, repository=repository, fresh=fresh)
+        exit_code, last = _run(code, laid, record, say)
+        again = _last_run(laid)
+        scores_file = again / SCORES if again else None
+        if again is None or scores_file is None or not scores_file.exists():
+            return _stopped(subject, code, laid, f"exit code {exit_code}: {last}")
+        found = Again(again, laid)
+        scores = compare_scores(recorded, load_scores(scores_file), tolerance=tolerance)
+        answer = _answer(evidence, subject, record, decision, scores, found, code, tolerance)
+    finally:
+        if keep:
+            say(f"kept: {scratch}")
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return answer
+
+
+class Again:
+    """What the repetition came to."""
+
+    def __init__(self, folder: Path, laid: Laid) -> None:
+        self.laid = laid
+        self.record = load_record(folder / RUN_RECORD)
+        self.decision = load_decision(folder / DECISION)
+        models = laid.workspace.artifacts.glob("Trainer/model/*/Format-Serving")
+        self.model = next(iter(sorted(models)), None)
+
+
+def _run(code: RestoredCode, laid: Laid, record: RunRecord, say: Say) -> tuple[int, str]:
+    command = code.command(
+        *("run", "--config", str(laid.config), "--workspace", str(laid.workspace.root)),
+        *("--trigger", "manual", "--why", f"reproduces {record.run_id}", "--format", "json"),
+    )
+    exit_code, lines = watched(command, folder=code.folder, environ=code.environ(), say=say)
+    last = lines[-1] if lines else "it said nothing"
+    error = parse_json_line(last)
+    return exit_code, error.line if error else last
+
+
+def _last_run(laid: Laid) -> Path | None:
+    """The folder of the run that was just made; the others hold what judged."""
+    found = sorted(laid.workspace.runs.glob(f"*/{RUN_RECORD}"))
+    return found[-1].parent if found else None
+
+
+def _stopped(subject: Subject, code: RestoredCode, laid: Laid, why: str) -> Answer:
+    facts: dict[str, Value] = {
+        "run": subject.run_id,
+        "scores": f"{DIFFERENT}: the repetition came to none",
+        "it ended with": why,
+        "code and environment": code.how,
+    }
+    return Answer(_question(subject), facts, notes=laid.notes, exit_code=1)
+
+
+def _answer(
+    evidence: Evidence,
+    subject: Subject,
+    record: RunRecord,
+    decision: Decision,
+    scores: SameScores,
+    found: Again,
+    code: RestoredCode,
+    tolerance: float,
+) -> Answer:
+    checks = differing_checks(decision, found.decision)
+    points = (decision.operating_points["candidate"], found.decision.operating_points["candidate"])
+    facts: dict[str, Value] = {
+        "run": record.run_id,
+        "scores": scores.outcome,
+        "scores: cases": scores.cases,
+        "scores: cases that differ": len(scores.differing),
+        "scores: largest difference": _size(scores.largest),
+        "scores: tolerance": tolerance,
+        "scores: first difference": _words(scores.first),
+        "operating point": _both(*points),
+        "verdict": _both(decision.verdict.value, found.decision.verdict.value),
+        "checks": f"{len(checks)} of {len(decision.checks)} with another verdict",
+        "training data": _both(record.inputs.training_root, found.record.inputs.training_root),
+        "model: all files": _both(decision.hashes["candidate"], found.decision.hashes["candidate"]),
+        "model: files of its weights": _weights(evidence, subject, decision, found),
+        "code and environment": code.how,
+    }
+    return Answer(
+        _question(subject),
+        facts,
+        tables=(
+            _scores_table(scores),
+            Table(
+                "checks",
+                "Checks with another verdict",
+                ("check", "recorded", "again", "recorded_reason", "again_reason"),
+                tuple(checks),
+            ),
+            Table(
+                "environment",
+                "What differs in the environment",
+                ("what", "recorded", "again"),
+                tuple(differing_environment(record.environment, found.record.environment)),
+            ),
+        ),
+        notes=(*found.laid.notes, *_notes(scores, decision, found.decision)),
+        evidence=(
+            f"runs/{record.run_id}/{SCORES}, SHA-256 of its scores "
+            f"{decision.hashes['candidate_scores']}, named by decision {decision.decision_sha256}",
+        ),
+        exit_code=0 if scores.reproduced else 1,
+    )
+
+
+def differing_checks(
+    recorded: Decision, again: Decision
+) -> list[tuple[str, str | None, str | None, str | None, str | None]]:
+    """Checks whose verdict is another, or that only one of the decisions has, by name."""
+    old = {check.check: check for check in recorded.checks}
+    new = {check.check: check for check in again.checks}
+    rows = []
+    for name in {**old, **new}:
+        before, after = old.get(name), new.get(name)
+        verdicts = [check.verdict.value if check else None for check in (before, after)]
+        if verdicts[0] != verdicts[1]:
+            reasons = [check.reason if check else None for check in (before, after)]
+            rows.append((name, verdicts[0], verdicts[1], reasons[0], reasons[1]))
+    return rows
+
+
+def differing_environment(
+    recorded: Environment, again: Environment
+) -> list[tuple[str, Value, Value]]:
+    """What may change what is computed: Python, system, processor, lock file, packages."""
+    names = ("python", "os", "cpu", "cores", "container", "lock_file_sha256")
+    rows = [(name, getattr(recorded, name), getattr(again, name)) for name in names]
+    packages = sorted({**recorded.packages, **again.packages})
+    rows += [
+        (f"package {name}", recorded.packages.get(name), again.packages.get(name))
+        for name in packages
+    ]
+    return [row for row in rows if row[1] != row[2]]
+
+
+def _weights(evidence: Evidence, subject: Subject, decision: Decision, found: Again) -> str | None:
+    """Whether the variables' files are the same; None where the released model's are gone."""
+    release = subject.release
+    if release is None or found.model is None:
+        return None
+    old = evidence.workspace.root / release.destination / str(release.version)
+    if not old.is_dir() or sha256_tree(old) != decision.hashes["candidate"]:
+        return None
+    pair = [
+        {path.name: sha256_file(path) for path in (model / "variables").iterdir()}
+        for model in (old, found.model)
+    ]
+    return "the same bytes" if pair[0] == pair[1] else "other bytes, which hold names too"
+
+
+def _scores_table(scores: SameScores) -> Table:
+    return Table(
+        "scores",
+        f"The first {_SHOWN} cases whose scores differ"
+        if len(scores.differing) > _SHOWN
+        else "Cases whose scores differ",
+        ("case_id", "recorded", "again", "difference"),
+        tuple(
+            (one.case_id, _finite(one.recorded), _finite(one.again), _finite(one.size))
+            for one in scores.differing[:_SHOWN]
+        ),
+        links={"case_id": "case"},
+    )
+
+
+def _notes(scores: SameScores, recorded: Decision, again: Decision) -> list[str]:
+    notes = []
+    hashes = [decision.hashes["candidate"] for decision in (recorded, again)]
+    if scores.reproduced and hashes[0] != hashes[1]:
+        notes.append(
+            "A model's files hold the hash of its configuration, which names other folders here; "
+            "so they hash otherwise where the weights are the same."
+        )
+    if any(waiver.state == "applied" for waiver in recorded.waivers):
+        notes.append("A waiver held then; it holds for that candidate alone, and until it expires.")
+    return notes
+
+
+def _question(subject: Subject) -> str:
+    return f"does {subject.name} come out again"
+
+
+def _both(recorded: Value, again: Value) -> str:
+    old, new = ("not known" if value is None else value for value in (recorded, again))
+    return f"the same: {old}" if old == new else f"recorded {old}, again {new}"
+
+
+def _words(one: ScoreDifference | None) -> str:
+    return f"{one.case_id}: recorded {one.recorded}, again {one.again}" if one else "none"
+
+
+def _size(one: ScoreDifference | None) -> str:
+    return f"{one.size:.3g} ({one.case_id})" if one else "0"
+
+
+def _finite(value: float | None) -> Value:
+    """A number as JSON can have it."""
+    return value if value is None or math.isfinite(value) else str(value)

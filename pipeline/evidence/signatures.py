@@ -1,0 +1,164 @@
+"""Who signed a run's decision and release, and a further person's signature on the decision."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from components.attestation.checking import CheckedStatement, check_decision, check_release
+from components.attestation.envelope import add_signatures, read_envelope, verify
+from components.attestation.keys import PublicKey, Signer, load_trusted
+from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.files import write_atomically
+from components.records.ledger.records import Release
+from components.records.run_files import (
+    DECISION_ATTESTATION,
+    RELEASE_ATTESTATION,
+    REQUEST,
+)
+from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.signed_subjects import released_folder, subjects_there
+from pipeline.evidence.subject import Evidence, Subject
+
+CONFIG = "config.json"
+TRUSTED, UNKNOWN = "trusted", "not known: does not count"
+
+
+def trusted_folder(folder: Path, given: Path | None = None) -> Path:
+    """Where the keys that count for a run are kept: as given, configured, or beside its policy."""
+    if given is not None:
+        return given
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        configured = config.get("signing", {}).get("keys")
+        policy = json.loads((folder / REQUEST).read_text("utf-8"))["policy"][0]
+    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
+        raise ConfigError(
+            f"{folder}: does not say where the public keys are that count; say --keys DIR"
+        ) from None
+    return Path(configured) if configured else Path(policy).parent / "keys"
+
+
+def checked_decision(
+    evidence: Evidence, run_id: str, trusted: Sequence[PublicKey]
+) -> CheckedStatement:
+    """The signed decision of a run, held against every file that is at hand.
+
+    Raises:
+      SignatureError, IntegrityError: something is not as it was signed, or as the ledger has it.
+    """
+    evidence.decision(run_id)  # is the one that the ledger names
+    envelope = evidence.workspace.run_folder(run_id) / DECISION_ATTESTATION
+    there = subjects_there(evidence, run_id)
+    return check_decision(envelope, there=there, trusted=trusted, threshold=None)
+
+
+def sign_run(
+    evidence: Evidence, subject: Subject, signers: Sequence[Signer], keys: Path | None
+) -> Answer:
+    """Adds signatures to a run's decision, after checking that it and its files are as signed.
+
+    Raises:
+      ConfigError: one of these keys signed it already.
+      SignatureError, IntegrityError: as `checked_decision`; nothing is signed then.
+    """
+    folder = evidence.workspace.run_folder(subject.run_id)
+    place = trusted_folder(folder, keys)
+    trusted = load_trusted(place)
+    checked = checked_decision(evidence, subject.run_id, trusted)
+    envelope = folder / DECISION_ATTESTATION
+    content = add_signatures(read_envelope(envelope), signers, where=str(envelope))
+    payload = verify(content, trusted, where=str(envelope)).payload
+    if sha256(payload).hexdigest() != checked.statement_sha256:
+        raise SignatureError(f"{envelope}: changed while it was checked; nothing was signed")
+    write_atomically(envelope, content)
+    return replace(signatures(evidence, subject, place), exit_code=0)  # it is signed now
+
+
+def signatures(evidence: Evidence, subject: Subject, keys: Path | None) -> Answer:
+    """Who signed what of a run; exit code 4 where nobody did, or nobody who is trusted."""
+    folder = evidence.workspace.run_folder(subject.run_id)
+    place = trusted_folder(folder, keys)
+    trusted = load_trusted(place)
+    facts: dict[str, Value] = {"run": subject.run_id, "trusted keys": f"{len(trusted)} in {place}"}
+    notes, rows = [], []
+    counted = True
+    for what, checked in signed_statements(evidence, subject, trusted):
+        if checked is None:
+            facts[f"{what}: signed"] = "no"
+            counted = False
+            continue
+        facts |= _facts(what, checked)
+        rows += _rows(what, checked, trusted)
+        counted = counted and bool(checked.signers)
+        if checked.unmeasured:
+            left = ", ".join(checked.unmeasured)
+            notes.append(f"Not at hand, so not compared with what was signed: {left}.")
+    table = Table("signatures", "signatures", ("statement", "by", "key", "counts"), tuple(rows))
+    return Answer(
+        question=f"who signed {subject.name}",
+        facts=facts,
+        tables=(table,),
+        notes=tuple(notes),
+        exit_code=0 if counted else IntegrityError.exit_code,
+    )
+
+
+def signed_statements(
+    evidence: Evidence, subject: Subject, trusted: Sequence[PublicKey]
+) -> Iterator[tuple[str, CheckedStatement | None]]:
+    """The two statements on a run, each None where it is not signed."""
+    folder = evidence.workspace.run_folder(subject.run_id)
+    signed = (folder / DECISION_ATTESTATION).exists()
+    decision = checked_decision(evidence, subject.run_id, trusted) if signed else None
+    yield "decision", decision
+    for release in evidence.releases:
+        if release.run_id == subject.run_id:
+            yield "release", _checked_release(evidence, release, decision, trusted)
+
+
+def _checked_release(
+    evidence: Evidence,
+    release: Release,
+    decision: CheckedStatement | None,
+    trusted: Sequence[PublicKey],
+) -> CheckedStatement | None:
+    """The statement that the ledger's entry names; None where it calls the release unsigned."""
+    if release.attestation_sha256 is None or release.run_id is None:
+        return None
+    envelope = evidence.workspace.run_folder(release.run_id) / RELEASE_ATTESTATION
+    found = sha256(read_envelope(envelope)).hexdigest()
+    if found != release.attestation_sha256:
+        raise SignatureError(
+            f"{envelope}: is {found[:12]}..., entry {release.seq} of the ledger names "
+            f"{release.attestation_sha256[:12]}...; restore it"
+        )
+    model = released_folder(evidence, release)
+    checked = check_release(envelope, model_folder=model, decision=decision, trusted=trusted)
+    told = checked.statement.predicate
+    if (told["destination"], told["version"]) != (release.destination, release.version):
+        raise SignatureError(
+            f"{envelope}: was signed for {told['destination']} version {told['version']}, entry "
+            f"{release.seq} of the ledger is {release.destination} version {release.version}"
+        )
+    return checked
+
+
+def _facts(what: str, checked: CheckedStatement) -> dict[str, Value]:
+    told = checked.statement.predicate
+    keys = ("verdict", "created", "signed_at", "destination", "version", "released_at")
+    return {
+        f"{what}: signed": "yes",
+        **{f"{what}: {key.replace('_', ' ')}": told[key] for key in keys if key in told},
+        f"{what}: statement": checked.statement_sha256,
+    }
+
+
+def _rows(
+    what: str, checked: CheckedStatement, trusted: Sequence[PublicKey]
+) -> list[tuple[Value, Value, Value, Value]]:
+    ids = {key.name: key.id for key in trusted}
+    rows: list[tuple[Value, Value, Value, Value]]
+    rows = [(what, name, ids[name], TRUSTED) for name in checked.signers]
+    return rows + [(what, None, key_id, UNKNOWN) for key_id in checked.unknown]

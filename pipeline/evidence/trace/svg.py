@@ -1,0 +1,159 @@
+"""A trace as a plain SVG picture, drawn here: no program, no network, no script, no style sheet.
+
+Colours are attributes, so that the strict content policy of a page needs no exception and a style
+sheet may change them by class; each box also says in words what it is.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from components.bundle.trace_graph import TraceGraph, TraceNode
+from components.pages.svg import element
+from pipeline.evidence.trace.layout import HEIGHT, WIDTH, layout
+from pipeline.evidence.trace.node_words import facts, label, shortened
+from pipeline.governance.show_ledger import printable
+
+# Fill and edge by kind; the text on each keeps a contrast above 7:1.
+_COLOURS = {
+    "release": ("#d7ecd9", "#22633a"),
+    "run": ("#ececec", "#4a4a4a"),
+    "model": ("#dbe6f8", "#1f4e8c"),
+    "decision": ("#fbeccb", "#7a5200"),
+    "evidence": ("#f4f1e4", "#6b6236"),
+    "data": ("#dcf0f2", "#1c5f68"),
+    "rule": ("#f3e0ee", "#7c2d65"),
+    "code": ("#e6e3f5", "#4b3f8f"),
+    "execution": ("#ffffff", "#4a4a4a"),
+    "person": ("#fde3d8", "#8a3715"),
+}
+_INK, _MARGIN, _TITLE = "#1a1a1a", 16, 34
+_MOST = 30  # letters that fit in a box
+_TOLD_FIRST = ("verdict", "state", "source", "destination", "name", "commit", "cases", "version")
+
+Link = Callable[[TraceNode], str | None]
+
+
+def as_svg(graph: TraceGraph, *, link: Link | None = None, name: str = "trace") -> str:
+    """A whole SVG document, or a part of a page.
+
+    Args:
+      link: where a node leads; None for a node that leads nowhere. Without it nothing is a link.
+      name: unique within the page.
+    """
+    plan = layout(graph)
+    size = (plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN + _TITLE)
+    boxes = [_box(node, plan.boxes[node.key], link) for node in graph.nodes]
+    lines = [
+        element(
+            "path",
+            element("title", _sentence(graph, edge.source, edge.label, edge.target)),
+            d=_path(points),
+            fill="none",
+            stroke="#767676",
+            stroke_width=1.2,
+            marker_end=f"url(#{name}-arrow)",
+            class_="trace-line",
+        )
+        for edge, points in plan.lines
+    ]
+    title = f"{graph.subject}: what led to it"
+    return element(
+        "svg",
+        element("title", title, id=f"{name}-title"),
+        element("desc", _description(graph), id=f"{name}-text"),
+        _arrow(f"{name}-arrow"),
+        element("rect", width=size[0], height=size[1], fill="#ffffff", class_="trace-page"),
+        element("text", title, x=_MARGIN, y=_MARGIN + 12, font_size=16, fill=_INK),
+        element("g", *lines, *boxes, transform=f"translate({_MARGIN} {_MARGIN + _TITLE})"),
+        xmlns="http://www.w3.org/2000/svg",
+        width=size[0],
+        height=size[1],
+        viewBox=f"0 0 {size[0]:g} {size[1]:g}",
+        font_family="sans-serif",
+        role="group" if link else "img",
+        aria_labelledby=f"{name}-title {name}-text",
+        class_="trace",
+    )
+
+
+def _box(node: TraceNode, corner: tuple[float, float], link: Link | None) -> Markup:
+    fill, edge = _COLOURS[node.kind]
+    known = facts(node)
+    state = str(node.facts.get("state", ""))
+    x = 18 if node.kind == "person" else 8  # clear of the round ends
+    lines = [
+        element("text", node.kind, x=x, y=14, font_size=10, fill=edge, class_="trace-kind"),
+        element("text", shortened(label(node), _MOST), x=x, y=31, font_size=12.5, fill=_INK),
+        element("text", _short(node, known), x=x, y=48, font_size=10.5, fill=_INK),
+    ]
+    group = element(
+        "g",
+        element("title", "\n".join([f"{node.kind}: {label(node)}", *known])),
+        element(
+            "rect",
+            width=WIDTH,
+            height=HEIGHT,
+            rx=HEIGHT / 2 if node.kind == "person" else 2 if node.kind == "execution" else 8,
+            fill=fill,
+            stroke=edge,
+            stroke_width=2.2 if node.kind in ("release", "decision") else 1.2,
+            **({"stroke_dasharray": "5 3"} if state in ("cached", "failed", "never ended") else {}),
+        ),
+        *lines,
+        transform=f"translate({corner[0]:g} {corner[1]:g})",
+        class_=f"trace-node trace-{node.kind}",
+    )
+    target = link(node) if link else None
+    if target is None:
+        return group
+    return element("a", group, href=target, aria_label=f"{node.kind}: {label(node)}")
+
+
+def _short(node: TraceNode, known: list[str]) -> str:
+    """The one fact that a box has room for."""
+    found = known[-1] if known else ""
+    for wanted in _TOLD_FIRST:
+        if node.facts.get(wanted) is not None:
+            value = printable(str(node.facts[wanted]))
+            words = value[:12] if wanted == "commit" else value
+            found = words if wanted in ("verdict", "state", "source") else f"{wanted} {words}"
+            break
+    return shortened(found, _MOST + 4)
+
+
+def _path(points: tuple[tuple[float, float], ...]) -> str:
+    """A line through the points that leaves and enters each layer level."""
+    x, y = points[0]
+    parts = [f"M{x:g} {y:g}"]
+    for left, right in pairwise(points):
+        middle = (left[0] + right[0]) / 2
+        parts.append(f"C{middle:g} {left[1]:g} {middle:g} {right[1]:g} {right[0]:g} {right[1]:g}")
+    return "".join(parts)
+
+
+def _arrow(name: str) -> Markup:
+    head = element("path", d="M0 0L8 4L0 8z", fill="#767676")
+    marker = element(
+        "marker",
+        head,
+        id=name,
+        viewBox="0 0 8 8",
+        refX=8,
+        refY=4,
+        markerWidth=7,
+        markerHeight=7,
+        orient="auto",
+    )
+    return element("defs", marker)
+
+
+def _sentence(graph: TraceGraph, source: str, how: str, target: str) -> str:
+    return f"{label(graph.node(target))}: {how} {label(graph.node(source))}"
+
+
+def _description(graph: TraceGraph) -> str:
+    """What leads to what, for whoever cannot see it."""
+    found = [_sentence(graph, edge.source, edge.label, edge.target) for edge in graph.edges]
+    return ". ".join([*found, *graph.notes])

@@ -1,0 +1,317 @@
+"""A release followed back to its training examples: what led to what, in one graph.
+
+The run record says what went in and who answers for it, the ledger what was released, and ML
+Metadata which execution read and wrote what in between. Where one of them is silent the graph says
+so and goes on with the others.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+
+from components.bundle.trace_graph import (
+    EXECUTION,
+    PERSON,
+    TraceBuilder,
+    TraceGraph,
+    Value,
+)
+from components.decision import Decision
+from components.lineage.graph import READ, WROTE, ArtifactNode, ExecutionNode, Graph
+from components.lineage.reader import MetadataStore
+from components.lineage.record import RunRecord
+from components.lineage.training import check_manifest, manifest_path
+from components.records.ledger.records import Release
+from pipeline.evidence.removed import folder_of, removed_folders
+from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.trace.record import add_record
+from pipeline.evidence.trace.words import ASIDE, step_words, thing_words
+
+SPLITS = {"train": "train_cases", "tune": "tune_cases"}
+FOUND, CANDIDATE, PUSHED = "decision", "candidate", "pushed"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The execution that made what a later run took from the cache, and in which run."""
+
+    execution_id: int
+    pipeline_run: str
+
+
+@dataclass(frozen=True)
+class TraceSources:
+    """Everything that a trace is made from; the same in a workspace and in a bundle.
+
+    Attributes:
+      graph: the run's part of ML Metadata; empty where there is none.
+      release: the version that was asked about, or the one that the run released.
+      original: the release whose model a rollback restored; `release` itself where it is none.
+      origins: by artifact id, for what came from the cache.
+      splits: training cases by split, where the manifest was read.
+      removed: number of the ledger's entry by folder, as `removed_folders` has them.
+    """
+
+    name: str
+    record: RunRecord
+    graph: Graph
+    decision: Decision | None = None
+    release: Release | None = None
+    original: Release | None = None
+    origins: Mapping[int, Origin] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def trace(evidence: Evidence, subject: Subject) -> TraceGraph:
+    """The graph behind a release or a run of a workspace.
+
+    Raises:
+      IntegrityError: the record or the decision is not as recorded.
+    """
+    given = known(evidence, subject, splits=True)
+    # Not in `known`: a bundle holds no such lists, and has to come to the same graph.
+    return trace_of(replace(given, removed=removed_folders(evidence)))
+
+
+def known(evidence: Evidence, subject: Subject, *, splits: bool) -> TraceSources:
+    """What a workspace holds of a subject.
+
+    Args:
+      splits: whether to ask ML Metadata how many cases each split has; whether the manifest
+        still says so is what `lineage verify` and `independence` check.
+    """
+    record = evidence.record(subject.run_id)
+    graph = evidence.store.run_graph(record.store.pipeline_run)
+    counts: Mapping[str, int] = {}
+    notes = []
+    root = record.inputs.training_root
+    if splits and root:
+        path = manifest_path(evidence.workspace.training, root)
+        for row in evidence.store.training_sets([root]):
+            counts = {split: row[key] for split, key in SPLITS.items() if key in row}
+        if not counts and path.exists():
+            counts = check_manifest(path, root=root).splits
+        if not path.exists():
+            notes.append(f"The training manifest {path.name} is not here, so nothing proves it.")
+    return TraceSources(
+        name=subject.name,
+        record=record,
+        graph=graph,
+        decision=evidence.decision(subject.run_id),
+        release=subject.release,
+        original=original(subject, evidence.releases),
+        origins=origins(evidence.store, graph),
+        splits=counts,
+        notes=tuple(notes),
+    )
+
+
+def original(subject: Subject, releases: Iterable[Release]) -> Release | None:
+    """The release that first served the subject's model, which a rollback restored."""
+    if subject.release is None or subject.release.restored is None:
+        return subject.release
+    mine = [
+        r
+        for r in releases
+        if r.run_id == subject.run_id and r.destination == subject.release.destination
+    ]
+    return mine[0] if mine else None
+
+
+def origins(store: MetadataStore, graph: Graph) -> dict[int, Origin]:
+    """Who made the artifacts that this run took from the cache."""
+    cached = {e.id for e in graph.executions if e.state == "cached"}
+    wanted = sorted({v.artifact_id for v in graph.events if v.execution_id in cached})
+    if not wanted:
+        return {}
+    rows = store.query(
+        "SELECT v.artifact_id, v.execution_id, c.name AS pipeline_run FROM Event v "
+        "JOIN Execution e ON e.id = v.execution_id AND e.last_known_state = 3 "
+        "JOIN Association s ON s.execution_id = e.id JOIN Context c ON c.id = s.context_id "
+        "JOIN Type k ON k.id = c.type_id AND k.name = 'pipeline_run' "
+        "WHERE v.type IN (2, 4, 6, 7) AND v.artifact_id IN :ids ORDER BY v.execution_id DESC",
+        ids=wanted,
+    )
+    return {row["artifact_id"]: Origin(row["execution_id"], row["pipeline_run"]) for row in rows}
+
+
+def trace_of(given: TraceSources) -> TraceGraph:
+    """The graph; depends on nothing but its argument."""
+    graph = TraceBuilder()
+    notes = list(given.notes)
+    part = _relevant(given.graph)
+    if not given.graph.executions:
+        notes.append("ML Metadata holds no execution of this run; the run record alone speaks.")
+    keys = _artifacts(graph, part, given)
+    _executions(graph, part, given, keys)
+    steps = {e.component: _execution_key(e) for e in part.executions}
+    if given.decision is not None and FOUND not in keys.values():
+        graph.add(FOUND, "decision", "decision", **_of_decision(given.decision))
+    end = add_record(graph, given.record, given.decision, steps, given.splits)
+    root = _release(graph, given, end)
+    for key in reversed(graph.loose_ends()):
+        if key not in (root, end):
+            graph.tie(key, _sink(given, root), _how(key, given))
+    return graph.graph(given.name, root, notes)
+
+
+def _how(key: str, given: TraceSources) -> str:
+    if key == PUSHED and given.original is not None:
+        return "serves"
+    return "rests on" if key == FOUND else "came with"
+
+
+def _relevant(graph: Graph) -> Graph:
+    """What led to the pushed model and to the decision; all of it where nothing was pushed."""
+    pushed = [
+        a.id for a in graph.artifacts if a.type == "PushedModel" and a.properties.get("pushed")
+    ]
+    if pushed:
+        words = ("CasegateDecision", "CasegateAttestation")
+        return graph.behind([*pushed, *(a.id for a in graph.artifacts if a.type in words)])
+    kept = tuple(a for a in graph.artifacts if a.type not in ASIDE)
+    ids = {a.id for a in kept}
+    return Graph(graph.executions, kept, tuple(v for v in graph.events if v.artifact_id in ids))
+
+
+def _artifacts(graph: TraceBuilder, part: Graph, given: TraceSources) -> dict[int, str]:
+    """Adds a node for each artifact; returns their keys by id."""
+    component = {e.id: e.component for e in part.executions}
+    maker = {v.artifact_id: component[v.execution_id] for v in part.events if v.kind == WROTE}
+    keys = {}
+    for artifact in part.artifacts:
+        kind, label = thing_words(artifact.type, maker.get(artifact.id))
+        key, more = _artifact_facts(artifact, maker.get(artifact.id), given)
+        if key == PUSHED and not artifact.properties.get("pushed"):
+            label = "nothing was pushed"
+        keys[artifact.id] = graph.add(key, kind, label, **more)
+    return keys
+
+
+def _artifact_facts(
+    artifact: ArtifactNode, maker: str | None, given: TraceSources
+) -> tuple[str, dict[str, object]]:
+    facts: dict[str, Value] = {"artifact": artifact.id, "kept in": artifact.uri}
+    if entry := given.removed.get(folder_of(artifact.uri)):
+        facts["removed"] = f"by retention, entry {entry} of the ledger"
+    if "blessed" in artifact.properties and artifact.type == "ModelBlessing":
+        facts["blessed"] = "yes" if artifact.properties["blessed"] == 1 else "no"
+    if artifact.type == "CasegateAttestation":
+        facts["signed by"] = artifact.properties.get("signers") or "nobody"
+    if artifact.state != "live":
+        facts["state"] = artifact.state
+    if artifact.type == "CasegateDecision" and given.decision is not None:
+        of_decision = _of_decision(given.decision)
+        return FOUND, {**of_decision, "facts": {**of_decision["facts"], **facts}}
+    decided = given.record.decision
+    if artifact.type == "Model" and maker == "Trainer":
+        return CANDIDATE, {"facts": facts, "sha256": decided.candidate_sha256 if decided else None}
+    if artifact.type == "PushedModel":
+        released = given.record.release
+        return PUSHED, {"facts": facts, "sha256": released.model_sha256 if released else None}
+    return f"artifact-{artifact.id}", {"facts": facts}
+
+
+def _of_decision(decision: Decision) -> dict[str, dict[str, Value]]:
+    opened = [check.check for check in decision.checks if check.open]
+    facts: dict[str, Value] = {
+        "verdict": decision.verdict.value,
+        "taken": decision.created,
+        "checks": len(decision.checks),
+    }
+    if opened:
+        facts["not passed"] = ", ".join(opened[:3]) + (
+            f" and {len(opened) - 3} more" if len(opened) > 3 else ""
+        )
+    return {"facts": facts, "sha256": decision.decision_sha256}  # type: ignore[dict-item]
+
+
+def _executions(
+    graph: TraceBuilder, part: Graph, given: TraceSources, keys: Mapping[int, str]
+) -> None:
+    ended = {"failed": "failed", "running": "never ended"}
+    for execution in part.executions:
+        made = [
+            given.origins[v.artifact_id]
+            for v in part.events
+            if v.execution_id == execution.id and v.artifact_id in given.origins
+        ]
+        facts: dict[str, Value] = {
+            "component": execution.component,
+            "execution": execution.id,
+            "state": ended.get(execution.state, execution.state),
+            "started": _iso(execution.started_ms),
+            "ended": _iso(execution.ended_ms),
+        }
+        if made and execution.state == "cached":
+            facts["from the cache"] = (
+                f"made by execution {made[0].execution_id} of run "
+                f"{made[0].pipeline_run.partition('.')[2]}"
+            )
+        graph.add(
+            _execution_key(execution), EXECUTION, step_words(execution.component), facts=facts
+        )
+    steps = {e.id: _execution_key(e) for e in part.executions}
+    for event in part.events:
+        step, artifact = steps[event.execution_id], keys[event.artifact_id]
+        if event.kind == READ:
+            graph.tie(artifact, step, "read")
+        else:
+            graph.tie(step, artifact, "made by")
+
+
+def _release(graph: TraceBuilder, given: TraceSources, run: str) -> str:
+    """Adds the release and, where it was a rollback, the one that it restored; the graph's root."""
+    first, release = given.original, given.release
+    if first is not None:
+        key = _release_node(graph, first)
+        graph.tie(run, key, "released by")
+        if release is None or release.seq == first.seq:
+            return key
+    if release is None:
+        return run
+    key = _release_node(graph, release)
+    person = graph.add(f"person-{release.by}", PERSON, release.by)
+    graph.tie(person, key, "rolled back by")
+    graph.tie(_release_key(first) if first else run, key, "restored")
+    return key
+
+
+def _release_node(graph: TraceBuilder, release: Release) -> str:
+    label = f"version {release.version}"
+    if release.restored is not None:
+        label += f", rollback to {release.restored}"
+    facts: dict[str, Value] = {
+        "destination": release.destination,
+        "at": release.at,
+        "ledger entry": release.seq,
+        "signed": "yes" if release.attestation_sha256 else "no",
+    }
+    return graph.add(
+        _release_key(release),
+        "release",
+        label,
+        facts=facts,
+        sha256=release.model_sha256,
+        names=("release", str(release.version)),
+    )
+
+
+def _release_key(release: Release) -> str:
+    return f"release-{release.version}"
+
+
+def _sink(given: TraceSources, root: str) -> str:
+    """Where loose ends lead: the run's own release, or the run."""
+    return _release_key(given.original) if given.original else root
+
+
+def _execution_key(execution: ExecutionNode) -> str:
+    return f"execution-{execution.id}"
+
+
+def _iso(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"

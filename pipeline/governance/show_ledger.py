@@ -1,0 +1,130 @@
+"""A ledger's entries as a person reads them: one sentence each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from components.records.ledger.entry import Entry
+
+Body = Mapping[str, Any]
+
+
+def sentence(entry: Entry) -> str:
+    """What happened, in one line without any character that does not print."""
+    return printable(_SENTENCES[entry.kind](entry.body))
+
+
+def printable(text: str) -> str:
+    """`text` with a space for each run of white space and a mark for what does not print."""
+    words = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+
+
+def _decision(body: Body) -> str:
+    waived = f", waived: {', '.join(body['waived'])}" if body["waived"] else ""
+    released = ", released already" if body["already_released"] else ""
+    return (
+        f"{body['verdict']} (exit {body['exit_code']}) in run {body['run_id']}, candidate "
+        f"{_short(body['candidate_sha256'])} on {_version(body)}{released}{waived}"
+    )
+
+
+def _look(body: Body) -> str:
+    return f"run {body['run_id']} judged a candidate on {_version(body)}"
+
+
+def _approval(body: Body) -> str:
+    before = body["from_golden_sha256"]
+    moved = f"golden {_short(before)} -> " if before else "first golden "
+    return (
+        f"{moved}{_short(body['to_golden_sha256'])}, the candidate of run {body['run_id']}: "
+        f"{body['reason']}"
+    )
+
+
+def _waiver(body: Body) -> str:
+    return (
+        f"{body['check']} of run {body['run_id']} until {body['expires']}, second: "
+        f"{body['second']}: {body['reason']}"
+    )
+
+
+def _amendment(body: Body) -> str:
+    changed = [
+        f"{len(body[key])} {word}"
+        for key, word in (
+            ("added", "added"),
+            ("retired", "retired"),
+            ("relabelled", "relabelled"),
+            ("sentinels", "marked as sentinel"),
+            ("sentinels_removed", "no sentinel any more"),
+        )
+        if body.get(key)
+    ]
+    what = f" ({', '.join(changed)})" if changed else ""
+    versions = f"version {body['from_version']} -> {body['to_version']}"
+    return f"{body['case_set']} {versions}{what}: {body['reason']}"
+
+
+def _release(body: Body) -> str:
+    return (
+        f"{body['destination']} version {body['version']}, model {_short(body['model_sha256'])} "
+        f"of run {body['run_id']}{'' if body.get('attestation_sha256') else ', unsigned'}"
+    )
+
+
+def _rollback(body: Body) -> str:
+    return (
+        f"{body['destination']} version {body['from_version']} -> {body['to_version']}, served as "
+        f"version {body['new_version']}: {body['reason']}"
+    )
+
+
+def _drift(body: Body) -> str:
+    then = "; a retraining may follow" if body["retraining"] else ""
+    return (
+        f"{', '.join(body['moved'])} moved over {body['cases']} served cases, "
+        f"{body['first'][:10]} to {body['last'][:10]}: {body['report']}{then}"
+    )
+
+
+def _promotion(body: Body) -> str:
+    where = f" into {body['span']}" if body["span"] else ""
+    return (
+        f"{len(body['cases'])} cases{where}, {len(body['proposed_sentinels'])} proposed as "
+        f"sentinels: {body['reason']}"
+    )
+
+
+def _retention(body: Body) -> str:
+    return (
+        f"{body['files']} files of {len(body['runs'])} runs removed, {body['bytes']} bytes: "
+        f"{body['list']}"
+    )
+
+
+def _run(body: Body) -> str:
+    code = "" if body["exit_code"] is None else f" (exit {body['exit_code']})"
+    return f"run {body['run_id']} ended: {body['state'].replace('_', ' ')}{code}"
+
+
+def _short(sha256: str) -> str:
+    return sha256[:12]
+
+
+def _version(body: Body) -> str:
+    return f"{body['case_set']} version {body['case_set_version']}"
+
+
+_SENTENCES: dict[str, Callable[[Body], str]] = {
+    "decision": _decision,
+    "look": _look,
+    "approval": _approval,
+    "waiver": _waiver,
+    "amendment": _amendment,
+    "release": _release,
+    "rollback": _rollback,
+    "run": _run,
+    "drift": _drift,
+    "promotion": _promotion,
+    "retention": _retention,
+}

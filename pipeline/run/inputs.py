@@ -1,0 +1,310 @@
+"""Everything a run rests on, read and hashed before TensorFlow is imported."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from components.attestation.statements import CHAMPION, ENVIRONMENT
+from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.golden import load_golden
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
+from components.baselines.scores import aligned
+from components.cases.sources import open_source
+from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
+from components.gate.policy import Policy, load_policy
+from components.gate.preflight import refuse_hopeless
+from components.records.case import Source
+from components.records.errors import ConfigError
+from components.records.files import sha256_file, sha256_json, write_atomically
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import waivers, withdrawn
+from components.records.run_files import STATISTICS
+from components.release.serving import Champion, find_champion
+from pipeline.settings.baselines import resolve_baseline
+from pipeline.settings.config import REPOSITORY, Config
+from pipeline.settings.deciding import deciding_sha256
+from pipeline.settings.provenance import recorded_environment
+from pipeline.settings.workspace import Workspace, now
+
+SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the graph is built from.
+
+    Attributes:
+      baseline: the folder with `case_set.json`, `policy.yaml` and, once approved, `golden.json`.
+      champion: the model now released, or None.
+      destination: `serving/<model>`.
+      spans: what the pattern in `data.source` found; None where it is no pattern.
+      champion_scores: the released model's scores, and their SHA-256, where it is released
+        elsewhere; None for either.
+      standing: hash of what people decided that changes a verdict: waivers that hold, and models
+        that were rolled back.
+    """
+
+    config: Config
+    workspace: Workspace
+    run_id: str
+    created: str
+    source: Source
+    source_sha256: str
+    case_source: Source
+    case_source_sha256: str
+    baseline: Path
+    case_set: CaseSet
+    case_set_sha256: str
+    policy: Policy
+    golden_sha256: str
+    champion: Champion | None
+    destination: Path
+    schema_path: Path
+    schema_sha256: str
+    standing: str
+    spans: Spans | None = None
+    champion_scores: tuple[Path, str] | None = None
+
+    @property
+    def case_set_path(self) -> Path:
+        return self.baseline / CASE_SET
+
+    @property
+    def golden_path(self) -> Path:
+        return self.baseline / GOLDEN
+
+    @cached_property
+    def training_sha256(self) -> str:
+        """Hash of all that decides what training computes: data, settings, code, versions."""
+        return sha256_json(
+            {
+                "source": self.source_sha256,
+                "case_set": self.case_set_sha256,
+                "model": self.model_settings()["model"],
+                "skip_bad_cases": self.config.data.skip_bad_cases,
+                "schema": self.schema_sha256,
+                "code": deciding_sha256(),
+            }
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all that decides the verdict, but for the champion."""
+        return sha256_json(
+            {
+                "training": self.training_sha256,
+                "case_source": self.case_source_sha256,
+                "policy": self.policy.sha256,
+                "golden": self.golden_sha256,
+                "config": self.config.deciding_sha256(),
+                "champion_scores": self.champion_scores[1] if self.champion_scores else None,
+                "destination": str(self.destination),
+                "standing": self.standing,
+            }
+        )
+
+    @property
+    def previous_statistics(self) -> str:
+        """Statistics of the data behind the champion; empty where nothing is released."""
+        if self.champion is None:
+            return ""
+        path = self.champion.decision.parent / STATISTICS
+        return str(path) if path.exists() else ""
+
+    @property
+    def previous_statistics_sha256(self) -> str:
+        return sha256_file(Path(self.previous_statistics)) if self.previous_statistics else ""
+
+    def compared_spans(self) -> str:
+        """Which spans DataGate compares, as one JSON parameter."""
+        spans = self.spans
+        return json.dumps(
+            {
+                "newest": spans.newest if spans else None,
+                "previous": spans.previous if spans else None,
+            }
+        )
+
+    def model_settings(self) -> dict[str, Any]:
+        """What Transform and Trainer get; JSON, because it is part of their cache key."""
+        model = json.loads(json.dumps(dataclasses.asdict(self.config.model)))
+        return {"model": model, "image_size": self.config.model.image_size}
+
+    def release_record(self) -> dict[str, Any]:
+        """The part of the release record that is known before training."""
+        return {
+            "data": self.source.spec,
+            "data_sha256": self.source_sha256,
+            "synthetic": self.source.synthetic,
+            "case_set": f"{self.case_set.name} version {self.case_set.version}",
+            "case_set_merkle_root": self.case_set.merkle_root,
+            "config_sha256": self.config.sha256(),
+            "deciding_sha256": deciding_sha256(),
+            "owner": self.config.owner,
+            "seed": self.config.model.seed,
+            "target_sensitivity": self.config.model.target_sensitivity,
+        }
+
+    def gate_request(self) -> str:
+        """What the gate is asked, as one JSON parameter: paths, each with its hash."""
+        return json.dumps(
+            {
+                "run_id": self.run_id,
+                "created": self.created,
+                "case_set": [str(self.case_set_path), self.case_set_sha256],
+                "policy": [str(self.baseline / POLICY), self.policy.sha256],
+                "golden": [str(self.golden_path), self.golden_sha256],
+                "champion": [str(part) for part in self.champion_scores or ("", "")],
+                "training_sha256": self.training_sha256,
+                "fingerprint": self.fingerprint,
+                "run_folder": str(self.workspace.run_folder(self.run_id)),
+                "ledger": str(self.workspace.ledger),
+            },
+            sort_keys=True,
+        )
+
+    @property
+    def keys(self) -> Path:
+        """The folder of public keys whose signatures count."""
+        named = self.config.signing.keys
+        return Path(named).resolve() if named else self.baseline / "keys"
+
+    def subjects(self) -> dict[str, list[str]]:
+        """What a decision is bound to and is known before it: name -> [path or "", SHA-256]."""
+        kept = {
+            POLICY: (POLICY, self.policy.sha256),
+            CASE_SET: (CASE_SET, self.case_set_sha256),
+            GOLDEN: (GOLDEN, self.golden_sha256),
+        }
+        found = {
+            subject: [str(self.workspace.kept(name, sha256)), sha256]
+            for subject, (name, sha256) in kept.items()
+            if sha256
+        }
+        if self.champion:
+            found[CHAMPION] = [str(self.champion.path), self.champion.sha256]
+        found[ENVIRONMENT] = ["", recorded_environment().sha256]
+        return found
+
+    def push_request(self) -> dict[str, Any]:
+        """What Pusher is told beside TFX's own settings: what has to be signed, and by whom."""
+        return {
+            "ledger": str(self.workspace.ledger),
+            "runs": str(self.workspace.runs),
+            "run_folder": str(self.workspace.run_folder(self.run_id)),
+            "workspace": str(self.workspace.root),
+            "subjects": self.subjects(),
+            "keys": str(self.keys),
+            "threshold": self.config.signing.threshold,
+            "unsigned": self.config.signing.unsigned,
+            "problems": str(self.workspace.problems),
+        }
+
+
+def prepare(
+    config: Config, workspace: Workspace, run_id: str, *, champion_scores: Path | None = None
+) -> Inputs:
+    """Opens the sources, the baseline and the destination, and hashes what they hold.
+
+    Args:
+      champion_scores: a scores.json of the released model, where it is released elsewhere.
+
+    Raises:
+      SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
+    """
+    spans = _spans(config)
+    source = open_source(spans.spec if spans else config.data.source)
+    source_sha256 = source.fingerprint()
+    if config.case_set.source is None:
+        case_source, case_source_sha256 = source, source_sha256
+    else:
+        case_source = open_source(config.case_set.source)
+        case_source_sha256 = case_source.fingerprint()
+    baseline = resolve_baseline(config, case_source, workspace)
+    golden = baseline / GOLDEN
+    destination = (
+        Path(config.serving.directory) if config.serving.directory else workspace.serving
+    ).resolve() / config.serving.model_name
+    schema_sha256 = sha256_file(SCHEMA)
+    case_set, policy = (
+        load_case_set(baseline / CASE_SET),
+        load_policy(baseline / POLICY),
+    )
+    refuse_hopeless(policy, case_set)
+    if golden.exists():
+        aligned(load_golden(golden).scores, case_set, who=str(golden))
+    champion = find_champion(destination, workspace.runs)
+    if champion and champion_scores:
+        raise ConfigError(
+            f"{champion_scores}: scores of a champion, but {destination} has one; give neither, or "
+            "another --workspace"
+        )
+    created = now()
+    case_set_sha256 = sha256_file(baseline / CASE_SET)
+    golden_sha256 = sha256_file(golden) if golden.exists() else ""
+    # The folder that judges moves on with the next approval; what judged this run stays.
+    _snapshot(baseline / CASE_SET, case_set_sha256, workspace)
+    _snapshot(baseline / POLICY, policy.sha256, workspace)
+    if golden_sha256:
+        _snapshot(golden, golden_sha256, workspace)
+    return Inputs(
+        config=config,
+        workspace=workspace,
+        run_id=run_id,
+        created=created,
+        source=source,
+        source_sha256=source_sha256,
+        case_source=case_source,
+        case_source_sha256=case_source_sha256,
+        baseline=baseline,
+        case_set=case_set,
+        case_set_sha256=case_set_sha256,
+        policy=policy,
+        golden_sha256=golden_sha256,
+        champion=champion,
+        destination=destination,
+        schema_path=_snapshot(SCHEMA, schema_sha256, workspace),
+        schema_sha256=schema_sha256,
+        standing=_standing(Ledger(workspace.ledger), created[:10]),
+        spans=spans,
+        champion_scores=(
+            (champion_scores.resolve(), sha256_file(champion_scores)) if champion_scores else None
+        ),
+    )
+
+
+def _spans(config: Config) -> Spans | None:
+    """The spans that the configuration's window holds, or that it names one by one.
+
+    None where its data come in one piece.
+    """
+    data = config.data
+    named = data.source.startswith(f"{KIND}:")
+    if not named and not span_pattern(data.source):
+        return None
+    if config.case_set.source is None:
+        raise ConfigError(
+            f"case_set.source: got null beside data.source {data.source}; spans are training data "
+            "alone, so name where the case set's images come from"
+        )
+    if named:
+        return parse_spans(data.source)[0]
+    return resolve_spans(data.source, window=data.window, window_spans=data.window_spans)
+
+
+def _standing(ledger: Ledger, day: str) -> str:
+    """Hash of the waivers that hold on `day` (ISO 8601) and of the models rolled back."""
+    entries = ledger.entries()
+    holding = [vars(waiver) for waiver in waivers(entries) if waiver.expires >= day]
+    return sha256_json({"waivers": holding, "withdrawn": [vars(w) for w in withdrawn(entries)]})
+
+
+def _snapshot(path: Path, sha256: str, workspace: Workspace) -> Path:
+    """A copy named by its content, because TFX's cache sees paths and not contents."""
+    copy = workspace.kept(path.name, sha256)
+    if not copy.exists() or sha256_file(copy) != sha256:
+        write_atomically(copy, path.read_bytes())
+    return copy

@@ -1,0 +1,92 @@
+"""Scores of SavedModels on a case set's own images, which are compared with the lock first.
+
+Imports TensorFlow, and is therefore imported only where a model was given instead of its scores.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.baselines.case_set import CaseSet
+from components.baselines.scores import CaseScores
+from components.cases.lock import governed, verify_source
+from components.records.case import BadCase, Case, Source
+from components.records.errors import SourceError
+from components.records.files import sha256_tree
+
+if TYPE_CHECKING:
+    from components.scoring.score import Scored
+
+
+def score_models(
+    models: Mapping[str, Path], case_set: CaseSet, source: Source
+) -> dict[str, CaseScores]:
+    """Each model's scores of every case, by the names of `models`.
+
+    Args:
+      models: SavedModel folders with the signature `serve_examples` and an `operating_point`.
+      source: where the images of the case set are.
+
+    Raises:
+      IntegrityError: the images are not those that were locked.
+      SourceError: a folder holds no such model.
+    """
+    verify_source(source, case_set)
+    found = score_cases(models, _usable(governed(source, case_set)))
+    return {
+        name: CaseScores(
+            case_ids=scored.case_ids,
+            scores=scored.scores,
+            operating_point=scored.operating_point,
+            model_sha256=sha256_tree(models[name]),
+            scored_case_set=case_set.merkle_root,
+            latency_ms=scored.latency_ms,
+            served=scored.served,
+        )
+        for name, scored in found.items()
+    }
+
+
+def score_cases(models: Mapping[str, Path], cases: Iterable[Case]) -> dict[str, "Scored"]:
+    """What each model says of the cases, by the names of `models`; Raises as `score_models`."""
+    # Before TensorFlow is imported: what it logs is none of the reader's business here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_USE_LEGACY_KERAS"] = "0"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow as tf
+
+        from components.cases.example import serialized_example
+        from components.cases.images import inspect_image
+
+    with tempfile.TemporaryDirectory() as folder:
+        records = Path(folder) / "cases.gz"
+        with tf.io.TFRecordWriter(str(records), tf.io.TFRecordOptions("GZIP")) as writer:
+            for case in cases:
+                writer.write(serialized_example(case, inspect_image(case.image)[1]))
+        return {name: _scored(path, records) for name, path in models.items()}
+
+
+def _usable(source: Source) -> Iterator[Case]:
+    for shard in source.shards("test"):
+        for case in source.read(shard):
+            if isinstance(case, BadCase):  # it was readable when it was verified
+                raise SourceError(f"{case.where}: {case.reason}; run again")
+            yield case
+
+
+def _scored(model: Path, records: Path) -> "Scored":
+    from components.scoring.score import score_model
+
+    try:
+        return score_model(model, [str(records)])
+    # A stranger's model may fail in any way that TensorFlow has, and none is a fault of the gate.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(
+            f"{model}: cannot be scored ({type(error).__name__}: {reason}); wanted a SavedModel "
+            "with the signature serve_examples and an operating_point, or a file of its scores"
+        ) from error

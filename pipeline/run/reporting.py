@@ -1,0 +1,84 @@
+"""The reports of a run: Markdown for a pull request, one HTML page for people.
+
+Called by the component that signs a decision, which signs the reports along with it; so it is
+given what it needs as JSON, and gives back what else of the run is to be signed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from components.attestation.statements import TRAINING
+from components.baselines.case_set import load_case_set
+from components.baselines.golden import load_golden
+from components.baselines.scores import CaseScores, load_scores
+from components.cases.pictures import read_pictures
+from components.cases.sources import open_source
+from components.decision import load_decision
+from components.records.files import write_atomically
+from components.records.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
+from components.report.evidence import ReportEvidence
+from components.report.html import html_report
+from components.report.markdown import write_report
+from components.report.worklist import pictured
+from pipeline.run.inputs import Inputs
+from pipeline.run.training_data import keep_training_data
+from pipeline.settings.config import Config
+
+
+def attest_request(inputs: Inputs) -> str:
+    """What DecisionAttestor is asked, as one JSON parameter; `report` is for the function below."""
+    return json.dumps(
+        {
+            "run_folder": str(inputs.workspace.run_folder(inputs.run_id)),
+            "subjects": inputs.subjects(),
+            "signing": _unsigned(inputs.config),
+            "report": {
+                "case_source": inputs.case_source.spec,
+                "case_set": str(inputs.case_set_path),
+                "golden": str(inputs.golden_path) if inputs.golden_sha256 else None,
+                "training": str(inputs.workspace.training),
+            },
+        },
+        sort_keys=True,
+    )
+
+
+def _unsigned(config: Config) -> dict[str, Any]:
+    """Whether the decision may go unsigned, and why."""
+    if not config.serving.release:
+        return {"unsigned": True, "why": "this run releases nothing"}
+    return {
+        "unsigned": config.signing.unsigned,
+        "why": "the configuration allows unsigned releases",
+    }
+
+
+def report(folder: Path, told: dict[str, Any]) -> dict[str, str]:
+    """Writes `report.md` and `report.html` into a run's folder, and its training manifest.
+
+    Args:
+      told: `report` of `attest_request`, and `training_index`, the uri of that artifact.
+
+    Returns:
+      The Merkle root of the training data, under the name that statements have for it.
+    """
+    decision = load_decision(folder / DECISION)
+    source, case_set = open_source(told["case_source"]), load_case_set(Path(told["case_set"]))
+    write_report(decision, folder / REPORT, synthetic=source.synthetic)
+    images = read_pictures(source, pictured(decision, case_set))
+    evidence = ReportEvidence(case_set, _scores(folder, told["golden"]), images.get)
+    page = html_report(decision, evidence, synthetic=source.synthetic)
+    write_atomically(folder / HTML_REPORT, page.encode())
+    kept = keep_training_data(Path(told["training_index"]), Path(told["training"]))
+    return {TRAINING: kept.root}
+
+
+def _scores(folder: Path, golden: str | None) -> dict[str, CaseScores]:
+    """What each model said that the decision compares."""
+    scores = {"candidate": load_scores(folder / SCORES)}
+    if (folder / CHAMPION_SCORES).exists():
+        scores["champion"] = load_scores(folder / CHAMPION_SCORES)
+    if golden is not None:
+        scores["golden"] = load_golden(Path(golden)).scores
+    return scores

@@ -1,0 +1,265 @@
+"""Runs the graph on Beam and reads back what was decided and what is really released."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.baselines.scores import load_scores
+from components.decision import Decision, Verdict, load_decision
+from components.lineage.password import Redacting, read_password
+from components.lineage.record import Released, Why
+from components.records import events
+from components.records.errors import CasegateError, IntegrityError
+from components.records.files import write_atomically
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.records import releases
+from components.records.problems import read_problem
+from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
+from components.release.recording import record_release
+from components.release.serving import Champion, discard_incoming, find_champion
+from pipeline.run.inputs import Inputs, prepare
+from pipeline.run.recorder import Recorder, close_dead
+from pipeline.run.signing import refuse_unsigned
+from pipeline.settings.config import Config
+from pipeline.settings.workspace import Workspace, new_run_id
+
+MANUAL = Why("manual")
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run came to.
+
+    Attributes:
+      exit_code: 0 only where the decision passed and the model is at the destination.
+      served_from_cache: nothing ran, because nothing that could change the verdict changed.
+      release: the version now released, if any.
+      synthetic: whether the judged images are.
+      report: the page for people; `summary` beside it is the same for a pull request.
+      log: None where nothing ran.
+    """
+
+    decision: Decision
+    exit_code: int
+    served_from_cache: bool
+    release: Champion | None
+    synthetic: bool
+    report: Path
+    log: Path | None
+
+    @property
+    def summary(self) -> Path:
+        return self.report.with_name(REPORT)
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome for machines: the whole decision, and where everything is."""
+        return {
+            "verdict": self.decision.verdict.value,
+            "exit_code": self.exit_code,
+            "served_from_cache": self.served_from_cache,
+            "already_released": self.decision.already_released
+            or (
+                self.served_from_cache
+                and self.decision.verdict is Verdict.PASS
+                and self.release is not None
+            ),
+            "release": str(self.release.path) if self.release else None,
+            "version": self.release.version if self.release else None,
+            "report": str(self.report),
+            "summary": str(self.summary),
+            "log": str(self.log) if self.log else None,
+            "decision": json.loads(self.decision.to_json()),
+        }
+
+
+def run(
+    config: Config,
+    root: Path,
+    *,
+    listener: Callable[[events.Event], None],
+    why: Why = MANUAL,
+    champion_scores: Path | None = None,
+) -> RunOutcome:
+    """One run from data to verdict; holds the workspace while it lasts, and leaves a record.
+
+    Args:
+      root: the workspace's folder.
+      listener: told of components and epochs as they start and finish.
+      why: what started the run.
+      champion_scores: a scores.json of the released model, where it is released elsewhere and
+        this workspace serves nothing.
+
+    Raises:
+      CasegateError: whatever ended the run without a verdict; its `exit_code` says how.
+    """
+    workspace = Workspace(root.resolve())
+    with workspace.opened(), events.listening(listener):
+        workspace.keep_store_at(config.metadata)
+        close_dead(workspace)
+        with Recorder(config, workspace, new_run_id(), why).kept() as recorder:
+            outcome = _run(config, workspace, recorder, champion_scores)
+            state = _state(outcome, releasing=config.serving.release)
+            released = outcome.release if state == "released" else None
+            recorder.end(
+                state,
+                exit_code=outcome.exit_code,
+                decision=None if outcome.served_from_cache else outcome.decision,
+                release=_released(released, workspace) if released else None,
+            )
+    return outcome
+
+
+def _run(
+    config: Config, workspace: Workspace, recorder: Recorder, champion_scores: Path | None
+) -> RunOutcome:
+    events.publish("started", "inputs")
+    inputs = prepare(config, workspace, recorder.record.run_id, champion_scores=champion_scores)
+    recorder.took(inputs)
+    if inputs.spans and inputs.spans.notice:
+        events.publish("progress", detail=inputs.spans.notice)
+    events.publish("finished", "inputs")
+    if inputs.champion:
+        # A run killed between the push and its entry left this to the next one.
+        record_release(Ledger(workspace.ledger), inputs.champion, workspace=workspace.root)
+    known = _unchanged(inputs)
+    if known is not None:
+        return known
+    refuse_unsigned(inputs)
+    discard_incoming(inputs.destination)
+    folder = workspace.run_folder(inputs.run_id)
+    write_atomically(folder / REQUEST, inputs.gate_request().encode())
+    log = folder / LOG
+    with _noise_to(log):
+        try:
+            _run_graph(inputs)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the graph failed")
+            problem = read_problem(workspace.problems)
+            if problem is None:
+                problem = CasegateError(
+                    f"internal error: {_first_line(error)}; the whole story is in {log}"
+                )
+            raise problem from None
+    return _outcome(inputs, log)
+
+
+def _state(outcome: RunOutcome, *, releasing: bool) -> str:
+    """What became of the run, as its record names it."""
+    if outcome.served_from_cache:
+        return "unchanged"
+    if outcome.decision.already_released:
+        return "already_released"
+    return {
+        Verdict.PASS: "released" if releasing else "passed",
+        Verdict.FAIL: "blocked",
+        Verdict.INCONCLUSIVE: "inconclusive",
+    }[outcome.decision.verdict]
+
+
+def _released(release: Champion, workspace: Workspace) -> Released:
+    known = [
+        entry
+        for entry in releases(Ledger(workspace.ledger).entries())
+        if entry.version == release.version and entry.model_sha256 == release.sha256
+    ]
+    last = known[-1]  # written by Pusher, or by this run's first look at the destination
+    return Released(last.destination, last.version, last.model_sha256, last.attestation_sha256)
+
+
+def _run_graph(inputs: Inputs) -> None:
+    events.publish("started", "import TFX")
+    from pipeline.run.beam import EventfulBeamDagRunner
+    from pipeline.run.pipeline import create_pipeline
+
+    events.publish("finished", "import TFX")
+    workspace = inputs.workspace
+    name = workspace.pipeline_run(inputs.run_id)
+    EventfulBeamDagRunner.named(name, workspace.store).run(create_pipeline(inputs))
+
+
+def _outcome(inputs: Inputs, log: Path) -> RunOutcome:
+    """The exit code, from the persisted decision and from what is really at the destination."""
+    folder = inputs.workspace.run_folder(inputs.run_id)
+    decision = load_decision(folder / DECISION)
+    release = find_champion(inputs.destination, inputs.workspace.runs)
+    before = inputs.champion.sha256 if inputs.champion else None
+    after = release.sha256 if release else None
+    released = after is not None and after == decision.hashes["candidate"]
+    wanted = inputs.config.serving.release and not decision.already_released
+    if decision.verdict is Verdict.PASS and wanted and not released:
+        raise CasegateError(
+            f"{inputs.destination}: the candidate passed but is not there; see {log}"
+        )
+    if not (decision.verdict is Verdict.PASS and wanted) and after != before:
+        raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
+    synthetic = inputs.case_source.synthetic
+    report = folder / HTML_REPORT
+    return RunOutcome(decision, decision.exit_code, False, release, synthetic, report, log)
+
+
+def _unchanged(inputs: Inputs) -> RunOutcome | None:
+    """The last decision on exactly these inputs, if it still describes what is released."""
+    synthetic = inputs.case_source.synthetic
+    now_released = inputs.champion.sha256 if inputs.champion else None
+    for path in sorted(inputs.workspace.runs.glob(f"*/{REQUEST}"), reverse=True):
+        request = json.loads(path.read_text(encoding="utf-8"))
+        decided = path.parent / DECISION
+        if request["fingerprint"] != inputs.fingerprint or not decided.exists():
+            continue
+        decision = load_decision(decided)
+        if decision.verdict is Verdict.PASS and inputs.config.serving.release:
+            holds = now_released is not None and now_released in (
+                decision.hashes["candidate"],
+                decision.hashes["champion"] if decision.already_released else None,
+            )
+        else:
+            before = inputs.champion_scores and load_scores(inputs.champion_scores[0]).model_sha256
+            holds = (before or now_released) == decision.hashes["champion"]
+        report = path.parent / HTML_REPORT
+        if holds and report.exists():
+            return RunOutcome(
+                decision, decision.exit_code, True, inputs.champion, synthetic, report, None
+            )
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Beam puts the traceback first and the error itself last.
+    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
+
+
+@contextmanager
+def _noise_to(log: Path) -> Iterator[None]:
+    """Sends everything written to the process's own output, C++ included, to the log file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    handler: logging.Handler
+    with log.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        handler = logging.StreamHandler(file)
+        handler.addFilter(Redacting([read_password()]))
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            for descriptor in saved:
+                os.close(descriptor)

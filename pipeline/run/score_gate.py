@@ -1,0 +1,219 @@
+"""The gate on scores that exist already: no pipeline, no training, any framework.
+
+The same policy, rules and decision as in a run; only the Evaluator, which works from the images of
+a trained model, has no part in it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.golden import Approval, Golden
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
+from components.baselines.score_order import CaseOrder
+from components.baselines.scores import CaseScores, save_scores
+from components.decision import Decision, save_decision
+from components.gate.policy import load_policy
+from components.gate.record import judge, record
+from components.records.errors import ConfigError, UsageError
+from components.records.files import sha256_file, write_atomically
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import CHAMPION_SCORES, DECISION, REQUEST, SCORES
+from pipeline.run.given_scores import (
+    MODELS,
+    GivenScores,
+    Points,
+    findings,
+    is_file,
+    is_saved_model,
+    read_given,
+)
+from pipeline.settings.baselines import find_case_set, locked_source
+from pipeline.settings.workspace import Workspace, new_run_id, now
+
+if TYPE_CHECKING:
+    from components.records.case import Source
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+CREATED = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
+
+
+@dataclass(frozen=True)
+class GateRequest:
+    """What was asked on the command line.
+
+    Attributes:
+      models: by candidate, champion and golden: a score file, scores.json, golden.json, or the
+        folder of a SavedModel.
+      policy: None takes the one beside the case set; as golden does, where there is one.
+      points: operating points as typed.
+      images: a data source to score SavedModels on; None takes the one the lock names.
+      workspace: where baselines are looked for.
+      ledger: where looks are counted; None counts none.
+    """
+
+    case_set: str
+    models: Mapping[str, Path]
+    policy: Path | None = None
+    points: tuple[str, ...] = ()
+    images: str | None = None
+    workspace: Workspace = field(default_factory=lambda: Workspace(Path("workspace").resolve()))
+    ledger: Path | None = None
+    run_id: str | None = None
+    created: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Gated:
+    """The decision, and what it was taken on; `images` where a person said where they are."""
+
+    decision: Decision
+    case_set: CaseSet
+    scores: Mapping[str, CaseScores]
+    policy_path: Path
+    images: "Source | None" = None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether a program drew every judged image; their attributes say so."""
+        cases = self.case_set.cases
+        return bool(cases) and all(c.attributes.get("origin") == "synthetic" for c in cases)
+
+
+def gate(request: GateRequest) -> Gated:
+    """Judges the candidate, and writes it down where there is a ledger.
+
+    Raises:
+      CasegateError: whatever kept it from a decision; its `exit_code` says how.
+    """
+    run_id, created = _named(request.run_id or new_run_id()), _dated(request.created or now())
+    points = Points.parse(request.points)
+    place = find_case_set(request.case_set, request.workspace)
+    policy_path = request.policy or place.parent / POLICY
+    if not is_file(policy_path):
+        raise UsageError(f"{policy_path}: no such policy; give one with --policy FILE")
+    policy, models = load_policy(policy_path), dict(request.models)
+    if "golden" not in models and is_file(place.parent / GOLDEN):
+        models["golden"] = place.parent / GOLDEN
+    images = _opened(request.images)
+    runs = request.ledger.parent / "runs" if request.ledger else None
+    if runs:
+        _refuse_unkeepable(runs / run_id, place)
+    case_set = load_case_set(place)
+    given = _read(models, points, place, case_set, images)
+    ledger = Ledger(request.ledger) if request.ledger else None
+    decision = judge(
+        ledger,
+        runs,
+        policy=policy,
+        case_set=case_set,
+        candidate=given["candidate"].scores,
+        champion=given["champion"].scores if "champion" in given else None,
+        golden=_golden(given["golden"], created) if "golden" in given else None,
+        evaluator=None,
+        scores_only=True,
+        findings=findings(given),
+        run_id=run_id,
+        created=created,
+    )
+    scores = {name: one.scores for name, one in given.items()}
+    gated = Gated(decision, case_set, scores, policy_path, images)
+    if ledger and runs:
+        _keep(runs / run_id, gated, place, models)
+        record(ledger, decision)
+    return gated
+
+
+def _opened(images: str | None) -> "Source | None":
+    if images is None:
+        return None
+    from components.cases.sources import open_source
+
+    return open_source(images)
+
+
+def _read(
+    paths: Mapping[str, Path],
+    points: Points,
+    place: Path,
+    case_set: CaseSet,
+    images: "Source | None",
+) -> dict[str, GivenScores]:
+    """The scores of every model that was given."""
+    saved = {name: path for name, path in paths.items() if is_saved_model(path)}
+    order = CaseOrder(case_set)
+    files = {name: path for name, path in paths.items() if name not in saved}
+    given = {name: read_given(name, path, points, order) for name, path in files.items()}
+    points.refuse_unused(given)
+    if saved:
+        from pipeline.run.model_scores import score_models
+
+        scored = score_models(saved, case_set, images or locked_source(place, case_set))
+        given |= {name: GivenScores(scores) for name, scores in scored.items()}
+    return {name: given[name] for name in MODELS if name in given}
+
+
+def _golden(given: GivenScores, created: str) -> Golden:
+    """Golden as the gate wants it; that nobody approved these scores is among the findings."""
+    unapproved = Approval(by="nobody", reason="given on the command line", date=created)
+    return Golden(given.scores, given.approval or unapproved)
+
+
+def _refuse_unkeepable(folder: Path, place: Path) -> None:
+    """Raises ConfigError where the decision could not be kept beside the ledger."""
+    if folder.exists():
+        raise ConfigError(f"--run-id {folder.name}: {folder} exists already; choose another")
+    if place.name != CASE_SET:
+        raise ConfigError(
+            f"{place}: what a ledger records has to rest on a file named {CASE_SET}; judge it "
+            "without a ledger, or give the baseline's current version"
+        )
+
+
+def _keep(folder: Path, gated: Gated, place: Path, models: Mapping[str, Path]) -> None:
+    """Keeps a decision and its evidence as a run does, so that it can be waived or approved."""
+    golden = models.get("golden")
+    request = {
+        "run_id": folder.name,
+        "created": gated.decision.created,
+        "case_set": _hashed(place),
+        "policy": _hashed(gated.policy_path),
+        "golden": _hashed(golden) if golden and is_file(golden) else ["", ""],
+        # Nothing was trained here, so no run can find that it would train the same again.
+        "training_sha256": "",
+        "fingerprint": "",
+    }
+    write_atomically(folder / REQUEST, json.dumps(request, sort_keys=True).encode())
+    save_scores(gated.scores["candidate"], folder / SCORES)
+    if "champion" in gated.scores:
+        save_scores(gated.scores["champion"], folder / CHAMPION_SCORES)
+    save_decision(gated.decision, folder / DECISION)
+
+
+def _hashed(path: Path) -> list[str]:
+    return [str(path.resolve()), sha256_file(path)]
+
+
+def _named(run_id: str) -> str:
+    if not RUN_ID.fullmatch(run_id):
+        raise UsageError(
+            f"--run-id: got {run_id[:40]!r}, wanted up to 100 letters, digits, dots, dashes and "
+            "underscores"
+        )
+    return run_id
+
+
+def _dated(created: str) -> str:
+    try:
+        datetime.fromisoformat(created.split(".")[0].removesuffix("Z"))
+        sound = CREATED.fullmatch(created) is not None
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UsageError(f"--created: got {created[:40]!r}, wanted a time such as {now()}")
+    return created

@@ -1,0 +1,110 @@
+"""A decision on given scores, in the form that was asked for, on the way to a screen or a file."""
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.records.errors import ConfigError, PolicyError
+from components.records.files import write_atomically
+from components.report.context import ReportContext
+from components.report.words import sentence
+from pipeline.run.score_gate import Gated
+
+if TYPE_CHECKING:
+    from components.records.case import Source
+
+PAGE = 120  # columns, where nobody's terminal says otherwise
+
+
+def rendered(gated: Gated, form: str) -> str:
+    """The whole text of a report, as components/report/ makes it, or as a terminal shows it."""
+    if form == "text":
+        return as_text(gated)
+    from components.report.evidence import ReportEvidence
+    from components.report.formats import FORMATS
+
+    picture = _pictures(gated, gated.images).get if form == "html" and gated.images else None
+    evidence = ReportEvidence(gated.case_set, gated.scores, picture)
+    return FORMATS[form](gated.decision, evidence, context_of(gated))
+
+
+def as_text(gated: Gated, *, terminal: bool = False) -> str:
+    """The table of checks; coloured and as wide as the terminal where it is to stand in one."""
+    from rich.console import Console
+
+    from pipeline.settings.show_decision import show_decision
+
+    page = io.StringIO()
+    width = None if terminal or "COLUMNS" in os.environ else PAGE
+    console = Console(file=page, width=width, force_terminal=terminal or None, highlight=False)
+    said = sentence(gated.decision)
+    show_decision(console, gated.decision, sentence=said, synthetic=gated.synthetic)
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).lstrip("\n") + "\n"
+
+
+def write_output(path: Path, text: str) -> None:
+    """Writes a report atomically; ConfigError where that cannot be done."""
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise ConfigError(f"--output {path}: cannot be written: {error.strerror}") from None
+
+
+def append_job_summary(gated: Gated) -> str | None:
+    """Adds to the file that $GITHUB_STEP_SUMMARY names, if any.
+
+    Returns:
+      Why that could not be done: a summary that is not shown changes no verdict.
+    """
+    from components.report.github import job_summary
+
+    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return None
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(job_summary(gated.decision, context_of(gated)))
+    except OSError as error:
+        return f"$GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror}"
+    return None
+
+
+def context_of(gated: Gated) -> ReportContext:
+    """Where the reader finds the policy: relative to the checkout, with the line of each check."""
+    root = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()
+    path = gated.policy_path.resolve()
+    if not path.is_relative_to(root):
+        return ReportContext(synthetic=gated.synthetic)
+    return ReportContext(
+        synthetic=gated.synthetic,
+        policy_path=path.relative_to(root).as_posix(),
+        policy_lines=_policy_lines(path),
+    )
+
+
+def _policy_lines(path: Path) -> dict[str, int]:
+    """The line of each part of a policy, by the name that its checks begin with."""
+    from components.gate.policy import load_policy
+    from components.gate.yaml_lines import read_yaml
+
+    document = read_yaml(path, path.read_bytes(), error=PolicyError)
+    places = {check.name: ("checks", i) for i, check in enumerate(load_policy(path).checks)}
+    parts = {"negative_flips": "negative_flips", "sentinels": "sentinels", "latency": "latency"}
+    parts["looks"] = "planned_looks"
+    known = {**places, **{name: (key,) for name, key in parts.items() if key in document.data}}
+    return {name: int(document.locate(at).rpartition(":")[2]) for name, at in known.items()}
+
+
+def _pictures(gated: Gated, images: "Source") -> dict[str, bytes]:
+    """Those of the cases that changed, where the image is the one that was locked."""
+    from components.cases.images import pixels_sha256
+    from components.cases.pictures import read_pictures
+    from components.report.worklist import pictured
+
+    found = read_pictures(images, pictured(gated.decision, gated.case_set))
+    cases = {case.case_id: case for case in gated.case_set.cases if case.case_id in found}
+    return {
+        case_id: image
+        for case_id, image in found.items()
+        if pixels_sha256(image) == cases[case_id].pixels_sha256
+    }

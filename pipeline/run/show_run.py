@@ -1,0 +1,139 @@
+"""What a person sees while a run goes on, and the verdict at its end."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from components.decision import Decision, Verdict
+from components.records.events import Event
+from pipeline.run.runner import RunOutcome
+from pipeline.settings.show_decision import check_name, checks_table, show_decision
+
+__all__ = ["Progress", "check_name", "checks_table", "own_stream", "show_outcome"]
+
+NO_GOLDEN = "baseline.golden"
+MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
+
+
+def own_stream(descriptor: int) -> IO[str]:
+    """The person's own stream, kept while the run sends the process's output to its log."""
+    return os.fdopen(os.dup(descriptor), "w", encoding="utf-8", buffering=1)
+
+
+class Progress:
+    """One live line per component on a terminal; one printed line per component elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._lines: list[dict[str, object]] = []
+
+    @contextmanager
+    def shown(self) -> Iterator["Progress"]:
+        if not self._console.is_terminal:
+            yield self
+            return
+        # Left to itself, Live shows on the terminal what the run sends to its log.
+        with Live(
+            console=self._console,
+            get_renderable=self._table,
+            refresh_per_second=8,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
+            self._live = live
+            yield self
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "started":
+            self._lines.append(
+                {"name": event.component, "start": time.monotonic(), "state": "running"}
+            )
+            return
+        if not self._lines:
+            return
+        line = self._lines[-1]
+        if event.kind == "progress":
+            line["detail"] = event.detail
+            return
+        line["state"] = event.kind
+        line["seconds"] = time.monotonic() - float(line["start"])  # type: ignore[arg-type]
+        if self._live is None:
+            self._console.print(Text(self._plain(line)))
+
+    def _plain(self, line: dict[str, object]) -> str:
+        word = MARKS[str(line["state"])][0]
+        return f"{line['name']!s:<18} {line['seconds']:6.1f} s  {word:<6}  {line.get('detail', '')}"
+
+    def _table(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        for line in self._lines:
+            state = str(line["state"])
+            running = state == "running"
+            seconds = (
+                time.monotonic() - float(line["start"])  # type: ignore[arg-type]
+                if running
+                else float(line["seconds"])  # type: ignore[arg-type]
+            )
+            mark = (
+                Spinner("dots", style="yellow")
+                if running
+                else Text(MARKS[state][0], style=MARKS[state][1])
+            )
+            table.add_row(
+                str(line["name"]), f"{seconds:.1f} s", mark, Text(str(line.get("detail", "")))
+            )
+        return table
+
+
+def show_outcome(console: Console, outcome: RunOutcome) -> None:
+    """The verdict, a line per check, and where everything is."""
+    show_decision(
+        console, outcome.decision, sentence=_sentence(outcome), synthetic=outcome.synthetic
+    )
+    console.print()
+    for name, place in _places(outcome):
+        console.print(Text(f"{name:<9}{place}"), soft_wrap=True)
+
+
+def _sentence(outcome: RunOutcome) -> str:
+    decision = outcome.decision
+    unchanged = "nothing changed since: " if outcome.served_from_cache else ""
+    if decision.verdict is Verdict.PASS and outcome.release is None:
+        return f"{unchanged}passed; this run releases nothing"
+    if decision.verdict is Verdict.PASS:
+        version = outcome.release.version if outcome.release else "?"
+        word = "already released" if decision.already_released or unchanged else "released"
+        return f"{unchanged}{word} as version {version}"
+    if decision.verdict is Verdict.INCONCLUSIVE:
+        if _lacks_golden(decision):
+            return f"{unchanged}not released: nobody has approved golden scores yet"
+        return f"{unchanged}not released: the cases do not decide it"
+    failed = sum(check.verdict is Verdict.FAIL for check in decision.checks)
+    return f"{unchanged}not released: {failed} of {len(decision.checks)} checks failed"
+
+
+def _places(outcome: RunOutcome) -> list[tuple[str, str]]:
+    release = f"{outcome.release.path}" if outcome.release else "nothing is released"
+    places = [("release", release), ("report", str(outcome.report))]
+    if outcome.log:
+        places.append(("log", str(outcome.log)))
+    if _lacks_golden(outcome.decision):
+        workspace = outcome.report.parent.parent.parent
+        approval = f"casegate baseline bootstrap --workspace {workspace} --by NAME --reason TEXT"
+        places.append(("next", approval))
+    return places
+
+
+def _lacks_golden(decision: Decision) -> bool:
+    """Whether the missing approval is all that stands between the candidate and a release."""
+    open_checks = [c.check for c in decision.checks if c.verdict is not Verdict.PASS]
+    return open_checks == [NO_GOLDEN]

@@ -1,0 +1,55 @@
+"""The part of the source that decides: what trains, scores and judges, and all that it imports.
+
+An edit of it trains and judges anew. An edit elsewhere, of a page or a command, does not: it would
+train the same model again, spend a look at the locked cases, and release the model twice.
+"""
+
+import hashlib
+from functools import lru_cache
+
+from components.records.files import sha256_file, sha256_json
+from pipeline.settings.config import REPOSITORY
+from pipeline.settings.provenance import environment
+
+# Package -> modules: the import closure of the model's code and of the components that read cases,
+# admit data, score and judge, with the graph, its inputs, and the program that scores.
+MODULES = {
+    "components": "artifacts decision",
+    "components.admission": "anomalies comparisons component",
+    "components.baselines": "amend case_file case_set diff golden locked_case scores verify",
+    "components.cases": """
+        component example files folder images index intake lock manifest medmnist npy_rows npz
+        sources span span_source spans splits
+    """,
+    "components.gate": """
+        component conditions coverage decide describe evaluation judged_cases policy
+        preconditions record rules self_test waiving yaml_lines
+    """,
+    "components.lineage": "address backslashes engines password record",
+    "components.metrics": """
+        __init__ auc brier ece outputs probability rightness sensitivity specificity
+    """,
+    "components.phantom": "arithmetic detector findings image patients seasons source spec",
+    "components.records": """
+        case clock errors events files git merkle problems rows run_files schema
+    """,
+    "components.records.ledger": "entry head ledger records",
+    "components.scoring": "component reference score served serving_session",
+    "components.statistics": """
+        auc calibration calibration_line clustered intervals mcnemar multiplicity paired
+    """,
+    "pipeline.model": "batches export features network operating_point preprocessing trainer",
+    "pipeline.run": "inputs pipeline",
+    "pipeline.settings": "config deciding operations provenance workspace",
+}
+
+
+@lru_cache(maxsize=1)
+def deciding_sha256() -> str:
+    """SHA-256 (hex) over the sources that decide, and the versions of the packages that do."""
+    digest = hashlib.sha256(sha256_json(environment()).encode())
+    for package, names in MODULES.items():
+        for name in names.split():
+            path = f"{package.replace('.', '/')}/{name}.py"
+            digest.update(f"{path}\0{sha256_file(REPOSITORY / path)}".encode())
+    return digest.hexdigest()

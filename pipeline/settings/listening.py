@@ -1,0 +1,50 @@
+"""Where a server of casegate may listen: on this machine alone, unless a person says otherwise."""
+
+import ipaddress
+import socket
+
+from components.records.errors import ConfigError
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+def listen(host: str, port: int, *, remote: bool, why_not: str) -> socket.socket:
+    """A socket that takes connections; port 0 takes any that is free.
+
+    Args:
+      remote: whether `host` may be one that other machines reach.
+      why_not: a clause for whoever did not say so.
+
+    Raises:
+      ConfigError: other machines would reach it, or it cannot listen there.
+    """
+    if not remote and not is_loopback(host):
+        raise ConfigError(
+            f"--host {host}: not this machine's loopback; {why_not}; to do so all the same, say "
+            "with --allow-remote under which name it will be reached"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+        found.listen(64)
+    except OSError as error:
+        found.close()
+        raise ConfigError(
+            f"{host}:{port}: cannot listen there: {error.strerror}; choose another --port"
+        ) from None
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def address_of(listening: socket.socket, host: str) -> str:
+    """The address as a browser or a client types it."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}/"

@@ -1,0 +1,178 @@
+"""One folder per series of releases: where things are, and one run at a time."""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import filelock
+
+from components.lineage.address import StoreAddress
+from components.records.errors import ConfigError, WorkspaceBusy
+from components.records.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder and the names inside it; nothing is created before `opened`."""
+
+    root: Path
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def baselines(self) -> Path:
+        """Baselines that this workspace made for itself, on its first run on new data."""
+        return self.root / "baselines"
+
+    @property
+    def serving(self) -> Path:
+        return self.root / "serving"
+
+    @property
+    def training(self) -> Path:
+        """Manifests of training data, named by their Merkle root."""
+        return self.root / "training"
+
+    @property
+    def store_file(self) -> Path:
+        """Says where ML Metadata is, if not in the workspace."""
+        return self.root / "store.json"
+
+    @property
+    def store(self) -> StoreAddress:
+        """Where ML Metadata is kept.
+
+        Raises:
+          ConfigError: `store.json` does not hold an address.
+        """
+        if not self.store_file.exists():
+            return StoreAddress.parse("metadata.sqlite", root=self.root)
+        try:
+            url = json.loads(self.store_file.read_text(encoding="utf-8"))["metadata"]
+            return StoreAddress.parse(url, root=self.root)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{self.store_file}: holds no address of a store: {error}") from None
+
+    def keep_store_at(self, url: str | None) -> None:
+        """Keeps ML Metadata where the configuration says; None leaves it where it is.
+
+        Raises:
+          ConfigError: runs of this workspace are recorded elsewhere already.
+        """
+        if url is None:
+            return
+        wanted, known = StoreAddress.parse(url, root=self.root), self.store
+        if wanted == known:
+            return
+        if self.store_file.exists() or (known.path and known.path.exists()):
+            raise ConfigError(
+                f"metadata: got {wanted.url}, but this workspace keeps its runs in {known.url}; "
+                f"move them with `casegate store migrate --workspace {self.root} --to {wanted.url}`"
+            )
+        write_atomically(self.store_file, json.dumps({"metadata": wanted.url}).encode())
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits that tell this workspace from others in a shared store.
+
+        Made once, by `opened`; a copy of a workspace keeps it.
+
+        Raises:
+          ConfigError: nothing ever ran here, or the file was altered.
+        """
+        try:
+            found = json.loads(self.identity.read_text(encoding="utf-8"))["workspace_id"]
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{self.root}: nothing ever ran here; run the pipeline first"
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            found = ""
+        if not re.fullmatch("[0-9a-f]{8}", str(found)):
+            raise ConfigError(f"{self.identity}: got no workspace_id of 8 hex digits; restore it")
+        return str(found)
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "workspace.json"
+
+    @property
+    def pipeline_name(self) -> str:
+        """What ML Metadata calls the pipeline of this workspace."""
+        return f"casegate-{self.id}"
+
+    def pipeline_run(self, run_id: str) -> str:
+        """What ML Metadata calls a run of it."""
+        return f"{self.pipeline_name}.{run_id}"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.jsonl"
+
+    @property
+    def problems(self) -> Path:
+        return self.root / ".problem.json"
+
+    def kept(self, name: str, sha256: str) -> Path:
+        """The copy of a file that a run rested on, named by its content."""
+        stem, dot, suffix = name.partition(".")
+        return self.root / "inputs" / f"{stem}-{sha256[:16]}{dot}{suffix}"
+
+    def run_folder(self, run_id: str) -> Path:
+        return self.runs / run_id
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Holds the workspace for one run; the lock goes with the process, even if killed.
+
+        Raises:
+          WorkspaceBusy: another run holds it.
+          ConfigError: the folder cannot be made or written to.
+        """
+        lock = filelock.FileLock(self.root / ".lock")
+        holder = self.root / ".holder"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            by = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
+            raise WorkspaceBusy(
+                f"{self.root}: in use by {by}; wait for it to end, or choose another --workspace"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"{self.root}: cannot be used as a workspace: {error.strerror}; "
+                "choose a folder that can be written to"
+            ) from None
+        try:
+            holder.write_text(f"process {os.getpid()} since {now()}\n", encoding="utf-8")
+            self.problems.unlink(missing_ok=True)
+            if not self.identity.exists():
+                document = {"workspace_id": secrets.token_hex(4)}
+                write_atomically(self.identity, json.dumps(document).encode())
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def now() -> str:
+    """The time as every record writes it: UTC, to the second."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_run_id() -> str:
+    """Sorts by time: 20260131T101500.123456Z."""
+    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -1,0 +1,196 @@
+"""The first page, and the lists of all releases and all runs."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from components.decision import Verdict
+from components.lineage.record import STATES
+from components.records.errors import CasegateError
+from components.records.ledger.records import Release
+from pipeline.evidence.answer import Table
+from pipeline.evidence.questions.listing import Filters, listing
+from pipeline.site import places
+from pipeline.site.catalogue import RunLine
+from pipeline.site.content import Field, Form, Link, Page, PageSection, section_of
+from pipeline.site.links import Links
+from pipeline.site.tables import release_table, run_table
+from pipeline.site.timeline_pages import Lane, TimelineMoment, timeline
+from pipeline.site.view import OVERVIEW, View, refused
+
+LATEST, DRAWN, LISTED, MOST_ROWS = 10, 60, 200, 1000
+TRIGGERS = ("commit", "schedule", "drift", "manual")
+_FILTERS = ("state", "verdict", "trigger", "commit", "since", "until")
+
+
+def home(view: View) -> Page:
+    """What serves now, what came before it on a time line, and the latest runs."""
+    entries, runs = view.evidence.entries, list(view.catalogue.runs.values())
+    sections = [_serving(view)]
+    if view.evidence.releases:
+        sections += _time_line(view, places.HOME)
+    sections += [
+        PageSection(
+            "Latest runs",
+            "runs",
+            tables=(run_table(runs[:LATEST], f"The latest {LATEST} runs"),),
+            links=(Link(f"All {len(runs):,} runs", places.RUNS),),
+        ),
+        _counts(runs),
+    ]
+    return Page(
+        places.HOME,
+        "What was released, and on what evidence",
+        tuple(sections),
+        lead=f"{len(runs):,} runs; {len(entries):,} ledger entries, each of which fits the one "
+        "before it.",
+        command="casegate lineage list",
+    )
+
+
+def releases(view: View) -> Page:
+    """Every release and rollback, newest first."""
+    found = list(view.catalogue.releases.items())
+    sections = _time_line(view, places.RELEASES)[:1] if found else []
+    title = "Releases and rollbacks, newest first"
+    table = release_table(view.catalogue, reversed(found), title)
+    return Page(
+        places.RELEASES,
+        "Releases",
+        (*sections, PageSection("All of them", "all", tables=(table,))),
+        lead="What was put in a destination, by a run or by a person's rollback.",
+        trail=(OVERVIEW,),
+        command="casegate lineage list",
+    )
+
+
+def runs(view: View, parameters: Mapping[str, str]) -> Page:
+    """Every run and rollback, newest first; on a server they can be narrowed."""
+    wanted = {name: parameters.get(name, "").strip() for name in _FILTERS}
+    given = Filters(**{name: text or None for name, text in wanted.items()})
+    limit = _limit(parameters) if view.searches else len(view.evidence.entries) + MOST_ROWS
+    try:
+        answer = listing(view.evidence, given, limit=limit)
+        found = section_of(answer, "Runs and rollbacks", "runs")
+    except CasegateError as error:
+        # The ledger's own words, where ML Metadata cannot be read.
+        known = list(view.catalogue.runs.values())
+        table = run_table(known[:limit], "Every run that the ledger names")
+        found = replace(refused("Runs", "runs", error), tables=(table,))
+    if view.searches:
+        found = replace(found, form=_form(wanted), links=_more(found, wanted, limit))
+    return Page(places.RUNS, "Runs", (found,), trail=(OVERVIEW,), command="casegate lineage list")
+
+
+def _limit(parameters: Mapping[str, str]) -> int:
+    text = parameters.get("limit", "")
+    return min(max(int(text), 1), MOST_ROWS) if text.isdecimal() and len(text) < 7 else LISTED
+
+
+def _more(section: PageSection, wanted: Mapping[str, str], limit: int) -> tuple[Link, ...]:
+    """A link to a longer list, where this one was cut."""
+    cut = section.tables and len(section.tables[0].rows) == limit < MOST_ROWS
+    given = {name: text for name, text in wanted.items() if text}
+    more = {**given, "limit": str(MOST_ROWS)}
+    return (Link(f"Up to {MOST_ROWS:,}", places.RUNS, more),) if cut else ()
+
+
+def _serving(view: View) -> PageSection:
+    found = [(n, r) for n, r in view.catalogue.releases.items() if r.seq in view.catalogue.serving]
+    return PageSection(
+        "Serving now",
+        "serving",
+        tables=(release_table(view.catalogue, found, "By the ledger's last word"),),
+        notes=(
+            "Whether the files there are still these is what `casegate lineage verify` checks.",
+        ),
+    )
+
+
+def _time_line(view: View, here: str) -> list[PageSection]:
+    """The picture of the latest releases, and the same as a table."""
+    drawn = list(view.catalogue.releases.items())[-DRAWN:]
+    links = view.links_from(here)
+    lanes = [*_lanes(drawn, links), *_refused(view, drawn[0][1].at, links)]
+    older = len(view.catalogue.releases) - len(drawn)
+    notes = [
+        "A disc is a release, a diamond a rollback, a bar the time that a version served, and a "
+        "cross or triangle a candidate that was not released."
+    ]
+    if older:
+        notes.append(f"{older:,} older ones are not drawn.")
+    table = release_table(view.catalogue, drawn, "Releases that the picture shows, oldest first")
+    return [
+        PageSection(
+            "Time line", "time-line", picture=timeline(lanes, until=view.now), notes=tuple(notes)
+        ),
+        PageSection("The time line as a table", "time-line-table", tables=(table,), folded=True),
+    ]
+
+
+def _lanes(drawn: Iterable[tuple[str, Release]], links: Links) -> list[Lane]:
+    found: dict[str, list[TimelineMoment]] = {}
+    for name, release in drawn:
+        words = f"{release.kind} of version {release.version} at {release.at}"
+        if release.restored is not None:
+            words += f", which put version {release.restored} back"
+        moment = TimelineMoment(release.at, release.kind, words, links.of("release", name))
+        found.setdefault(release.destination, []).append(moment)
+    return [Lane(name, tuple(moments)) for name, moments in sorted(found.items())]
+
+
+def _refused(view: View, since: str, links: Links) -> list[Lane]:
+    """Candidates that were judged and not let through, since the first release that is drawn."""
+    bad = (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
+    entries = [
+        e
+        for e in view.evidence.entries
+        if e.kind == "decision" and e.body["verdict"] in bad and e.at >= since
+    ]
+    moments = tuple(
+        TimelineMoment(
+            e.at,
+            str(e.body["verdict"]),
+            f"{e.body['verdict']}: run {e.body['run_id']} at {e.at}",
+            links.of("run", e.body["run_id"]),
+        )
+        for e in entries[-DRAWN:]
+    )
+    return [Lane("not released", moments, served=False)] if moments else []
+
+
+def _counts(runs: Sequence[RunLine]) -> PageSection:
+    states = Counter(run.state for run in runs)
+    verdicts = Counter(run.verdict or "none" for run in runs)
+    return PageSection(
+        "In numbers",
+        "counts",
+        tables=(
+            Table("states", "What became of the runs", ("state", "runs"), _ranked(states)),
+            Table("verdicts", "What was decided", ("verdict", "runs"), _ranked(verdicts)),
+        ),
+    )
+
+
+def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _form(wanted: Mapping[str, str]) -> Form:
+    day = "such as 2026-03-31, UTC"
+    return Form(
+        places.RUNS,
+        "Show",
+        (
+            Field("state", "State", wanted["state"], _choices(STATES)),
+            Field("verdict", "Verdict", wanted["verdict"], _choices(v.value for v in Verdict)),
+            Field("trigger", "Started by", wanted["trigger"], _choices(TRIGGERS)),
+            Field("commit", "Commit", wanted["commit"], hint="its beginning"),
+            Field("since", "Since", wanted["since"], hint=day),
+            Field("until", "Until", wanted["until"], hint=day),
+        ),
+    )
+
+
+def _choices(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return (("", "any"), *((word, word.replace("_", " ")) for word in words))

@@ -1,0 +1,172 @@
+"""Pages as HTML: every word from the data is escaped, on one line, and turns no neighbour round."""
+
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from components.decision import Verdict
+from components.pages.page import templates
+from components.pages.svg import element, mark
+from pipeline.evidence.answer import Table, Value
+from pipeline.evidence.show_answer import shown_value, shown_words
+from pipeline.site import places
+from pipeline.site.content import Page
+from pipeline.site.links import Links
+
+FOLDER = Path(__file__).parent
+MOST_ROWS = 1000  # of one table; the command has them all
+
+# How each verdict and state is marked: by a sign as well as a colour.
+_SIGNS = {
+    "PASS": Verdict.PASS,
+    "released": Verdict.PASS,
+    "serving": Verdict.PASS,
+    "passed": Verdict.PASS,
+    "already_released": Verdict.PASS,
+    "FAIL": Verdict.FAIL,
+    "blocked": Verdict.FAIL,
+    "failed": Verdict.FAIL,
+    "INCONCLUSIVE": Verdict.INCONCLUSIVE,
+    "inconclusive": Verdict.INCONCLUSIVE,
+    "killed": Verdict.INCONCLUSIVE,
+    "not closed": Verdict.INCONCLUSIVE,
+}
+# Columns whose name says what their values are, whatever table they stand in.
+_JUDGED = ("state", "verdict", "now")
+_NAMED_BY_COLUMN = {"entry": "entry", "ledger_entry": "entry"}
+_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?|\d{8}T\d{6}\.\d+Z")
+_BREAKS = re.compile(r"[].=/](?=\w|\[|\.)")
+
+NAVIGATION = (
+    ("Overview", places.HOME),
+    ("Releases", places.RELEASES),
+    ("Runs", places.RUNS),
+    ("Compare", places.COMPARE),
+    ("Case sets", places.CASE_SETS),
+    ("Blocked", places.BLOCKED),
+    ("Live at", places.LIVE),
+    ("Search", places.SEARCH),
+    ("Ledger", places.LEDGER),
+    ("Verify", places.VERIFY),
+)
+
+
+def render(page: Page, links: Links, *, workspace: str, policy: str | None) -> str:
+    """The whole page.
+
+    Args:
+      workspace: what the page says it is about.
+      policy: the content policy to put into the page, where no server sends it.
+    """
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            links=links,
+            workspace=workspace,
+            policy=policy,
+            navigation=NAVIGATION,
+            style=places.STYLE,
+        )
+    )
+
+
+def sections_of_facts(facts: dict[str, Value]) -> list[tuple[str, list[tuple[str, Value]]]]:
+    """Facts named 'code: commit' under 'code'; those without a section first."""
+    found: dict[str, list[tuple[str, Value]]] = {"": []}
+    for name, value in facts.items():
+        section, colon, rest = name.partition(": ")
+        found.setdefault(section if colon else "", []).append((rest if colon else name, value))
+    return [(section, inside) for section, inside in found.items() if inside]
+
+
+def sign(value: Value) -> Markup:
+    """A verdict or state with its sign before it; anything else as nothing."""
+    verdict = _SIGNS.get(value) if isinstance(value, str) else None
+    if verdict is None:
+        return Markup("")
+    return element("svg", mark(verdict, 8, 8), viewBox="0 0 16 16", aria_hidden="true")
+
+
+def css_of(value: Value) -> str:
+    """The class that colours a verdict or state; empty for any other value."""
+    verdict = _SIGNS.get(value) if isinstance(value, str) else None
+    return verdict.value.lower() if verdict else ""
+
+
+def cell(table: Table, column: str, value: Value, links: Links) -> dict[str, Any]:
+    """What a cell shows: its words, where they lead, and what it says in full."""
+    kind = table.links.get(column) or _NAMED_BY_COLUMN.get(column)
+    address = None
+    if value is not None:
+        address = links.of(kind, value) if kind else links.guessed(value)
+    return {**spelled(column, value, short=True), "href": address}
+
+
+def spelled(name: str, value: Value, *, short: bool) -> dict[str, Any]:
+    """The words of a value; a hash may be shortened, and then has all of it in `full`.
+
+    Args:
+      name: of the column or fact; a verdict is only one where it is called so.
+    """
+    words = shown_value(value)
+    hashed = isinstance(value, str) and _HASH.fullmatch(value) is not None
+    cut, timed = hashed and short, _TIME.fullmatch(words) is not None
+    judged = css_of(value) if name in _JUDGED else ""
+    return {
+        "words": words[:12] if cut else words.replace("_", " ") if judged else words,
+        "full": words if cut else None,
+        "code": hashed,
+        "known": value is not None,
+        "breaks": isinstance(value, str) and not timed,
+        "judged": judged,
+        "css": "whole" if cut or timed else "figure" if is_figure(value) else "",
+    }
+
+
+def is_figure(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_column_of_figures(table: Table, place: int) -> bool:
+    """Whether a column holds numbers, and nothing else but gaps."""
+    values = [row[place] for row in table.rows if row[place] is not None]
+    return bool(values) and all(map(is_figure, values))
+
+
+def marked(text: str) -> Markup:
+    """A sentence of ours or of an answer, what stands between backquotes as code."""
+    parts = shown_words(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(shown_words(text))
+    drawn = (
+        Markup("<code>{}</code>").format(p) if n % 2 else escape(p) for n, p in enumerate(parts)
+    )
+    return Markup("").join(drawn)
+
+
+def breakable(words: str) -> Markup:
+    """A name without spaces may break after its dots, brackets and slashes."""
+    return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(words))))  # noqa: S704 - escaped
+
+
+@functools.cache
+def _environment() -> Any:
+    environment = templates(FOLDER)
+    environment.globals |= {
+        "breakable": breakable,
+        "cell": cell,
+        "facts_by_section": sections_of_facts,
+        "figures": is_column_of_figures,
+        "marked": marked,
+        "most_rows": MOST_ROWS,
+        "sign": sign,
+        "spelled": spelled,
+        "words": shown_words,
+    }
+    return environment

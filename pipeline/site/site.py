@@ -1,0 +1,213 @@
+"""The site as a function from an address to a page; a server and a folder of files both use it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+from components.records.errors import CasegateError, ConfigError, UsageError
+from pipeline.evidence.subject import Evidence
+from pipeline.settings.workspace import now
+from pipeline.site import places
+from pipeline.site.catalogue import Catalogue
+from pipeline.site.content import Document, Page
+from pipeline.site.pages import about, overview, questions, record, search, subject
+from pipeline.site.render import render
+from pipeline.site.run_file import shown_files
+from pipeline.site.view import View, refused
+
+# What a page of the site may do: show its own style and pictures, and ask this server.
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'"
+)
+_HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
+_LONGEST = 300  # letters of one parameter
+
+Parameters = Mapping[str, str]
+Made = Page | Document
+_ID = r"([0-9A-Za-z][0-9A-Za-z._-]{0,63})"
+_WHAT = r"([a-z]{2,20})"
+
+
+def _run(view: View, given: Parameters, run_id: str, what: str) -> Made:
+    return _of_subject(view, about.run_about(view, run_id), what)
+
+
+def _file(view: View, given: Parameters, run_id: str, name: str) -> Made:
+    return subject.file_document(view, run_id, name)
+
+
+def _release(view: View, given: Parameters, name: str, what: str) -> Made:
+    return _of_subject(view, about.release_about(view, name), what)
+
+
+def _of_subject(view: View, of: about.AboutPage, what: str) -> Made:
+    if what == "index":
+        return subject.main_page(view, of)
+    if what == subject.CARD:
+        return subject.card_document(view, of)
+    return subject.question_page(view, of, what)
+
+
+def _case_set(view: View, given: Parameters, name: str) -> Made:
+    place = f"case-set/{name}.html"
+    for known in view.catalogue.case_sets:
+        if places.case_set_page(known) == place:
+            return questions.case_set(view, known)
+    raise ConfigError("no case set of this name has judged anything here")
+
+
+# Address -> what makes the page; groups are handed on. Nothing of an address becomes a path but
+# a run's id and the name of a file, and both have to be known.
+ROUTES: tuple[tuple[re.Pattern[str], Callable[..., Made]], ...] = tuple(
+    (re.compile(pattern), made)
+    for pattern, made in (
+        (r"(?:index\.html)?", lambda view, given: overview.home(view)),
+        (r"releases\.html", lambda view, given: overview.releases(view)),
+        (r"runs\.html", overview.runs),
+        (r"compare\.html", questions.compare),
+        (r"case-sets\.html", lambda view, given: questions.case_sets(view)),
+        (r"blocked\.html", questions.blocked),
+        (r"live\.html", questions.live),
+        (r"search\.html", search.search),
+        (r"ledger\.html", lambda view, given: record.ledger(view)),
+        (r"verify\.html", lambda view, given: record.verify(view)),
+        (rf"run/{_ID}/{_WHAT}\.html", _run),
+        (
+            rf"run/{_ID}/files/{_ID}",
+            lambda v, given, run, name: subject.file_document(v, run, name),
+        ),
+        (rf"release/{_ID}/{_WHAT}\.html", _release),
+        (r"case-set/([a-z0-9_-]{1,60})\.html", _case_set),
+        (r"ledger/([1-9]\d{0,5})\.html", lambda v, given, n: record.ledger_entries(v, int(n))),
+        (rf"compare/{_ID}/{_ID}\.html", lambda v, given, a, b: questions.comparison(v, a, b)),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Attributes:
+    root: the workspace.
+    searches: whether a server answers; without it, pages hold no form and carry their own policy.
+    """
+
+    root: Path
+    searches: bool = True
+
+    def respond(self, path: str, parameters: Parameters | None = None) -> Document:
+        """What stands at an address, whatever it is; a fault becomes a page that says so."""
+        try:
+            given = {name: text[:_LONGEST] for name, text in (parameters or {}).items()}
+            with self.opened() as session:
+                return session.document(path, given)
+        except CasegateError as error:
+            return self.fault(path, error)
+
+    def opened(self) -> "SiteSession":
+        return SiteSession(self)
+
+    def fault(self, path: str, error: CasegateError) -> Document:
+        """A page without any evidence, for when the evidence cannot be read."""
+        status = 404 if isinstance(error, UsageError) else 500
+        title = "Not found" if status == 404 else "The record does not fit"
+        page = Page(path, title, (refused(title, "fault", error),), status=status)
+        return _as_document(page, _no_links(path), str(self.root), self.policy_inside)
+
+    @property
+    def policy_inside(self) -> str | None:
+        return None if self.searches else POLICY
+
+
+class SiteSession:
+    """The site as of one moment: one reading of the ledger for as many pages as are asked for."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def __enter__(self) -> "SiteSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.view.evidence.__exit__(None, None, None)
+
+    @cached_property
+    def view(self) -> View:
+        evidence = Evidence(self.site.root)
+        return View(evidence, Catalogue(evidence), self.site.searches, now())
+
+    def document(self, path: str, parameters: Parameters) -> Document:
+        """What stands at an address.
+
+        Raises:
+          ConfigError: nothing does.
+          IntegrityError: the evidence for it does not fit.
+        """
+        if path == places.STYLE:
+            return Document(_asset(path), _CSS, POLICY)
+        for pattern, made in ROUTES:
+            if found := pattern.fullmatch(path):
+                page = made(self.view, parameters, *found.groups())
+                return page if isinstance(page, Document) else self._rendered(page, path)
+        raise ConfigError("there is no page at this address")
+
+    def _rendered(self, page: Page, path: str) -> Document:
+        links = self.view.links_from(path)
+        return _as_document(page, links, self._workspace, self.site.policy_inside)
+
+    @property
+    def _workspace(self) -> str:
+        return f"{self.site.root.name}, {self.view.evidence.workspace_id}"
+
+    def places(self) -> Iterator[str]:
+        """The address of everything that there is, each once."""
+        view = self.view
+        yield from (places.STYLE, places.HOME, places.RELEASES, places.RUNS, places.COMPARE)
+        yield from (places.CASE_SETS, places.BLOCKED, places.LIVE, places.SEARCH)
+        yield from (places.LEDGER, places.VERIFY, *record.ledger_places(view))
+        yield from (places.case_set_page(name) for name in view.catalogue.case_sets)
+        for name in view.catalogue.releases:
+            yield from subject.pages_of(view, about.release_about(view, name))
+            before = view.catalogue.before(name)
+            if before is not None:
+                yield places.comparison_page(before, name)
+        for run_id in view.catalogue.runs:
+            yield from subject.pages_of(view, about.run_about(view, run_id))
+            if view.catalogue.has_record(run_id):
+                for file in shown_files(view.evidence.workspace.run_folder(run_id)):
+                    yield places.run_file(run_id, file)
+
+
+def _no_links(path: str) -> "_Bare":
+    return _Bare(path)
+
+
+@dataclass(frozen=True)
+class _Bare:
+    """Links of a page that knows of no evidence: the site's own pages alone."""
+
+    here: str
+
+    def to(self, place: str, parameters: Parameters | None = None) -> str:
+        return places.relative(self.here, place, **(parameters or {}))
+
+    def of(self, kind: str, value: object) -> None:
+        return None
+
+    def guessed(self, value: object) -> None:
+        return None
+
+    def entry_in(self, words: str) -> None:
+        return None
+
+
+def _as_document(page: Page, links: object, workspace: str, policy: str | None) -> Document:
+    html = render(page, links, workspace=workspace, policy=policy)  # type: ignore[arg-type]
+    return Document(html.encode(), _HTML, POLICY, page.status)
+
+
+def _asset(name: str) -> bytes:
+    return (files("pipeline.site") / name).read_bytes()

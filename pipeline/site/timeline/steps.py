@@ -1,0 +1,197 @@
+"""The steps of a series of releases, in the order in which the ledger has them.
+
+What was released when and why, what was not, what moved, and who approved, as one list.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from components.decision import Decision, load_decision
+from components.lineage.record import RunRecord, load_record
+from components.records.errors import CasegateError, IntegrityError, NothingEvaluated
+from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import DECISION, HTML_REPORT, RUN_RECORD
+from pipeline.settings.workspace import Workspace
+
+METRICS = ("sensitivity", "specificity")
+GOLDEN = "golden"
+# Entries that a run's own step tells already.
+_TOLD = ("look", "decision", "release")
+
+
+@dataclass(frozen=True)
+class TimelineFigure:
+    """A metric over all cases of the case set, in [0, 1], with its interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Margin:
+    """What golden reached, and the least that its margin leaves a candidate."""
+
+    golden: float
+    least: float
+
+
+@dataclass(frozen=True)
+class TimelineStep:
+    """Attributes:
+    at: ISO 8601 in UTC.
+    kind: run, approval, rollback, waiver, amendment, drift, promotion or retention.
+    state: what became of a run; empty for the rest.
+    title: what it was, in a few words.
+    words: one line for a person.
+    reasons: why a candidate was not released, a line each.
+    figures, margins: of a judged run, by metric; only those that are defined.
+    only_golden: nothing but the comparison with golden stood in the way.
+    report: path of the page, relative to the workspace; None where there is none.
+    """
+
+    at: str
+    kind: str
+    title: str
+    words: str
+    state: str = ""
+    run_id: str | None = None
+    trigger: str = ""
+    why: str = ""
+    data: str = ""
+    version: int | None = None
+    figures: Mapping[str, TimelineFigure] = field(default_factory=dict)
+    margins: Mapping[str, Margin] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    only_golden: bool = False
+    report: str | None = None
+
+
+def steps(workspace: Workspace, sentence: Callable[[Entry], str]) -> list[TimelineStep]:
+    """Every step, oldest first, after checking the chain of the ledger.
+
+    Args:
+      sentence: an entry of the ledger as a person reads it.
+
+    Raises:
+      NothingEvaluated: nothing ever happened here.
+      IntegrityError: the ledger, a run record or a decision was altered.
+    """
+    entries = Ledger(workspace.ledger).entries()
+    if not entries:
+        raise NothingEvaluated(f"{workspace.root}: nothing ever happened here; run the pipeline")
+    found = []
+    for entry in entries:
+        if entry.kind == "run":
+            found.append(_of_run(entry, workspace))
+        elif entry.kind not in _TOLD:
+            report = str(entry.body["report"]) if entry.kind == "drift" else None
+            by = "" if entry.by == "casegate" else f"{entry.by}: "
+            found.append(
+                TimelineStep(
+                    at=entry.at,
+                    kind=entry.kind,
+                    title=_TITLES.get(entry.kind, entry.kind),
+                    words=f"{by}{sentence(entry)}",
+                    report=report and _page_of(report),
+                )
+            )
+    return found
+
+
+_TITLES = {
+    "approval": "golden approved",
+    "rollback": "rolled back",
+    "amendment": "case set amended",
+    "drift": "drift",
+    "promotion": "feedback promoted",
+    "retention": "files removed",
+}
+
+
+def _of_run(entry: Entry, workspace: Workspace) -> TimelineStep:
+    run_id = str(entry.body["run_id"])
+    folder = workspace.run_folder(run_id)
+    try:
+        record = load_record(folder / RUN_RECORD, known=str(entry.body["record_sha256"]))
+        decision = load_decision(folder / DECISION) if record.decision else None
+    except IntegrityError:
+        raise
+    except (CasegateError, OSError) as error:
+        raise IntegrityError(f"{folder}: the run cannot be read: {error}") from None
+    page = folder / HTML_REPORT
+    return TimelineStep(
+        at=record.started,
+        kind="run",
+        title=record.state.replace("_", " "),
+        words=_words(record, decision),
+        state=record.state,
+        run_id=run_id,
+        trigger=record.why.trigger,
+        why=record.why.detail or "",
+        data=record.inputs.data or "",
+        version=record.release.version if record.release else None,
+        figures=_figures(decision) if decision else {},
+        margins=_margins(decision) if decision else {},
+        reasons=tuple(_reasons(decision)) if decision else (),
+        only_golden=decision is not None and _only_golden(decision),
+        report=page.relative_to(workspace.root).as_posix() if page.exists() else None,
+    )
+
+
+def _words(record: RunRecord, decision: Decision | None) -> str:
+    if record.release:
+        return f"released as version {record.release.version}"
+    if record.error:
+        return record.error
+    if decision is None:
+        return "nothing changed since the last decision" if record.state == "unchanged" else ""
+    if record.state == "blocked" and _only_golden(decision):
+        return "not released: as good as the champion within the margin, but not as golden"
+    if record.state in ("blocked", "inconclusive"):
+        count = sum(check.open for check in decision.checks)
+        return f"not released: {count} {'check objects' if count == 1 else 'checks object'}"
+    return ""
+
+
+def _figures(decision: Decision) -> dict[str, TimelineFigure]:
+    found = {}
+    for one in decision.slices:
+        if one.metric in METRICS and one.slice == "overall":
+            found[one.metric] = TimelineFigure(one.estimate, one.lower, one.upper)
+    return found
+
+
+def _margins(decision: Decision) -> dict[str, Margin]:
+    """Golden's own figures, as its comparisons with the candidate imply them."""
+    figures, found = _figures(decision), {}
+    for check in decision.checks:
+        if (
+            check.rule == "non_inferiority"
+            and check.against == GOLDEN
+            and check.slice == "overall"
+            and check.metric in figures
+            and check.estimate is not None
+            and check.limit is not None
+        ):
+            golden = figures[check.metric].estimate - check.estimate
+            found[check.metric] = Margin(golden, golden + check.limit)
+    return found
+
+
+def _reasons(decision: Decision) -> Iterator[str]:
+    for check in decision.checks:
+        if check.open:
+            yield f"{check.check}: {check.reason}"
+
+
+def _only_golden(decision: Decision) -> bool:
+    """Whether a comparison with the champion alone would have let the candidate pass."""
+    objecting = [check for check in decision.checks if check.open]
+    return bool(objecting) and all(check.against == GOLDEN for check in objecting)
+
+
+def _page_of(report: str) -> str:
+    return str(Path(report).with_suffix(".html"))

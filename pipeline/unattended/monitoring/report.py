@@ -1,0 +1,142 @@
+"""What a monitoring found, as its two files keep it: report.json, the record, and a page."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from components.drift.findings import Drift
+from components.drift.limits import Limit
+from components.drift.page import PageContext, drift_page
+from components.drift.page_words import time_words
+from components.records.errors import ConfigError
+from components.records.files import canonical_json, sha256_file, write_atomically
+from pipeline.settings.operations import MonitoringConfig
+from pipeline.unattended.monitoring.breach import Breach
+from pipeline.unattended.monitoring.reference import MonitoringReference
+from pipeline.unattended.monitoring.served import ServedWindow
+
+JSON, PAGE = "report.json", "report.html"
+NOTHING_FOLLOWS = "Nothing follows: no retraining is started where nothing moved."
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """One look: what was compared, how, and what came of it.
+
+    Attributes:
+      schema: the file that the limits stand in.
+    """
+
+    drift: Drift
+    served: ServedWindow
+    reference: MonitoringReference
+    limits: Mapping[str, Limit]
+    schema: Path
+    settings: MonitoringConfig
+    created: datetime
+
+
+def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[str, Any]:
+    """The record, as JSON values; `name` is that of its folder."""
+    reference, settings = findings.reference, findings.settings
+    return {
+        "schema_version": 1,
+        "id": name,
+        "created": stamp(findings.created),
+        "state": findings.drift.state,
+        "drift": dataclasses.asdict(findings.drift),
+        "model": {
+            "name": reference.model,
+            "version": reference.champion.version,
+            "sha256": reference.champion.sha256,
+            "operating_point": reference.operating_point,
+        },
+        "reference": {
+            "run_id": reference.run_id,
+            "sha256": reference.sha256,
+            "cases": len(reference.sample),
+        },
+        "log": _log(findings.served),
+        "settings": {
+            "alpha": settings.alpha,
+            "min_cases": settings.min_cases,
+            "window_days": settings.window_days,
+            "malformed_lines": settings.malformed_lines,
+        },
+        "limits": {name: dataclasses.asdict(limit) for name, limit in findings.limits.items()},
+        "schema_sha256": sha256_file(findings.schema),
+        "moved": list(breach.moved) if breach else [],
+        "retraining": {
+            "starts": breach.retrain if breach else False,
+            "words": breach.words if breach else NOTHING_FOLLOWS,
+        },
+    }
+
+
+def _log(served: ServedWindow) -> dict[str, Any]:
+    log = served.log
+    return {
+        "path": str(served.path),
+        "sha256": log.sha256,
+        "files": [dataclasses.asdict(file) for file in log.files],
+        "predictions": log.predictions,
+        "label_lines": log.label_lines,
+        "models": dict(log.models),
+        "unusable": log.unusable,
+        "problems": list(log.problems),
+        "unknown_keys": dict(log.unknown_keys),
+        "warnings": list(served.warnings),
+        "notes": list(served.notes),
+    }
+
+
+def write_report(folder: Path, findings: Findings, breach: Breach | None) -> dict[str, Any]:
+    """Writes both files; the record last, so that where it stands the page does too.
+
+    Returns:
+      The record.
+
+    Raises:
+      ConfigError: they cannot be written.
+    """
+    found = document(findings, breach, name=folder.name)
+    page = drift_page(findings.drift, _context(findings, found))
+    try:
+        write_atomically(folder / PAGE, page.encode())
+        write_atomically(folder / JSON, canonical_json(found))
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written: {error.strerror}; make room") from None
+    return found
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond, as the ledger writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _context(findings: Findings, found: Mapping[str, Any]) -> PageContext:
+    drift, served, reference = findings.drift, findings.served, findings.reference
+    window = f"{time_words(drift.first)} to {time_words(drift.last)}"
+    return PageContext(
+        model=f"{reference.model}, version {reference.champion.version}",
+        facts={
+            "window": window if drift.cases else "no case",
+            "cases served in it": f"{drift.cases:,}, of which {drift.labelled:,} with a label",
+            "compared with": f"{len(reference.sample):,} tuning cases of run {reference.run_id}",
+            "made": time_words(found["created"]),
+        },
+        consequence=found["retraining"]["words"],
+        warnings=served.warnings,
+        notes=served.notes,
+        problems=served.log.problems,
+        record={
+            "log": str(served.path),
+            "log, SHA-256": served.log.sha256,
+            "reference, SHA-256": reference.sha256,
+            "model, SHA-256": reference.champion.sha256,
+            "limits, SHA-256": found["schema_sha256"],
+        },
+    )

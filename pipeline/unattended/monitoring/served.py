@@ -1,0 +1,135 @@
+"""What the champion predicted by a log: the judged window, everything before, and what to know."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+
+from components.drift.log import Log, read_log
+from components.drift.sample import Sample
+from components.records.rows import shown
+from pipeline.settings.operations import MonitoringConfig
+from pipeline.unattended.monitoring.reference import MonitoringReference
+
+CLOSE = 1e-4  # to the operating point: a log may have rounded the score
+
+
+@dataclass(frozen=True, eq=False)
+class ServedWindow:
+    """Attributes:
+    current: the last days up to the newest prediction.
+    history: everything that the champion predicted, the window included.
+    warnings: what a reader has to know first.
+    notes: what else was found about the log.
+    """
+
+    path: Path
+    log: Log
+    current: Sample
+    history: Sample
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_served(
+    path: Path, reference: MonitoringReference, config: MonitoringConfig, *, now: datetime
+) -> ServedWindow:
+    """Reads the log and keeps apart what the champion predicted.
+
+    Raises:
+      SourceError: the log cannot be read, or too much of it.
+    """
+    log = read_log(path, tolerated=config.malformed_lines, now=now)
+    champion = reference.champion
+    history = log.sample_of(
+        champion.version, champion.sha256, operating_point=reference.operating_point
+    )
+    current = window(history, config.window_days)
+    lines = len(log.rows_of(champion.version, champion.sha256))
+    return ServedWindow(
+        path=path.resolve(),
+        log=log,
+        current=current,
+        history=history,
+        warnings=tuple(_warnings(log, history, reference, config, now, lines)),
+        notes=tuple(_notes(log, history, reference, lines)),
+    )
+
+
+def window(history: Sample, days: int) -> Sample:
+    """The cases of the last `days` up to the newest, by the times in the log."""
+    if not len(history):
+        return history
+    return history.where(history.at > history.at.max() - np.timedelta64(days, "D"))
+
+
+def _warnings(
+    log: Log,
+    history: Sample,
+    reference: MonitoringReference,
+    config: MonitoringConfig,
+    now: datetime,
+    lines: int,
+) -> list[str]:
+    version = reference.champion.version
+    if not lines and log.predictions:
+        models = ", ".join(f"{count:,} of {name}" for name, count in log.models.items())
+        return [
+            f"The log holds no prediction of version {version}, which is released now; it has "
+            f"{models}."
+        ]
+    found = []
+    if len(history):
+        newest = datetime.fromtimestamp(
+            history.at.max().astype("datetime64[s]").astype(int).item(), timezone.utc
+        )
+        age = now - newest
+        if age > timedelta(days=config.window_days):
+            found.append(
+                f"The newest prediction is {age.days} days old: this says nothing of today. Does "
+                "the server still write its log?"
+            )
+    wrong = _other_decisions(history, reference.operating_point)
+    if wrong:
+        found.append(
+            f"{wrong:,} of {len(history):,} cases were called otherwise than the operating point "
+            f"{reference.operating_point:.4g} of version {version} would: does the server use it?"
+        )
+    return found
+
+
+def _other_decisions(history: Sample, operating_point: float) -> int:
+    clear = np.abs(history.scores - operating_point) > CLOSE
+    return int((clear & ((history.scores >= operating_point) != history.positive)).sum())
+
+
+def _notes(log: Log, history: Sample, reference: MonitoringReference, lines: int) -> list[str]:
+    champion = reference.champion
+    files = "1 file" if len(log.files) == 1 else f"{len(log.files):,} files"
+    found = [f"{log.predictions:,} predictions and {log.label_lines:,} later labels in {files}"]
+    if others := log.predictions - lines:
+        models = ", ".join(f"{name}: {count:,}" for name, count in log.models.items())
+        found.append(
+            f"{others:,} predictions are not of version {champion.version} and were left out "
+            f"({models})"
+        )
+    if repeated := lines - len(history):
+        found.append(
+            f"{repeated:,} predictions of cases predicted again later: only the last counts"
+        )
+    if unlinked := log.unlinked_labels:
+        found.append(f"{unlinked:,} labels of cases that this log has no prediction of")
+    if log.unusable:
+        found.append(f"{log.unusable:,} lines could not be used")
+    for key, count in log.unknown_keys.items():
+        found.append(f"unknown key {shown(key)} in {count:,} lines, not read")
+    if log.columns.left_out:
+        found.append("too many names under quality or attributes; the last were not read")
+    torn = [file.name for file in log.files if file.unfinished]
+    if torn:
+        found.append(
+            f"the last line of {', '.join(shown(name) for name in torn)} is being written, and was "
+            "left for the next time"
+        )
+    return found

@@ -1,0 +1,171 @@
+"""One look at what is served: reads the log, compares, writes the report, and says what follows."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from components.drift.compare import compare
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift
+from components.drift.limits import read_limits
+from components.notify.message import Message
+from components.records.errors import ConfigError, WorkspaceBusy
+from components.records.files import sha256_file
+from components.records.ledger.ledger import Ledger
+from pipeline.settings.config import REPOSITORY, Config
+from pipeline.settings.workspace import Workspace
+from pipeline.unattended.monitoring.breach import KIND, Breach, weigh
+from pipeline.unattended.monitoring.notice import drift_message
+from pipeline.unattended.monitoring.reference import find_reference
+from pipeline.unattended.monitoring.report import JSON, PAGE, Findings, stamp, write_report
+from pipeline.unattended.monitoring.served import read_served
+from pipeline.unattended.notifying import check as refuse_untellable
+
+SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
+EXIT_CODES = {STEADY: 0, MOVED: 1, NOT_ENOUGH: 3}
+WAIT_S = 300  # for another monitoring of the workspace, which may be telling a person
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """Attributes:
+    report: the page; report.json stands beside it.
+    may_retrain: whether a retraining is to be started now: asked for, and not too soon.
+    why: one line for the record of that retraining.
+    found: the content of report.json.
+    """
+
+    drift: Drift
+    report: Path
+    may_retrain: bool
+    why: str
+    found: Mapping[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.drift.state]
+
+    def as_json(self) -> dict[str, Any]:
+        places = {"report": str(self.report), "report_json": str(self.report.with_name(JSON))}
+        return {**self.found, **places, "exit_code": self.exit_code}
+
+
+def monitor(
+    config: Config, workspace: Workspace, log: Path | None, *, now: datetime | None = None
+) -> Monitored:
+    """Compares what the champion predicted lately with its own data.
+
+    Where something moved, the ledger gets an entry and a person is told, once a day for the same
+    breach.
+
+    Args:
+      log: file or folder; None takes monitoring.log, or `predictions/` in the workspace.
+
+    Raises:
+      NothingEvaluated: nothing is released, or its reference cases are missing.
+      SourceError, ConfigError: the log cannot be read, or the report cannot be written.
+      IntegrityError: the champion, its reference or the ledger was altered.
+    """
+    refuse_untellable(config.notify)
+    moment = (now or datetime.now(timezone.utc)).astimezone(timezone.utc)
+    findings = _look(config, workspace, _log_path(log, config, workspace), moment)
+    folder = _new_folder(workspace, moment)
+    if findings.drift.state != MOVED:
+        found = write_report(folder, findings, None)
+        return Monitored(findings.drift, folder / PAGE, False, "", found)
+    with _alone(workspace):
+        breach = _weighed(findings, config, workspace)
+        found = write_report(folder, findings, breach)
+        if not breach.known:
+            # First, so that who kills this here finds it told again and not lost.
+            _tell(config, workspace, drift_message(findings, breach, folder / PAGE))
+            _record(workspace, findings, breach, folder / JSON)
+    why = f"moved: {', '.join(breach.moved)}"
+    return Monitored(findings.drift, folder / PAGE, breach.retrain, why, found)
+
+
+def _look(config: Config, workspace: Workspace, log: Path, moment: datetime) -> Findings:
+    settings = config.monitoring
+    reference = find_reference(config, workspace)
+    served = read_served(log, reference, settings, now=moment)
+    limits = read_limits(SCHEMA)
+    drift = compare(
+        reference.sample,
+        served.current,
+        limits=limits,
+        alpha=settings.alpha,
+        min_cases=settings.min_cases,
+        history=served.history,
+        period_days=settings.window_days,
+    )
+    return Findings(drift, served, reference, limits, SCHEMA, settings, moment)
+
+
+def _weighed(findings: Findings, config: Config, workspace: Workspace) -> Breach:
+    return weigh(
+        findings.drift,
+        Ledger(workspace.ledger).entries(),
+        config.monitoring,
+        reference_sha256=findings.reference.sha256,
+        root=workspace.root,
+        now=findings.created,
+    )
+
+
+def _log_path(log: Path | None, config: Config, workspace: Workspace) -> Path:
+    if log is not None:
+        return log
+    return Path(config.monitoring.log) if config.monitoring.log else workspace.root / "predictions"
+
+
+def _new_folder(workspace: Workspace, moment: datetime) -> Path:
+    """A folder of its own, named by the time; two looks in one microsecond get two."""
+    name = moment.strftime("%Y%m%dT%H%M%S.%fZ")
+    place = workspace.root / "monitoring"
+    for count in range(1, 1000):
+        folder = place / (name if count == 1 else f"{name}-{count}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
+    raise ConfigError(f"{place}: got a thousand reports named {name}; move them away")
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """One at a time decides what follows, so that two that see a breach start one retraining."""
+    lock = filelock.FileLock(workspace.root / "monitoring" / ".lock", timeout=WAIT_S)
+    try:
+        with lock:
+            yield
+    except filelock.Timeout:
+        raise WorkspaceBusy(
+            f"{workspace.root}: another monitoring has been at work for {WAIT_S} s; wait for it"
+        ) from None
+
+
+def _tell(config: Config, workspace: Workspace, message: Message) -> None:
+    from pipeline.unattended.notifying import tell
+
+    tell(config.notify, workspace, message)
+
+
+def _record(workspace: Workspace, findings: Findings, breach: Breach, report: Path) -> None:
+    drift = findings.drift
+    body = {
+        "report": report.relative_to(workspace.root).as_posix(),
+        "report_sha256": sha256_file(report),
+        "first": drift.first,
+        "last": drift.last,
+        "cases": drift.cases,
+        "moved": list(breach.moved),
+        "retraining": breach.retrain,
+    }
+    Ledger(workspace.ledger).append(KIND, body, by="casegate", at=stamp(findings.created))

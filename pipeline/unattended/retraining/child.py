@@ -1,0 +1,188 @@
+"""One run as a process of its own: watched, bounded in time and memory, and ended as a whole.
+
+Training can hang, leak or be killed by the system; whoever supervises it must survive that, so it
+shares no process with it. The child gets a session of its own, so that all it starts can be ended
+with it.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.records.errors import CasegateError
+from pipeline.unattended.retraining.lines import Lines
+
+GRACE_S = 10.0  # between asking a child to end and killing it
+SAMPLE_S = 0.5  # between two looks at time and memory
+LAST_READS = 32  # of 64 KiB: more than a pipe holds, and an end to what a grandchild writes
+_BOUND = str(Path(__file__).with_name("bound.py"))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Attributes:
+    seconds: how long the child may last.
+    memory_gib: what it and all it started may hold together; None for no limit.
+    """
+
+    seconds: float
+    memory_gib: float | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a child.
+
+    Attributes:
+      exit_code: None where a signal ended it.
+      signal: that signal's number.
+      stopped: why its supervisor ended it; None where it ended by itself.
+      stdout: all it wrote there.
+      last_words: the last line it wrote to standard error.
+      error: the last error it said there as an object.
+    """
+
+    exit_code: int | None
+    signal: int | None
+    stopped: str | None
+    stdout: str
+    last_words: str
+    seconds: float
+    error: CasegateError | None = None
+
+
+def supervise(
+    command: Sequence[str],
+    *,
+    limits: Limits,
+    environment: Mapping[str, str],
+    log: Path,
+    heard: Callable[[str], None],
+    secrets: Iterable[str] = (),
+    grace_s: float = GRACE_S,
+) -> Ended:
+    """Runs a program to its end, or to its limits; nothing of it is left when this returns.
+
+    Args:
+      log: gets each line of its standard error.
+      heard: told of each line, but for an error's object.
+      secrets: left out of all that.
+
+    Raises:
+      OSError: the program cannot be started.
+      KeyboardInterrupt: as it came; the child is ended first.
+    """
+    begun = time.monotonic()
+    lines = Lines(log, heard, tuple(secrets))
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", _BOUND, str(os.getpid()), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        start_new_session=True,
+    )
+    try:
+        stdout, stopped = _watched(process, limits, begun, lines)
+    finally:
+        _end(process, grace_s)
+        lines.close()
+    status = process.returncode
+    return Ended(
+        exit_code=status if status >= 0 else None,
+        signal=-status if status < 0 else None,
+        stopped=stopped,
+        stdout=stdout,
+        last_words=lines.last,
+        seconds=round(time.monotonic() - begun, 3),
+        error=lines.error,
+    )
+
+
+def _watched(
+    process: "subprocess.Popen[bytes]", limits: Limits, begun: float, lines: "Lines"
+) -> tuple[str, str | None]:
+    """What it wrote to standard output, and why it has to be ended, if it has to."""
+    said = bytearray()
+    looked = begun
+    with selectors.DefaultSelector() as pipes:
+        for pipe, take in ((process.stdout, said.extend), (process.stderr, lines.take)):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+            pipes.register(pipe, selectors.EVENT_READ, take)
+        ended, stopped = False, None
+        while not ended and stopped is None:
+            ended = _has_ended(process)
+            _read(pipes, 0 if ended else SAMPLE_S)
+            now = time.monotonic()
+            if ended:
+                for _ in range(LAST_READS):
+                    _read(pipes, 0)
+            elif now - begun > limits.seconds:
+                stopped = f"took longer than {_duration(limits.seconds)}"
+            elif now - looked >= SAMPLE_S and limits.memory_gib is not None:
+                looked = now
+                if memory_bytes(process.pid) > limits.memory_gib * 2**30:
+                    stopped = f"needed more than {limits.memory_gib:g} GiB of memory"
+    return said.decode("utf-8", errors="replace"), stopped
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process and all it started hold in memory; what they share counts more than once."""
+    import psutil
+
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                total += each.memory_info().rss
+    return total
+
+
+def _read(pipes: selectors.BaseSelector, patience_s: float) -> None:
+    """Takes a piece of what is there, after waiting for the first of it."""
+    if not pipes.get_map():  # it closed its output; it may live on
+        time.sleep(min(patience_s, 0.05))
+    for key, _ in pipes.select(patience_s) if pipes.get_map() else ():
+        piece = os.read(key.fd, 1 << 16)
+        if piece:
+            key.data(piece)
+        else:
+            pipes.unregister(key.fileobj)
+
+
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Without taking note of it: the group keeps its name until it has been ended."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, process.pid, options) is not None
+
+
+def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
+    """Asks the whole group to end, and kills what has not ended after the grace."""
+    if not _has_ended(process):
+        _tell_group(process, signal.SIGTERM)
+        end = time.monotonic() + grace_s
+        while time.monotonic() < end and not _has_ended(process):
+            time.sleep(0.05)
+    _tell_group(process, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _tell_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.3g} seconds"

@@ -1,0 +1,173 @@
+"""What a person is told of an attempt: what became of it, why, and what to do next."""
+
+from pathlib import Path
+from typing import Any
+
+from components.decision import CheckResult, Decision, Verdict
+from components.notify.message import Message
+from pipeline.settings.workspace import Workspace
+from pipeline.unattended.retraining.attempt import Attempt
+
+# What state goes by what name; what leaves the release as it was, on purpose, is nothing new.
+KINDS = {
+    "released": "released",
+    "passed": "nothing_new",
+    "already_released": "nothing_new",
+    "nothing_new": "nothing_new",
+    "blocked": "blocked",
+    "inconclusive": "inconclusive",
+    "failed": "failed",
+    "interrupted": "failed",
+    "killed": "failed",
+}
+MOST_CHECKS = 10
+_STOOD = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "was blocked",
+    Verdict.INCONCLUSIVE: "was inconclusive",
+}
+
+
+def message(
+    attempt: Attempt,
+    decision: Decision | None,
+    workspace: Workspace,
+    *,
+    model: str,
+    log: Path,
+) -> Message:
+    """The notice about an attempt that ended.
+
+    Args:
+      decision: what the run came to, or what stands where it found nothing new.
+      model: its name at the destination.
+      log: what the children said, if there were any.
+    """
+    lines = [*_what(attempt, decision), *_where(attempt, workspace)]
+    lines.append(_served(attempt))
+    lines += _next(attempt, decision, workspace, log)
+    what = attempt.error if KINDS[attempt.state] == "failed" else attempt.run_id
+    return Message(
+        kind=KINDS[attempt.state],
+        subject=f"{model}: {_subject(attempt, decision)}",
+        lines=tuple(lines),
+        key=f"retraining {attempt.state}: {what}",
+        facts=_facts(attempt, decision, workspace),
+    )
+
+
+def _subject(attempt: Attempt, decision: Decision | None) -> str:
+    state, version = attempt.state, attempt.version
+    if decision is not None and state in ("blocked", "inconclusive"):
+        found = _open(decision)
+        return f"{state}: {len(found)} of {len(decision.checks)} checks stand in the way"
+    if state == "nothing_new":
+        stood = f", which {_STOOD[decision.verdict]}" if decision else ""
+        return f"nothing new since run {attempt.run_id}{stood}"
+    return {
+        "released": f"released as version {version}",
+        "passed": "passed; nothing is released, because serving.release is false",
+        "already_released": f"the candidate is what is released already, version {version}",
+        "interrupted": "a retraining was told to end",
+        "killed": "a retraining ended without a word",
+    }.get(state, "a retraining failed")
+
+
+def _what(attempt: Attempt, decision: Decision | None) -> list[str]:
+    """What happened: an error, or what the gate said."""
+    lines = [attempt.error] if attempt.error else []
+    if len(attempt.tries) > 1:
+        lines.append(f"It was tried {len(attempt.tries)} times.")
+    if decision is None:
+        return lines
+    cases = decision.case_set
+    lines.append(
+        f"{decision.verdict.value} on {cases['cases']} cases of {cases['name']} version "
+        f"{cases['version']}, policy {decision.policy}."
+    )
+    found = _open(decision)
+    lines += [f"{check.verdict.value} {_in_words(check)}" for check in found[:MOST_CHECKS]]
+    if len(found) > MOST_CHECKS:
+        lines.append(f"and {len(found) - MOST_CHECKS} more, in the report")
+    for flips in decision.flips:
+        if flips.lost:
+            never = len(flips.lost_sentinels)
+            missed = f", {never} of them never to be missed" if never else ""
+            lines.append(
+                f"{len(flips.lost)} cases that {flips.against} has right turned wrong{missed}."
+            )
+    return lines
+
+
+def _open(decision: Decision) -> list[CheckResult]:
+    """The checks that stand in the way: those that failed first, then what is undecided."""
+    found = [check for check in decision.checks if check.open]
+    return sorted(found, key=lambda check: check.verdict is not Verdict.FAIL)
+
+
+def _in_words(check: CheckResult) -> str:
+    numbers = []
+    if check.estimate is not None:
+        numbers.append(f"estimate {check.estimate:.4g}")
+    if check.lower is not None and check.upper is not None:
+        numbers.append(f"interval {check.lower:.4g} to {check.upper:.4g}")
+    if check.limit is not None:
+        numbers.append(f"limit {check.limit:.4g}")
+    figures = f" ({', '.join(numbers)})" if numbers else ""
+    return f"{check.check}: {check.reason}{figures}"
+
+
+def _where(attempt: Attempt, workspace: Workspace) -> list[str]:
+    lines = [f"Data: {attempt.data}"]
+    if attempt.run_id:
+        lines.append(f"Run: {attempt.run_id}")
+    if attempt.report:
+        lines.append(f"Report: {attempt.report}")
+    lines.append(f"Workspace: {workspace.root}")
+    return lines
+
+
+def _served(attempt: Attempt) -> str:
+    if attempt.version is None:
+        return "Nothing is released."
+    if attempt.version != attempt.version_before:
+        return f"Version {attempt.version} is served now."
+    return f"Version {attempt.version} is served as before."
+
+
+def _next(
+    attempt: Attempt, decision: Decision | None, workspace: Workspace, log: Path
+) -> list[str]:
+    state = attempt.state
+    if decision is not None and [c.check for c in _open(decision)] == ["baseline.golden"]:
+        return [
+            "Next: look at the report, then approve the first golden scores by name: "
+            f"casegate baseline bootstrap --workspace {workspace.root} --by NAME --reason TEXT"
+        ]
+    if state == "blocked":
+        return ["Next: look at the lost cases in the report, and at what is new in the data."]
+    if state == "inconclusive":
+        return ["Next: the report says what the cases cannot decide; judge on more of them."]
+    if state in ("failed", "killed", "interrupted"):
+        run = workspace.runs / attempt.run_id / "run.log" if attempt.run_id else None
+        logs = [str(path) for path in (log, run) if path and path.exists()]
+        again = "The next retraining starts afresh; to start one now: casegate retrain"
+        return [*(f"Log: {path}" for path in logs), again]
+    return []
+
+
+def _facts(attempt: Attempt, decision: Decision | None, workspace: Workspace) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt.attempt_id,
+        "state": attempt.state,
+        "trigger": attempt.trigger,
+        "exit_code": attempt.exit_code,
+        "run_id": attempt.run_id,
+        "verdict": decision.verdict.value if decision else None,
+        "version": attempt.version,
+        "data": attempt.data,
+        "report": attempt.report,
+        "error": attempt.error,
+        "failed_checks": [check.check for check in _open(decision)] if decision else [],
+        "workspace": str(workspace.root),
+    }

@@ -1,0 +1,113 @@
+"""One marked line in the user's crontab; every other byte of it stays as it is.
+
+Cron knows neither UTC nor missed times. So its line only asks, every few minutes, whether a
+retraining is due: that question is the same as the foreground loop's, with the same answer.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from components.records.errors import ConfigError
+from pipeline.unattended.scheduling.job import ScheduledJob, mark
+from pipeline.unattended.scheduling.quoting import cron_command
+
+EVERY = "*/5 * * * *"
+
+
+def line(job: ScheduledJob) -> str:
+    """The line, without its end.
+
+    Raises:
+      ConfigError: a crontab cannot hold it.
+    """
+    command = job.command("schedule", "run", "--once")
+    return f"{EVERY} {cron_command(command, folder=str(job.folder), remark=job.mark)}"
+
+
+def install(job: ScheduledJob) -> list[str]:
+    """Adds the line, or puts it where an older one of this workspace is.
+
+    Raises:
+      ConfigError: the name is another workspace's, or there is no crontab to be had.
+    """
+    wanted = line(job).encode() + b"\n"
+    before = _read()
+    lines = before.splitlines(keepends=True)
+    _refuse_others(lines, job.name, job.mark)
+    ours = [number for number, each in enumerate(lines) if _has(each, job.mark)]
+    kept = [each for number, each in enumerate(lines) if number not in ours]
+    kept.insert(ours[0] if ours else len(kept), wanted)
+    after = b"".join(kept)
+    if after == before:
+        return ["unchanged: the crontab has the line"]
+    _write(after)
+    return ["wrote a line of the crontab, which asks every five minutes whether one is due"]
+
+
+def remove(name: str, workspace: Path) -> list[str]:
+    """Takes the line out, if there is one.
+
+    Raises:
+      ConfigError: the crontab cannot be read or written.
+    """
+    if shutil.which("crontab") is None:
+        return []
+    before = _read()
+    lines = before.splitlines(keepends=True)
+    kept = [each for each in lines if not _has(each, mark(name, workspace))]
+    if len(kept) == len(lines):
+        return []
+    _write(b"".join(kept))
+    return ["removed the line of the crontab"]
+
+
+def is_installed(name: str, workspace: Path) -> bool:
+    if shutil.which("crontab") is None:
+        return False
+    return any(_has(each, mark(name, workspace)) for each in _read().splitlines())
+
+
+def has(line: str) -> bool:
+    """Whether the crontab has this very line."""
+    return line.encode() in _read().splitlines()
+
+
+def _has(each: bytes, mark: str) -> bool:
+    return each.rstrip(b"\r\n").endswith(b" # " + mark.encode()) and not each.startswith(b"#")
+
+
+def _refuse_others(lines: list[bytes], name: str, mark: str) -> None:
+    same_name = f" # casegate-{name} ".encode()
+    if any(same_name in each and not _has(each, mark) for each in lines):
+        raise ConfigError(f"crontab: it has a line casegate-{name} already; choose another --name")
+
+
+def _read() -> bytes:
+    """The crontab's bytes; none where there is no crontab yet."""
+    ended = _crontab("-l")
+    if ended.returncode == 0:
+        return ended.stdout
+    words = ended.stderr.decode(errors="replace").strip()
+    if words.startswith("no crontab for"):
+        return b""
+    raise ConfigError(f"crontab -l: {words or 'it gave no reason'}")
+
+
+def _write(content: bytes) -> None:
+    ended = _crontab("-", content)
+    if ended.returncode:
+        words = " ".join(ended.stderr.decode(errors="replace").split())
+        raise ConfigError(f"crontab -: {words or 'it gave no reason'}")
+    if _read() != content:
+        raise ConfigError("crontab: it does not hold what was written; look at `crontab -l`")
+
+
+def _crontab(argument: str, content: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(["crontab", argument], input=content, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(
+            f"crontab: cannot be run: {type(error).__name__}; install cron, or use --systemd or "
+            "`casegate schedule run`"
+        ) from None

@@ -1,0 +1,217 @@
+"""Puts the two unit files where systemd finds them, and takes away only what it put there."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.records.errors import ConfigError
+from components.records.files import write_atomically
+from pipeline.unattended.scheduling.job import ScheduledJob, mark
+from pipeline.unattended.scheduling.units import service, timer
+
+SYSTEM_CONFIG = Path("/etc")
+SYSTEM_FOLDER = SYSTEM_CONFIG / "systemd" / "system"
+LINGERING = Path("/var/lib/systemd/linger")
+Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
+
+
+@dataclass(frozen=True)
+class UnitPlace:
+    """Attributes:
+    scope: user or system; which systemd is asked.
+    known: whether that systemd looks into the folder, so that there is something to enable.
+    """
+
+    scope: str
+    folder: Path
+    known: bool = True
+
+    def secrets(self, name: str) -> Path:
+        """The file of variables that the service is given."""
+        config = SYSTEM_CONFIG if self.scope == "system" else _user_config()
+        return config / "casegate" / f"{name}.env"
+
+    def systemctl(self, *words: str) -> list[str]:
+        return ["systemctl", *(["--user"] if self.scope == "user" else []), *words]
+
+
+def user_place() -> UnitPlace:
+    return UnitPlace("user", _user_config() / "systemd" / "user")
+
+
+def system_place() -> UnitPlace:
+    return UnitPlace("system", SYSTEM_FOLDER)
+
+
+def _user_config() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """What a program said; its failure is the caller's to judge.
+
+    Raises:
+      ConfigError: it is not there or does not end.
+    """
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"{command[0]}: cannot be run: {type(error).__name__}") from None
+
+
+def unit_files(job: ScheduledJob, place: UnitPlace) -> dict[Path, str]:
+    """What is to be in which file."""
+    user = _owner(job.workspace) if place.scope == "system" else None
+    return {
+        place.folder / f"{job.unit}.service": service(job, user=user),
+        place.folder / f"{job.unit}.timer": timer(job),
+    }
+
+
+def install(job: ScheduledJob, place: UnitPlace, *, run: Run = run) -> list[str]:
+    """Writes the files and has systemd enable the timer.
+
+    Returns:
+      What was done, a line each, and what is left to do by hand where systemd does not run.
+
+    Raises:
+      ConfigError: the files are another workspace's or somebody else's, or cannot be written, or
+        systemd runs and refuses them.
+    """
+    files = unit_files(job, place)
+    for path in files:
+        _refuse_others(path, job.mark)
+    said = []
+    try:
+        for folder in job.written:
+            _make(folder)  # systemd does not start a service that writes to what is not there
+        for path, text in files.items():
+            same = path.exists() and path.read_text(encoding="utf-8") == text
+            if not same:
+                write_atomically(path, text.encode())
+            said.append(f"{'unchanged' if same else 'wrote'} {path}")
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename}: cannot be written: {error.strerror}; choose --user, or a "
+            "--directory that can be"
+        ) from None
+    return [*said, *_enabled(job, place, run)]
+
+
+def remove(name: str, workspace: Path, place: UnitPlace, *, run: Run = run) -> list[str]:
+    """Disables the timer and removes its two files, if they are this workspace's.
+
+    Returns:
+      What was done, a line each; empty where nothing was there.
+    """
+    timer_path = place.folder / f"casegate-{name}.timer"
+    paths = [timer_path, timer_path.with_suffix(".service")]
+    found = [path for path in paths if is_ours(path, mark(name, workspace))]
+    if not found:
+        return []
+    said = []
+    if place.known and _answers(place, run):
+        ended = run(place.systemctl("disable", "--now", timer_path.name))
+        if ended.returncode:
+            said.append(f"could not be disabled: {_last_line(ended.stderr)}")
+    try:
+        for path in found:
+            path.unlink()
+            said.append(f"removed {path}")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be removed: {error.strerror}") from None
+    if place.known and _answers(place, run):
+        run(place.systemctl("daemon-reload"))
+    return said
+
+
+def is_active(name: str, place: UnitPlace, *, run: Run = run) -> bool | None:
+    """Whether systemd waits for the timer; None where systemd does not run."""
+    if not place.known or not _answers(place, run):
+        return None
+    return run(place.systemctl("is-active", "--quiet", f"casegate-{name}.timer")).returncode == 0
+
+
+def is_ours(path: Path, mark: str) -> bool:
+    """Whether `install` wrote the file for this workspace."""
+    try:
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return first.startswith(f"# {mark}:")
+
+
+def _refuse_others(path: Path, mark: str) -> None:
+    if path.exists() and not is_ours(path, mark):
+        raise ConfigError(
+            f"{path}: written by somebody else or for another workspace; choose another --name"
+        )
+
+
+def _enabled(job: ScheduledJob, place: UnitPlace, run: Run) -> list[str]:
+    commands = [
+        place.systemctl("daemon-reload"),
+        place.systemctl("enable", "--now", f"{job.unit}.timer"),
+    ]
+    by_hand = " && ".join(" ".join(command) for command in commands)
+    if not place.known:
+        where = f"copy both files to a folder of systemd's, then {by_hand}"
+        return [f"not enabled, because systemd does not look into {place.folder}: {where}"]
+    if not _answers(place, run):
+        return [f"not enabled, because systemd does not run here; where it does: {by_hand}"]
+    for command in commands:
+        ended = run(command)
+        if ended.returncode:
+            raise ConfigError(f"{' '.join(command)}: {_last_line(ended.stderr)}")
+    return ["enabled", *_lingering(place)]
+
+
+def _lingering(place: UnitPlace) -> list[str]:
+    """A user's systemd ends when they log out, unless told otherwise."""
+    name = pwd.getpwuid(os.getuid()).pw_name
+    if place.scope == "system" or (LINGERING / name).exists():
+        return []
+    return [f"it runs only while {name} is logged in; for always: loginctl enable-linger {name}"]
+
+
+def _answers(place: UnitPlace, run: Run) -> bool:
+    """Whether that systemd runs and takes commands."""
+    if shutil.which("systemctl") is None:
+        return False
+    return run(place.systemctl("show", "--property=Version")).returncode == 0
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder and its parents, for whoever owns the place where it is."""
+    existing = _existing(folder)
+    owner = existing.stat()
+    missing = [path for path in (folder, *folder.parents) if path.is_relative_to(existing)]
+    for path in reversed(missing):
+        if not path.exists():
+            path.mkdir()
+            if os.geteuid() == 0:
+                os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _owner(workspace: Path) -> str:
+    """Who retrains under the system's systemd: the workspace's owner, not root by accident."""
+    existing = _existing(workspace)
+    try:
+        return existing.owner()
+    except KeyError:  # an account that this machine does not know
+        return str(existing.stat().st_uid)
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it gave no reason"

@@ -1,0 +1,272 @@
+"""What may become a commit, and what may not."""
+
+from dataclasses import replace
+
+import pytest
+
+from components.baselines.amend import CaseChanges, amend_case_set
+from components.baselines.case_set import case_set_json
+from components.baselines.golden import Golden, Rescoring, load_golden, save_golden
+from pipeline.ci.hooks.rules import alone, case_sets, named_approver, no_pixels, policies
+from tests.components.planting import locked
+from tests.pipeline.ci.hooks.making import BASELINE, CASES, POLICY, Repo
+
+pytestmark = pytest.mark.process  # git, many times
+
+NEXT = amend_case_set(
+    CASES,
+    CaseChanges(retire=("case-0001",)),
+    author="A. Radiologist",
+    reason="blur",
+    date="2026-02-01",
+)
+ALL = (policies, case_sets, no_pixels, alone)
+
+
+def test_a_new_baseline_with_all_its_files_is_fine(tmp_path) -> None:
+    repo = Repo(tmp_path / "new")
+    assert repo.found(*ALL) == []
+    repo.with_baseline()
+    assert repo.found(*ALL, old="0" * 40, new="HEAD") == []
+
+
+def test_what_lies_elsewhere_is_nobodys_business(repo: Repo) -> None:
+    repo.stage("scan.png", b"\x89PNG\r\n\x1a\n")
+    repo.stage("pipeline/policy.yaml", "name: [")
+    assert repo.found(*ALL) == []
+
+
+# Policies
+
+
+def test_a_policy_with_a_misspelt_key_names_the_line(repo: Repo) -> None:
+    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("floor:", "flor:"))
+    (words,) = repo.found(policies)
+    assert words.startswith(f"{BASELINE}/policy.yaml:") and "did you mean 'floor'" in words
+
+
+def test_a_policy_whose_check_can_never_pass_is_refused(repo: Repo) -> None:
+    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.99"))
+    (words,) = repo.found(policies)
+    assert "sensitivity[overall].floor can never pass on planted version 1" in words
+
+
+def test_what_is_staged_counts_and_not_the_working_tree(repo: Repo) -> None:
+    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.99"))
+    repo.write(f"{BASELINE}/policy.yaml", POLICY)
+    assert len(repo.found(policies)) == 1
+    repo.git("add", BASELINE)
+    repo.write(f"{BASELINE}/policy.yaml", "broken: [")
+    assert repo.found(policies) == []
+
+
+def test_a_case_set_too_small_for_its_policy_is_refused(repo: Repo) -> None:
+    repo.stage_case_set(locked(4, 4))
+    (words,) = repo.found(policies)
+    assert words.startswith(f"{BASELINE}/policy.yaml: policy chest: ") and "never pass" in words
+
+
+def test_a_policy_that_is_taken_away_from_its_case_set_is_refused(repo: Repo) -> None:
+    repo.git("rm", "--quiet", f"{BASELINE}/policy.yaml")
+    (words,) = repo.found(policies)
+    assert "policy.yaml: is not there, though its case set is" in words
+
+
+# Case sets
+
+
+def amend(repo: Repo, case_set=NEXT) -> None:
+    repo.keep("case_set.json", "case_set-0001.json")
+    repo.stage_case_set(case_set)
+
+
+def test_an_amendment_with_its_past_in_history_is_fine(repo: Repo) -> None:
+    amend(repo)
+    assert repo.found(case_sets) == []
+
+
+def test_a_case_set_that_was_edited_is_refused(repo: Repo) -> None:
+    content = case_set_json(CASES).replace(b'"label":1', b'"label":0', 1)
+    repo.stage(f"{BASELINE}/case_set.json", content)
+    (words,) = repo.found(case_sets)
+    assert words.startswith(f"{BASELINE}/case_set.json: the cases were edited")
+
+
+def test_an_amendment_whose_past_is_not_kept_is_refused(repo: Repo) -> None:
+    repo.stage_case_set(NEXT)
+    (words,) = repo.found(case_sets)
+    assert "is not kept in history/" in words
+    repo.stage(f"{BASELINE}/history/case_set-0001.json", case_set_json(locked(40, 41)))
+    (words,) = repo.found(case_sets)
+    assert "is not kept in history/" in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"version": 1}, "is version 1, wanted version 2: it amends 1"),
+        ({"version": 3}, "is version 3, wanted version 2"),
+        ({"parent": "0" * 64}, "names the parent 000000000000..., wanted"),
+        ({"parent": None}, "names the parent none"),
+        ({"name": "other"}, "is other, took the place of planted"),
+    ],
+)
+def test_a_version_that_does_not_follow_is_refused(repo: Repo, changes, words: str) -> None:
+    amend(repo, replace(NEXT, **changes))
+    assert any(words in one for one in repo.found(case_sets))
+
+
+def test_a_first_version_with_a_parent_is_refused(tmp_path) -> None:
+    repo = Repo(tmp_path / "new")
+    repo.stage_case_set(replace(CASES, parent="0" * 64))
+    (words,) = repo.found(case_sets)
+    assert "is version 1, and names a parent" in words
+
+
+def test_a_case_set_that_is_removed_is_refused_but_not_with_its_whole_baseline(repo: Repo) -> None:
+    repo.git("rm", "--quiet", f"{BASELINE}/case_set.json")
+    assert [one for one in repo.found(case_sets) if "case_set.json: is gone" in one]
+    repo.git("rm", "--quiet", "-r", BASELINE)
+    assert repo.found(*ALL) == []
+
+
+# Pixels
+
+
+@pytest.mark.parametrize(
+    ("mode", "of", "what"), [("120000", ":README", "a link"), ("160000", "HEAD", "a submodule")]
+)
+def test_what_leads_elsewhere_is_refused(repo: Repo, mode: str, of: str, what: str) -> None:
+    repo.stage("README", "../scan.png")
+    there = f"{BASELINE}/there"
+    oid = repo.git("rev-parse", of)
+    repo.git("update-index", "--add", "--cacheinfo", f"{mode},{oid},{there}")
+    (words,) = repo.found(no_pixels)
+    assert words == f"{there}: got {what}, wanted text; baselines never hold pixels"
+
+
+# Golden, and standing alone
+
+
+def test_golden_that_moves_by_approval_is_fine(repo: Repo) -> None:
+    repo.keep("golden.json", "golden-0001.json")
+    repo.stage_golden(wrong=(1,))
+    assert repo.found(*ALL) == []
+
+
+def test_golden_without_its_past_in_history_is_refused(repo: Repo) -> None:
+    repo.stage_golden(wrong=(1,))
+    (words,) = repo.found(alone)
+    assert words.startswith(f"{BASELINE}/golden.json: takes the place of a golden that is not kept")
+
+
+def test_golden_that_moves_under_its_old_approval_is_refused(repo: Repo) -> None:
+    repo.keep("golden.json", "golden-0001.json")
+    path = repo.root / BASELINE / "golden.json"
+    golden = load_golden(path)
+    save_golden(replace(golden, scores=replace(golden.scores, operating_point=0.4)), path)
+    repo.git("add", BASELINE)
+    (words,) = repo.found(alone)
+    assert "moved without a new approval" in words
+
+
+def test_golden_whose_scores_were_edited_is_refused(repo: Repo) -> None:
+    content = repo.shown(f"HEAD:{BASELINE}/golden.json").replace(b"0.8]", b"0.9]", 1)
+    repo.keep("golden.json", "golden-0001.json")
+    repo.stage(f"{BASELINE}/golden.json", content)
+    (words,) = repo.found(alone)
+    assert "scores were edited" in words
+
+
+def test_golden_that_was_scored_on_another_case_set_is_refused(repo: Repo) -> None:
+    amend(repo)
+    (words,) = repo.found(alone)
+    assert "golden.json: was scored on case set" in words and "cases amend" in words
+
+
+def test_golden_that_is_taken_away_is_refused(repo: Repo) -> None:
+    repo.git("rm", "--quiet", f"{BASELINE}/golden.json")
+    (words,) = repo.found(alone)
+    assert "golden.json: is gone" in words
+
+
+def test_history_is_only_added_to(repo: Repo) -> None:
+    repo.stage(f"{BASELINE}/history/golden-0001.json", "{}")
+    repo.commit()
+    repo.stage(f"{BASELINE}/history/golden-0001.json", "{ }")
+    (words,) = repo.found(alone)
+    assert "golden-0001.json: is history" in words
+    repo.git("rm", "--quiet", "--force", f"{BASELINE}/history/golden-0001.json")
+    assert "is history" in repo.found(alone)[0]
+
+
+def test_a_change_of_what_judges_stands_alone(repo: Repo) -> None:
+    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.65"))
+    assert repo.found(alone) == []
+    repo.stage("pipeline/model.py", "better = True")
+    repo.stage("README.md", "better")
+    (words,) = repo.found(alone)
+    assert words == (
+        f"{BASELINE}/policy.yaml: changes together with README.md and 1 more; what judges is "
+        "committed alone"
+    )
+
+
+# Who approved
+
+
+def said(repo: Repo, tmp_path, message: str) -> list[str]:
+    path = tmp_path / "COMMIT_EDITMSG"
+    path.write_text(message)
+    return repo.found(named_approver, message=path)
+
+
+def test_the_message_names_who_approved_golden(repo: Repo, tmp_path) -> None:
+    repo.keep("golden.json", "golden-0001.json")
+    repo.stage_golden(wrong=(1,), by="Dr. Ito")
+    assert said(repo, tmp_path, "Move golden\n\nApproved by: Dr.\n Ito\n") == []
+    (words,) = said(repo, tmp_path, "Move golden\n\nApproved by: Dr. Okafor\n")
+    assert words == (
+        f"{BASELINE}: was approved by Dr. Ito, whom the commit's message does not name; add "
+        "'Approved by: Dr. Ito'"
+    )
+
+
+def test_the_message_names_who_amended_the_case_set(repo: Repo, tmp_path) -> None:
+    amend(repo)
+    assert said(repo, tmp_path, "Amend\n\nBy a. radiologist\n") == []
+    assert "was approved by A. Radiologist" in said(repo, tmp_path, "Amend")[0]
+
+
+def test_an_amendment_that_carries_golden_over_is_whose_amendment_it_is(
+    repo: Repo, tmp_path
+) -> None:
+    path = repo.root / BASELINE / "golden.json"
+    repo.keep("golden.json", "golden-0001.json")
+    amend(repo)
+    golden, roots = load_golden(path), (CASES.merkle_root, NEXT.merkle_root)
+    again = Rescoring(*roots, "A. Radiologist", "blur", "2026-02-01")
+    approval = replace(golden.approval, rescored=(again,))
+    scores = replace(golden.scores, scored_case_set=NEXT.merkle_root)
+    save_golden(Golden(scores, approval), path)
+    repo.git("add", BASELINE)
+    assert repo.found(*ALL) == []
+    assert said(repo, tmp_path, "Amend\n\nApproved by: A. Radiologist") == []
+
+
+def test_the_message_names_somebody_who_approved_a_policy(repo: Repo, tmp_path) -> None:
+    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.65"))
+    assert said(repo, tmp_path, "Raise the floor\n\nApproved-by: Dr. Ito\n") == []
+    for message in ("Raise the floor", "Approved by:", "Raise\n\n# Approved by: Dr. Ito"):
+        assert "names nobody who approved that" in said(repo, tmp_path, message)[0]
+
+
+def test_what_git_cuts_off_a_message_names_nobody(repo: Repo, tmp_path) -> None:
+    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.65"))
+    below = "# ------------------------ >8 ------------------------\n+Approved by: Dr. Ito"
+    assert len(said(repo, tmp_path, f"Raise the floor\n{below}")) == 1
+
+
+def test_a_change_elsewhere_needs_no_name(repo: Repo, tmp_path) -> None:
+    repo.stage("README.md", "better")
+    assert said(repo, tmp_path, "Say it better") == []

@@ -1,0 +1,74 @@
+"""Training data against the case set that judged: each way of sharing, planted and found."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package
+from pipeline.evidence.questions.independence import independence
+from pipeline.evidence.subject import Evidence
+from tests.pipeline.evidence.spans import COMMIT, Spans, digest, training
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> Spans:
+    return Spans(tmp_path)
+
+
+def asked(spans: Spans, run_id: str):
+    with Evidence(spans.workspace.root) as evidence:
+        return independence(evidence, evidence.subject(run_id))
+
+
+def test_nothing_shared_is_independent(spans: Spans) -> None:
+    found = asked(spans, spans.run([training(i) for i in range(20)]))
+    assert (found.facts["verdict"], found.exit_code, found.tables) == ("independent", 0, ())
+
+
+@pytest.mark.parametrize(
+    "planted, words",
+    [
+        ({"bytes_sha256": digest("bytes", 1003)}, "same file"),
+        ({"pixels_sha256": digest("pixels", 1003)}, "same picture"),
+        ({"patient_id": "patient-1003"}, "same patient"),
+    ],
+)
+def test_one_shared_thing_is_found_and_named(
+    spans: Spans, planted: dict[str, str], words: str
+) -> None:
+    rows = [*(training(i) for i in range(20)), training(30, **planted)]
+    found = asked(spans, spans.run(rows))
+    assert (found.facts["verdict"], found.exit_code) == ("not independent", 1)
+    (row,) = found.tables[0].rows
+    assert "test-3" in row and "train-30" in row and words in row
+
+
+def test_an_altered_manifest_is_not_known_and_never_independent(spans: Spans) -> None:
+    run_id = spans.run([training(i) for i in range(5)])
+    (path,) = spans.workspace.training.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b"patient-3", b"patient-9"))
+    found = asked(spans, run_id)
+    assert (found.facts["verdict"], found.exit_code) == ("not known", 4)
+
+
+def test_a_missing_manifest_is_not_known(spans: Spans) -> None:
+    run_id = spans.run([training(1)])
+    for path in spans.workspace.training.glob("*.jsonl"):
+        path.unlink()
+    assert asked(spans, run_id).facts["verdict"] == "not known"
+
+
+def test_a_run_that_read_no_data_is_not_known(spans: Spans) -> None:
+    assert asked(spans, spans.run(None)).facts["verdict"] == "not known"
+
+
+def test_a_package_and_a_commit_lead_to_their_releases(spans: Spans) -> None:
+    bad = spans.run([training(1)], version=1, packages={"numpy": "1.0"})
+    good = spans.run([training(2)], version=2, packages={"numpy": "2.0"}, commit="f" * 40)
+    with Evidence(spans.workspace.root) as evidence:
+        package = impact_of_package(evidence, "numpy==1.0")
+        commit = impact_of_commit(evidence, COMMIT[:8])
+    for found in (package, commit):
+        told = str(found.tables)
+        assert bad in told and good not in told
+        assert found.facts["releases affected"] == 1

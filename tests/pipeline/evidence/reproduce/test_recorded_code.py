@@ -1,0 +1,177 @@
+import subprocess
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from components.lineage.record import Code, Environment, RunRecord, Seeds, Stored, Where, Who, Why
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file
+from components.records.run_files import DIFF
+from pipeline.evidence.reproduce.recorded_code import recorded_code
+from pipeline.settings import provenance
+from pipeline.settings.config import REPOSITORY
+
+# A project as far as its code is hashed: the hash is that of one file.
+PROVENANCE = """\
+import hashlib, pathlib
+def code_sha256():
+    return hashlib.sha256(pathlib.Path(__file__).with_name("model.py").read_bytes()).hexdigest()
+"""
+FIRST, EDITED = "epochs = 1\n", "epochs = 2\n"
+
+
+class Project:
+    """A git checkout of a tiny project, and the record of a run from it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "project"
+        self.run = root / "run"
+        self.run.mkdir()
+        package = self.root / "pipeline"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "provenance.py").write_text(PROVENANCE)
+        self.model = package / "model.py"
+        self.model.write_text(FIRST)
+        (self.root / "uv.lock").write_text("packages\n")
+        self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "first")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(self.root), *arguments], check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def environment(self) -> Environment:
+        lock = sha256_file(self.root / "uv.lock")
+        return Environment("3.10", "Linux", None, 2, None, None, lock, {"numpy": "1"})
+
+    def record(self, *, edited: bool = False) -> RunRecord:
+        """Of a run with the model as it was committed, or as it was edited afterwards."""
+        diff = None
+        if edited:
+            self.model.write_text(EDITED)
+            (self.run / DIFF).write_text(self.git("diff", "--binary", "HEAD"))
+            diff = sha256_file(self.run / DIFF)
+        source = sha256((EDITED if edited else FIRST).encode()).hexdigest()
+        return RunRecord(
+            run_id="20260101T000000.000000Z",
+            workspace_id="0123abcd",
+            state="released",
+            started="2026-01-01T00:00:00.000Z",
+            who=Who(None, None, None),
+            where=Where(None, None, None, None),
+            why=Why("manual"),
+            code=Code(self.git("rev-parse", "HEAD").strip(), edited, diff, source),
+            environment=self.environment(),
+            seeds=Seeds(1, True),
+            store=Stored("pipeline", "run"),
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """This environment is the recorded one; this checkout's code is not."""
+    made = Project(tmp_path)
+    monkeypatch.setattr(provenance, "recorded_environment", made.environment)
+    return made
+
+
+def brought_back(project: Project, record: RunRecord, scratch: Path) -> str:
+    scratch.mkdir(exist_ok=True)
+    code = recorded_code(
+        record, project.run, scratch, say=lambda line: None, repository=project.root
+    )
+    assert code.folder == scratch / "code"
+    return (code.folder / "pipeline" / "model.py").read_text()
+
+
+def test_the_commit_is_checked_out_whatever_the_checkout_has_now(
+    project: Project, tmp_path: Path
+) -> None:
+    record = project.record()
+    project.model.write_text("epochs = 99\n")
+    assert brought_back(project, record, tmp_path / "scratch") == FIRST
+    assert project.model.read_text() == "epochs = 99\n"
+
+
+def test_what_was_not_committed_is_applied(project: Project, tmp_path: Path) -> None:
+    record = project.record(edited=True)
+    project.git("checkout", "--quiet", "--", ".")
+    assert brought_back(project, record, tmp_path / "scratch") == EDITED
+
+
+def test_this_checkout_is_used_as_it_is_where_it_is_the_recorded_one(
+    project: Project, tmp_path: Path
+) -> None:
+    record = project.record()
+    here = replace(record, code=replace(record.code, code_sha256=provenance.code_sha256()))
+    code = recorded_code(here, project.run, tmp_path, say=lambda line: None)
+    assert code.folder == REPOSITORY
+    assert code.how == "this checkout and environment, as they are"
+
+
+def test_a_diff_that_was_altered_is_refused(project: Project, tmp_path: Path) -> None:
+    record = project.record(edited=True)
+    (project.run / DIFF).write_text((project.run / DIFF).read_text().replace("2", "3"))
+    with pytest.raises(IntegrityError, match="was altered"):
+        brought_back(project, record, tmp_path / "scratch")
+
+
+def test_a_diff_that_was_not_kept_is_refused(project: Project, tmp_path: Path) -> None:
+    record = project.record(edited=True)
+    (project.run / DIFF).unlink()
+    with pytest.raises(ConfigError, match="was not kept"):
+        brought_back(project, record, tmp_path / "scratch")
+
+
+def test_a_commit_that_is_not_there_is_refused(project: Project, tmp_path: Path) -> None:
+    record = project.record()
+    other = replace(record, code=replace(record.code, git_commit="ab" * 20))
+    with pytest.raises(ConfigError, match="has no commit abababababab; fetch it"):
+        brought_back(project, other, tmp_path / "scratch")
+
+
+def test_a_commit_that_is_not_known_is_refused(project: Project, tmp_path: Path) -> None:
+    record = project.record()
+    other = replace(record, code=replace(record.code, git_commit=None))
+    with pytest.raises(ConfigError, match="no commit is known"):
+        brought_back(project, other, tmp_path / "scratch")
+
+
+@pytest.mark.parametrize("word", ["--upload-pack=touch x", "HEAD", "a" * 40 + "\n"])
+def test_a_commit_that_is_no_hash_never_reaches_git(
+    project: Project, tmp_path: Path, word: str
+) -> None:
+    record = project.record()
+    other = replace(record, code=replace(record.code, git_commit=word))
+    with pytest.raises(IntegrityError, match="wanted a hash"):
+        brought_back(project, other, tmp_path / "scratch")
+
+
+def test_code_that_git_did_not_know_is_refused(project: Project, tmp_path: Path) -> None:
+    record = project.record()
+    other = replace(record, code=replace(record.code, code_sha256="0" * 64))
+    with pytest.raises(IntegrityError, match="wanted 000000000000, which ran: files that git"):
+        brought_back(project, other, tmp_path / "scratch")
+
+
+def test_another_lock_file_in_the_commit_is_refused(project: Project, tmp_path: Path) -> None:
+    record = project.record()
+    environment = replace(record.environment, lock_file_sha256="0" * 64)
+    with pytest.raises(IntegrityError, match="its lock file is not the one recorded"):
+        brought_back(project, replace(record, environment=environment), tmp_path / "scratch")
+
+
+def test_hooks_of_the_checkout_do_not_run(project: Project, tmp_path: Path) -> None:
+    hook = project.root / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    project.git("config", "core.hooksPath", str(hook.parent))
+    brought_back(project, project.record(), tmp_path / "scratch")
+    assert not (tmp_path / "ran").exists()

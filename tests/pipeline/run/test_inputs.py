@@ -1,0 +1,259 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.baselines.case_set import load_case_set
+from components.baselines.golden import save_golden
+from components.baselines.scores import save_scores
+from components.cases.draw import draw
+from components.cases.sources import open_source
+from components.records.errors import ConfigError, IntegrityError, PolicyError
+from components.records.files import sha256_file
+from components.records.ledger.ledger import Ledger
+from components.records.run_files import STATISTICS
+from components.release.serving import Champion
+from pipeline.run import inputs as inputs_module
+from pipeline.run.inputs import SCHEMA, Inputs, prepare
+from pipeline.settings import baselines as baselines_module
+from pipeline.settings.baselines import FIRST_RUN_POLICY
+from tests.components.cases.making import write_npz
+from tests.components.gate.test_waiving import waiver
+from tests.components.planting import approved, locked, scored
+from tests.pipeline.making import Small
+
+
+def test_new_data_get_a_case_set_and_the_first_runs_policy(small: Small) -> None:
+    inputs = small.prepared()
+    assert inputs.baseline == small.baseline.resolve()
+    assert inputs.policy.sha256 and inputs.policy.name == "first-run"
+    assert (small.baseline / "policy.yaml").read_bytes() == FIRST_RUN_POLICY.read_bytes()
+    assert len(inputs.case_set.cases) == 160 and inputs.case_set.author == "casegate"
+    assert inputs.golden_sha256 == "" and inputs.champion is None
+
+
+def test_a_policy_that_a_person_put_there_first_is_kept(small: Small) -> None:
+    own = FIRST_RUN_POLICY.read_bytes().replace(b"name: first-run", b"name: my-own")
+    small.baseline.mkdir(parents=True)
+    (small.baseline / "policy.yaml").write_bytes(own)
+    assert small.prepared().policy.name == "my-own"
+    assert (small.baseline / "policy.yaml").read_bytes() == own
+
+
+def test_the_case_set_of_the_first_run_stays(small: Small) -> None:
+    first = small.prepared()
+    write_npz(small.data, rows=170)
+    assert small.prepared().case_set_sha256 == first.case_set_sha256
+
+
+def test_a_shipped_baseline_judges_data_of_its_name(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.prepared()
+    shutil.move(small.baseline.parent, tmp_path / "shipped")
+    monkeypatch.setattr(baselines_module, "SHIPPED_BASELINES", tmp_path / "shipped")
+    assert small.prepared().baseline == tmp_path / "shipped" / "chest"
+    assert not small.baseline.exists()
+
+
+def test_a_configured_folder_of_baselines_judges(small: Small, tmp_path: Path) -> None:
+    small.prepared()
+    shutil.copytree(small.baseline, tmp_path / "own" / "ward")
+    where = f"case_set.directory={tmp_path / 'own'}"
+    assert small.prepared(where, "case_set.baseline=ward").baseline == tmp_path / "own" / "ward"
+    with pytest.raises(ConfigError, match="own/chest, which has no case_set.json"):
+        small.prepared(where)
+
+
+def test_an_unknown_baseline_is_refused_and_not_made(small: Small) -> None:
+    with pytest.raises(ConfigError, match=r"case_set.baseline: got 'nope'"):
+        small.prepared("case_set.baseline=nope")
+    assert not (small.workspace.baselines / "nope").exists()
+
+
+def test_an_edited_case_set_is_refused(small: Small) -> None:
+    small.prepared()
+    path = small.baseline / "case_set.json"
+    path.write_text(path.read_text().replace('"label":1', '"label":0', 1))
+    with pytest.raises(IntegrityError, match="the cases were edited"):
+        small.prepared()
+
+
+def test_edited_golden_scores_are_refused(small: Small) -> None:
+    small.prepared()
+    golden = small.baseline / "golden.json"
+    save_golden(approved(scored(locked(2, 2))), golden)
+    golden.write_text(golden.read_text().replace("A. Radiologist", "B. Nobody"))
+    with pytest.raises(IntegrityError, match="approval or the header was edited"):
+        small.prepared()
+
+
+def test_a_misspelt_policy_is_refused(small: Small) -> None:
+    small.prepared()
+    policy = small.baseline / "policy.yaml"
+    policy.write_text(policy.read_text().replace("metric: sensitivity", "metric: sensitivty"))
+    with pytest.raises(PolicyError, match="did you mean 'sensitivity'"):
+        small.prepared()
+
+
+def test_the_case_set_may_come_from_elsewhere(small: Small, tmp_path: Path) -> None:
+    other = write_npz(tmp_path / "other.npz", rows=150)
+    inputs = small.prepared(f"case_set.source={other}")
+    assert len(inputs.case_set.cases) == 150 and inputs.case_set.name == "other"
+    assert inputs.case_source_sha256 != inputs.source_sha256
+
+
+def test_the_schema_is_copied_under_its_hash(small: Small) -> None:
+    inputs = small.prepared()
+    assert inputs.schema_sha256[:16] in inputs.schema_path.name
+    assert inputs.schema_path.read_bytes() == SCHEMA.read_bytes()
+
+
+def test_a_spoilt_copy_of_the_schema_is_made_again(small: Small) -> None:
+    small.prepared().schema_path.write_text("spoilt")
+    assert small.prepared().schema_path.read_bytes() == SCHEMA.read_bytes()
+
+
+CHANGES_TRAINING = {
+    "data": {"source_sha256": "x"},
+    "case set": {"case_set_sha256": "x"},
+    "schema": {"schema_sha256": "x"},
+}
+CHANGES_THE_VERDICT = {
+    "images of the case set": {"case_source_sha256": "x"},
+    "golden": {"golden_sha256": "x"},
+    "destination": {"destination": Path("x")},
+}
+
+
+@pytest.mark.parametrize("what", [*CHANGES_TRAINING, *CHANGES_THE_VERDICT])
+def test_the_fingerprint_follows_what_decides_the_verdict(small: Small, what: str) -> None:
+    inputs = small.prepared()
+    changed = replace(inputs, **{**CHANGES_TRAINING, **CHANGES_THE_VERDICT}[what])
+    assert changed.fingerprint != inputs.fingerprint
+    assert (changed.training_sha256 != inputs.training_sha256) == (what in CHANGES_TRAINING)
+
+
+def test_the_fingerprint_follows_policy_and_settings(small: Small) -> None:
+    inputs = small.prepared()
+    stricter = replace(inputs, policy=replace(inputs.policy, sha256="x"))
+    deeper = replace(inputs, config=small.config("model.epochs=3"))
+    assert len({inputs.fingerprint, stricter.fingerprint, deeper.fingerprint}) == 3
+    assert stricter.training_sha256 == inputs.training_sha256 != deeper.training_sha256
+
+
+def test_the_fingerprint_follows_what_people_decided(small: Small) -> None:
+    before = small.prepared().fingerprint
+    ledger = Ledger(small.workspace.ledger)
+    for expires in ("2020-01-31", "2999-01-31"):
+        given = vars(waiver("sensitivity[overall].floor", expires=expires))
+        body = {key: value for key, value in given.items() if key not in ("by", "at")}
+        ledger.append("waiver", body, by=given["by"], at=given["at"])
+        same = small.prepared().fingerprint == before
+        assert same == (expires == "2020-01-31")  # one that has expired decides nothing
+
+
+def test_a_check_that_can_never_pass_stops_before_anything_is_trained(small: Small) -> None:
+    small.prepared()
+    policy = (small.baseline / "policy.yaml").read_text()
+    (small.baseline / "policy.yaml").write_text(policy.replace("margin: 0.05", "margin: 0.01"))
+    with pytest.raises(PolicyError, match=r"sensitivity\[overall\].*can never pass on chest"):
+        small.prepared()
+
+
+def test_the_fingerprint_follows_the_code(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = small.prepared().training_sha256
+    monkeypatch.setattr(inputs_module, "deciding_sha256", lambda: "edited")
+    assert small.prepared().training_sha256 != before
+
+
+def test_the_fingerprint_does_not_follow_the_clock(small: Small) -> None:
+    first = small.prepared()
+    assert replace(first, run_id="run-2", created="later").fingerprint == first.fingerprint
+
+
+def test_the_gate_is_asked_with_a_hash_beside_every_path(small: Small) -> None:
+    inputs = small.prepared()
+    asked = json.loads(inputs.gate_request())
+    assert asked["case_set"] == [str(inputs.case_set_path), inputs.case_set_sha256]
+    assert asked["policy"][1] == inputs.policy.sha256 and asked["golden"][1] == ""
+    assert asked["fingerprint"] == inputs.fingerprint
+    assert load_case_set(Path(asked["case_set"][0])) == inputs.case_set
+
+
+def test_the_release_record_names_data_case_set_and_code(small: Small) -> None:
+    inputs = small.prepared("owner=ward 3")
+    record = inputs.release_record()
+    assert record["owner"] == "ward 3" and record["synthetic"] is False
+    assert record["case_set_merkle_root"] == inputs.case_set.merkle_root
+    assert record["data_sha256"] == inputs.source_sha256
+    assert json.loads(json.dumps(record)) == record
+
+
+def with_champion(inputs: Inputs, folder: Path) -> Inputs:
+    return replace(inputs, champion=Champion(1, folder, "0" * 64, folder / "decision.json"))
+
+
+def test_drift_is_measured_from_the_champions_data(small: Small, tmp_path: Path) -> None:
+    inputs = small.prepared()
+    assert inputs.previous_statistics == inputs.previous_statistics_sha256 == ""
+    released = with_champion(inputs, tmp_path)
+    assert released.previous_statistics == ""
+    (tmp_path / STATISTICS).write_bytes(b"statistics")
+    assert released.previous_statistics == str(tmp_path / STATISTICS)
+    assert len(released.previous_statistics_sha256) == 64
+
+
+# Spans, and a champion that is released elsewhere
+
+
+def delivered(folder: Path) -> str:
+    """Two spans of the phantom below a folder; their pattern."""
+    for number in (1, 2):
+        source = open_source(f"phantom:n=60,seed={number}")
+        draw(source, folder / f"span-{number:04d}")
+    return f"{folder}/span-{{SPAN:4}}"
+
+
+def test_spans_are_resolved_and_named_one_by_one(small: Small, tmp_path: Path) -> None:
+    pattern = delivered(tmp_path / "ward")
+    inputs = small.prepared(f"data.source={pattern}", f"case_set.source={small.data}")
+    assert inputs.source.spec == f"spans:{pattern}@1-2"
+    assert json.loads(inputs.compared_spans()) == {"newest": "span-0002", "previous": "span-0001"}
+    rolled = small.prepared(
+        f"data.source={pattern}",
+        f"case_set.source={small.data}",
+        "data.window=rolling",
+        "data.window_spans=1",
+    )
+    assert rolled.source.spec.endswith("@2") and rolled.fingerprint != inputs.fingerprint
+    named = small.prepared(f"data.source={inputs.source.spec}", f"case_set.source={small.data}")
+    assert named.compared_spans() == inputs.compared_spans()
+
+
+def test_spans_without_images_of_the_case_set_are_refused(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="case_set.source: got null beside data.source"):
+        small.prepared(f"data.source={delivered(tmp_path / 'ward')}")
+
+
+def test_a_champion_from_elsewhere_is_compared_with_and_part_of_the_fingerprint(
+    small: Small, tmp_path: Path
+) -> None:
+    path = tmp_path / "champion.json"
+    save_scores(scored(locked(2, 2)), path)
+    told = prepare(small.config(), small.workspace, "run-1", champion_scores=path)
+    assert json.loads(told.gate_request())["champion"] == [str(path), sha256_file(path)]
+    assert told.fingerprint != small.prepared().fingerprint
+
+
+def test_two_champions_at_once_are_refused(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = Champion(3, tmp_path, "1" * 64, tmp_path / "decision.json")
+    monkeypatch.setattr(inputs_module, "find_champion", lambda *_: served)
+    path = tmp_path / "champion.json"
+    save_scores(scored(locked(2, 2)), path)
+    with pytest.raises(ConfigError, match="scores of a champion, but .* has one"):
+        prepare(small.config(), small.workspace, "run-1", champion_scores=path)

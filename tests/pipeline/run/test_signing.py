@@ -1,0 +1,67 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.attestation.keys import VARIABLE
+from components.records.errors import ConfigError
+from pipeline.run.inputs import Inputs
+from pipeline.run.signing import refuse_unsigned
+from tests.pipeline.making import Small
+from tests.pipeline.test_cli import casegate
+
+SIGNED = "signing.unsigned=false"
+
+
+@pytest.fixture
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A private key that the environment names; nobody trusts it yet."""
+    made = casegate("keys", "init", "--out", tmp_path / "keys", "--name", "bot")
+    assert made.exit_code == 0, made.output
+    path = tmp_path / "keys" / "bot.key.pem"
+    monkeypatch.setenv(VARIABLE, str(path))
+    return path
+
+
+def judged(small: Small, *settings: str) -> Inputs:
+    """Inputs of a run that golden scores judge, so that it may release."""
+    return replace(small.prepared(*settings), golden_sha256="1" * 64)
+
+
+def test_a_first_run_can_release_nothing_and_needs_no_key(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    refuse_unsigned(small.prepared(SIGNED))
+
+
+def test_without_a_key_only_what_says_so_may_run(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    refuse_unsigned(judged(small))
+    with pytest.raises(ConfigError, match="casegate keys init"):
+        refuse_unsigned(judged(small, SIGNED))
+
+
+@pytest.mark.parametrize("setting", [SIGNED, "signing.unsigned=true"])
+def test_a_key_that_nobody_trusts_is_refused(small: Small, key: Path, setting: str) -> None:
+    with pytest.raises(ConfigError, match=r"got 0 of 1 keys.*wanted 1"):
+        refuse_unsigned(judged(small, setting))
+
+
+def test_a_trusted_key_may_sign_and_two_are_wanted_where_two_are(small: Small, key: Path) -> None:
+    trusted = small.prepared(SIGNED).keys
+    trusted.mkdir()
+    public = key.with_name("bot.pub.pem")
+    (trusted / public.name).write_bytes(public.read_bytes())
+    refuse_unsigned(judged(small, SIGNED))
+    with pytest.raises(ConfigError, match="got 1 of 1 keys.*wanted 2"):
+        refuse_unsigned(judged(small, SIGNED, "signing.threshold=2"))
+
+
+def test_a_run_that_releases_nothing_needs_no_key(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    refuse_unsigned(judged(small, SIGNED, "serving.release=false"))

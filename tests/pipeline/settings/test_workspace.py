@@ -1,0 +1,84 @@
+import re
+from pathlib import Path
+
+import filelock
+import pytest
+
+from components.records.errors import ConfigError, WorkspaceBusy
+from pipeline.settings.workspace import Workspace, new_run_id, now
+
+
+def test_nothing_is_created_before_it_is_opened(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "ws")
+    assert workspace.runs.parent == workspace.serving.parent == workspace.training.parent
+    assert not workspace.root.exists()
+
+
+def test_opening_makes_the_folder_and_its_parents(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "a" / "ws")
+    with workspace.opened():
+        assert workspace.root.is_dir()
+
+
+def test_a_second_run_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with (
+        workspace.opened(),
+        pytest.raises(WorkspaceBusy, match=r"in use by process \d+ since 2"),
+        Workspace(tmp_path).opened(),
+    ):
+        pytest.fail("two runs at once")
+
+
+def test_a_lock_held_by_another_program_is_respected(tmp_path: Path) -> None:
+    with (
+        filelock.FileLock(tmp_path / ".lock"),
+        pytest.raises(WorkspaceBusy, match="in use by another run"),
+        Workspace(tmp_path).opened(),
+    ):
+        pytest.fail("two runs at once")
+
+
+def test_a_refused_run_leaves_the_holder_alone(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with workspace.opened():
+        with pytest.raises(WorkspaceBusy), workspace.opened():
+            pass
+        with pytest.raises(WorkspaceBusy, match="process"), workspace.opened():
+            pass
+
+
+def test_the_workspace_is_free_again_after_a_run_that_failed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with pytest.raises(RuntimeError), workspace.opened():
+        raise RuntimeError
+    with workspace.opened():
+        pass
+    assert not (tmp_path / ".holder").exists()
+
+
+def test_a_problem_of_the_run_before_is_forgotten(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.problems.write_text("{}")
+    with workspace.opened():
+        assert not workspace.problems.exists()
+
+
+@pytest.mark.parametrize("below", [".", "deeper"])
+def test_a_file_cannot_be_a_workspace(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigError, match="cannot be used as a workspace"),
+        Workspace(tmp_path / "file" / below).opened(),
+    ):
+        pytest.fail("opened")
+
+
+def test_run_ids_sort_by_time() -> None:
+    ids = [new_run_id() for _ in range(3)]
+    assert ids == sorted(ids)
+    assert all(re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z", run_id) for run_id in ids)
+
+
+def test_time_is_utc_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", now())

@@ -1,0 +1,92 @@
+"""What the application lets through, and what stands on every answer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.site.app import make_app
+from pipeline.site.site import Site
+from tests.pipeline.site.making import RUN, ask
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", f"/run/{RUN}/index.html", "/audit.css"])
+def test_pages_are_answered(root: Path, path: str) -> None:
+    found = ask(root, path)
+    assert found.status == 200 and found.headers["content-length"] == str(len(found.body))
+
+
+def test_head_has_the_headers_of_get(root: Path) -> None:
+    assert ask(root, method="HEAD").headers == ask(root).headers
+
+
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "X"]
+)
+def test_anything_but_reading_is_refused(root: Path, method: str) -> None:
+    found = ask(root, method=method)
+    assert found.status == 405 and found.headers["allow"] == "GET, HEAD"
+    assert found.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "more"),
+    [
+        ("/", 200, {}),
+        ("/nothing.html", 404, {}),
+        ("/", 405, {"method": "POST"}),
+        ("/", 400, {"host": "evil.example"}),
+        ("/", 414, {"query": "x" * 2001}),
+        ("/runs.html", 400, {"query": "a&" * 30}),
+    ],
+)
+def test_every_answer_carries_the_headers(
+    root: Path, path: str, status: int, more: dict[str, str]
+) -> None:
+    found = ask(root, path, **more)
+    policy = found.headers["content-security-policy"]
+    assert found.status == status
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy and "script-src" not in policy
+    assert found.headers["x-content-type-options"] == "nosniff"
+    assert found.headers["referrer-policy"] == "no-referrer"
+    assert found.headers["cache-control"] == "no-store"
+    assert found.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8421", "", "127.0.0.2"])
+def test_another_host_is_refused(root: Path, host: str) -> None:
+    assert ask(root, host=host).status == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8421", "localhost", "localhost:1", "[::1]:8421"])
+def test_this_machine_is_answered_by_any_of_its_names(root: Path, host: str) -> None:
+    assert ask(root, host=host).status == 200
+
+
+def test_a_name_that_was_given_is_answered(root: Path) -> None:
+    app = make_app(Site(root), hosts=["audit.hospital.example"])
+    assert ask(root, host="audit.hospital.example:80", app=app).status == 200
+
+
+def test_a_report_has_a_policy_of_its_own(root: Path) -> None:
+    found = ask(root, f"/run/{RUN}/files/report.html")
+    policy = found.headers["content-security-policy"]
+    assert found.status == 200 and "sandbox allow-scripts" in policy
+    assert "frame-ancestors 'none'" in policy and "'self'" not in policy
+
+
+def test_a_record_is_sent_as_data(root: Path) -> None:
+    found = ask(root, f"/run/{RUN}/files/run.json")
+    assert found.headers["content-type"] == "application/json"
+    assert found.headers["content-security-policy"].endswith("sandbox")
+
+
+def test_an_error_of_ours_shows_no_inside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("secret path /home/ada")
+
+    monkeypatch.setattr(Site, "respond", broken)
+    found = ask(root, raises=RuntimeError)  # the server puts that on the terminal
+    assert found.status == 500 and b"secret" not in found.body and b"Traceback" not in found.body
+    assert found.headers["content-security-policy"].startswith("default-src 'none'")
