@@ -17,8 +17,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
-from components.artifacts import CaseScoresArtifact as CaseScoresArtifact
-from components.artifacts import ReferenceArtifact
+from components.artifacts import CaseScoresArtifact, ReferenceArtifact
 from components.baselines.scores import CaseScores, Servability, save_scores
 from components.records.errors import Unservable
 from components.records.files import sha256_tree

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from tfx.types.standard_artifacts import ModelBlessing
 
-from components.artifacts import Attestation, CaseIndex
-from components.artifacts import DecisionArtifact as DecisionArtifact
+from components.artifacts import Attestation, CaseIndex, DecisionArtifact
 from components.attestation.component import DecisionAttestor
 from components.attestation.keys import VARIABLE
 from components.attestation.statements import CHAMPION, TRAINING
