@@ -30,6 +30,7 @@ setup(
         "numpy>=1.24,<2",
         "openlineage-python>=1.20",
         "orjson>=3.9",
+        "pathspec>=1",
         "pillow>=10",
         "prov>=2",
         "psutil>=5.9",

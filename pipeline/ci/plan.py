@@ -4,11 +4,13 @@ A path that fits several patterns counts as the one that asks for most, and one 
 for a full run: a pattern can spare work only where somebody wrote it down.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+from components.records.errors import ConfigError
 from pipeline.ci.changes import Change, Changes
 from pipeline.settings.operations import CiConfig
 
@@ -69,15 +71,20 @@ def make_plan(
 
 
 def fits(path: str, pattern: str) -> bool:
-    """Whether `*` within a folder and `**` across folders make `path` of `pattern`."""
-    return _compiled(pattern).fullmatch(path) is not None
+    """Whether a path is one that a pattern of `.gitignore` names, counted from the root.
+
+    Unlike git, what lies below a folder of that name is not meant: `**/*.md` are files alone.
+    """
+    found = _compiled(pattern).match_file(path)
+    return found is not None and not found.match.groupdict().get("ps_d")
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(signs.get(part) or re.escape(part) for part in parts), re.DOTALL)
+def _compiled(pattern: str) -> GitIgnoreSpecPattern:
+    try:
+        return GitIgnoreSpecPattern(f"/{pattern}")
+    except ValueError:
+        raise ConfigError(f"ci: got {pattern!r}, wanted a pattern of .gitignore") from None
 
 
 def _sort(path: str, config: CiConfig, settings: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.records.errors import ConfigError
 from pipeline.ci.changes import Change, Changes
 from pipeline.ci.plan import CommitPlan, fits, make_plan
 from pipeline.settings.operations import CiConfig
@@ -78,10 +79,19 @@ def test_baselines_and_code_in_one_change_are_pointed_out() -> None:
         ("a.c", "abc", False),
         ("data/**/x", "data/x", True),
         ("LICENSE", "sub/LICENSE", False),
+        ("LICENSE", "LICENSE/x.py", False),
+        ("docs/", "docs/a", False),
+        ("!docs", "docs", False),
+        ("#a", "#a", True),
     ],
 )
 def test_a_star_stays_in_its_folder_and_two_do_not(pattern: str, path: str, wanted: bool) -> None:
     assert fits(path, pattern) is wanted
+
+
+def test_what_is_no_pattern_is_refused() -> None:
+    with pytest.raises(ConfigError, match="docs"):
+        fits("docs", "docs\\")
 
 
 def test_a_reason_shows_no_control_characters() -> None:
