@@ -10,30 +10,37 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.drift.charts import control_charts, judged
-from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
-from components.drift.inputs import shifts_of_attributes, shifts_of_images
-from components.drift.limits import JENSEN_SHANNON, Limit
-from components.drift.places import (
+from components.drift.causes import (
     AttributeValue,
     Cases,
     compared_inside,
     places_of,
+    read,
     with_decisions,
 )
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
+from components.drift.limits import JENSEN_SHANNON, Limit
 from components.drift.rates import (
     POSITIVE_RATE,
     SENSITIVITY,
     SPECIFICITY,
+    control_charts,
+    judged,
     positive_share,
     rate,
     right_share,
     shift_of_performance,
     shift_of_positive_rate,
 )
-from components.drift.reading import read
 from components.drift.sample import Sample
-from components.drift.shifts import Dealing, decide, draws_for, shift_of_numbers
+from components.drift.shifts import (
+    Dealing,
+    decide,
+    draws_for,
+    shift_of_numbers,
+    shifts_of_attributes,
+    shifts_of_images,
+)
 
 # Below the limits of the image features: the score is what decisions hang on. Of the model's two
 # humps, of sick and of healthy cases, it takes about a third of one to cross to the other.

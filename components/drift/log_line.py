@@ -1,6 +1,6 @@
-"""One line of a prediction log, held to schemas/prediction.json by hand.
+"""One line of a prediction log, checked against schemas/prediction.json by hand.
 
-jsonschema would take minutes for what a busy server writes in a day; a test holds the two together.
+jsonschema would take minutes for what a busy server writes in a day; a test compares the two.
 """
 
 import json
@@ -28,13 +28,13 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True)
 class Line:
-    """What a line says.
+    """What a line holds.
 
     Attributes:
       at_ms: milliseconds since 1970 in UTC.
-      score: None for a line that only tells a label.
+      score: None for a line that only gives a label.
       label: 1, 0, or None.
-      said: the whole document, of which every known key is as the schema wants it.
+      content: the whole document, of which every known key is as the schema wants it.
       unknown: keys that the schema does not know.
     """
 
@@ -42,11 +42,11 @@ class Line:
     at_ms: int
     score: float | None
     label: int | None
-    said: Mapping[str, Any]
+    content: Mapping[str, Any]
     unknown: frozenset[str]
 
 
-def read_line(content: bytes, *, latest_ms: int) -> Line:
+def read_line(line: bytes, *, latest_ms: int) -> Line:
     """The line's content.
 
     Args:
@@ -55,29 +55,29 @@ def read_line(content: bytes, *, latest_ms: int) -> Line:
     Raises:
       ValueError: why the line cannot be used, in a few words.
     """
-    if len(content) > MOST_BYTES:
+    if len(line) > MOST_BYTES:
         raise ValueError(f"longer than {MOST_BYTES:,} bytes; pixels do not belong in a log")
     try:
-        said = orjson.loads(content)  # takes neither NaN nor what a double cannot hold
+        content = orjson.loads(line)  # takes neither NaN nor what a double cannot hold
     except orjson.JSONDecodeError:
         raise ValueError("not JSON") from None
-    if type(said) is not dict:
+    if type(content) is not dict:
         raise ValueError("got no JSON object")
-    case_id = _text(said, "case_id")
-    at_ms = milliseconds(said.get("at"))
+    case_id = _text(content, "case_id")
+    at_ms = milliseconds(content.get("at"))
     if at_ms > latest_ms:
-        raise ValueError(f"at: got {_short(said['at'])}, which has not come yet")
-    label = said.get("label")
+        raise ValueError(f"at: got {_short(content['at'])}, which has not come yet")
+    label = content.get("label")
     if label is not None and (type(label) is not int or label not in (0, 1)):
         raise ValueError(f"label: got {_short(label)}, wanted 0 or 1")
-    if "label" in said and label is None:
+    if "label" in content and label is None:
         raise ValueError("label: got null, wanted 0 or 1; leave the key out where it is unknown")
-    score = _score(said)
+    score = _score(content)
     if score is not None:
-        _check_model(said)
-        _check_features(said)
-        _check_image(said)
-    return Line(case_id, at_ms, score, label, said, frozenset(said.keys() - KEYS))
+        _check_model(content)
+        _check_features(content)
+        _check_image(content)
+    return Line(case_id, at_ms, score, label, content, frozenset(content.keys() - KEYS))
 
 
 def milliseconds(at: Any) -> int:
@@ -94,32 +94,32 @@ def milliseconds(at: Any) -> int:
     return (parsed - _EPOCH) // _MILLISECOND + thousandths
 
 
-def _score(said: Mapping[str, Any]) -> float | None:
+def _score(content: Mapping[str, Any]) -> float | None:
     """The score; None for a line that is there for its label alone."""
-    if "score" not in said:
-        if "label" in said and not any(key in said for key in _OF_PREDICTIONS):
+    if "score" not in content:
+        if "label" in content and not any(key in content for key in _OF_PREDICTIONS):
             return None
         raise ValueError("key 'score' is missing")
-    score = said["score"]
+    score = content["score"]
     if type(score) not in (int, float) or not 0 <= score <= 1:
         raise ValueError(f"score: got {_short(score)}, wanted a number from 0 to 1")
     return float(score)
 
 
-def _check_model(said: Mapping[str, Any]) -> None:
-    version, sha256 = said.get("model_version"), said.get("model_sha256")
+def _check_model(content: Mapping[str, Any]) -> None:
+    version, sha256 = content.get("model_version"), content.get("model_sha256")
     if version is None and sha256 is None:
         raise ValueError("names no model; wanted model_version or model_sha256")
-    if "model_version" in said and (type(version) is not int or version < 1):
+    if "model_version" in content and (type(version) is not int or version < 1):
         raise ValueError(f"model_version: got {_short(version)}, wanted a whole number from 1 on")
-    if "model_sha256" in said:
-        _check_sha256(said, "model_sha256")
-    if "positive" in said and type(said["positive"]) is not bool:
-        raise ValueError(f"positive: got {_short(said['positive'])}, wanted true or false")
+    if "model_sha256" in content:
+        _check_sha256(content, "model_sha256")
+    if "positive" in content and type(content["positive"]) is not bool:
+        raise ValueError(f"positive: got {_short(content['positive'])}, wanted true or false")
 
 
-def _check_features(said: Mapping[str, Any]) -> None:
-    quality, attributes = said.get("quality", {}), said.get("attributes", {})
+def _check_features(content: Mapping[str, Any]) -> None:
+    quality, attributes = content.get("quality", {}), content.get("attributes", {})
     for name, part in (("quality", quality), ("attributes", attributes)):
         if type(part) is not dict:
             raise ValueError(f"{name}: got {_short(part)}, wanted names with values")
@@ -131,27 +131,27 @@ def _check_features(said: Mapping[str, Any]) -> None:
             raise ValueError(f"attributes.{_short(name)}: got {_short(value)}, wanted text")
 
 
-def _check_image(said: Mapping[str, Any]) -> None:
-    if "patient_id" in said:
-        _text(said, "patient_id")
-    if "pixels_sha256" in said:
-        _check_sha256(said, "pixels_sha256")
-    if "image" in said:
-        image = said["image"]
+def _check_image(content: Mapping[str, Any]) -> None:
+    if "patient_id" in content:
+        _text(content, "patient_id")
+    if "pixels_sha256" in content:
+        _check_sha256(content, "pixels_sha256")
+    if "image" in content:
+        image = content["image"]
         if type(image) is not str or not 1 <= len(image) <= MOST_PATH or image[:5] == "data:":
             raise ValueError(f"image: got {_short(image)}, wanted the path of a file")
 
 
-def _check_sha256(said: Mapping[str, Any], key: str) -> None:
-    value = said[key]
+def _check_sha256(content: Mapping[str, Any], key: str) -> None:
+    value = content[key]
     if type(value) is not str or not _SHA256.fullmatch(value):
         raise ValueError(f"{key}: got {_short(value)}, wanted 64 hex digits")
 
 
-def _text(said: Mapping[str, Any], key: str) -> str:
-    value = said.get(key)
+def _text(content: Mapping[str, Any], key: str) -> str:
+    value = content.get(key)
     if type(value) is not str or not 1 <= len(value) <= MOST_TEXT:
-        got = _short(value) if key in said else "nothing"
+        got = _short(value) if key in content else "nothing"
         raise ValueError(f"{key}: got {got}, wanted text of 1 to {MOST_TEXT} characters")
     return value
 

@@ -5,8 +5,9 @@ not explain it. What cannot be tested is `not enough data`, never steady.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,17 @@ from components.drift.divergence import (
     l_infinity,
 )
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Histogram, Shift
-from components.drift.histograms import histogram_of_numbers, histogram_of_words
 from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.permutation import Measure, counts_by_quantile, permutation_p_value
+from components.drift.sample import Sample
 from components.records.errors import ConfigError
 from components.statistics.multiplicity import holm
 
 _DRAWS_PER_TEST = 2  # by which the smallest p value lies below what the correction asks for
 _DRAWS_WITHIN_LIMIT = 999  # that shift cannot be moved, so its p value need not be small
+
+_BINS = 20  # of a histogram
+_TAIL = 0.005  # of the pooled cases, on either side, that share the outermost bins
 
 _MEASURES: dict[str, Measure] = {JENSEN_SHANNON: jensen_shannon, L_INFINITY: l_infinity}
 
@@ -77,16 +81,17 @@ def shift_of_numbers(
             f"{name}: drift_comparator: got {limit.measure}, wanted jensen_shannon for a number"
         )
     before, now = reference[np.isfinite(reference)], current[np.isfinite(current)]
-    if missing := _not_enough(before.size, now.size, current.size, dealing.fewest):
-        return _untested(name, kind, limit, before.size, now.size, missing)
+    cases = before.size, now.size
+    if missing := _not_enough(*cases, current.size, dealing.fewest):
+        return undecided(name, kind, limit, cases, missing)
     value = jensen_shannon_of_numbers(before, now)
     p_value = dealing.p_value(
         *counts_by_quantile(before, now), jensen_shannon, matters=value > limit.threshold
     )
     words = f"median {np.median(before):.3g} before, {np.median(now):.3g} now"
+    words += _unlogged(now.size, current.size)
     picture = histogram_of_numbers(before, now)
-    shift = _tested(name, kind, limit, value, p_value, before.size, now.size, picture)
-    return replace(shift, words=words + _unlogged(now.size, current.size))
+    return undecided(name, kind, limit, cases, words, value, p_value, picture)
 
 
 def shift_of_words(
@@ -98,15 +103,16 @@ def shift_of_words(
 ) -> Shift:
     """The shift of an attribute, undecided as above; None counts as unknown."""
     before, now = _known(reference), _known(current)
-    if missing := _not_enough(before.size, now.size, current.size, dealing.fewest):
-        return _untested(name, "attribute", limit, before.size, now.size, missing)
+    cases = before.size, now.size
+    if missing := _not_enough(*cases, current.size, dealing.fewest):
+        return undecided(name, "attribute", limit, cases, missing)
     values, counts, counts_now = counts_of_words(before, now)
     measure = _MEASURES[limit.measure]
     value = float(measure(counts, counts_now))
     p_value = dealing.p_value(counts, counts_now, measure, matters=value > limit.threshold)
     picture = histogram_of_words(values, counts, counts_now)
-    shift = _tested(name, "attribute", limit, value, p_value, before.size, now.size, picture)
-    return replace(shift, words=_largest_change(picture) + _unlogged(now.size, current.size))
+    words = _largest_change(picture) + _unlogged(now.size, current.size)
+    return undecided(name, "attribute", limit, cases, words, value, p_value, picture)
 
 
 def decide(shifts: Sequence[Shift], alpha: float) -> tuple[Shift, ...]:
@@ -117,7 +123,7 @@ def decide(shifts: Sequence[Shift], alpha: float) -> tuple[Shift, ...]:
     ever raised stays valid.
     """
     tested = [index for index, shift in enumerate(shifts) if shift.p_value is not None]
-    adjusted = holm([_counting(shifts[index]) for index in tested])
+    adjusted = holm([shifts[i].p_value or 0.0 if matters(shifts[i]) else 1.0 for i in tested])
     decided = list(shifts)
     for index, p_value in zip(tested, adjusted):
         decided[index] = _decided(shifts[index], float(p_value) <= alpha)
@@ -126,10 +132,6 @@ def decide(shifts: Sequence[Shift], alpha: float) -> tuple[Shift, ...]:
 
 def matters(shift: Shift) -> bool:
     return shift.value is not None and shift.value > shift.limit
-
-
-def _counting(shift: Shift) -> float:
-    return shift.p_value if matters(shift) and shift.p_value is not None else 1.0
 
 
 def _decided(shift: Shift, no_accident: bool) -> Shift:
@@ -141,44 +143,20 @@ def _decided(shift: Shift, no_accident: bool) -> Shift:
     return shift
 
 
-def _tested(
+def undecided(
     name: str,
     kind: str,
     limit: Limit,
-    value: float,
-    p_value: float,
-    before: int,
-    now: int,
-    histogram: Histogram,
+    cases: tuple[int, int],
+    words: str,
+    value: float | None = None,
+    p_value: float | None = None,
+    histogram: Histogram | None = None,
 ) -> Shift:
-    return Shift(
-        name=name,
-        kind=kind,
-        measure=limit.measure,
-        value=value,
-        limit=limit.threshold,
-        p_value=p_value,
-        state=STEADY,
-        reference_cases=before,
-        current_cases=now,
-        words="",
-        histogram=histogram,
-    )
-
-
-def _untested(name: str, kind: str, limit: Limit, before: int, now: int, words: str) -> Shift:
-    return Shift(
-        name=name,
-        kind=kind,
-        measure=limit.measure,
-        value=None,
-        limit=limit.threshold,
-        p_value=None,
-        state=NOT_ENOUGH,
-        reference_cases=before,
-        current_cases=now,
-        words=words,
-    )
+    """STEADY until `decide` has seen all of them; without a value it stays NOT_ENOUGH."""
+    state = NOT_ENOUGH if value is None else STEADY
+    how_far = limit.measure, value, limit.threshold, p_value
+    return Shift(name, kind, *how_far, state, *cases, words, histogram)
 
 
 def _known(words: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -203,3 +181,60 @@ def _largest_change(histogram: Histogram) -> str:
     largest = int(np.argmax(changes))
     before, now = histogram.reference[largest], histogram.current[largest]
     return f"{histogram.names[largest]} {before:.1%} before, {now:.1%} now"
+
+
+def histogram_of_words(values: tuple[str, ...], reference: Counts, current: Counts) -> Histogram:
+    """Shares of each value; counts of shape (n_values,)."""
+    return Histogram(values, None, _shares(reference), _shares(current))
+
+
+def histogram_of_numbers(reference: Floats, current: Floats) -> Histogram:
+    """Shares in 20 bins, equal in width but for the outermost, which reach the extremes.
+
+    Not TFDV's bins, which differ from sample to sample: a reader compares equal bins by eye.
+
+    Args:
+      reference, current: finite, shape (n,) and (m,), at least one each.
+    """
+    edges = _edges(np.concatenate([reference, current]))
+    names = tuple(f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges))
+    before, now = (np.histogram(values, edges)[0] for values in (reference, current))
+    return Histogram(names, tuple(edges.tolist()), _shares(before), _shares(now))
+
+
+def _edges(pooled: Floats) -> Floats:
+    low, high = pooled.min(), pooled.max()
+    if low == high:
+        half = max(abs(low), 1.0) / 2
+        return np.array([low - half, high + half])
+    edges = np.linspace(np.quantile(pooled, _TAIL), np.quantile(pooled, 1 - _TAIL), _BINS + 1)
+    edges[0], edges[-1] = low, high
+    return np.unique(edges)
+
+
+def _shares(counts: Counts) -> tuple[float, ...]:
+    return tuple((counts / counts.sum()).tolist())
+
+
+def shifts_of_images(
+    reference: Sample, current: Sample, limits: Mapping[str, Limit], dealing: Dealing
+) -> list[Shift]:
+    """Undecided, in the schema's order; features that neither sample knows are left out."""
+    shifts = []
+    for name, limit in limits.items():
+        before, now = (s.numbers.get(name, np.full(len(s), np.nan)) for s in (reference, current))
+        if np.isfinite(before).any() or np.isfinite(now).any():
+            shifts.append(shift_of_numbers(name, "quality", before, now, limit, dealing))
+    return shifts
+
+
+def shifts_of_attributes(
+    reference: Sample, current: Sample, limits: Mapping[str, Limit], dealing: Dealing
+) -> list[Shift]:
+    """As `shifts_of_images`."""
+    shifts = []
+    for name, limit in limits.items():
+        before, now = (s.words.get(name, np.full(len(s), None)) for s in (reference, current))
+        if any(word is not None for column in (before, now) for word in column):
+            shifts.append(shift_of_words(name, before, now, limit, dealing))
+    return shifts

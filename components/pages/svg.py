@@ -57,12 +57,23 @@ def mark(verdict: Verdict, x: float, y: float, size: float = 6) -> Markup:
     return element("polygon", points=_points(points), class_="mark inconclusive")
 
 
+def sign(verdict: Verdict) -> Markup:
+    """The sign of a verdict, to stand before its word."""
+    return element("svg", mark(verdict, 8, 8), viewBox="0 0 16 16", aria_hidden="true")
+
+
 def line(x1: float, y1: float, x2: float, y2: float, css: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=css)
 
 
 def polyline(points: Iterable[tuple[float, float]], css: str) -> Markup:
     return element("polyline", points=_points(points), class_=css)
+
+
+def whisker(left: float, right: float, y: float, css: str) -> list[Markup]:
+    """An interval as a line with its two ends."""
+    ends = [line(x, y - 5, x, y + 5, css) for x in (left, right)]
+    return [line(left, y, right, y, css), *ends]
 
 
 def label(x: float, y: float, text: str, css: str) -> Markup:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.decision import CheckResult
-from components.pages.svg import Scale, drawing, element, label, line, mark, ticks
+from components.pages.svg import Scale, drawing, element, label, line, mark, ticks, whisker
 from components.report.words import interval, is_change, number, standing, title
 
 WIDTH, HEIGHT, EDGE = 320, 34, 12
@@ -109,9 +109,7 @@ def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: int)
         parts.append(line(scale(check.limit), 0, scale(check.limit), HEIGHT, "limit"))
     css = check.verdict.value.lower()
     if check.lower is not None and check.upper is not None:
-        left, right = scale(check.lower), scale(check.upper)
-        parts.append(line(left, MIDDLE, right, MIDDLE, f"interval {css}"))
-        parts += [line(x, MIDDLE - 5, x, MIDDLE + 5, f"interval {css}") for x in (left, right)]
+        parts += whisker(scale(check.lower), scale(check.upper), MIDDLE, f"interval {css}")
     parts.append(mark(check.verdict, scale(check.estimate), MIDDLE))
     return drawing((WIDTH, HEIGHT), f"strip-{place}", title(check), _text(check), *parts)
 

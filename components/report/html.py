@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from components.decision import CheckResult, Comparison, Decision, Verdict
 from components.pages.page import source_hash, style_of, templates
-from components.pages.svg import element, mark
+from components.pages.svg import sign
 from components.report import words
 from components.report.curves import Curve, CurveScores, curves, judged_scores
 from components.report.evidence import ReportEvidence
@@ -88,12 +88,6 @@ def breakable(name: str) -> Markup:
     return Markup(escaped.replace(".", ".<wbr>").replace("]", "]<wbr>"))  # noqa: S704 - escaped
 
 
-def verdict_sign(verdict: str) -> Markup:
-    """The sign of a verdict, to stand before its word."""
-    drawn = mark(Verdict(verdict), 8, 8)
-    return element("svg", drawn, viewBox="0 0 16 16", aria_hidden="true")
-
-
 @functools.cache
 def _template() -> Any:
     environment = templates(FOLDER)
@@ -103,6 +97,6 @@ def _template() -> Any:
         "breakable": breakable,
         "legend": legend,
         "others": others,
-        "verdict_sign": verdict_sign,
+        "verdict_sign": lambda verdict: sign(Verdict(verdict)),
     }
     return environment.get_template("report.html.j2")

@@ -116,7 +116,7 @@ def _with_picture(log: "Log", pixels_sha256: str) -> tuple[str, ...]:
     columns = log.columns
     ids = {
         columns.case_ids[row]
-        for row, said in columns.further.items()
-        if said.get("pixels_sha256") == pixels_sha256
+        for row, further in columns.further.items()
+        if further.get("pixels_sha256") == pixels_sha256
     }
     return tuple(sorted(ids))

@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from components.decision import Verdict
+from components.pages import svg
 from components.pages.page import templates
-from components.pages.svg import element, mark
 from pipeline.evidence.answer import Table, Value
 from pipeline.evidence.show_answer import shown_value, shown_words
 from pipeline.site import places
@@ -88,9 +88,7 @@ def sections_of_facts(facts: dict[str, Value]) -> list[tuple[str, list[tuple[str
 def sign(value: Value) -> Markup:
     """A verdict or state with its sign before it; anything else as nothing."""
     verdict = _SIGNS.get(value) if isinstance(value, str) else None
-    if verdict is None:
-        return Markup("")
-    return element("svg", mark(verdict, 8, 8), viewBox="0 0 16 16", aria_hidden="true")
+    return Markup("") if verdict is None else svg.sign(verdict)
 
 
 def css_of(value: Value) -> str:

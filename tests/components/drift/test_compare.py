@@ -68,7 +68,7 @@ def test_false_alarms_on_200_undrifted_spans_keep_their_level(alpha: float, labe
 def test_false_alarms_of_few_features_keep_their_level(
     alpha: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.drift.places.PLACES", ())
+    monkeypatch.setattr("components.drift.causes.PLACES", ())
     few = {"mean": NO_LIMITS["mean"], "aetiology": NO_LIMITS["aetiology"]}
     alarms = false_alarms(alpha, few, labelled=False)
     assert alarms <= binom.ppf(0.999, SPANS, alpha)

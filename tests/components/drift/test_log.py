@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.drift import log_columns
-from components.drift.log import Log, prediction_line, read_log
-from components.drift.log_content import LISTED
+from components.drift import log as log_module
+from components.drift.log import LISTED, Log, prediction_line, read_log
 from components.records.errors import SourceError
 from components.records.files import sha256_file
 
@@ -210,7 +209,7 @@ def test_a_line_that_holds_pixels_is_refused_without_being_kept(tmp_path: Path) 
 def test_too_many_names_are_not_read_and_it_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_columns, "MOST_FEATURES", 3)
+    monkeypatch.setattr(log_module, "MOST_FEATURES", 3)
     lines = [said(str(i), quality={f"q{i}": 0.5}, positive=False) for i in range(5)]
     log = read(tmp_path, *lines)
     assert set(log.sample.numbers) == {"q0", "q1", "q2"} and log.columns.left_out == {"q3", "q4"}

@@ -9,9 +9,7 @@ from dataclasses import replace
 import pytest
 
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, DriftReading, Histogram
-from components.drift.page import drift_page
-from components.drift.page_chart import MOST_PERIODS
-from components.drift.page_pictures import MOST_VALUES
+from components.drift.page import MOST_PERIODS, MOST_VALUES, drift_page
 from tests.components.drift.page_making import (
     NASTY,
     chart,

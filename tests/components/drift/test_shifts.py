@@ -10,10 +10,15 @@ from components.drift.shifts import (
     Dealing,
     decide,
     draws_for,
+    histogram_of_numbers,
+    histogram_of_words,
     shift_of_numbers,
     shift_of_words,
+    shifts_of_attributes,
+    shifts_of_images,
 )
 from components.records.errors import ConfigError
+from tests.components.drift.making import LIMITS, drawn
 
 RNG = np.random.default_rng(20250331)
 NUMBERS, WORDS = Limit(JENSEN_SHANNON, 0.15), Limit(L_INFINITY, 0.25)
@@ -133,3 +138,57 @@ def test_there_are_draws_enough_to_pass_the_correction(tests: int, alpha: float)
         generator=np.random.default_rng(1),
     )
     assert smallest * tests <= alpha
+
+
+def test_both_samples_share_bins_that_hold_every_case() -> None:
+    reference, current = RNG.normal(size=900), RNG.normal(3, 1, size=100)
+    histogram = histogram_of_numbers(reference, current)
+    assert histogram.edges is not None
+    assert len(histogram.edges) == len(histogram.names) + 1 == 21
+    assert histogram.edges[0] == reference.min() and histogram.edges[-1] == current.max()
+    assert sum(histogram.reference) == pytest.approx(1) == pytest.approx(sum(histogram.current))
+
+
+def test_an_odd_value_does_not_squeeze_the_others_into_one_bin() -> None:
+    histogram = histogram_of_numbers(np.append(RNG.normal(size=900), 1e6), RNG.normal(size=100))
+    assert sum(share > 0.01 for share in histogram.reference) > 10
+
+
+@pytest.mark.parametrize("value", [0.0, 64.0, -1e-9])
+def test_one_value_alone_is_one_bin_around_it(value: float) -> None:
+    histogram = histogram_of_numbers(np.full(9, value), np.full(5, value))
+    assert histogram.edges is not None
+    assert histogram.edges[0] < value < histogram.edges[1]
+    assert (histogram.reference, histogram.current) == ((1.0,), (1.0,))
+
+
+def test_words_keep_their_names_and_have_no_edges() -> None:
+    histogram = histogram_of_words(("a", "b"), np.array([3, 1]), np.array([0, 2]))
+    assert (histogram.names, histogram.edges) == (("a", "b"), None)
+    assert (histogram.reference, histogram.current) == ((0.75, 0.25), (0.0, 1.0))
+
+
+DEALING = Dealing(np.random.default_rng(1), 99, 200)
+
+
+def test_only_what_has_a_limit_is_compared_in_the_order_of_the_schema() -> None:
+    reference, current = drawn(1, 300), drawn(2, 300)
+    backwards = dict(reversed(LIMITS.items()))
+    images = shifts_of_images(reference, current, backwards, DEALING)
+    assert [(shift.name, shift.kind) for shift in images] == [
+        ("sharpness", "quality"),
+        ("mean", "quality"),
+    ]
+    attributes = shifts_of_attributes(reference, current, {"site": LIMITS["site"]}, DEALING)
+    assert [(shift.name, shift.kind) for shift in attributes] == [("site", "attribute")]
+
+
+def test_a_column_that_one_sample_lacks_is_not_enough_data_and_none_is_left_out() -> None:
+    sample = drawn(1, 300)
+    bare = replace(sample, numbers={}, words={})
+    for pair in ((sample, bare), (bare, sample)):
+        images = shifts_of_images(*pair, LIMITS, DEALING)
+        attributes = shifts_of_attributes(*pair, LIMITS, DEALING)
+        assert [shift.state for shift in images + attributes] == [NOT_ENOUGH] * 5
+    assert shifts_of_images(bare, bare, LIMITS, DEALING) == []
+    assert shifts_of_attributes(bare, bare, LIMITS, DEALING) == []
