@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from components.records.clock import parse_time
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
 from components.records.schema import import_jsonschema
@@ -190,4 +191,4 @@ def _model_card(bill: Bill) -> dict[str, Any]:
 
 
 def _moment(at: str | None) -> datetime | None:
-    return datetime.fromisoformat(at.replace("Z", "+00:00")) if at else None
+    return parse_time(at) if at else None

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
+from components.records.clock import parse_time
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
 
@@ -101,7 +102,7 @@ def _relate(document: "ProvDocument", source: TraceNode, target: TraceNode, labe
 
 def _time(node: TraceNode, name: str) -> datetime | None:
     value = node.facts.get(name)
-    return datetime.fromisoformat(str(value).replace("Z", "+00:00")) if value else None
+    return parse_time(str(value)) if value else None
 
 
 def _name(key: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from components.baselines.amend import nearest
@@ -10,6 +9,7 @@ from components.baselines.case_set import CaseSet, SeenCase, lock_cases, save_ca
 from components.baselines.verify import verify_cases
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.records.case import BadCase, Case, Shard, Source
+from components.records.clock import current_time
 from components.records.errors import IntegrityError, SourceError
 from components.records.rows import shown
 
@@ -30,7 +30,7 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
         name=source.name,
         author=author,
         reason=reason,
-        date=datetime.now(timezone.utc).date().isoformat(),
+        date=current_time().date().isoformat(),
         source=lock_name(source),
     )
     save_case_set(case_set, path)

@@ -10,7 +10,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import orjson
 from components.drift.log_files import LogFile, LogReading, log_files
 from components.drift.log_line import Line, milliseconds, read_line
 from components.drift.sample import UNLABELLED, Floats, Sample
+from components.records.clock import current_time
 from components.records.errors import SourceError
 
 LISTED = 100  # of the lines that cannot be used, and of the models
@@ -291,7 +292,7 @@ def read_log(path: Path, *, tolerated: int, now: datetime | None = None) -> Log:
     Raises:
       SourceError: there is no log, it cannot be read, or more lines than tolerated are unusable.
     """
-    latest = (now or datetime.now(timezone.utc)) + AHEAD
+    latest = (now or current_time()) + AHEAD
     latest_ms = int(latest.timestamp() * 1000)
     columns, labels, unknown = Columns(), dict[str, tuple[int, int]](), Counter[str]()
     files, problems, unusable, label_lines = [], list[str](), 0, 0

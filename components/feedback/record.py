@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from operator import eq
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from components.feedback.opinion import (
     new_opinion,
     parse_line,
 )
+from components.records.clock import time_id
 from components.records.errors import ConfigError, IntegrityError, UsageError, WorkspaceBusy
 from components.records.files import sync, write_atomically
 from components.records.ledger.entry import FIRST_PREVIOUS
@@ -155,8 +155,7 @@ class Record:
         """The content, after mending what an interrupted append left."""
         content = self.content()
         if content.torn:
-            moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-            write_atomically(self.path.with_suffix(f".torn-{moment}"), content.torn)
+            write_atomically(self.path.with_suffix(f".torn-{time_id()}"), content.torn)
             os.truncate(self.path, self.path.stat().st_size - len(content.torn))
             sync(self.path)
         if content.head != content.last:

@@ -17,7 +17,7 @@ import filelock
 
 from components.notify.delivery import Delivery
 from components.notify.notice import Notice
-from components.records.clock import utc_now
+from components.records.clock import parse_time, utc_now
 from components.records.files import canonical_json, sync, write_atomically
 
 LOCK_TIMEOUT_S = 10.0
@@ -181,7 +181,7 @@ def _dead_letter(line: bytes) -> DeadLetter | None:
 
 def _is_within(at: object, minutes: int, now: datetime) -> bool:
     try:
-        sent = datetime.fromisoformat(str(at).replace("Z", "+00:00"))
+        sent = parse_time(str(at))
         return timedelta(0) <= now - sent < timedelta(minutes=minutes)
     except (ValueError, TypeError):
         return False

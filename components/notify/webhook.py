@@ -1,12 +1,12 @@
 """A notice posted to a web address, signed."""
 
-import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from components.notify.delivery import TIMEOUT_S, Failure, cause
 from components.notify.notice import Notice
 from components.notify.signature import sign
+from components.records.clock import current_time
 
 # The only refusals that say "later": request timeout, too early, too many requests.
 AGAIN = (408, 425, 429)
@@ -50,7 +50,7 @@ class Webhook:
             return Failure(f"{self.where}: {cause(error)}")
 
     def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
-        timestamp = str(int(time.time()))
+        timestamp = str(int(current_time().timestamp()))
         signature = sign(self.secret, timestamp=timestamp, delivery=notice.delivery, body=body)
         return {
             "Content-Type": "application/json",

@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from pipeline.ci.checked import JudgedBaseline, Work, new_run_id
+from components.records.clock import time_id
+from pipeline.ci.checked import JudgedBaseline, Work
 from pipeline.ci.rejudge import RejudgedBaseline, rejudge
 from pipeline.ci.rows import Compared
 
@@ -19,7 +20,7 @@ def judge_anew(work: Work, folders: tuple[Path, ...]) -> tuple[JudgedBaseline, .
         for folder in folders:
             with work.steps.step(f"judge {folder.name}") as step:
                 anew = rejudge(
-                    folder, work.changes, work.registry, run_id=new_run_id(), place=Path(place)
+                    folder, work.changes, work.registry, run_id=time_id(), place=Path(place)
                 )
                 judged = _as_judged(anew)
                 step.detail = f"{anew.judged}: {judged.remark}"

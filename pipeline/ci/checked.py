@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,8 +124,3 @@ class Work:
     steps: Steps
     registry: "Registry | None"
     notes: dict[str, str]
-
-
-def new_run_id() -> str:
-    """As a workspace names its runs, without importing what a workspace needs."""
-    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")

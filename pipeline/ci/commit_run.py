@@ -4,10 +4,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from components.records.clock import time_id
 from components.records.files import write_atomically
 from components.records.run_files import HTML_REPORT
 from pipeline.ci.cache import Cache
-from pipeline.ci.checked import CANDIDATE, JudgedBaseline, Watching, Work, new_run_id
+from pipeline.ci.checked import CANDIDATE, JudgedBaseline, Watching, Work
 from pipeline.ci.compare import compare_with_base
 from pipeline.ci.full import Ran, champion_of, ci_config, prepared, result_files, run_full
 from pipeline.ci.limits import LimitChange
@@ -48,7 +49,7 @@ def judge_by_run(
                 out=asked.out,
             )
             step.detail = "from the cache" if ran.from_cache else notes["workspace"]
-        compared = compare_with_base(ran.gated, baseline, work.changes, cache, new_run_id())
+        compared = compare_with_base(ran.gated, baseline, work.changes, cache, time_id())
         notes["cache"] = _kept(work, cache, ran)
         return (replace(_as_judged(ran, compared, asked.out), limits=limits),)
 

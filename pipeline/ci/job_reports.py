@@ -5,10 +5,10 @@ CI servers take for success or for a fault of their own.
 """
 
 import json
-from datetime import datetime, timezone
 from typing import Any
 from xml.etree import ElementTree
 
+from components.records.clock import current_time
 from pipeline.ci.checked import CheckedCommit
 
 
@@ -38,7 +38,7 @@ def _own_suite(checked: CheckedCommit) -> ElementTree.Element:
             "errors": str(int(stopped)),
             "skipped": "0",
             "time": "0",
-            "timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"),
+            "timestamp": current_time().strftime("%Y-%m-%dT%H:%M:%S"),
             "hostname": "localhost",
             "id": "0",
             "package": "casegate",

@@ -14,13 +14,13 @@ from components.baselines.scores import CaseScores
 from components.decision import Decision
 from components.gate.decide import decide
 from components.gate.policy import load_policy
+from components.records.clock import utc_now
 from components.records.errors import CasegateError, NothingEvaluated
 from pipeline.ci.changes import Changes
 from pipeline.ci.limits import LimitChange, limit_changes
 from pipeline.ci.registry import Registry
 from pipeline.ci.verify import Baseline, base_files, verify_baseline
 from pipeline.run.score_gate import Gated
-from pipeline.settings.workspace import now
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def judge_scores(baseline: Baseline, scores: CaseScores, judged: str, run_id: st
         # It is known to be the released model: that golden may be the same one is no mistake.
         same_inputs=("golden",),
         run_id=run_id,
-        created=now(),
+        created=utc_now(),
     )
 
 

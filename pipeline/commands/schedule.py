@@ -60,11 +60,12 @@ def install(
     """
     import shutil
 
+    from components.records.clock import current_time
     from components.records.errors import UsageError
     from pipeline.settings.workspace import Workspace
     from pipeline.unattended.scheduling import crontab, systemd
     from pipeline.unattended.scheduling.job import make_job
-    from pipeline.unattended.scheduling.loop import stamp, utc_clock
+    from pipeline.unattended.scheduling.loop import stamp
     from pipeline.unattended.scheduling.slots import Slots
     from pipeline.unattended.scheduling.told import check_told
 
@@ -86,9 +87,9 @@ def install(
     else:
         check_told(job, None)
         said = crontab.install(job)
-        Slots(Workspace(job.workspace), job.cron).begin(utc_clock())
+        Slots(Workspace(job.workspace), job.cron).begin(current_time())
     click.echo("\n".join(said))
-    click.echo(f"next: {stamp(job.cron.after(utc_clock()))} ({job.cron.expression}, UTC)")
+    click.echo(f"next: {stamp(job.cron.after(current_time()))} ({job.cron.expression}, UTC)")
     return 0
 
 
@@ -129,12 +130,12 @@ def status(
     format_: str,
 ) -> int:
     """Says where it is installed, what comes next, what came of the last, what was missed."""
+    from components.records.clock import current_time
     from pipeline.unattended.scheduling.job import make_job
-    from pipeline.unattended.scheduling.loop import utc_clock
     from pipeline.unattended.scheduling.standing import standing
 
     job = make_job(name, config, settings, workspace)
-    found = standing(job, _places(directory), now=utc_clock())
+    found = standing(job, _places(directory), now=current_time())
     if format_ == "json":
         echo_json(found.as_json())
     else:

@@ -48,12 +48,13 @@ def run(config: Path, workspace: Path, settings: tuple[str, ...], once: bool) ->
     with it, which is then made up for at the next start. With --once, exits as `casegate retrain`
     does, or with 0 and without a word where nothing is due.
     """
+    from components.records.clock import current_time
     from pipeline.settings.config import load_config
     from pipeline.settings.workspace import Workspace
     from pipeline.unattended.notifying import check as check_notify
     from pipeline.unattended.retraining.stopping import terminated_as_interrupted
     from pipeline.unattended.scheduling.cron import Cron
-    from pipeline.unattended.scheduling.loop import Loop, stamp, utc_clock
+    from pipeline.unattended.scheduling.loop import Loop, stamp
     from pipeline.unattended.scheduling.slots import Slots
 
     read = load_config(config, settings)
@@ -63,7 +64,7 @@ def run(config: Path, workspace: Path, settings: tuple[str, ...], once: bool) ->
     with terminated_as_interrupted():
         if once:
             return loop.once()
-        _say(f"waiting for {cron.expression} (UTC), next {stamp(cron.after(utc_clock()))}")
+        _say(f"waiting for {cron.expression} (UTC), next {stamp(cron.after(current_time()))}")
         return loop.forever()
 
 
@@ -89,6 +90,7 @@ def _runner(
 
 
 def _say(line: str) -> None:
-    from pipeline.unattended.scheduling.loop import stamp, utc_clock
+    from components.records.clock import current_time
+    from pipeline.unattended.scheduling.loop import stamp
 
-    click.echo(f"{stamp(utc_clock())} {line}")
+    click.echo(f"{stamp(current_time())} {line}")

@@ -5,8 +5,9 @@ Two records of different make are put in order only as far as their resolution a
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
+from components.records.clock import parse_time, parse_zoned, time_text
 from components.records.errors import ConfigError
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -37,9 +38,9 @@ def moment(text: str) -> Instant:
       ValueError: it is neither.
     """
     if _DAY.fullmatch(text):
-        first, exact = _utc(text), timedelta(days=1)
+        first, exact = parse_time(text), timedelta(days=1)
     else:
-        first = _utc(text)
+        first = parse_time(text)
         fraction = _FRACTION.search(text)
         exact = timedelta(seconds=10 ** -min(len(fraction.group(1)), 6) if fraction else 1)
     return Instant(text, first, first + exact)
@@ -48,7 +49,7 @@ def moment(text: str) -> Instant:
 def later(start: Instant, seconds: float) -> Instant:
     """When something ended that took this long, by a record to the millisecond."""
     first = start.first + timedelta(seconds=seconds)
-    return Instant(written(first), first, start.last + timedelta(seconds=seconds + 0.001))
+    return Instant(time_text(first), first, start.last + timedelta(seconds=seconds + 0.001))
 
 
 def asked(text: str, *, option: str) -> tuple[datetime, str | None]:
@@ -64,28 +65,11 @@ def asked(text: str, *, option: str) -> tuple[datetime, str | None]:
     try:
         if not (_DAY.fullmatch(words) or _WITH_TIME.fullmatch(words)):
             raise ValueError
-        given = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", _six_digits(words)))
-        zoned = given if given.tzinfo else given.replace(tzinfo=timezone.utc)
-        instant = zoned.astimezone(timezone.utc)
+        zoned, instant = parse_zoned(words).tzinfo is not None, parse_time(words)
     except (ValueError, OverflowError):
         raise ConfigError(
             f"{option}: got {text!r}, wanted a time such as 2026-03-31T09:30:00+02:00 or a day"
         ) from None
-    if given.tzinfo is not None:
+    if zoned:
         return instant, None
-    return instant, f"{text!r} names no time zone; taken as UTC: {written(instant)}."
-
-
-def written(instant: datetime) -> str:
-    """As records have it: UTC, to the millisecond."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def _utc(text: str) -> datetime:
-    found = datetime.fromisoformat(re.sub("Z$", "+00:00", _six_digits(text)))
-    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-
-
-def _six_digits(text: str) -> str:
-    """A fraction of any length as Python 3.10 reads it."""
-    return _FRACTION.sub(lambda found: "." + found.group(1)[:6].ljust(6, "0"), text)
+    return instant, f"{text!r} names no time zone; taken as UTC: {time_text(instant)}."

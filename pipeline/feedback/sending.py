@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.records.clock import utc_now
+from components.records.clock import time_id, utc_now
 from components.records.errors import CasegateError, IntegrityError
 from components.records.files import canonical_json, sha256_tree
 from components.records.ledger.ledger import Ledger
@@ -48,7 +48,7 @@ from pipeline.feedback.proposal import (
     write_proposal,
 )
 from pipeline.settings.config import Config
-from pipeline.settings.workspace import Workspace, new_run_id
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def send(
     if plan.empty:
         return None, None
     number, span = next_span(config.data.source) if plan.sides.training else (0, None)
-    promotion_id = f"{new_run_id()}-{secrets.token_hex(3)}"
+    promotion_id = f"{time_id()}-{secrets.token_hex(3)}"
     sending = _Sending(config, workspace, plan, promotions, request, promotion_id, number, span)
     body, proposal = sending.write()
     ledger.append("promotion", body, by=request.by, at=utc_now())

@@ -14,6 +14,7 @@ from components.baselines.diff import Diff, diff_case_sets
 from components.baselines.golden import save_golden
 from components.baselines.history import archive
 from components.baselines.names import GOLDEN
+from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
@@ -21,7 +22,7 @@ from pipeline.governance.amendment_plan import AmendmentPlan, AmendmentRequest, 
 from pipeline.governance.golden_record import archive_golden, held
 from pipeline.governance.persons import said
 from pipeline.settings.baselines import find_case_set
-from pipeline.settings.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,6 @@ def _write(plan: AmendmentPlan, ledger: Ledger) -> None:
             archive_golden(golden.parent)
         save_case_set(plan.after, plan.path)
     if plan.body is not None:
-        ledger.append("amendment", plan.body, by=plan.after.author, at=now())
+        ledger.append("amendment", plan.body, by=plan.after.author, at=utc_now())
     if plan.golden is not None:
         save_golden(plan.golden, golden)

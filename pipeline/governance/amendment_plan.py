@@ -13,6 +13,7 @@ from components.baselines.rescore import rescored_golden, unscored
 from components.cases.lock import find_cases, seen_case
 from components.cases.sources import open_source
 from components.records.case import Case
+from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.files import sha256_file
 from components.records.ledger.entry import FIRST_PREVIOUS, Entry, new_entry
@@ -26,7 +27,7 @@ from pipeline.governance.amendment_record import (
 )
 from pipeline.governance.golden_record import finish
 from pipeline.governance.rescoring import golden_model, score_with_golden
-from pipeline.settings.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def make_plan(
         finish(workspace, path.parent, entries)
         before = current
         after = amend_case_set(
-            current, changes, author=request.by, reason=request.reason, date=now()[:10]
+            current, changes, author=request.by, reason=request.reason, date=utc_now()[:10]
         )
     golden, entry = golden_of(path), entry_of(entries, before, after)
     if resumed and entry and (golden is None or scored_on(golden, after)):
@@ -118,7 +119,7 @@ def make_plan(
 
 def _checked(body: dict[str, Any], after: CaseSet) -> dict[str, Any]:
     """The body, refused by its contract now rather than between the writing of two files."""
-    new_entry("amendment", body, by=after.author, at=now(), seq=1, previous=FIRST_PREVIOUS)
+    new_entry("amendment", body, by=after.author, at=utc_now(), seq=1, previous=FIRST_PREVIOUS)
     return body
 
 

@@ -9,6 +9,7 @@ from components.baselines.golden import Approval, Golden, load_golden
 from components.baselines.names import GOLDEN
 from components.baselines.proposal import GoldenProposal, load_proposal, save_proposal
 from components.decision import Decision, Verdict
+from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.places import recorded_name
@@ -21,7 +22,7 @@ from pipeline.governance.golden_record import (
     put_in_place,
 )
 from pipeline.governance.persons import said
-from pipeline.settings.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def propose_golden(
             _refuse_unapprovable(run, baseline)
             waived = tuple(check.check for check in run.decision.checks if check.waived)
             proposal = GoldenProposal(
-                run.scores(), by, now(), run.run_id, run.decision.decision_sha256, waived
+                run.scores(), by, utc_now(), run.run_id, run.decision.decision_sha256, waived
             )
             save_proposal(proposal, baseline / PROPOSAL)
     return baseline / PROPOSAL, proposal
@@ -157,7 +158,7 @@ def _approve(
     """History, ledger, golden; in the order that golden_record.py explains."""
     path = baseline / GOLDEN
     before = load_golden(path).golden_sha256 if path.exists() else None
-    scores, at = run.scores(), now()
+    scores, at = run.scores(), utc_now()
     golden = Golden(scores, Approval(by, reason, at, run.decision.decision_sha256))
     if before:
         archive_golden(baseline)

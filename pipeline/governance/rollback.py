@@ -12,12 +12,12 @@ The other way round it would leave a model in service that nobody is on record f
 """
 
 import shutil
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.decision import load_decision
+from components.records.clock import current_time, utc_now
 from components.records.errors import ConfigError, IntegrityError, Unservable
 from components.records.files import sha256_tree, sync, sync_tree
 from components.records.ledger.entry import Entry
@@ -33,7 +33,7 @@ from components.release.serving import (
 )
 from components.scoring.served import probe
 from pipeline.governance.persons import said
-from pipeline.settings.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def roll_back(
             "decision_sha256": load_decision(earlier.decision).decision_sha256,
             "reason": reason,
         }
-        seq = ledger.append("rollback", body, by=by, at=now()).seq
+        seq = ledger.append("rollback", body, by=by, at=utc_now()).seq
         try:
             incoming.rename(destination / str(new))
             sync(destination)
@@ -131,7 +131,12 @@ def _files_of(version: Path) -> str | None:
 def _next_version(destination: Path, name: str, entries: Iterable[Entry]) -> int:
     """A number above all that are or were, or that a rollback which was cut short wrote down."""
     recorded = [release.version for release in releases(entries) if release.destination == name]
-    return max([int(time.time()), *(known + 1 for known in versions(destination) + recorded)])
+    return max(
+        [
+            int(current_time().timestamp()),
+            *(known + 1 for known in versions(destination) + recorded),
+        ]
+    )
 
 
 def _prepared(earlier: Champion, destination: Path, version: int) -> Path:

@@ -4,17 +4,18 @@ The waiver is an entry of the ledger and nothing else. The next run finds it the
 candidate, case set and policy are still those it names, and shows it in decision and report.
 """
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from pathlib import Path
 
 from components.decision import CheckResult, Verdict
 from components.gate.waiving import WAIVABLE
+from components.records.clock import current_time, utc_now
 from components.records.errors import ConfigError, suggestion
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from pipeline.governance.decided import DecidedRun, find_run
 from pipeline.governance.persons import said, same_person
-from pipeline.settings.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace
 
 LONGEST = timedelta(days=366)
 
@@ -49,7 +50,7 @@ def waive_check(
             f"--second: got '{second}', the same person as --by; a waiver takes two persons"
         )
     reason = said(reason, "--reason")
-    _refuse_date(expires, today or datetime.now(timezone.utc).date())
+    _refuse_date(expires, today or current_time().date())
     workspace = Workspace(root.resolve())
     ledger = Ledger(workspace.ledger)
     run = find_run(workspace, run_id, ledger.entries())
@@ -66,7 +67,7 @@ def waive_check(
         "reason": reason,
         "expires": expires,
     }
-    return ledger.append("waiver", body, by=by, at=now())
+    return ledger.append("waiver", body, by=by, at=utc_now())
 
 
 def _refuse_date(text: str, today: date) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.records import events
+from components.records.clock import utc_now
 from components.records.problems import reported
 from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
 from pipeline.model.export import Classifier, export
@@ -20,7 +21,6 @@ from pipeline.model.network import build_network
 from pipeline.model.operating_point import choose_operating_point
 from pipeline.settings.config import ModelConfig
 from pipeline.settings.provenance import environment, git_state
-from pipeline.settings.workspace import now
 
 
 def run_fn(fn_args: Any) -> None:
@@ -46,7 +46,7 @@ def _train(fn_args: Any) -> None:
         **findings,
         **environment(),
         **git_state(),
-        "trained": now(),
+        "trained": utc_now(),
     }
     export(classifier, fn_args.serving_model_dir, record)
 

@@ -17,6 +17,7 @@ from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
 from components.records.case import Source
+from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.files import sha256_file, sha256_json, write_atomically
 from components.records.ledger.ledger import Ledger
@@ -27,7 +28,7 @@ from pipeline.settings.baselines import resolve_baseline
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.deciding import deciding_sha256
 from pipeline.settings.provenance import recorded_environment
-from pipeline.settings.workspace import Workspace, now
+from pipeline.settings.workspace import Workspace
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
 
@@ -242,7 +243,7 @@ def prepare(
             f"{champion_scores}: scores of a champion, but {destination} has one; give neither, or "
             "another --workspace"
         )
-    created = now()
+    created = utc_now()
     case_set_sha256 = sha256_file(baseline / CASE_SET)
     golden_sha256 = sha256_file(golden) if golden.exists() else ""
     # The folder that judges moves on with the next approval; what judged this run stays.

@@ -15,6 +15,7 @@ from components.decision import Decision, Verdict, load_decision
 from components.lineage.password import Redacting, read_password
 from components.lineage.record import Released, Why
 from components.records import events
+from components.records.clock import time_id
 from components.records.errors import CasegateError, IntegrityError
 from components.records.files import write_atomically
 from components.records.ledger.ledger import Ledger
@@ -27,7 +28,7 @@ from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
 from pipeline.run.signing import refuse_unsigned
 from pipeline.settings.config import Config
-from pipeline.settings.workspace import Workspace, new_run_id
+from pipeline.settings.workspace import Workspace
 
 MANUAL = Why("manual")
 
@@ -102,7 +103,7 @@ def run(
     with workspace.opened(), events.listening(listener):
         workspace.keep_store_at(config.metadata)
         close_dead(workspace)
-        with Recorder(config, workspace, new_run_id(), why).kept() as recorder:
+        with Recorder(config, workspace, time_id(), why).kept() as recorder:
             outcome = _run(config, workspace, recorder, champion_scores)
             state = _state(outcome, releasing=config.serving.release)
             released = outcome.release if state == "released" else None

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from components.baselines.scores import CaseScores, save_scores
 from components.decision import Decision, save_decision
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
+from components.records.clock import parse_time, time_id, utc_now
 from components.records.errors import ConfigError, UsageError
 from components.records.files import sha256_file, write_atomically
 from components.records.ledger.ledger import Ledger
@@ -34,7 +34,7 @@ from pipeline.run.given_scores import (
     read_given,
 )
 from pipeline.settings.baselines import find_case_set, locked_source
-from pipeline.settings.workspace import Workspace, new_run_id, now
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from components.records.case import Source
@@ -91,7 +91,7 @@ def gate(request: GateRequest) -> Gated:
     Raises:
       CasegateError: whatever kept it from a decision; its `exit_code` says how.
     """
-    run_id, created = _named(request.run_id or new_run_id()), _dated(request.created or now())
+    run_id, created = _named(request.run_id or time_id()), _dated(request.created or utc_now())
     points = Points.parse(request.points)
     place = find_case_set(request.case_set, request.workspace)
     policy_path = request.policy or place.parent / POLICY
@@ -210,10 +210,10 @@ def _named(run_id: str) -> str:
 
 def _dated(created: str) -> str:
     try:
-        datetime.fromisoformat(created.split(".")[0].removesuffix("Z"))
+        parse_time(created)
         sound = CREATED.fullmatch(created) is not None
     except ValueError:
         sound = False
     if not sound:
-        raise UsageError(f"--created: got {created[:40]!r}, wanted a time such as {now()}")
+        raise UsageError(f"--created: got {created[:40]!r}, wanted a time such as {utc_now()}")
     return created

@@ -25,7 +25,7 @@ MODULES = {
         component conditions coverage decide describe evaluation judged_cases policy
         preconditions record rules self_test waiving yaml_lines
     """,
-    "components.lineage": "address backslashes engines password record",
+    "components.lineage": "record",
     "components.metrics": """
         __init__ auc brier ece outputs probability rightness sensitivity specificity
     """,
@@ -40,7 +40,7 @@ MODULES = {
     """,
     "pipeline.model": "batches export features network operating_point preprocessing trainer",
     "pipeline.run": "inputs pipeline",
-    "pipeline.settings": "config deciding operations provenance workspace",
+    "pipeline.settings": "config deciding operations provenance",
 }
 
 

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import filelock
 
 from components.lineage.address import StoreAddress
+from components.records.clock import utc_now
 from components.records.errors import ConfigError, WorkspaceBusy
 from components.records.files import write_atomically
 
@@ -157,7 +157,7 @@ class Workspace:
                 "choose a folder that can be written to"
             ) from None
         try:
-            holder.write_text(f"process {os.getpid()} since {now()}\n", encoding="utf-8")
+            holder.write_text(f"process {os.getpid()} since {utc_now()}\n", encoding="utf-8")
             self.problems.unlink(missing_ok=True)
             if not self.identity.exists():
                 document = {"workspace_id": secrets.token_hex(4)}
@@ -166,13 +166,3 @@ class Workspace:
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
-
-
-def now() -> str:
-    """The time as every record writes it: UTC, to the second."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def new_run_id() -> str:
-    """Sorts by time: 20260131T101500.123456Z."""
-    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")

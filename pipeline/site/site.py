@@ -7,9 +7,9 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
+from components.records.clock import utc_now
 from components.records.errors import CasegateError, ConfigError, UsageError
 from pipeline.evidence.subject import Evidence
-from pipeline.settings.workspace import now
 from pipeline.site import places
 from pipeline.site.catalogue import Catalogue
 from pipeline.site.content import Document, Page
@@ -137,7 +137,7 @@ class SiteSession:
     @cached_property
     def view(self) -> View:
         evidence = Evidence(self.site.root)
-        return View(evidence, Catalogue(evidence), self.site.searches, now())
+        return View(evidence, Catalogue(evidence), self.site.searches, utc_now())
 
     def document(self, path: str, parameters: Parameters) -> Document:
         """What stands at an address.

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from markupsafe import Markup
 
 from components.decision import Verdict
 from components.pages.svg import Scale, element, label, line, mark
+from components.records.clock import parse_time
 from pipeline.evidence.show_answer import shown_words
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _LANE = 1120, 190, 24, 14, 62
@@ -131,9 +132,7 @@ def _axis(first: float, last: float, across: Scale, height: float) -> list[Marku
 
 
 def _seconds(at: str) -> float:
-    moment = datetime.fromisoformat(at.replace("Z", "+00:00"))
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(seconds=1)
+    return parse_time(at).timestamp()
 
 
 def _fit(name: str) -> str:

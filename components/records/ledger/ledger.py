@@ -16,12 +16,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import filelock
 
+from components.records.clock import time_id
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import sync, write_atomically
 from components.records.ledger.entry import (
@@ -148,8 +148,7 @@ class Ledger:
             self._read()  # names what is wrong
             raise IntegrityError(f"{self.path}: its last entry does not fit {self.head_path.name}")
         if torn:
-            moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-            write_atomically(self.path.with_suffix(f".torn-{moment}"), torn)
+            write_atomically(self.path.with_suffix(f".torn-{time_id()}"), torn)
             os.truncate(self.path, end)
             sync(self.path)
         if recorded != last:

@@ -1,9 +1,10 @@
 """What was not released, or released by a waiver, and why."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 
 from components.lineage.reader import Row
+from components.records.clock import current_time
 from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from pipeline.evidence.answer import Answer, Table
@@ -145,7 +146,7 @@ def _checks_table(failed: list[Row], runs: Mapping[str, Row]) -> Table:
 
 
 def _waivers_table(evidence: Evidence, waivers: list[Entry]) -> Table:
-    today = datetime.now(timezone.utc).date().isoformat()
+    today = current_time().date().isoformat()
     rows = tuple(
         (
             e.at,

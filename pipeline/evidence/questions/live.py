@@ -1,14 +1,15 @@
 """What was serving at some time, by the ledger's releases and rollbacks."""
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
+from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError, suggestion
 from components.records.ledger.records import Release
 from components.release.serving import versions
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.moment import asked, moment, written
+from pipeline.evidence.moment import asked, moment
 from pipeline.evidence.subject import Evidence
 
 COLUMNS = (
@@ -38,10 +39,11 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
       ConfigError: no time, one that is still to come, or no such destination.
     """
     instant, remark = asked(at, option="--at")
-    now = datetime.now(timezone.utc)
+    now = current_time()
     if instant > now:
         raise ConfigError(
-            f"--at {at}: is still to come, now is {written(now)}; what will serve then is not known"
+            f"--at {at}: is still to come, now is {time_text(now)}; what will serve then is not "
+            "known"
         )
     places = _places(evidence, destination)
     rows = tuple(_row(evidence, place, instant) for place in places)
@@ -49,14 +51,14 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
     for place in places:
         notes += _remarks(evidence, place, instant)
     return Answer(
-        question=f"what was serving at {written(instant)}",
+        question=f"what was serving at {time_text(instant)}",
         facts={
-            "at": written(instant),
+            "at": time_text(instant),
             "destinations": len(places),
             "serving then": sum(row[1] is not None for row in rows),
             "of these serving still": sum(row[4] is True for row in rows),
         },
-        tables=(Table("live", f"Serving at {written(instant)}", COLUMNS, rows, _LINKS),),
+        tables=(Table("live", f"Serving at {time_text(instant)}", COLUMNS, rows, _LINKS),),
         notes=tuple(notes),
         evidence=(f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",),
     )

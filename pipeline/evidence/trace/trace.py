@@ -7,7 +7,7 @@ so and goes on with the others.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from components.bundle.trace_graph import (
     EXECUTION,
@@ -21,6 +21,7 @@ from components.lineage.graph import READ, WROTE, ArtifactNode, ExecutionNode, G
 from components.lineage.reader import MetadataStore
 from components.lineage.record import RunRecord
 from components.lineage.training import check_manifest, manifest_path
+from components.records.clock import time_text
 from components.records.ledger.records import Release
 from pipeline.evidence.removed import folder_of, removed_folders
 from pipeline.evidence.subject import Evidence, Subject
@@ -313,5 +314,5 @@ def _execution_key(execution: ExecutionNode) -> str:
 
 
 def _iso(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return time_text(epoch + timedelta(milliseconds=milliseconds))

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from components.drift.findings import MOVED, Drift
+from components.records.clock import parse_time
 from components.records.ledger.entry import Entry
 from pipeline.settings.operations import MonitoringConfig
 
@@ -72,16 +73,12 @@ def _retraining(
     if not config.retrain:
         return False, "No retraining is started: monitoring.retrain is off."
     cooldown = timedelta(days=config.cooldown_days)
-    started = [_time(entry) for entry in before if entry.body["retraining"]]
+    started = [parse_time(entry.at) for entry in before if entry.body["retraining"]]
     recent = [at for at in started if -SKEW <= now - at < cooldown]
     if not recent:
         return True, "A retraining is started."
     until = f"{max(recent) + cooldown:%Y-%m-%d %H:%M} UTC"
     return False, f"No retraining is started: the last drift started one, wait until {until}."
-
-
-def _time(entry: Entry) -> datetime:
-    return datetime.fromisoformat(entry.at.replace("Z", "+00:00"))
 
 
 def _is_same(entry: Entry, drift: Drift, reference_sha256: str, root: Path) -> bool:

@@ -11,6 +11,7 @@ from components.drift.findings import Drift
 from components.drift.limits import Limit
 from components.drift.page import PageContext, drift_page
 from components.drift.page_words import time_words
+from components.records.clock import time_text
 from components.records.errors import ConfigError
 from components.records.files import canonical_json, sha256_file, write_atomically
 from pipeline.settings.operations import MonitoringConfig
@@ -45,7 +46,7 @@ def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[st
     return {
         "schema_version": 1,
         "id": name,
-        "created": stamp(findings.created),
+        "created": time_text(findings.created),
         "state": findings.drift.state,
         "drift": dataclasses.asdict(findings.drift),
         "model": {
@@ -110,11 +111,6 @@ def write_report(folder: Path, findings: Findings, breach: Breach | None) -> dic
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written: {error.strerror}; make room") from None
     return found
-
-
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the millisecond, as the ledger writes it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def _context(findings: Findings, found: Mapping[str, Any]) -> PageContext:

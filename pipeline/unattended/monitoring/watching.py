@@ -13,6 +13,7 @@ from components.drift.compare import compare
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift
 from components.drift.limits import read_limits
 from components.notify.message import Message
+from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError, WorkspaceBusy
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
@@ -21,7 +22,7 @@ from pipeline.settings.workspace import Workspace
 from pipeline.unattended.monitoring.breach import KIND, Breach, weigh
 from pipeline.unattended.monitoring.notice import drift_message
 from pipeline.unattended.monitoring.reference import find_reference
-from pipeline.unattended.monitoring.report import JSON, PAGE, Findings, stamp, write_report
+from pipeline.unattended.monitoring.report import JSON, PAGE, Findings, write_report
 from pipeline.unattended.monitoring.served import read_served
 from pipeline.unattended.notifying import check as refuse_untellable
 
@@ -71,7 +72,7 @@ def monitor(
       IntegrityError: the champion, its reference or the ledger was altered.
     """
     refuse_untellable(config.notify)
-    moment = (now or datetime.now(timezone.utc)).astimezone(timezone.utc)
+    moment = (now or current_time()).astimezone(timezone.utc)
     findings = _look(config, workspace, _log_path(log, config, workspace), moment)
     folder = _new_folder(workspace, moment)
     if findings.drift.state != MOVED:
@@ -168,4 +169,4 @@ def _record(workspace: Workspace, findings: Findings, breach: Breach, report: Pa
         "moved": list(breach.moved),
         "retraining": breach.retrain,
     }
-    Ledger(workspace.ledger).append(KIND, body, by="casegate", at=stamp(findings.created))
+    Ledger(workspace.ledger).append(KIND, body, by="casegate", at=time_text(findings.created))

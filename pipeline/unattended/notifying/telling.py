@@ -7,7 +7,7 @@ in bounded time.
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 
 import filelock
 
@@ -16,6 +16,7 @@ from components.notify.journal import DeadLetter, NoticeJournal
 from components.notify.message import Message
 from components.notify.notice import Notice
 from components.notify.trying import deliver
+from components.records.clock import current_time
 from components.records.errors import ConfigError, WorkspaceBusy
 from pipeline.settings.operations import NotifyConfig
 from pipeline.settings.workspace import Workspace
@@ -49,7 +50,7 @@ def tell(
     if message.kind not in config.about:
         return ()
     notes, notice = journal(workspace), Notice.of(message)
-    moment = now or datetime.now(timezone.utc)
+    moment = now or current_time()
     told = []
     for name, make in makers(config).items():
         if _is_repeated(notes, name, message.key, config.repeat_after_minutes, moment):

@@ -3,14 +3,15 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
+from components.records.clock import current_time, time_id
 from components.records.ledger.ledger import Ledger
 from pipeline.evidence.subject import Evidence
 from pipeline.run.recorder import close_dead
 from pipeline.settings.operations import RetentionConfig
-from pipeline.settings.workspace import Workspace, new_run_id
+from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention.plan import Goes, plan
 from pipeline.unattended.retention.removal import finish, remove
 
@@ -70,7 +71,7 @@ def prune(
       ConfigError: nothing ever ran here, or files cannot be removed.
       IntegrityError: what has to stay cannot be known; nothing was removed.
     """
-    now = now or datetime.now(timezone.utc)
+    now = now or current_time()
     workspace = Workspace(workspace.root.resolve())
     workspace.id  # noqa: B018  # a folder in which nothing ever ran is left as it is
     with contextlib.nullcontext() if dry_run else workspace.opened():
@@ -79,5 +80,5 @@ def prune(
             finish(workspace, Ledger(workspace.ledger).entries())
         with Evidence(workspace.root) as evidence:
             found = plan(evidence, config, now=now, hashed=not dry_run)
-        entry = remove(workspace, new_run_id(), found.goes) if found.goes and not dry_run else None
+        entry = remove(workspace, time_id(), found.goes) if found.goes and not dry_run else None
     return Pruned(found.goes, found.kept, found.unknown, dry_run, entry.seq if entry else None)

@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
 from typing import Any
 
+from components.records.clock import current_time
 from pipeline.unattended.retraining.tries import Try
 
 # What can become of an attempt: of `casegate run`'s states those that end a run that decided, and:
@@ -68,5 +68,5 @@ class Attempt:
 
 def new_attempt_id() -> str:
     """20260131T101500Z-4f2a91: two in one second, or after a clock went back, differ."""
-    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    moment = current_time().strftime("%Y%m%dT%H%M%SZ")
     return f"{moment}-{secrets.token_hex(3)}"

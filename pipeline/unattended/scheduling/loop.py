@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from components.records.clock import current_time
 from components.records.errors import CasegateError, WorkspaceBusy
 from pipeline.unattended.scheduling.slots import Slots
 
@@ -13,10 +14,6 @@ Runner = Callable[[datetime], int]  # retrains for a slot; the exit code
 STEP_S = 1.0  # of sleep: what a changed clock, a suspended machine or a signal waits for at most
 LOOK_S = 60.0  # between two looks at what other schedulers did
 INTERRUPTED = 130  # as shells have it
-
-
-def utc_clock() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class _CutOff(KeyboardInterrupt):
@@ -34,7 +31,7 @@ class Loop:
     slots: Slots
     run: Runner
     say: Callable[[str], None]
-    clock: Callable[[], datetime] = utc_clock
+    clock: Callable[[], datetime] = current_time
     sleep: Callable[[float], None] = time.sleep
 
     def once(self) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from components.records.clock import parse_time
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.journal import AttemptJournal
 from pipeline.unattended.scheduling import crontab, systemd
@@ -163,7 +164,7 @@ def _trees(path: Path) -> list[dict[str, Any]]:
 
 def _moment(text: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        moment = parse_time(str(text))
     except ValueError:
         return None
     return moment if moment.tzinfo else None

@@ -11,12 +11,12 @@ from components.gate.conditions import EvaluatorFindings
 from components.gate.decide import decide
 from components.gate.policy import load_policy
 from components.lineage.record import Why
+from components.records.clock import time_id
 from components.records.errors import CasegateError
 from components.records.events import Event
 from components.records.run_files import DECISION, HTML_REPORT, LOG, SCORES
 from pipeline.run.runner import RunOutcome
 from pipeline.settings.config import Config
-from pipeline.settings.workspace import new_run_id
 from tests.components.cases.making import write_npz
 from tests.pipeline.ci.making import Repository, candidate
 from tests.pipeline.score_making import CASES
@@ -63,7 +63,7 @@ class FakeRun:
     ) -> RunOutcome:
         champion = load_scores(champion_scores) if champion_scores else None
         self.calls.append(Call(config, root, champion))
-        folder = root / "runs" / new_run_id()
+        folder = root / "runs" / time_id()
         folder.mkdir(parents=True)
         if self.error:
             (folder / LOG).write_text("noise")

@@ -1,5 +1,6 @@
 import shutil
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -221,7 +222,8 @@ def test_a_destination_that_cannot_take_the_version_is_one_line(
 def test_the_number_of_a_rollback_that_was_cut_short_is_not_given_again(
     governed: Governed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.governance.rollback.time.time", lambda: 100.0)
+    early = datetime.fromtimestamp(100, timezone.utc)
+    monkeypatch.setattr("components.records.clock.system_time", lambda: early)
     done = back(governed)
     shutil.rmtree(done.path)
     again = back(governed, to=2)

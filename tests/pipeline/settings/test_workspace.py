@@ -1,11 +1,10 @@
-import re
 from pathlib import Path
 
 import filelock
 import pytest
 
 from components.records.errors import ConfigError, WorkspaceBusy
-from pipeline.settings.workspace import Workspace, new_run_id, now
+from pipeline.settings.workspace import Workspace
 
 
 def test_nothing_is_created_before_it_is_opened(tmp_path: Path) -> None:
@@ -72,13 +71,3 @@ def test_a_file_cannot_be_a_workspace(tmp_path: Path, below: str) -> None:
         Workspace(tmp_path / "file" / below).opened(),
     ):
         pytest.fail("opened")
-
-
-def test_run_ids_sort_by_time() -> None:
-    ids = [new_run_id() for _ in range(3)]
-    assert ids == sorted(ids)
-    assert all(re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z", run_id) for run_id in ids)
-
-
-def test_time_is_utc_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", now())
