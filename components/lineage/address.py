@@ -1,21 +1,24 @@
-"""Where ML Metadata is kept: a SQLite file by default, or a server that several workspaces share.
+"""Where ML Metadata is kept and how SQL reaches it: a SQLite file, or a server that many share.
 
 An address never holds a password, so it can be shown, logged and recorded as it is.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from components.lineage.backslashes import register_escaping
 from components.lineage.password import WHERE_IT_GOES, read_password
 from components.records.errors import ConfigError, suggestion
 
 SQLITE, POSTGRESQL, MYSQL = "sqlite", "postgresql", "mysql"
 _PORTS = {POSTGRESQL: 5432, MYSQL: 3306}
+_CONNECT_SECONDS = 5
+_STATEMENT_SECONDS = 120
 _FORMS = "sqlite:PATH, postgresql://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE"
 
 
@@ -85,9 +88,7 @@ class StoreAddress:
         Raises:
           ConfigError: there is no such store, or it cannot be reached with these rights.
         """
-        from components.lineage.engines import connected_engine
-
-        return connected_engine(self, read_only=read_only)
+        return _connect(self, read_only=read_only)
 
     def mlmd_config(self) -> Any:
         """ML Metadata's connection, to write with; holds the password, so never log it."""
@@ -164,3 +165,129 @@ def _refuse_options(options: Mapping[str, str], kind: str) -> None:
     if options:
         names = ", ".join(sorted(options))
         raise ConfigError(f"metadata: {kind}://...: unknown option {names!r}; known: socket")
+
+
+def _connect(address: StoreAddress, *, read_only: bool) -> Any:
+    """An engine whose first connection is made and waits in its pool.
+
+    Raises:
+      ConfigError: no such store, or it cannot be reached.
+    """
+    import sqlalchemy
+
+    make = {SQLITE: _sqlite, POSTGRESQL: _postgresql, MYSQL: _mysql}[address.kind]
+    engine = make(address, read_only)
+    try:
+        engine.connect().close()
+    except sqlalchemy.exc.DBAPIError as error:
+        engine.dispose()
+        raise connection_error(address, error) from None
+    return engine
+
+
+def database_message(error: Any) -> str:
+    """What the database said, in one line; never the values that were sent along."""
+    words = error.orig.args[-1] if error.orig.args else error.orig
+    return " ".join(str(words).split())
+
+
+def connection_error(address: StoreAddress, error: Any) -> ConfigError:
+    """What the database said, in one line, and what to do about it."""
+    words = database_message(error)
+    lowered = words.lower()
+    if address.kind == "sqlite":
+        return ConfigError(f"{address}: cannot be opened: {words}")
+    if "password" in lowered or "access denied for user" in lowered:
+        if "to database" in lowered:
+            step = "ask the server's administrator for rights on that database"
+        else:
+            given = "the one that was given is not right" if read_password() else "none was given"
+            step = f"{given}; {WHERE_IT_GOES}"
+    elif "does not exist" in lowered or "unknown database" in lowered:
+        step = "make it, or correct the address"
+    elif "permission denied" in lowered or "denied" in lowered:
+        step = "ask the server's administrator for the right"
+    else:
+        step = "is the server running, and the address right?"
+    return ConfigError(f"{address}: {words}; {step}")
+
+
+def _sqlite(address: StoreAddress, read_only: bool) -> Any:
+    import sqlalchemy
+
+    if address.path is None or not address.path.exists():
+        raise ConfigError(f"{address}: no such store; a run makes it")
+    uri = f"file:{quote(str(address.path))}?mode={'ro' if read_only else 'rw'}"
+    return sqlalchemy.create_engine(
+        "sqlite://",
+        creator=lambda: _sqlite_connection(uri, read_only),
+        poolclass=sqlalchemy.QueuePool,
+    )
+
+
+def _sqlite_connection(uri: str, read_only: bool) -> Any:
+    import sqlite3
+
+    connection = sqlite3.connect(uri, uri=True, timeout=_CONNECT_SECONDS, check_same_thread=False)
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _postgresql(address: StoreAddress, read_only: bool) -> Any:
+    options = [f"statement_timeout={_STATEMENT_SECONDS}s", "application_name=casegate"]
+    if read_only:
+        options.append("default_transaction_read_only=on")
+    return _server_engine(
+        address.server,
+        "postgresql+psycopg",
+        address.server.socket or address.server.host,
+        {"options": " ".join(f"-c {option}" for option in options)},
+        register_escaping,
+    )
+
+
+def _mysql(address: StoreAddress, read_only: bool) -> Any:
+    """An engine that reads text as ML Metadata writes it.
+
+    ML Metadata declares its connection to be Latin-1 and sends UTF-8 through it. Only who does
+    the same gets back what was written, whatever the character set of the database.
+    """
+    setting = "SESSION TRANSACTION READ ONLY" if read_only else "SESSION sql_mode='TRADITIONAL'"
+    arguments: dict[str, Any] = {
+        "charset": "latin1",
+        "read_timeout": _STATEMENT_SECONDS,
+        "init_command": f"SET {setting}",
+    }
+    if address.server.socket:
+        arguments["unix_socket"] = address.server.socket
+
+    def send_utf8(connection: Any) -> None:
+        connection.encoding = "utf8"
+
+    host = address.server.host or "localhost"
+    return _server_engine(address.server, "mysql+pymysql", host, arguments, send_utf8)
+
+
+def _server_engine(
+    server: Server,
+    driver: str,
+    host: str,
+    arguments: Mapping[str, Any],
+    prepare: Callable[[Any], None],
+) -> Any:
+    """An engine whose every new connection is prepared before it is used."""
+    import sqlalchemy
+
+    url = sqlalchemy.URL.create(
+        driver,
+        username=server.user,
+        password=read_password(),
+        host=host,
+        port=server.port,
+        database=server.database,
+    )
+    connect = {"connect_timeout": _CONNECT_SECONDS, **arguments}
+    engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=connect)
+    sqlalchemy.event.listen(engine, "connect", lambda connection, _: prepare(connection))
+    return engine

@@ -14,7 +14,7 @@ BACKSLASH = "\\"
 STAND_IN = "\uf05c"  # private use; 5C is the backslash
 
 
-def hidden(text: str) -> str:
+def escape(text: str) -> str:
     """Text as PostgreSQL stores it.
 
     Raises:
@@ -27,39 +27,39 @@ def hidden(text: str) -> str:
     return text.replace(BACKSLASH, STAND_IN)
 
 
-def shown(text: str) -> str:
+def unescape(text: str) -> str:
     """Text as it was before it was stored."""
     return text.replace(STAND_IN, BACKSLASH)
 
 
-def hide_in(message: Any) -> Any:
+def escape_message(message: Any) -> Any:
     """A copy of a protobuf message whose texts PostgreSQL can be given."""
     serialized = message.SerializeToString()
     if not any(sign.encode() in serialized for sign in (BACKSLASH, STAND_IN, "\0")):
         return message
     copy = type(message)()
     copy.CopyFrom(message)
-    _replace(copy, hidden)
+    _replace(copy, escape)
     return copy
 
 
-def show_in(message: Any) -> None:
+def unescape_message(message: Any) -> None:
     """Turns what PostgreSQL stored back, in place."""
     if STAND_IN.encode() in message.SerializeToString():
-        _replace(message, shown)
+        _replace(message, unescape)
 
 
-def speak_so(connection: Any) -> None:
+def register_escaping(connection: Any) -> None:
     """Makes a psycopg connection hide and show them too, in parameters and in results."""
     from psycopg.types import string
 
     class Loader(string.TextLoader):
         def load(self, data: Any) -> Any:
-            return shown(str(super().load(data)))
+            return unescape(str(super().load(data)))
 
     class Dumper(string.StrDumperUnknown):
         def dump(self, obj: str) -> Any:
-            return super().dump(hidden(obj))
+            return super().dump(escape(obj))
 
     for name in ("text", "varchar"):
         connection.adapters.register_loader(name, Loader)

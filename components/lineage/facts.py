@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.lineage.address import POSTGRESQL, SQLITE, StoreAddress
-from components.lineage.engines import told
+from components.lineage.address import POSTGRESQL, SQLITE, StoreAddress, connection_error
 from components.lineage.tables import TABLES, count
 
 _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -49,7 +48,7 @@ def store_facts(address: StoreAddress) -> StoreFacts:
                 rows={table: count(connection, table) for table in TABLES},
             )
     except sqlalchemy.exc.DBAPIError as error:
-        raise told(address, error) from None
+        raise connection_error(address, error) from None
     finally:
         engine.dispose()
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from components.lineage.address import POSTGRESQL, StoreAddress
-from components.lineage.engines import said, told
-from components.lineage.opening import connected, locked
+from components.lineage.address import POSTGRESQL, StoreAddress, connection_error, database_message
+from components.lineage.opening import connect_store, lock_schema
 from components.lineage.tables import (
     COUNTED,
     DATA_TABLES,
@@ -54,7 +53,7 @@ def migrate(
     if source.path is None or target.path is not None:
         raise ConfigError(f"{source} to {target}: only from a SQLite file to a server")
     reading = source.engine()
-    with locked(target):
+    with lock_schema(target):
         writing = target.engine(read_only=False)
         try:
             with reading.connect() as old:
@@ -67,7 +66,7 @@ def migrate(
             with writing.connect() as new:
                 _compare(wanted, _contents(new, "checking", progress), target)
         except sqlalchemy.exc.DBAPIError as error:
-            raise told(target, error) from None
+            raise connection_error(target, error) from None
         finally:
             reading.dispose()
             writing.dispose()
@@ -104,7 +103,7 @@ def _prepare(
     with writing.connect() as connection:
         mark = _mark(connection)
     if mark is None:
-        connected(target)  # makes the schema
+        connect_store(target)  # makes the schema
         with writing.connect() as connection:
             _require_version(connection, target)
             _refuse_data(connection, target)
@@ -172,7 +171,8 @@ def _copy(old: Any, writing: Any, table: str, rows: int, progress: Progress, bat
             except sqlalchemy.exc.DBAPIError as error:
                 raise ConfigError(
                     f"{writing.url.database}: rows {done + 1} to {done + len(part)} of {table} "
-                    f"cannot be written: {said(error)}; the workspace still uses the original"
+                    f"cannot be written: {database_message(error)}; the workspace still uses the "
+                    "original"
                 ) from None
         done += len(part)
         progress(f"copying {table}", done, rows)

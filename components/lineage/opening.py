@@ -15,7 +15,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import POSTGRESQL, StoreAddress, with_password
-from components.lineage.backslashes import hide_in, show_in
+from components.lineage.backslashes import escape_message, unescape_message
 from components.lineage.password import Redacting, read_password
 from components.lineage.types import RECORD, TYPES
 from components.records.errors import ConfigError
@@ -30,7 +30,7 @@ _CACHE = "execution_cache"
 _COLLATIONS = ("latin1_nopad_bin", "latin1_bin")
 
 
-class OpenStore(metadata_store.MetadataStore):
+class WritableStore(metadata_store.MetadataStore):
     """ML Metadata's store, safe on PostgreSQL; a context manager too, for its lifetime's sake."""
 
     def __init__(self, config: Any) -> None:
@@ -44,7 +44,7 @@ class OpenStore(metadata_store.MetadataStore):
             logger.removeFilter(redacting)
         self._config = config
 
-    def __enter__(self) -> "OpenStore":
+    def __enter__(self) -> "WritableStore":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -54,11 +54,11 @@ class OpenStore(metadata_store.MetadataStore):
         if not self._hides:
             super()._call_method(method_name, request, response)
             return
-        super()._call_method(method_name, hide_in(request), response)
-        show_in(response)
+        super()._call_method(method_name, escape_message(request), response)
+        unescape_message(response)
 
 
-def opened(address: StoreAddress, *, types: Iterable[Any] = ()) -> OpenStore:
+def open_store(address: StoreAddress, *, types: Iterable[Any] = ()) -> WritableStore:
     """A store that may be written to, with its schema, casegate's types and these.
 
     Args:
@@ -67,8 +67,8 @@ def opened(address: StoreAddress, *, types: Iterable[Any] = ()) -> OpenStore:
     Raises:
       ConfigError: the store cannot be reached, written to, or was made by another version.
     """
-    with locked(address):
-        store = connected(address)
+    with lock_schema(address):
+        store = connect_store(address)
         for known in [*_own_types(), *types]:
             _register(store, known)
     return store
@@ -99,7 +99,7 @@ def _own_types() -> Iterator[Any]:
     yield mlmd.ExecutionType(name=RECORD)
 
 
-def _register(store: OpenStore, known: Any) -> None:
+def _register(store: WritableStore, known: Any) -> None:
     put = {
         mlmd.ArtifactType: store.put_artifact_type,
         mlmd.ExecutionType: store.put_execution_type,
@@ -108,14 +108,14 @@ def _register(store: OpenStore, known: Any) -> None:
     put(known, can_add_fields=True, can_omit_fields=True)
 
 
-def connected(address: StoreAddress) -> OpenStore:
+def connect_store(address: StoreAddress) -> WritableStore:
     """A store with its schema; only for who holds the lock.
 
     Raises:
       ConfigError: it cannot be reached or written to, or was made by another version.
     """
     try:
-        return OpenStore(address.tfx_config())
+        return WritableStore(address.tfx_config())
     except Exception as error:  # ML Metadata raises what its C++ code happens to return
         words = " ".join(str(error).split())
         raise ConfigError(
@@ -125,7 +125,7 @@ def connected(address: StoreAddress) -> OpenStore:
 
 
 @contextmanager
-def locked(address: StoreAddress) -> Iterator[None]:
+def lock_schema(address: StoreAddress) -> Iterator[None]:
     """One process at a time makes or changes the schema; the lock goes with the process."""
     if address.path is not None:
         address.path.parent.mkdir(parents=True, exist_ok=True)

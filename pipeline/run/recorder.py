@@ -133,7 +133,7 @@ class Recorder:
         decision: Decision | None = None,
         release: Released | None = None,
     ) -> None:
-        """Closes the record: on disk, in the ledger and, where the store was opened, there.
+        """Closes the record: on disk, in the ledger and, where the store was open_store, there.
 
         Args:
           state: as components/lineage/record.py names them.
@@ -178,13 +178,12 @@ def close(
     The ledger's entry says that all of it is there; where it is missing, the next run does this
     once more, which changes nothing that is there already.
     """
-    from components.lineage.opening import opened
-    from components.lineage.orphans import close_orphans
+    from components.lineage.opening import open_store
     from components.lineage.reader import MetadataStore
-    from components.lineage.writer import RecordWriter
+    from components.lineage.writer import RecordWriter, close_orphans
 
     folder = workspace.run_folder(record.run_id)
-    metadata = opened(workspace.store)
+    metadata = open_store(workspace.store)
     writer = RecordWriter(metadata)
     with MetadataStore(workspace.store) as store:
         # First, or the copy of the graph would be of executions that run for ever.
@@ -250,10 +249,10 @@ def tell_store(workspace: Workspace) -> None:
     Raises:
       ConfigError: the store cannot be written to; the next run does it then.
     """
-    from components.lineage.opening import opened
+    from components.lineage.opening import open_store
     from components.lineage.writer import RecordWriter
 
-    write_releases(workspace, RecordWriter(opened(workspace.store)))
+    write_releases(workspace, RecordWriter(open_store(workspace.store)))
 
 
 def write_releases(workspace: Workspace, writer: "RecordWriter") -> None:

@@ -175,13 +175,13 @@ def _released(release: Champion, workspace: Workspace) -> Released:
 
 def _run_graph(inputs: Inputs) -> None:
     events.publish("started", "import TFX")
-    from pipeline.run.beam import EventfulBeamDagRunner
+    from components.lineage.tfx_runner import EventfulBeamDagRunner
     from pipeline.run.pipeline import create_pipeline
 
     events.publish("finished", "import TFX")
     workspace = inputs.workspace
     name = workspace.pipeline_run(inputs.run_id)
-    EventfulBeamDagRunner.named(name, workspace.store).run(create_pipeline(inputs))
+    EventfulBeamDagRunner.for_run(name, workspace.store).run(create_pipeline(inputs))
 
 
 def _outcome(inputs: Inputs, log: Path) -> RunOutcome:

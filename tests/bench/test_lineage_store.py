@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.lineage.address import StoreAddress
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.record import load_record
 from components.lineage.training import check_manifest, manifest_path
 from components.lineage.writer import RecordWriter
@@ -65,7 +65,7 @@ SAID = {
 
 def test_its_rows_are_those_that_the_writer_writes(made: Workspace, tmp_path: Path) -> None:
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
-    with Evidence(made.root) as evidence, opened(address) as store:
+    with Evidence(made.root) as evidence, open_store(address) as store:
         writer = RecordWriter(store)
         for path in sorted(made.runs.glob(f"*/{RUN_RECORD}")):
             record = load_record(path)

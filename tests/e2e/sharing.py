@@ -16,9 +16,9 @@ from tfx.orchestration.portable import launcher
 from tfx.types.artifact import Artifact, Property, PropertyType
 
 from components.lineage.address import StoreAddress
-from components.lineage.connection import Connection
-from components.lineage.opening import opened, types_of
+from components.lineage.opening import open_store, types_of
 from components.lineage.password import VARIABLE
+from components.lineage.tfx_runner import Connection
 
 
 class Numbers(Artifact):
@@ -87,7 +87,7 @@ def run_once(url: str, folder: Path, number: int, barrier) -> None:
         address = StoreAddress(url)
         graph = compiler.Compiler().compile(small_pipeline(address, folder, number))
         barrier.wait()  # all make the store at once
-        opened(address, types=types_of(graph))
+        open_store(address, types=types_of(graph))
         barrier.wait()  # and all start at once
         Runner().run_with_ir(graph)
 

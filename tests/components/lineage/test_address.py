@@ -8,7 +8,7 @@ import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import StoreAddress, with_password
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.password import FILE_VARIABLE, VARIABLE, Redacting, read_password
 from components.records.errors import ConfigError
 
@@ -164,7 +164,7 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
 @pytest.mark.process
 def test_a_server_refuses_to_write_where_only_reading_was_asked(server) -> None:
     address = server.fresh()
-    store = opened(address)
+    store = open_store(address)
     type_id = store.put_artifact_type(mlmd.ArtifactType(name="Report"))
     engine = address.engine()
     with engine.connect() as connection, pytest.raises(sqlalchemy.exc.DBAPIError) as refused:
@@ -203,7 +203,7 @@ def test_a_wrong_password_is_one_line_and_not_repeated(server, monkeypatch) -> N
 @pytest.mark.process
 def test_text_reads_back_as_ml_metadata_wrote_it(server) -> None:
     address = server.fresh()
-    store = opened(address)
+    store = open_store(address)
     text = "'; DROP TABLE Type; -- \\ \" é ☃ 肺炎 \r\n\t 🫁"
     type_id = store.put_artifact_type(mlmd.ArtifactType(name="Report"))
     store.put_artifacts([mlmd.Artifact(type_id=type_id, name=text)])

@@ -2,8 +2,8 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.lineage.backslashes import BACKSLASH, STAND_IN, hide_in, show_in
-from components.lineage.opening import opened
+from components.lineage.backslashes import BACKSLASH, STAND_IN, escape_message, unescape_message
+from components.lineage.opening import open_store
 from components.lineage.reader import MetadataStore
 from components.records.errors import UsageError
 
@@ -30,28 +30,28 @@ def artifact(text: str) -> mlmd.Artifact:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_hidden_is_shown_again(text: str) -> None:
     made = artifact(text)
-    stored = hide_in(made)
+    stored = escape_message(made)
     assert BACKSLASH.encode() not in stored.SerializeToString()
-    show_in(stored)
+    unescape_message(stored)
     assert stored == made == artifact(text)
 
 
 def test_a_message_without_backslashes_is_not_copied() -> None:
     made = artifact("plain")
-    assert hide_in(made) is made
+    assert escape_message(made) is made
 
 
 @pytest.mark.parametrize("sign", [STAND_IN, "\0"])
 def test_what_would_not_read_back_as_itself_is_refused(sign: str) -> None:
     with pytest.raises(UsageError, match="U\\+F05C or NUL"):
-        hide_in(artifact(f"a{sign}b"))
+        escape_message(artifact(f"a{sign}b"))
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_reads_back_as_it_was_written(server, text: str) -> None:
     address = server.fresh()
-    store = opened(address)
+    store = open_store(address)
     kind = mlmd.ArtifactType(name="Report", properties={"note": mlmd.STRING})
     made = artifact(text)
     made.type_id = store.put_artifact_type(kind)
@@ -73,7 +73,7 @@ def test_ml_metadata_itself_would_execute_the_text(postgresql) -> None:
     from ml_metadata.metadata_store import metadata_store
 
     address = postgresql.fresh()
-    opened(address)
+    open_store(address)
     bare = metadata_store.MetadataStore(address.mlmd_config())
     kind = bare.put_artifact_type(mlmd.ArtifactType(name="Report"))
     attack = r" , NULL, 1, 1); DROP TABLE eventpath; --\ "

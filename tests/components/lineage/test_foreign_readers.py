@@ -9,7 +9,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import StoreAddress
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.record import RunRecord
 from components.lineage.writer import RecordWriter
 from tests.components.lineage.test_record import record
@@ -27,7 +27,7 @@ WHERE t.name = 'CasegateRun' AND p.name = 'error'
 
 def written(address: StoreAddress) -> RunRecord:
     made = record(error=ODD)
-    RecordWriter(opened(address)).write_run(made, "/runs/1")
+    RecordWriter(open_store(address)).write_run(made, "/runs/1")
     return made
 
 

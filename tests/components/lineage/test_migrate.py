@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.lineage import migrate as migrating
 from components.lineage.address import StoreAddress
 from components.lineage.migrate import migrate, unmark
-from components.lineage.opening import OpenStore, opened
+from components.lineage.opening import WritableStore, open_store
 from components.lineage.password import VARIABLE
 from components.lineage.reader import MetadataStore
 from components.lineage.tables import TABLES, content
@@ -42,13 +42,13 @@ def silent(*_: object) -> None:
 def source(tmp_path: Path) -> StoreAddress:
     """A store with every kind of row and value that ML Metadata has."""
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
-    fill(opened(address))
+    fill(open_store(address))
     with sqlite3.connect(tmp_path / "metadata.sqlite") as connection:
         connection.execute("DELETE FROM Execution WHERE id = (SELECT max(id) FROM Execution)")
     return address
 
 
-def fill(store: OpenStore) -> None:
+def fill(store: WritableStore) -> None:
     kinds = {"s": mlmd.STRING, "i": mlmd.INT, "d": mlmd.DOUBLE, "b": mlmd.BOOLEAN}
     kinds |= {"t": mlmd.STRUCT, "p": mlmd.PROTO}
     base = mlmd.ArtifactType.DESCRIPTOR.fields_by_name["base_type"].enum_type
@@ -93,7 +93,7 @@ def fill(store: OpenStore) -> None:
 
 def everything(address: StoreAddress) -> list:
     """All that ML Metadata's own client can tell of a store."""
-    store = opened(address)
+    store = open_store(address)
     ids = [artifact.id for artifact in store.get_artifacts()]
     found = [*store.get_artifact_types(), *store.get_artifacts(), *store.get_executions()]
     found += [*store.get_contexts(), *store.get_events_by_artifact_ids(ids)]
@@ -123,7 +123,7 @@ def test_new_ids_go_on_where_the_original_was(source, server) -> None:
     target = copied(source, server.fresh())
     following = []
     for address in (source, target):
-        store = opened(address)
+        store = open_store(address)
         kind = store.get_execution_type("Trainer").id
         following.append(store.put_executions([mlmd.Execution(type_id=kind)]))
     assert following == [[6], [6]]
@@ -174,7 +174,7 @@ def test_a_source_that_grew_meanwhile_is_copied_anew(source, server, monkeypatch
         migrate(source, target, progress=silent, batch=BATCH)
     monkeypatch.undo()
     monkeypatch.setenv(VARIABLE, "s3cret-Passwort!")
-    store = opened(source)
+    store = open_store(source)
     (changed,) = store.get_artifacts_by_id([1])
     changed.custom_properties["later"].string_value = "x"
     store.put_artifacts([changed])
@@ -195,7 +195,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
 @pytest.mark.process
 def test_a_target_with_other_data_is_refused_and_left_alone(source, server) -> None:
     target = server.fresh()
-    store = opened(target)
+    store = open_store(target)
     kind = store.put_artifact_type(mlmd.ArtifactType(name="Theirs"))
     store.put_artifacts([mlmd.Artifact(type_id=kind, name="theirs")])
     before = everything_small(target)

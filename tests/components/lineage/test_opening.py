@@ -8,7 +8,7 @@ import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import StoreAddress
-from components.lineage.opening import opened, types_of
+from components.lineage.opening import open_store, types_of
 from components.lineage.password import VARIABLE
 from components.lineage.types import RECORD, TYPES
 from components.records.errors import ConfigError
@@ -32,7 +32,7 @@ def type_names(address: StoreAddress) -> list[str]:
 def open_and_write(url: str, number: int, barrier, password: str) -> None:
     os.environ[VARIABLE] = password  # the fork server is older than the fixture that sets it
     barrier.wait()
-    store = opened(StoreAddress(url), types=[JSON])
+    store = open_store(StoreAddress(url), types=[JSON])
     (type_id,) = [t.id for t in store.get_artifact_types() if t.name == "Report"]
     store.put_artifacts([mlmd.Artifact(type_id=type_id, name=f"{number}-{i}") for i in range(EACH)])
 
@@ -57,7 +57,7 @@ def assert_nothing_lost_or_doubled(address: StoreAddress) -> None:
     names = type_names(address)
     assert sorted(set(names)) == sorted(names)
     assert {"Report", RECORD, *TYPES} <= set(names)
-    written = {artifact.name for artifact in opened(address).get_artifacts()}
+    written = {artifact.name for artifact in open_store(address).get_artifacts()}
     assert written == {f"{racer}-{i}" for racer in range(PROCESSES) for i in range(EACH)}
 
 
@@ -75,16 +75,16 @@ def test_eight_processes_open_one_fresh_server(server) -> None:
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:
-    opened(sqlite_at(tmp_path))
+    open_store(sqlite_at(tmp_path))
     before = type_names(sqlite_at(tmp_path))
-    with opened(sqlite_at(tmp_path)) as store:
+    with open_store(sqlite_at(tmp_path)) as store:
         assert store.get_executions() == []
     assert type_names(sqlite_at(tmp_path)) == before
 
 
 @pytest.mark.process
 def test_names_differ_by_case_accent_and_trailing_space(mariadb) -> None:
-    store = opened(mariadb.fresh())
+    store = open_store(mariadb.fresh())
     type_id = store.put_artifact_type(JSON)
     names = ["Case1", "case1", "càse1", "case1 ", "病例 1"]
     store.put_artifacts([mlmd.Artifact(type_id=type_id, name=name) for name in names])
@@ -95,7 +95,7 @@ def test_names_differ_by_case_accent_and_trailing_space(mariadb) -> None:
 def test_no_right_to_make_tables_is_one_line(server) -> None:
     address = server.fresh()
     with pytest.raises(ConfigError, match=address.server.database) as refused:
-        opened(server.reading(address))
+        open_store(server.reading(address))
     assert "\n" not in str(refused.value)
 
 
@@ -108,7 +108,7 @@ def test_a_database_that_folds_case_is_refused(mariadb) -> None:
         f"GRANT SELECT, INSERT, UPDATE, CREATE, INDEX ON {database}.* TO maker",
     )
     with pytest.raises(ConfigError, match="without regard to case"):
-        opened(mariadb.address("maker", database))
+        open_store(mariadb.address("maker", database))
 
 
 def test_types_of_a_graph_and_of_tfxs_cache_are_named_once() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.lineage.address import StoreAddress
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.reader import MetadataStore
 from components.lineage.types import TYPES
 from components.records.errors import ConfigError
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 def address(server: DatabaseServer) -> StoreAddress:
     """A fresh store as its owner reaches it, who could write."""
     found = server.fresh()
-    opened(found)
+    open_store(found)
     return found
 
 
@@ -58,7 +58,7 @@ def test_nothing_is_written_whatever_the_query_says(address: StoreAddress, query
 
 def test_sqlite_does_the_same(tmp_path: Path) -> None:
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
-    opened(address)
+    open_store(address)
     with MetadataStore(address) as store:
         assert store.select("SELECT ':a 100%' AS words", limit=1).rows == ((":a 100%",),)
         with pytest.raises(ConfigError):

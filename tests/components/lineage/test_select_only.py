@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.lineage.address import StoreAddress
 from components.lineage.facts import store_facts
 from components.lineage.migrate import migrate, unmark
-from components.lineage.opening import OpenStore, opened
+from components.lineage.opening import WritableStore, open_store
 from components.lineage.reader import MetadataStore
 from components.lineage.record import Code, Environment, RunRecord, Seeds, Stored, Where, Who, Why
 from components.lineage.views import VIEWS
@@ -57,12 +57,12 @@ def source(tmp_path_factory) -> StoreAddress:
 
 def fill(address: StoreAddress) -> None:
     """A run of TFX, its record and its release."""
-    store = opened(address)
+    store = open_store(address)
     run_of_tfx(store)
     write_records(store)
 
 
-def write_records(store: OpenStore) -> None:
+def write_records(store: WritableStore) -> None:
     writer = RecordWriter(store)
     record = RunRecord(
         run_id=RUN,
@@ -83,7 +83,7 @@ def write_records(store: OpenStore) -> None:
     writer.write_release(released, workspace_id=WORKSPACE, run_id=RUN)
 
 
-def run_of_tfx(store: OpenStore) -> None:
+def run_of_tfx(store: WritableStore) -> None:
     """Two components as TFX writes them: one writes what the other reads."""
     run = mlmd.Context(type_id=store.put_context_type(mlmd.ContextType(name="pipeline_run")))
     run.name = PIPELINE_RUN
@@ -154,7 +154,7 @@ def test_the_role_could_not_write_if_it_wanted_to(reading) -> None:
 
 def test_a_question_that_writes_is_refused_to_the_owner_too(source, server, tmp_path: Path) -> None:
     target = server.fresh()
-    opened(target)
+    open_store(target)
     for address in (source, target):
         with MetadataStore(address) as store, pytest.raises(ConfigError, match="(?i)read.?only"):
             store.query("DELETE FROM Artifact")
@@ -162,7 +162,7 @@ def test_a_question_that_writes_is_refused_to_the_owner_too(source, server, tmp_
 
 def test_a_table_without_select_is_one_line(server) -> None:
     target = server.fresh()
-    opened(target)
+    open_store(target)
     reader = server.reading(target)
     server.revoke_read(target.server.database)
     with pytest.raises(ConfigError, match="denied") as refused, MetadataStore(reader) as store:
@@ -173,7 +173,7 @@ def test_a_table_without_select_is_one_line(server) -> None:
 def test_what_is_written_to_a_server_reads_as_from_a_file(source, server) -> None:
     target = server.fresh()
     fill(target)
-    write_records(opened(target))  # writing again changes what is there and adds nothing
+    write_records(open_store(target))  # writing again changes what is there and adds nothing
     with MetadataStore(source) as original, MetadataStore(target) as store:
         assert len(store.query("SELECT * FROM runs")) == 1
         for name in ("runs", "run", "releases", "environment", "packages", "environments_with"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.lineage.address import StoreAddress
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.reader import MetadataStore
 from components.lineage.training import write_manifest
 from components.lineage.training_row import TrainingRow
@@ -23,7 +23,7 @@ ODD = 'it\'s; -- "odd"\n日本'
 def address(tmp_path: Path) -> StoreAddress:
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
     row = TrainingRow("train", "case", "patient", 1, "1" * 64, "2" * 64, {})
-    writer = RecordWriter(opened(address))
+    writer = RecordWriter(open_store(address))
     training = write_manifest([row], tmp_path)
     for error in (None, ODD):  # the second time the same run is written anew
         writer.write_run(record(error=error), "/runs/1", training=training)

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.password import VARIABLE
 from pipeline.commands.store import store
 from pipeline.settings.workspace import Workspace
@@ -14,7 +14,7 @@ from pipeline.settings.workspace import Workspace
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     place = Workspace(tmp_path)
-    metadata = opened(place.store)
+    metadata = open_store(place.store)
     kind = metadata.put_artifact_type(mlmd.ArtifactType(name="Report"))
     metadata.put_artifacts([mlmd.Artifact(type_id=kind, name=f"report {n}") for n in range(3)])
     return place
@@ -52,7 +52,7 @@ def test_after_migrating_the_workspace_uses_the_server(workspace: Workspace, ser
     assert "each compared" in result.output
     assert workspace.store == target
     assert (workspace.root / "metadata.sqlite").read_bytes() == before
-    assert len(opened(workspace.store).get_artifacts()) == 3
+    assert len(open_store(workspace.store).get_artifacts()) == 3
     assert "casegate_migration" not in server.dump(target.server.database)
 
 
@@ -68,7 +68,7 @@ def test_migrating_again_changes_nothing(workspace: Workspace, server) -> None:
 @pytest.mark.process
 def test_a_refused_copy_leaves_the_workspace_where_it_was(workspace: Workspace, server) -> None:
     target = server.fresh()
-    theirs = opened(target)
+    theirs = open_store(target)
     kind = theirs.put_artifact_type(mlmd.ArtifactType(name="Theirs"))
     theirs.put_artifacts([mlmd.Artifact(type_id=kind)])
     result = run(workspace, "migrate", "--to", target.url)

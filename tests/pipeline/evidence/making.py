@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.decision import Decision, save_decision
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.record import (
     Code,
     ComponentRun,
@@ -95,7 +95,7 @@ class Told:
         if decision is not None and version is not None:
             record = record.with_(release=self._released(decision, minute, when, version))
         save_record(record, folder / RUN_RECORD)
-        writer = RecordWriter(opened(self.workspace.store))
+        writer = RecordWriter(open_store(self.workspace.store))
         writer.write_run(record, str(folder), decision=decision)
         write_releases(self.workspace, writer)
         ended = {"run_id": run_id, "state": state, "exit_code": record.exit_code}

@@ -23,7 +23,7 @@ from components.decision import Decision, save_decision
 from components.gate.conditions import EvaluatorFindings
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.record import (
     Code,
     Environment,
@@ -247,7 +247,7 @@ def execute(workspace: Workspace, run_id: str, *, cached: tuple[str, ...] = ()) 
     Args:
       cached: components whose outputs are those of the run before.
     """
-    with opened(workspace.store) as store:
+    with open_store(workspace.store) as store:
         contexts = [
             _context(store, "pipeline", workspace.pipeline_name),
             _context(store, "pipeline_run", workspace.pipeline_run(run_id)),

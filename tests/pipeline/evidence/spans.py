@@ -12,7 +12,7 @@ from pathlib import Path
 
 from components.baselines.case_set import CaseSet, SeenCase, cases_root, lock_cases, save_case_set
 from components.baselines.history import archive
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.lineage.record import (
     Code,
     Decided,
@@ -145,7 +145,7 @@ class Spans:
             release=Released(PLACE, version, str(model), None) if version else None,
         )
         self._write(record, model, decision)
-        with opened(self.workspace.store) as store:
+        with open_store(self.workspace.store) as store:
             writer = RecordWriter(store)
             writer.write_run(record, str(self.workspace.run_folder(run_id)), training=data)
             if version:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.lineage.opening import opened
+from components.lineage.opening import open_store
 from components.records.errors import IntegrityError
 from components.records.files import write_atomically
 from pipeline.evidence.removed import folder_of, removed_folders
@@ -49,7 +49,7 @@ def test_a_list_that_was_altered_or_is_gone_is_found(pruned: Aged, content: byte
     with Evidence(pruned.workspace.root) as evidence:
         with pytest.raises(IntegrityError, match="entry 3 of the ledger"):
             removed_folders(evidence)
-        opened(evidence.workspace.store)
+        open_store(evidence.workspace.store)
         answer = verify(evidence, [])
     (row,) = answer.tables[0].rows
     assert row[0] == "ledger" and f"entry 3 (retention) does not fit: {path}" in row[3]

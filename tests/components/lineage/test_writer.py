@@ -4,9 +4,9 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import StoreAddress
-from components.lineage.opening import opened
-from components.lineage.orphans import close_orphans
+from components.lineage.opening import open_store
 from components.lineage.reader import MetadataStore
+from components.lineage.writer import close_orphans
 
 EXECUTION, ARTIFACT = mlmd.Execution, mlmd.Artifact
 STATES = (EXECUTION.RUNNING, EXECUTION.NEW, EXECUTION.COMPLETE, EXECUTION.FAILED)
@@ -17,7 +17,7 @@ MINE, THEIRS = "casegate-0123abcd", "casegate-89abcdef"
 def address(tmp_path: Path) -> StoreAddress:
     """What two runs left, in one store: one that was killed, and one of another workspace."""
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
-    store = opened(address)
+    store = open_store(address)
     trainer = store.put_execution_type(mlmd.ExecutionType(name="Trainer"))
     model = store.put_artifact_type(mlmd.ArtifactType(name="Model"))
     kind = store.put_context_type(mlmd.ContextType(name="pipeline"))
@@ -41,14 +41,14 @@ def address(tmp_path: Path) -> StoreAddress:
 
 def closed(address: StoreAddress) -> int:
     with MetadataStore(address) as store:
-        return close_orphans(opened(address), store, pipeline=MINE)
+        return close_orphans(open_store(address), store, pipeline=MINE)
 
 
 def test_what_a_killed_run_left_open_is_closed_and_another_workspaces_run_goes_on(
     address: StoreAddress,
 ) -> None:
     assert closed(address) == 2
-    store = opened(address)
+    store = open_store(address)
     canceled = EXECUTION.CANCELED
     assert [execution.last_known_state for execution in store.get_executions()] == [
         *(canceled, canceled, EXECUTION.COMPLETE, EXECUTION.FAILED),

@@ -1,15 +1,28 @@
-"""TFX's BeamDagRunner, saying when each component starts, ends, fails or comes from the cache."""
+"""TFX's BeamDagRunner on a store of ours, publishing what becomes of each component.
 
-from ml_metadata.proto import metadata_store_pb2
+The graph holds no password, and ML Metadata's own PostgreSQL backend mistakes text for SQL (see
+backslashes.py); so the launcher is given a connection that opens the store as we do.
+"""
+
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
 from tfx.orchestration.beam import beam_dag_runner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.lineage.address import StoreAddress
-from components.lineage.connection import Connection
-from components.lineage.opening import opened, types_of
+from components.lineage.opening import WritableStore, open_store, types_of
 from components.records import events
+
+
+class Connection(metadata.Metadata):
+    """What `tfx.orchestration.metadata.Metadata` is, for a connection without its password."""
+
+    def __enter__(self) -> "Connection":
+        self._store = WritableStore(self._connection_config)
+        self._users += 1
+        return self
 
 
 class EventfulNode(beam_dag_runner.PipelineNodeAsDoFn):
@@ -32,13 +45,13 @@ class EventfulNode(beam_dag_runner.PipelineNodeAsDoFn):
         except Exception:
             events.publish("failed", self._node_id)
             raise
-        cached = execution is not None and self._was_cached(execution.execution_id)
+        cached = execution is not None and self._is_cached(execution.execution_id)
         events.publish("cached" if cached else "finished", self._node_id)
 
-    def _was_cached(self, execution_id: int) -> bool:
+    def _is_cached(self, execution_id: int) -> bool:
         with Connection(self._mlmd_connection_config) as handle:
             (execution,) = handle.store.get_executions_by_id([execution_id])
-        return bool(execution.last_known_state == metadata_store_pb2.Execution.CACHED)
+        return bool(execution.last_known_state == mlmd.Execution.CACHED)
 
 
 class EventfulBeamDagRunner(beam_dag_runner.BeamDagRunner):
@@ -52,7 +65,7 @@ class EventfulBeamDagRunner(beam_dag_runner.BeamDagRunner):
     store: StoreAddress
 
     @classmethod
-    def named(cls, run_id: str, store: StoreAddress) -> "EventfulBeamDagRunner":
+    def for_run(cls, run_id: str, store: StoreAddress) -> "EventfulBeamDagRunner":
         runner = cls()  # TFX's own __new__ takes other arguments
         runner.run_id, runner.store = run_id, store
         return runner
@@ -65,5 +78,5 @@ class EventfulBeamDagRunner(beam_dag_runner.BeamDagRunner):
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
         )
         # All types at once and under a lock: runs that start together would make each one twice.
-        opened(self.store, types=types_of(pipeline))
+        open_store(self.store, types=types_of(pipeline))
         super().run_with_ir(pipeline, run_options)
