@@ -104,8 +104,7 @@ def show(what: str, keys: Path | None, format_: str, workspace: Path) -> int:
     A FILE is a key (*.pem) or an envelope (*.dsse.json), and needs no workspace. Exits 4 where
     something is unsigned, or signed by nobody who counts.
     """
-    from pipeline.evidence.signatures import signatures
-    from pipeline.evidence.signed_file import signed_file
+    from pipeline.evidence.signatures import signatures, signed_file
     from pipeline.evidence.subject import Evidence
 
     if Path(what).is_file():

@@ -105,8 +105,8 @@ def check(
 
 def drawings() -> "Mapping[str, Callable[[TraceGraph], str]]":
     """The pictures in a bundle, by file name."""
+    from pipeline.evidence.trace.drawings import as_text
     from pipeline.evidence.trace.svg import as_svg
-    from pipeline.evidence.trace.text import as_text
 
     return {"trace.svg": as_svg, "trace.txt": as_text}
 

@@ -55,17 +55,17 @@ def draw(graph: "TraceGraph", format_: str) -> str:
 
         return json.dumps(graph.document(), indent=2, allow_nan=False) + "\n"
     if format_ == "dot":
-        from pipeline.evidence.trace.dot import as_dot
+        from pipeline.evidence.trace.drawings import as_dot
 
         return as_dot(graph)
     if format_ == "mermaid":
-        from pipeline.evidence.trace.mermaid import as_mermaid
+        from pipeline.evidence.trace.drawings import as_mermaid
 
         return as_mermaid(graph)
     if format_ == "svg":
         from pipeline.evidence.trace.svg import as_svg
 
         return as_svg(graph) + "\n"
-    from pipeline.evidence.trace.text import as_text
+    from pipeline.evidence.trace.drawings import as_text
 
     return as_text(graph)

@@ -8,7 +8,26 @@ from pathlib import Path
 
 from components.attestation.checking import CheckedStatement, check_decision, check_release
 from components.attestation.envelope import add_signatures, read_envelope, verify
-from components.attestation.keys import PublicKey, Signer, load_trusted
+from components.attestation.key_files import read_passphrase
+from components.attestation.keys import (
+    PRIVATE,
+    PublicKey,
+    Signer,
+    load_public,
+    load_signer,
+    load_trusted,
+)
+from components.attestation.statements import (
+    CHAMPION,
+    DECISION_TYPE,
+    ENVIRONMENT,
+    MODEL,
+    RELEASE_TYPE,
+    SUBJECTS,
+    TRAINING,
+    from_bytes,
+)
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.files import write_atomically
 from components.records.ledger.records import Release
@@ -18,7 +37,6 @@ from components.records.run_files import (
     REQUEST,
 )
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.signed_subjects import released_folder, subjects_there
 from pipeline.evidence.subject import Evidence, Subject
 
 CONFIG = "config.json"
@@ -162,3 +180,92 @@ def _rows(
     rows: list[tuple[Value, Value, Value, Value]]
     rows = [(what, name, ids[name], TRUSTED) for name in checked.signers]
     return rows + [(what, None, key_id, UNKNOWN) for key_id in checked.unknown]
+
+
+def subjects_there(evidence: Evidence, run_id: str) -> dict[str, Path | str]:
+    """The subjects outside of a run's folder that this workspace still has, or knows by hash."""
+    record, place = evidence.record(run_id), evidence.workspace
+    inputs = record.inputs
+    found: dict[str, Path | str | None] = {
+        ENVIRONMENT: record.environment.sha256,
+        TRAINING: inputs.training_root,
+        MODEL: _model(evidence, run_id),
+        CHAMPION: _released(evidence, inputs.champion_sha256),
+    }
+    kept = {
+        CASE_SET: inputs.case_set_sha256,
+        POLICY: inputs.policy_sha256,
+        GOLDEN: inputs.golden_file_sha256,
+    }
+    for name, digest in kept.items():
+        path = place.kept(name, digest) if digest else None
+        found[name] = path if path and path.exists() else None
+    return {name: it for name, it in found.items() if it is not None}
+
+
+def _model(evidence: Evidence, run_id: str) -> Path | None:
+    """The folder that a run's model was released to, if it was and is there."""
+    for release in evidence.releases:
+        if release.run_id == run_id:
+            return released_folder(evidence, release)
+    return None
+
+
+def _released(evidence: Evidence, sha256: str | None) -> Path | None:
+    """A folder that holds, by the ledger, the model with this hash."""
+    for release in evidence.releases:
+        if sha256 is not None and release.model_sha256 == sha256:
+            return released_folder(evidence, release)
+    return None
+
+
+def released_folder(evidence: Evidence, release: Release) -> Path | None:
+    """Where a release's files are; None where they are gone."""
+    path = evidence.workspace.root / release.destination / str(release.version)
+    return path if path.is_dir() else None
+
+
+PEM = ".pem"
+
+
+def signed_file(path: Path, keys: Path | None) -> Answer:
+    """A key's id, or an envelope's statement and who signed it.
+
+    Args:
+      keys: folder of the public keys that count; None: nobody's do.
+
+    Raises:
+      ConfigError: a key that cannot be read.
+      SignatureError: no envelope, or altered since it was signed.
+    """
+    return _key(path) if path.suffix == PEM else _envelope(path, keys)
+
+
+def _key(path: Path) -> Answer:
+    private = path.name.endswith(PRIVATE)
+    key = load_signer(path, read_passphrase()).public if private else load_public(path)
+    facts = {"name": key.name, "key id": key.id, "kind": "private" if private else "public"}
+    return Answer(question=f"whose key is {path}", facts={**facts, "scheme": "Ed25519"})
+
+
+def _envelope(path: Path, keys: Path | None) -> Answer:
+    signed = verify(read_envelope(path), load_trusted(keys) if keys else (), where=str(path))
+    kind = RELEASE_TYPE if f'"{RELEASE_TYPE}"'.encode() in signed.payload else DECISION_TYPE
+    statement = from_bytes(signed.payload, kind, where=str(path))
+    facts: dict[str, Value] = {"statement": statement.predicate_type}
+    for name, value in statement.predicate.items():
+        plain = ", ".join(map(str, value)) or "none" if isinstance(value, list) else value
+        facts[name.replace("_", " ")] = plain
+    rows: list[tuple[Value, ...]] = [(key.name, key.id, TRUSTED) for key in signed.signers]
+    rows += [(None, key_id, UNKNOWN) for key_id in signed.unknown]
+    subjects = tuple((n, SUBJECTS[n].value, hex_) for n, hex_ in statement.subjects.items())
+    return Answer(
+        question=f"who signed {path}",
+        facts={**facts, "statement's SHA-256": sha256(signed.payload).hexdigest()},
+        tables=(
+            Table("signatures", "signatures", ("by", "key", "counts"), tuple(rows)),
+            Table("subjects", "what was signed", ("name", "digest", "value"), subjects),
+        ),
+        notes=("The files themselves were not compared: name the run for that.",),
+        exit_code=0 if signed.signers else IntegrityError.exit_code,
+    )

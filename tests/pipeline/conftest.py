@@ -11,7 +11,7 @@ from tests.pipeline.making import Small
 @pytest.fixture(autouse=True)
 def any_model_can_be_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """The models here are a few words in a file; tests/components/scoring has real ones."""
-    for reader in ("governance.rollback", "evidence.verify.files"):
+    for reader in ("governance.rollback", "evidence.verify.verify"):
         monkeypatch.setattr(f"pipeline.{reader}.probe", lambda model: Servability(None, "a loader"))
 
 

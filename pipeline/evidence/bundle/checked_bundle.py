@@ -1,12 +1,26 @@
 """A bundle while it is checked: its files, and the list of what was found."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.golden import Golden, load_golden
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
+from components.baselines.scores import CaseScores, load_scores
 from components.bundle.manifest import Manifest
 from components.bundle.member import as_path
+from components.decision import Decision, load_decision
+from components.gate.policy import Policy, load_policy
+from components.lineage.record import RunRecord, load_record
+from components.lineage.training import read_manifest
+from components.lineage.training_row import TrainingRow
 from components.records.errors import IntegrityError
+from components.records.ledger.entry import FIRST_PREVIOUS, Entry, fault_in, parse_line
+from components.records.ledger.records import Release, releases
+from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
+from pipeline.evidence.bundle.names import LEDGER, MODEL, OF_RUN, training_name
 
 FITS, AGAIN, SIGNED, OPEN = "fits", "recomputed", "verified", "not checked"
 
@@ -55,3 +69,246 @@ class Bundle:
 def _short(value: object) -> str:
     text = str(value)
     return f"{text[:12]}..." if len(text) == 64 else text[:80]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidenced:
+    """What was judged, by what and against what; None for what is not in the bundle."""
+
+    policy: Policy | None = None
+    case_set: CaseSet | None = None
+    candidate: CaseScores | None = None
+    champion: CaseScores | None = None
+    golden: Golden | None = None
+    training: tuple[TrainingRow, ...] | None = None
+
+
+def check_record(bundle: Bundle) -> tuple[RunRecord, Decision | None]:
+    """The run record and its decision, each with its own hash, and the files that they name."""
+    record = load_record(bundle.path(RUN_RECORD))
+    about = bundle.manifest.about
+    bundle.same("run.json: run_id", record.run_id, about.run_id, "the manifest says")
+    bundle.same("run.json: workspace", record.workspace_id, about.workspace_id, "the manifest says")
+    bundle.same("run.json: finished", record.finished, about.at, "the manifest says")
+    called = f"run {about.run_id}" if about.version is None else f"version {about.version}"
+    bundle.same("MANIFEST.json: subject", about.subject, called, "it is about")
+    bundle.note("run record's own hash", FITS, record.record_sha256)
+    for name in OF_RUN:
+        if name in record.files:
+            got = hashlib.sha256(bundle.path(name).read_bytes()).hexdigest()
+            bundle.same(name, got, record.files[name], "run.json names")
+        elif name in bundle:
+            raise IntegrityError(f"{bundle.where}: {name} is no file of that run; it was added")
+    count = len([name for name in OF_RUN if name in record.files])
+    bundle.note("files of the run", FITS, f"{count} files as run.json names them")
+    if record.decision is None:
+        return record, None
+    decision = load_decision(bundle.path(DECISION))
+    wanted = record.decision.decision_sha256
+    bundle.same("decision.json", decision.decision_sha256, wanted, "run.json names")
+    bundle.same("decision.json: run_id", decision.run_id, record.run_id, "run.json is of")
+    bundle.note("decision's own hash", FITS, decision.decision_sha256)
+    return record, decision
+
+
+def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None) -> Evidenced:
+    """What the decision rests on, hash by hash."""
+    _kept(bundle, POLICY, record.inputs.policy_sha256)
+    _kept(bundle, CASE_SET, record.inputs.case_set_sha256)
+    _kept(bundle, GOLDEN, record.inputs.golden_file_sha256)
+    policy = load_policy(bundle.path(POLICY)) if POLICY in bundle else None
+    case_set = load_case_set(bundle.path(CASE_SET)) if CASE_SET in bundle else None
+    if case_set is not None:
+        root = record.inputs.case_set_root
+        bundle.same(f"{CASE_SET}: Merkle root", case_set.merkle_root, root, "run.json names")
+        detail = f"{len(case_set.cases)} cases, Merkle root {case_set.merkle_root} recomputed"
+        bundle.note("case set", FITS, detail)
+    training = _training(bundle, record)
+    golden = load_golden(bundle.path(GOLDEN)) if GOLDEN in bundle else None
+    found = Evidenced(policy, case_set, None, None, golden, training)
+    if decision is None:
+        return found
+    candidate = load_scores(bundle.path(SCORES))
+    champion = load_scores(bundle.path(CHAMPION_SCORES)) if CHAMPION_SCORES in bundle else None
+    _as_decided(bundle, decision, "candidate", candidate, SCORES)
+    _as_decided(bundle, decision, "champion", champion, CHAMPION_SCORES)
+    if golden is not None:
+        _as_decided(bundle, decision, "golden", golden.scores, GOLDEN)
+    for name, got in (
+        ("policy", policy and policy.sha256),
+        ("case_set", record.inputs.case_set_root),
+    ):
+        if got is not None:
+            bundle.same(name, got, decision.hashes[name], "decision.json names")
+    bundle.note("scores", FITS, "every model's, as decision.json names them")
+    return Evidenced(policy, case_set, candidate, champion, golden, training)
+
+
+def check_model(bundle: Bundle, record: RunRecord) -> None:
+    """The model's files, where the bundle has them, are those that were released."""
+    inside = sorted(name for name in bundle.files if name.startswith(MODEL))
+    if not inside:
+        return
+    digest = hashlib.sha256()
+    for name in inside:  # as components/records/files.py: sha256_tree
+        content = hashlib.sha256(bundle.files[name]).digest()
+        digest.update(name.removeprefix(MODEL).encode() + b"\0" + content)
+    wanted = record.release.model_sha256 if record.release else None
+    bundle.same("model/", digest.hexdigest(), wanted, "run.json names")
+    bundle.note("model", FITS, f"{len(inside)} files, tree hash {digest.hexdigest()}")
+
+
+def _kept(bundle: Bundle, name: str, sha256: str | None) -> None:
+    if sha256 is None:
+        if name in bundle:
+            raise IntegrityError(f"{bundle.where}: {name} was not part of that run; it was added")
+    elif name not in bundle:
+        bundle.leave_open(name, f"not in the bundle; run.json names {sha256}")
+    else:
+        got = hashlib.sha256(bundle.files[name]).hexdigest()
+        bundle.same(name, got, sha256, "run.json names")
+        bundle.note(name, FITS, f"SHA-256 {sha256}, as run.json names it")
+
+
+def _as_decided(
+    bundle: Bundle, decision: Decision, model: str, scores: CaseScores | None, name: str
+) -> None:
+    got = scores.scores_sha256 if scores else None
+    bundle.same(f"{name}: scores", got, decision.hashes[f"{model}_scores"], "decision.json names")
+    files = scores.model_sha256 if scores else None
+    bundle.same(f"{name}: model", files, decision.hashes[model], "decision.json names")
+
+
+def _training(bundle: Bundle, record: RunRecord) -> tuple[TrainingRow, ...] | None:
+    root = record.inputs.training_root
+    bundle.same("training_root", bundle.manifest.about.training_root, root, "run.json names")
+    if root is None:
+        return None
+    name = training_name(root)
+    if name not in bundle:
+        bundle.note("training manifest", OPEN, f"left out; its root is {root}")
+        return None
+    rows = tuple(read_manifest(bundle.path(name), root=root))
+    bundle.same(f"{name}: cases", len(rows), record.inputs.training_cases, "run.json names")
+    bundle.note("training manifest", FITS, f"{len(rows)} cases, Merkle root {root} recomputed")
+    return rows
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Attributes:
+    decided: the entry of this run's decision, None where it came to none.
+    release: the version that the bundle is about.
+    original: the release whose model it serves, which differs for a rollback.
+    """
+
+    entries: tuple[Entry, ...]
+    decided: Entry | None
+    release: Release | None
+    original: Release | None
+
+
+def check_chain(bundle: Bundle, holds: str | None) -> tuple[Entry, ...]:
+    """The entries of the extract, every one of which follows from the one before.
+
+    Raises:
+      IntegrityError: names the first entry that does not fit, or says that none has `holds`.
+    """
+    content = bundle.path(LEDGER).read_bytes()
+    entries: list[Entry] = []
+    before = FIRST_PREVIOUS
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        entry = parse_line(line)
+        fault = fault_in(entry, line)
+        if entry is not None and fault is None and (entry.seq, entry.previous) != (number, before):
+            fault = "it does not follow the one before"
+        if entry is None or fault is not None:
+            raise IntegrityError(f"{bundle.where}: {LEDGER}:{number}: does not fit: {fault}")
+        entries.append(entry)
+        before = entry.entry_sha256
+    about = bundle.manifest.about
+    bundle.same(f"{LEDGER}: the number of entries", len(entries), about.ledger_entries, "stated:")
+    bundle.same(f"{LEDGER}: the last entry", before, about.ledger_head, "stated:")
+    if not content.endswith(b"\n"):
+        raise IntegrityError(f"{bundle.where}: {LEDGER}: ends within a line")
+    bundle.note("ledger", FITS, f"{len(entries)} entries, each follows; the last is {before}")
+    if holds is not None:
+        if len(holds) < 8 or not any(e.entry_sha256.startswith(holds.lower()) for e in entries):
+            raise IntegrityError(
+                f"{bundle.where}: {LEDGER}: no entry has the hash {holds[:64]} that was noted: it "
+                "was written anew, or ends before it"
+            )
+        bundle.note("noted entry", FITS, f"{holds} is among the entries")
+    return tuple(entries)
+
+
+def check_named(
+    bundle: Bundle, entries: tuple[Entry, ...], record: RunRecord, decision: Decision | None
+) -> Chain:
+    """What the entries say of this run, which is what the files say."""
+    closed = [e for e in entries if e.kind == "run" and e.body["run_id"] == record.run_id]
+    if not closed:
+        raise IntegrityError(f"{bundle.where}: {LEDGER}: no entry closes run {record.run_id}")
+    named = closed[-1].body["record_sha256"]
+    bundle.same("run.json", record.record_sha256, named, f"ledger entry {closed[-1].seq} names")
+    bundle.note("run record", FITS, f"as ledger entry {closed[-1].seq} names it")
+    decided = _decided(bundle, entries, record, decision)
+    release, original = _released(bundle, entries, record)
+    return Chain(entries, decided, release, original)
+
+
+def _decided(
+    bundle: Bundle, entries: tuple[Entry, ...], record: RunRecord, decision: Decision | None
+) -> Entry | None:
+    mine = [e for e in entries if e.kind == "decision" and e.body["run_id"] == record.run_id]
+    if decision is None:
+        if mine:
+            raise IntegrityError(
+                f"{bundle.where}: decision.json is missing; ledger entry {mine[-1].seq} names it"
+            )
+        return None
+    if not mine:
+        raise IntegrityError(f"{bundle.where}: {LEDGER}: no entry names decision.json")
+    entry, says = mine[-1], f"ledger entry {mine[-1].seq} names"
+    bundle.same("decision.json", decision.decision_sha256, entry.body["decision_sha256"], says)
+    bundle.same("the verdict", decision.verdict.value, entry.body["verdict"], says)
+    bundle.note("decision on record", FITS, f"as ledger entry {entry.seq} names it, at {entry.at}")
+    return entry
+
+
+def _released(
+    bundle: Bundle, entries: tuple[Entry, ...], record: RunRecord
+) -> tuple[Release | None, Release | None]:
+    about = bundle.manifest.about
+    all_of_them = releases(entries)
+    mine = [r for r in all_of_them if r.run_id == record.run_id]
+    for release in mine:
+        if record.release is None or release.model_sha256 != record.release.model_sha256:
+            raise IntegrityError(
+                f"{bundle.where}: ledger entry {release.seq} released version {release.version}, "
+                "run.json says otherwise"
+            )
+    if record.release is not None and not mine:
+        raise IntegrityError(f"{bundle.where}: {LEDGER}: no entry names the release of run.json")
+    if about.version is None:
+        if mine:
+            raise IntegrityError(
+                f"{bundle.where}: the manifest names no release, ledger entry {mine[-1].seq} does"
+            )
+        return None, None
+    there = (about.destination, about.version)
+    found = [r for r in all_of_them if (r.destination, r.version) == there]
+    if not found:
+        raise IntegrityError(
+            f"{bundle.where}: {LEDGER}: no entry put version {about.version} in {about.destination}"
+        )
+    release = found[-1]
+    if release.restored is None:
+        bundle.same("run.json", record.run_id, release.run_id, f"entry {release.seq} names run")
+    decided = record.decision.decision_sha256 if record.decision else None
+    says = f"ledger entry {release.seq} names"
+    bundle.same("the release's decision", decided, release.decision_sha256, says)
+    bundle.note("release", FITS, f"version {release.version}, ledger entry {release.seq}")
+    if release.restored is None:
+        return release, release
+    return release, next((r for r in mine if r.destination == release.destination), None)

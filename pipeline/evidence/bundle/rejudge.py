@@ -22,7 +22,7 @@ from components.lineage.training_row import TrainingRow
 from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from components.records.ledger.records import looks_by_name, waivers, withdrawn
-from pipeline.evidence.bundle.check_files import Evidenced
+from pipeline.evidence.bundle.checked_bundle import Evidenced
 
 if TYPE_CHECKING:
     from components.cases.index import CaseRecord

@@ -1,23 +1,67 @@
 """A model card filled from the record: nothing in it is invented, and what is missing says so."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.attestation.keys import load_trusted
+from components.baselines.locked_case import LockedCase
 from components.card import NOT_STATED, Card, CardSection, CardTable
 from components.card.card import Value
+from components.lineage.training import manifest_path, read_manifest
+from components.lineage.training_row import TrainingRow
 from components.records.errors import ConfigError
 from components.records.run_files import DECISION_ATTESTATION
-from pipeline.evidence.card.data import TrainedOn, evaluation_section, trained_on, training_section
-from pipeline.evidence.card.figures import checks_section, compared_section, performance_section
-from pipeline.evidence.card.limits import limits_section, synthetic
 from pipeline.evidence.card.stated import TEXTS, Stated, stated
-from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged
-from pipeline.evidence.questions.performance import figures, telling
+from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
+from pipeline.evidence.questions.independence import Join, has_patient, join_cases
+from pipeline.evidence.questions.performance import (
+    OVERALL,
+    UNDEFINED,
+    SliceFigure,
+    attributes_of,
+    figures,
+    telling,
+)
 from pipeline.evidence.run_config import config_of
 from pipeline.evidence.signatures import signed_statements, trusted_folder
 from pipeline.evidence.subject import Evidence, Subject
 from pipeline.governance.decided import baseline_named_by
+
+
+@dataclass
+class TrainedOn:
+    """The training and tuning cases, counted as they pass.
+
+    Attributes:
+      groups: attribute and value -> cases.
+      join: what they share with the case set.
+    """
+
+    splits: Counter[str] = field(default_factory=Counter)
+    positives: int = 0
+    patients: set[str] = field(default_factory=set)
+    groups: Counter[tuple[str, str]] = field(default_factory=Counter)
+    join: Join = field(default_factory=Join)
+
+    def counted(self, rows: Iterator[TrainingRow]) -> Iterator[TrainingRow]:
+        for row in rows:
+            self.splits[row.split] += 1
+            self.positives += row.label
+            if has_patient(row):
+                self.patients.add(row.patient_id)
+            self.groups.update(row.attributes.items())
+            yield row
+
+
+NONE = "none"  # there is no such figure; unlike one that is not known
+
+
+FEW = 30  # cases of a class, below which a group's figures say little
+
+
+WIDE = 0.2  # an interval as wide as this leaves the figure open
 
 
 def card_of(evidence: Evidence, subject: Subject) -> Card:
@@ -187,3 +231,228 @@ def _versions(found: JudgedRun, words: Stated) -> CardSection:
 
 def _texts(words: Stated, *keys: str) -> tuple[str, ...]:
     return tuple(f"{TEXTS[key]}: {words.text(key)}" for key in keys)
+
+
+def trained_on(evidence: Evidence, found: JudgedRun) -> TrainedOn | None:
+    """What the run's manifest has; None where the run recorded no training data.
+
+    Raises:
+      IntegrityError: the manifest was altered or is gone.
+    """
+    root = found.record.inputs.training_root
+    if root is None:
+        return None
+    trained = TrainedOn()
+    rows = read_manifest(manifest_path(evidence.workspace.training, root), root=root)
+    trained.join = join_cases(trained.counted(rows), found.case_set.cases)
+    return trained
+
+
+def training_section(found: JudgedRun, trained: TrainedOn | None, words: Stated) -> CardSection:
+    inputs = found.record.inputs
+    facts = {
+        "source": inputs.data,
+        "SHA-256 of the source": inputs.data_sha256,
+        "training and tuning cases": inputs.training_cases,
+        **({f"of these, {k}": n for k, n in sorted(trained.splits.items())} if trained else {}),
+        "positives": trained.positives if trained else None,
+        "patients": (len(trained.patients) or None) if trained else None,
+        "Merkle root over them": inputs.training_root,
+        "licence": words.text("training_data_licence"),
+    }
+    rows = tuple((n, v, c) for (n, v), c in sorted(trained.groups.items())) if trained else ()
+    title = "Composition of training and tuning cases"
+    table = CardTable(title, ("attribute", "value", "cases"), rows)
+    no_groups = ("The training cases have no attribute on record.",) if trained and not rows else ()
+    return CardSection("Training data", no_groups, facts, (table,) if rows else ())
+
+
+def evaluation_section(found: JudgedRun, trained: TrainedOn | None) -> CardSection:
+    inputs, cases = found.record.inputs, found.cases
+    rows = []
+    for name in attributes_of(found):
+        for value in cases.values(name):
+            mask = cases.mask({name: value})
+            positives = int(cases.labels[mask].sum())
+            rows.append((name, value, positives, int(mask.sum()) - positives))
+    table = CardTable("Composition", ("attribute", "value", "positives", "negatives"), tuple(rows))
+    texts = ["Fixed historical cases, locked by hash."]
+    if not rows:
+        texts.append("The cases have no attribute on record, so no group can be told apart.")
+    return CardSection(
+        "Evaluation data",
+        texts=tuple(texts),
+        facts={
+            "case set": inputs.case_set,
+            "version": inputs.case_set_version,
+            "source": found.case_set.source or None,
+            "cases": len(cases.ids),
+            "positives": int(cases.labels.sum()),
+            "patients": _patients(found.case_set.cases),
+            "never-miss cases": int(cases.sentinels.sum()),
+            "Merkle root over them": inputs.case_set_root,
+            **_shared(found, trained),
+            "looks at these cases so far": found.decision.looks.used,
+            "looks planned": found.decision.looks.planned,
+        },
+        tables=(table,) if rows else (),
+    )
+
+
+def _patients(cases: tuple[LockedCase, ...]) -> int | None:
+    """How many the source names; None where it names none."""
+    return len({case.patient_id for case in cases if has_patient(case)}) or None
+
+
+def _shared(found: JudgedRun, trained: TrainedOn | None) -> dict[str, int | None]:
+    """Cases that the training data know too, by exact comparison; patients where both name them."""
+    if trained is None:
+        return {"of these, also in the training data": None}
+    named = bool(trained.patients) and _patients(found.case_set.cases) is not None
+    pictures = trained.join.cases["bytes_sha256"] | trained.join.cases["pixels_sha256"]
+    return {
+        "cases whose image is in the training data": len(pictures),
+        "cases whose patient is in the training data": len(trained.join.cases["patient_id"])
+        if named
+        else None,
+    }
+
+
+def performance_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
+    """Every figure, those without a value too: a group that is left out looks like a good one."""
+    columns = ("slice", "metric", "n", "estimate", "lower", "upper")
+    tables = []
+    for title, chosen in (
+        ("Overall", [row for row in rows if row.slice == OVERALL]),
+        ("By attribute", [row for row in rows if row.slice != OVERALL]),
+    ):
+        cells = tuple(
+            (row.slice, row.metric, row.n, *map(_defined, (row.estimate, row.lower, row.upper)))
+            for row in chosen
+        )
+        if cells:
+            tables.append(CardTable(title, columns, cells))
+    level = 1 - 2 * found.policy.alpha
+    text = (
+        f"Intervals are two-sided at {level:.1%} where a check names no level of its own, each "
+        f"taken alone; several images of one patient are taken as {found.decision.patients}."
+    )
+    return CardSection("Performance", texts=(text,), tables=tuple(tables))
+
+
+def _defined(number: float | None) -> float | str:
+    return UNDEFINED if number is None else number
+
+
+def compared_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
+    known = [model for model in (CHAMPION, GOLDEN) if model in found.outputs]
+    texts = {
+        CHAMPION: "There was no champion: nothing was in service before this model.",
+        GOLDEN: "There was no golden: no model had been approved on these cases.",
+    }
+    said = tuple(text for model, text in texts.items() if model not in known)
+    if not known:
+        return CardSection("Against what went before", texts=said)
+    overall = tuple(
+        (row.metric, _defined(row.estimate), *(_defined(getattr(row, model)) for model in known))
+        for row in rows
+        if row.slice == OVERALL
+    )
+    tables = [CardTable("Overall figures", ("metric", "this model", *known), overall)]
+    flips = tuple(
+        (f.against, len(f.gained), len(f.lost), len(f.lost_sentinels)) for f in found.decision.flips
+    )
+    if flips:
+        columns = ("against", "cases gained", "cases lost", "never-miss cases lost")
+        tables.append(CardTable("Cases that turned", columns, flips))
+    return CardSection("Against what went before", texts=said, tables=tuple(tables))
+
+
+def checks_section(found: JudgedRun) -> CardSection:
+    """Each check with its verdict, whatever became of it, and whether it decided anything."""
+    rows = tuple(
+        (
+            check.check,
+            check.verdict.value + (", waived" if check.waived else ""),
+            check.role,
+            *(
+                NONE if value is None else value
+                for value in (check.estimate, check.lower, check.upper, check.limit)
+            ),
+        )
+        for check in found.decision.checks
+    )
+    columns = ("check", "verdict", "role", "estimate", "lower", "upper", "limit")
+    return CardSection(
+        "Acceptance criteria",
+        facts={
+            "policy": found.policy.name,
+            "SHA-256 of the policy": found.record.inputs.policy_sha256,
+            "committed": found.record.inputs.policy_committed,
+            "one-sided alpha": found.policy.alpha,
+            "verdict": found.decision.verdict.value,
+            "operating point judged at": found.decision.operating_points[CANDIDATE],
+        },
+        tables=(CardTable("Checks", columns, rows),),
+    )
+
+
+ORIGIN, SYNTHETIC = "origin", "synthetic"
+
+
+def limits_section(
+    found: JudgedRun, rows: list[SliceFigure], trained: TrainedOn | None, words: Stated
+) -> CardSection:
+    """What people stated, then what the figures and the data show."""
+    stated = f"{TEXTS['limitations']}: {words.text('limitations')}"
+    return CardSection("Limits", texts=(stated, *_of_figures(rows), *_of_groups(found, trained)))
+
+
+def _of_figures(rows: list[SliceFigure]) -> Iterator[str]:
+    shares = [row for row in rows if row.metric in ("sensitivity", "specificity")]
+    none = [f"{r.slice} ({r.metric})" for r in shares if r.n == 0]
+    few = [f"{r.slice} ({r.metric}: {r.n})" for r in shares if 0 < r.n < FEW]
+    wide = [
+        f"{r.slice} ({r.metric})"
+        for r in rows
+        if r.lower is not None and r.upper is not None and r.upper - r.lower > WIDE
+    ]
+    if none:
+        yield f"Not judged, for there is no such case: {'; '.join(none)}."
+    if few:
+        yield f"Judged on fewer than {FEW}: {'; '.join(few)}."
+    if wide:
+        yield f"Intervals wider than {WIDE}: {'; '.join(wide)}."
+
+
+def _of_groups(found: JudgedRun, trained: TrainedOn | None) -> Iterator[str]:
+    """Groups that one of the two kinds of data lacks, as far as it records the attribute."""
+    if trained is None:
+        yield "Whether each group was trained on is not known: the run recorded no training data."
+        return
+    judged = {(name, v) for name in attributes_of(found) for v in found.cases.values(name)}
+    names = {name for name, _ in judged} & {name for name, _ in trained.groups}
+    unseen = sorted(f"{n}={v}" for n, v in judged - trained.groups.keys() if n in names)
+    unjudged = sorted(f"{n}={v}" for n, v in trained.groups.keys() - judged if n in names)
+    if unseen:
+        yield f"In the case set and not in the training data: {', '.join(unseen)}."
+    if unjudged:
+        yield f"In the training data and not in the case set: {', '.join(unjudged)}."
+    if untold := sorted({name for name, _ in judged} - names):
+        yield f"The training data do not record {', '.join(untold)}."
+    if untold := sorted({name for name, _ in trained.groups} - names):
+        yield f"The case set does not record {', '.join(untold)}, so no such group was judged."
+
+
+def synthetic(found: JudgedRun, trained: TrainedOn | None) -> Iterator[str]:
+    """What has to be read first of data that no scanner took."""
+    cases = found.case_set.cases
+    judged = sum(case.attributes.get(ORIGIN) == SYNTHETIC for case in cases)
+    if judged == len(cases):
+        yield "Every case of the case set is synthetic: these figures say nothing about patients."
+    elif judged:
+        yield f"{judged} of the {len(cases)} cases of the case set are synthetic."
+    learned = trained.groups[ORIGIN, SYNTHETIC] if trained else 0
+    if trained and learned:
+        total = sum(trained.splits.values())
+        yield f"{learned} of {total} training and tuning cases are synthetic."

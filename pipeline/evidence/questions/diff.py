@@ -1,15 +1,80 @@
 """What changed between two runs or releases, from the code to the cases gained and lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from components.baselines.names import POLICY
+from components.gate.policy import load_policy
+from components.gate.rules import judged_part
 from components.lineage.record import RunRecord
+from components.lineage.training import manifest_path, read_lines
+from components.lineage.training_row import TrainingRow, parse_row
+from components.metrics import METRICS
+from components.records.errors import IntegrityError, NothingEvaluated
+from components.records.git import ask_git
+from components.records.merkle import merkle_root
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.judged import JudgedRun, judged
-from pipeline.evidence.questions.commits_between import commits_between
-from pipeline.evidence.questions.diff_figures import measured
-from pipeline.evidence.questions.diff_settings import settings
-from pipeline.evidence.questions.training_changes import training_changes
+from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_still
+from pipeline.evidence.questions.performance import UNDEFINED, figures, interval
+from pipeline.evidence.run_config import config_of
 from pipeline.evidence.subject import Evidence, Subject
+from pipeline.settings.config import REPOSITORY
+
+MOST_COMMITS = 200  # commits that are listed; the count is of all
+
+
+COMMIT_COLUMNS = ("commit", "date", "author", "subject", "only in")
+
+
+_FORM = "--format=%h%x1f%cI%x1f%an%x1f%s%x1f%m"
+
+
+_SIDES = {"<": "first", ">": "second"}
+
+
+@dataclass(frozen=True)
+class Commits:
+    """Attributes:
+    count: how many there are, with their direction where it is not forward, or why not known.
+    files: how many files differ between the two; None where that is not known.
+    table: the commits, newest first.
+    """
+
+    count: Value
+    files: int | None
+    table: Table
+
+
+_BOUNDS = ("estimate", "lower", "upper")
+
+
+COLUMNS = ("what", "first", "second")
+
+
+_OF_A_CHECK = ("limit", "margins", "method", "paired_method", "alpha", "role", "rationale")
+
+
+Side = Mapping[str, Any]
+
+
+MOST_CASES = 1000  # cases that are listed; the counts are of all
+
+
+CASE_COLUMNS = ("case", "change", "first", "second")
+
+
+@dataclass(frozen=True)
+class TrainingChanges:
+    """Attributes:
+    table: the changed cases, at most MOST_CASES of them.
+    differences: how many cases differ; None where that is not known.
+    note: the same in words.
+    """
+
+    table: Table
+    differences: int | None
+    note: str
 
 
 def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
@@ -87,3 +152,307 @@ def _approved(
     }
     for what, sha256 in signed.items():
         yield f"approved, {side}: signed statement on the {what}", sha256 or "unsigned"
+
+
+def commits_between(old: str | None, new: str | None) -> Commits:
+    """What one commit has that the other has not, in both directions."""
+    if old is None or new is None:
+        return _commits("not known: a run was not made from a git checkout", None)
+    if old == new:
+        return _commits(0, 0)
+    span = f"{old}...{new}"
+    counted = ask_git(REPOSITORY, "rev-list", "--left-right", "--count", span, "--")
+    listed = ask_git(REPOSITORY, "log", f"-{MOST_COMMITS}", "--left-right", _FORM, span, "--")
+    named = ask_git(REPOSITORY, "diff", "--name-only", "-z", old, new, "--")
+    if counted is None or listed is None or named is None:
+        return _commits("not known: this checkout does not have both commits", None)
+    back, forth = map(int, counted.split())
+    rows = [line.split("\x1f") for line in listed.split("\n") if line]
+    return _commits(
+        _count(back, forth),
+        named.count("\0"),
+        tuple((*row[:-1], _SIDES.get(row[-1], row[-1])) for row in rows),
+    )
+
+
+def _commits(count: Value, files: int | None, rows: tuple[tuple[Value, ...], ...] = ()) -> Commits:
+    links = {"commit": "commit"}
+    return Commits(count, files, Table("commits", "Commits between", COMMIT_COLUMNS, rows, links))
+
+
+def _count(back: int, forth: int) -> Value:
+    """Forward is a number; an older second commit, or another branch, is said in words."""
+    if not back:
+        return forth
+    if not forth:
+        return f"{back}, all of them only in the first: the second is older"
+    return f"{forth} only in the second and {back} only in the first: they are on two branches"
+
+
+def measured(one: JudgedRun, other: JudgedRun) -> tuple[list[Table], tuple[str, ...]]:
+    """Metrics side by side, their paired change, and the cases that flipped; and why not all."""
+    points = _operating_points(one, other)
+    if one.case_set.merkle_root == other.case_set.merkle_root:
+        return [points, _metrics(one, other, paired=True), _flips(one, other)], _bases(one, other)
+    note = (
+        "The two were judged on different cases or versions, so their figures are side by side and "
+        "no paired change is given."
+    )
+    return [points, _metrics(one, other, paired=False)], (note, *_bases(one, other))
+
+
+def _bases(one: JudgedRun, other: JudgedRun) -> tuple[str, ...]:
+    """What makes the two columns of figures unlike, if anything."""
+    ways = [side.decision.patients for side in (one, other)]
+    if ways[0] == ways[1]:
+        return ()
+    return (
+        f"Several images of one patient are taken as {ways[0]} in the first and as {ways[1]} in "
+        "the second, each as its decision did; paired changes are taken as the second did.",
+    )
+
+
+def _operating_points(one: JudgedRun, other: JudgedRun) -> Table:
+    sides = [side.decision.operating_points for side in (one, other)]
+    rows = tuple(
+        (model, *(side.get(model) for side in sides))
+        for model in sides[1]
+        if sides[0].get(model) != sides[1].get(model)
+    )
+    return Table("operating_points", "Operating points", ("model", "first", "second"), rows)
+
+
+def _metrics(one: JudgedRun, other: JudgedRun, *, paired: bool) -> Table:
+    rows = []
+    for before, after in zip(figures(one, []), figures(other, [])):
+        row: list[Value] = [after.metric]
+        for side in (before, after):
+            row += [UNDEFINED if v is None else v for v in (side.estimate, side.lower, side.upper)]
+        row += _change(one, other, after.metric) if paired else [None] * 3
+        rows.append(tuple(row))
+    sides = [f"{side} {what}" for side in ("first", "second", "change") for what in _BOUNDS]
+    return Table("metrics", "Metrics, and their paired change", ("metric", *sides), tuple(rows))
+
+
+def _change(one: JudgedRun, other: JudgedRun, name: str) -> list[Value]:
+    """The paired change, by the interval that the second's policy asks for."""
+    _, method, alpha = interval(other.policy, name, {})
+    everything = other.cases.mask({})
+    before, after = (
+        judged_part(other.policy, other.cases, outputs, everything)
+        for outputs in (
+            other.on_its_terms(one.scores[CANDIDATE]),
+            other.outputs[CANDIDATE],
+        )
+    )
+    try:
+        moved = METRICS[name].change(after, before, alpha=alpha, method=method)
+    except NothingEvaluated:
+        return [UNDEFINED] * 3
+    return [moved.estimate, moved.lower, moved.upper]
+
+
+def _flips(one: JudgedRun, other: JudgedRun) -> Table:
+    """Every case that one of the two has right and the other has not; never-miss cases first."""
+    before, after = one.outputs[CANDIDATE], other.outputs[CANDIDATE]
+    rows = []
+    for place in (before.right != after.right).nonzero()[0]:
+        case = one.case_set.cases[place]
+        told = ", ".join(f"{k}={v}" for k, v in sorted(case.attributes.items()))
+        rows.append(
+            (
+                case.case_id,
+                "gained" if after.right[place] else "lost",
+                "positive" if case.label else "negative",
+                case.sentinel,
+                float(before.scores[place]),
+                float(after.scores[place]),
+                told,
+            )
+        )
+    rows.sort(key=lambda row: (not row[3], row[1] == "gained", row[0]))
+    columns = ("case", "turned", "label", "never miss", "first score", "second score", "attributes")
+    return Table("cases", "Cases gained and lost", columns, tuple(rows), links={"case": "case"})
+
+
+def settings(
+    evidence: Evidence, old: RunRecord, new: RunRecord
+) -> tuple[list[Table], Mapping[str, str]]:
+    """A table of each kind, without what is equal in both; and by name, which could not be made.
+
+    Raises:
+      IntegrityError: a configuration or a policy was altered.
+    """
+    missing: dict[str, str] = {}
+    configuration = _both(_configuration, "configuration", evidence, (old, new), missing)
+    criteria: tuple[Side, Side] = ({}, {})
+    if old.inputs.policy_sha256 != new.inputs.policy_sha256:
+        criteria = _both(_criteria, "policy", evidence, (old, new), missing)
+    return [
+        _table("code", "Code, policy and data", _of_record(old), _of_record(new)),
+        _table("packages", "Packages", old.environment.packages, new.environment.packages),
+        _table("configuration", "Configuration", *configuration),
+        _table("policy", "Acceptance criteria", *criteria),
+        _table("environment", "Machine", _machine(old), _machine(new)),
+    ], missing
+
+
+def _table(name: str, title: str, old: Side, new: Side) -> Table:
+    """Keys whose values differ; what one side has not is None there."""
+    rows = tuple(
+        (key, _plain(old.get(key)), _plain(new.get(key)))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    )
+    return Table(name, title, COLUMNS, rows)
+
+
+def _both(
+    read: Callable[[Evidence, RunRecord], Side | str],
+    what: str,
+    evidence: Evidence,
+    records: tuple[RunRecord, RunRecord],
+    missing: dict[str, str],
+) -> tuple[Side, Side]:
+    """Both sides, or neither: half a comparison would call everything changed."""
+    sides: list[Side] = []
+    for record in records:
+        side = read(evidence, record)
+        if isinstance(side, str):
+            missing[what] = f"The {what} is not compared: run {record.run_id} {side}."
+            return {}, {}
+        sides.append(side)
+    return sides[0], sides[1]
+
+
+def _plain(value: Any) -> Value:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _of_record(record: RunRecord) -> Side:
+    """Code, inputs, people and the reason, as the record has them."""
+    found = {
+        **vars(record.code),
+        **vars(record.inputs),
+        **{f"seed: {key}": value for key, value in vars(record.seeds).items()},
+        "owner": record.who.owner,
+        "started by": record.who.user,
+        "trigger": record.why.trigger,
+        "why": record.why.detail,
+        "commit author": record.where.commit_author,
+        "state": record.state,
+        "candidate": record.decision.candidate_sha256 if record.decision else None,
+        "verdict": record.decision.verdict if record.decision else None,
+    }
+    return {key.replace("_", " "): value for key, value in found.items()}
+
+
+def _machine(record: RunRecord) -> Side:
+    known = vars(record.environment).items()
+    return {key.replace("_", " "): value for key, value in known if key != "packages"}
+
+
+def _configuration(evidence: Evidence, record: RunRecord) -> Side | str:
+    config = config_of(evidence, record)
+    return "recorded none" if config is None else dict(_flat(config))
+
+
+def _criteria(evidence: Evidence, record: RunRecord) -> Side | str:
+    """Each criterion by name, or in words why there are none."""
+    sha256 = record.inputs.policy_sha256
+    if sha256 is None:
+        return "stopped before it had read one"
+    path = kept_still(evidence.workspace, record, POLICY)
+    if path is None:
+        return f"was judged by {sha256[:12]}..., whose text is kept no more"
+    policy = load_policy(path)
+    whole = {k: v for k, v in asdict(policy).items() if k not in ("checks", "sha256")}
+    found = dict(_flat(whole))
+    for check in policy.checks:
+        found |= dict(_flat({key: getattr(check, key) for key in _OF_A_CHECK}, f"{check.name} "))
+    return found
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def training_changes(evidence: Evidence, old: RunRecord, new: RunRecord) -> TrainingChanges:
+    """What differs between the training data of two runs.
+
+    Raises:
+      IntegrityError: a manifest was altered or is gone.
+    """
+    roots = [record.inputs.training_root for record in (old, new)]
+    if None in roots:
+        note = "Training data are not compared: a run stopped before it had read them."
+        return TrainingChanges(_cases_table(()), None, note)
+    if roots[0] == roots[1]:
+        note = f"Both were trained and tuned on the same {new.inputs.training_cases} cases."
+        return TrainingChanges(_cases_table(()), 0, note)
+    lines = [_lines(evidence, str(root)) for root in roots]
+    first, second = (_by_id(mine - other) for mine, other in (lines, reversed(lines)))
+    counts = {"added": 0, "removed": 0, "changed": 0}
+    rows: list[tuple[Value, ...]] = []
+    for case_id in sorted(first.keys() | second.keys()):
+        before, after = first.get(case_id), second.get(case_id)
+        change = "changed" if before and after else "added" if after else "removed"
+        counts[change] += 1
+        if len(rows) < MOST_CASES:
+            rows.append((case_id, change, _told(before, after), _told(after, before)))
+    said = ", ".join(f"{count} {change}" for change, count in counts.items())
+    total = sum(counts.values())
+    listed = f"; the first {MOST_CASES} are listed." if total > MOST_CASES else "."
+    return TrainingChanges(_cases_table(rows), total, f"Training and tuning cases: {said}{listed}")
+
+
+def _cases_table(rows: Iterable[tuple[Value, ...]]) -> Table:
+    links = {"case": "case"}
+    return Table("training_cases", "Training cases", CASE_COLUMNS, tuple(rows), links=links)
+
+
+def _lines(evidence: Evidence, root: str) -> frozenset[bytes]:
+    """A manifest's lines, which are those the root stands for: equal cases need no parsing."""
+    path = manifest_path(evidence.workspace.training, root)
+    lines = tuple(read_lines(path))
+    if (got := merkle_root(lines)) != root:
+        raise IntegrityError(
+            f"{path}: its Merkle root is {got[:12]}..., {root[:12]}... was recorded: the manifest "
+            "was altered; restore it from a copy"
+        )
+    return frozenset(lines)
+
+
+def _by_id(lines: Iterable[bytes]) -> dict[str, TrainingRow]:
+    rows = {}
+    for line in lines:
+        row = parse_row(line)
+        if row is None:
+            raise IntegrityError(f"training manifest: got {line[:80]!r}, wanted a training case")
+        rows[row.case_id] = row
+    return rows
+
+
+def _told(row: TrainingRow | None, beside: TrainingRow | None) -> str | None:
+    """A case in a few words: all of it where it stands alone, else what differs."""
+    if row is None:
+        return None
+    values = _values(row)
+    if beside is None:
+        return f"{values['split']}, {values['label']}"
+    theirs = _values(beside)
+    return ", ".join(f"{k}={v}" for k, v in values.items() if theirs.get(k) != v) or "encoding"
+
+
+def _values(row: TrainingRow) -> dict[str, str]:
+    return {
+        "split": row.split,
+        "label": "positive" if row.label else "negative",
+        "patient": row.patient_id,
+        "pixels": f"{row.pixels_sha256[:12]}...",
+        **row.attributes,
+    }

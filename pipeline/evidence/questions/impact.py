@@ -1,18 +1,69 @@
 """Which models, runs and releases a bad package or a bad commit reached."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from components.lineage.reader import Row
+from components.lineage.record import RunRecord
 from components.records.errors import ConfigError, IntegrityError
 from components.records.git import ask_git
+from components.records.ledger.records import Release
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.questions.affected import Affected, Consequences, contradictions, run_rows
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.config import REPOSITORY
 
 LEAST_DIGITS = 4  # of a shortened commit, as git has it
+
+
+# Of a run, as ML Metadata knows it; no more, because there may be thousands.
+COLUMNS = (
+    "run_id",
+    "started",
+    "state",
+    "verdict",
+    "candidate_sha256",
+    "git_commit",
+    "git_dirty",
+    "training_root",
+    "environment_sha256",
+    "case_set_root",
+)
+
+
+_AT_ONCE = 500  # values in one IN list
+
+
+@dataclass
+class Affected:
+    """Runs that are affected, and how.
+
+    Attributes:
+      rows: what ML Metadata has of each, by run id.
+      how: the ways in which each is affected, in the order they were added.
+      spoiled: runs whose model itself is affected; the others were only judged amiss.
+    """
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    how: dict[str, list[str]] = field(default_factory=dict)
+    spoiled: set[str] = field(default_factory=set)
+
+    def add(self, rows: Iterable[Row], how: str, *, model: bool = True) -> None:
+        """Adds runs that are affected in this way.
+
+        Args:
+          model: whether their model is, or only what was decided of it.
+        """
+        for row in rows:
+            run_id = row["run_id"]
+            self.rows[run_id] = row
+            ways = self.how.setdefault(run_id, [])
+            if how not in ways:
+                ways.append(how)
+            if model:
+                self.spoiled.add(run_id)
 
 
 def impact_of_package(evidence: Evidence, text: str) -> Answer:
@@ -159,3 +210,159 @@ def _descendants(commit: str, repository: Path) -> set[str] | None:
     """The commits that contain this one, on whatever branch; None where git does not have it."""
     found = ask_git(repository, "rev-list", "--ancestry-path", "--all", "HEAD", f"^{commit}")
     return None if found is None else set(found.split())
+
+
+def run_rows(evidence: Evidence, column: str, values: Iterable[str]) -> list[Row]:
+    """The workspace's runs whose property `column` has one of these values, oldest first."""
+    wanted, found = sorted(set(values)), list[Row]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        found += evidence.store.query(
+            "SELECT a.id, p.name, p.string_value, p.int_value FROM Artifact a "
+            "JOIN Type t ON t.id = a.type_id AND t.name = 'CasegateRun' "
+            "JOIN ArtifactProperty o ON o.artifact_id = a.id AND NOT o.is_custom_property "
+            "AND o.name = 'workspace_id' AND o.string_value = :workspace_id "
+            "JOIN ArtifactProperty w ON w.artifact_id = a.id AND NOT w.is_custom_property "
+            "AND w.name = :column AND w.string_value IN :wanted "
+            "JOIN ArtifactProperty p ON p.artifact_id = a.id AND NOT p.is_custom_property "
+            "AND p.name IN :columns ORDER BY a.id",
+            workspace_id=evidence.workspace_id,
+            column=column,
+            wanted=wanted[start : start + _AT_ONCE],
+            columns=list(COLUMNS),
+        )
+    runs: dict[int, Row] = {}
+    for row in found:
+        value = row["string_value"] if row["string_value"] is not None else row["int_value"]
+        runs.setdefault(row["id"], {})[row["name"]] = value
+    if nameless := [id_ for id_, run in runs.items() if "run_id" not in run]:
+        raise IntegrityError(
+            f"{evidence.workspace.store}: artifact {nameless[0]} is a run without a run_id: ML "
+            "Metadata was altered; see `casegate lineage verify --all`"
+        )
+    return sorted(runs.values(), key=lambda run: run["run_id"])
+
+
+class Consequences:
+    """What affected runs mean for models and releases; as the ledger has these."""
+
+    def __init__(self, evidence: Evidence, affected: Affected) -> None:
+        self.evidence, self.affected = evidence, affected
+        self.models: dict[str, list[str]] = {}
+        for run_id in sorted(affected.spoiled):
+            if model := affected.rows[run_id].get("candidate_sha256"):
+                self.models.setdefault(model, []).append(run_id)
+        ways = ((release, self._ways(release)) for release in evidence.releases)
+        self.releases = [(release, found) for release, found in ways if found]
+
+    def facts(self) -> dict[str, Value]:
+        """How much is affected, in numbers, and what of it is serving now."""
+        now = self._serving()
+        serving = [
+            f"{release.destination} version {release.version} ({', '.join(ways)})"
+            for release, ways in self.releases
+            if release.seq in now
+        ]
+        return {
+            "runs affected": len(self.affected.rows),
+            "models affected": len(self.models),
+            "releases affected": len(self.releases),
+            "serving now": "; ".join(serving) if serving else "nothing that is affected",
+        }
+
+    def tables(self) -> tuple[Table, ...]:
+        """Releases first, because those reach patients; then models, then runs."""
+        return self._release_table(), self._model_table(), self._run_table()
+
+    def _ways(self, release: Release) -> list[str]:
+        """In which ways a release is affected: by its own run, or by another with its model."""
+        how = self.affected.how
+        ways = list(how.get(self.evidence.run_of(release), ()))
+        for run_id in self.models.get(release.model_sha256, ()):
+            ways += [way for way in how[run_id] if way not in ways]
+        return ways
+
+    def _serving(self) -> set[int]:
+        return {release.seq for release in self.evidence.serving().values()}
+
+    def _release_table(self) -> Table:
+        now = self._serving()
+        rows = tuple(
+            (
+                release.destination,
+                release.version,
+                "serving" if release.seq in now else "replaced",
+                ", ".join(ways),
+                release.kind,
+                release.at,
+                self.evidence.run_of(release),
+                release.model_sha256,
+            )
+            for release, ways in reversed(self.releases)
+        )
+        columns = ("destination", "version", "now", "how", "kind", "at", "run", "model")
+        links = {"version": "release", "run": "run", "model": "sha256"}
+        return Table("releases", "Releases affected", columns, rows, links)
+
+    def _model_table(self) -> Table:
+        versions: dict[str, list[str]] = {}
+        for release, _ in self.releases:
+            name = f"{release.destination} version {release.version}"
+            versions.setdefault(release.model_sha256, []).append(name)
+        golden = {e.body["model_sha256"] for e in self.evidence.entries if e.kind == "approval"}
+        rows = tuple(
+            (model, len(runs), runs[0], "; ".join(versions.get(model, ())), model in golden)
+            for model, runs in self.models.items()
+        )
+        columns = ("model", "runs", "first_run", "released_as", "approved_as_golden")
+        links = {"model": "sha256", "first_run": "run"}
+        return Table("models", "Models affected", columns, rows, links)
+
+    def _run_table(self) -> Table:
+        rows = tuple(
+            (
+                run_id,
+                row.get("started"),
+                row.get("state"),
+                row.get("verdict"),
+                ", ".join(self.affected.how[run_id]),
+                row.get("git_commit"),
+                row.get("candidate_sha256"),
+            )
+            for run_id, row in sorted(self.affected.rows.items(), reverse=True)
+        )
+        columns = ("run", "started", "state", "verdict", "how", "commit", "model")
+        links = {"run": "run", "commit": "commit", "model": "sha256"}
+        return Table("runs", "Runs affected", columns, rows, links)
+
+
+def contradictions(
+    evidence: Evidence, column: str, values: Collection[str], found: Iterable[Row]
+) -> tuple[str, ...]:
+    """Where ML Metadata and the records of what is serving now differ on who has these values.
+
+    ML Metadata finds the runs, and its rows can be edited; the record of a run that serves is read
+    itself, and its hash is in the ledger.
+
+    Args:
+      found: what `run_rows` found for `column` and `values`.
+    """
+    known, differing = {row["run_id"] for row in found}, []
+    for release in evidence.serving().values():
+        run_id = evidence.run_of(release)
+        named = _recorded(evidence.record(run_id), column) in values
+        if named != (run_id in known):
+            differing.append(
+                f"Run {run_id}, which made what {release.destination} serves, is "
+                f"{'affected' if named else 'not affected'} by its own record, and ML Metadata "
+                "says otherwise: it was altered; see `casegate lineage verify --all`."
+            )
+    return tuple(differing)
+
+
+def _recorded(record: RunRecord, column: str) -> str | None:
+    """What a run's record says where ML Metadata has `column`."""
+    if column == "environment_sha256":
+        return record.environment.sha256
+    place = record.code if column == "git_commit" else record.inputs
+    value: str | None = getattr(place, column)
+    return value

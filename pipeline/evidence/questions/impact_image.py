@@ -15,7 +15,7 @@ from components.lineage.training_row import TrainingRow
 from components.lineage.training_search import Sought, is_sought, search
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.questions.affected import Affected, Consequences, contradictions, run_rows
+from pipeline.evidence.questions.impact import Affected, Consequences, contradictions, run_rows
 from pipeline.evidence.questions.locked import LockedSet, locked_sets
 from pipeline.evidence.subject import Evidence
 

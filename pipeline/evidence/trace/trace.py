@@ -25,8 +25,7 @@ from components.records.clock import time_text
 from components.records.ledger.records import Release
 from pipeline.evidence.removed import folder_of, removed_folders
 from pipeline.evidence.subject import Evidence, Subject
-from pipeline.evidence.trace.record import add_record
-from pipeline.evidence.trace.words import ASIDE, step_words, thing_words
+from pipeline.evidence.trace.record import ASIDE, add_record, step_words, thing_words
 
 SPLITS = {"train": "train_cases", "tune": "tune_cases"}
 FOUND, CANDIDATE, PUSHED = "decision", "candidate", "pushed"

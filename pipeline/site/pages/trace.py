@@ -6,7 +6,7 @@ from components.bundle.trace_graph import TraceGraph, TraceNode
 from components.records.errors import CasegateError
 from pipeline.evidence.answer import Table
 from pipeline.evidence.subject import Subject
-from pipeline.evidence.trace.node_words import facts
+from pipeline.evidence.trace.drawings import facts
 from pipeline.evidence.trace.svg import as_svg
 from pipeline.evidence.trace.trace import trace
 from pipeline.site.content import PageSection

@@ -14,7 +14,7 @@ from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION_ATTESTATION, HTML_REPORT
 from pipeline.commands.keys import keys
-from pipeline.evidence.signed_subjects import subjects_there
+from pipeline.evidence.signatures import subjects_there
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import PLACE, RUN, VERSION, released
 

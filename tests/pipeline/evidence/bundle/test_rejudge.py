@@ -12,9 +12,14 @@ from components.decision import CheckResult, Decision, Flips, Looks, Verdict
 from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from pipeline.evidence.bundle.check import check
-from pipeline.evidence.bundle.check_files import Evidenced, check_evidence, check_record
-from pipeline.evidence.bundle.check_ledger import check_chain, check_named
-from pipeline.evidence.bundle.checked_bundle import Bundle
+from pipeline.evidence.bundle.checked_bundle import (
+    Bundle,
+    Evidenced,
+    check_chain,
+    check_evidence,
+    check_named,
+    check_record,
+)
 from pipeline.evidence.bundle.rejudge import RejudgedBundle, rejudge
 from tests.pipeline.evidence.bundling import bundled
 from tests.pipeline.evidence.releasing import released

@@ -9,9 +9,14 @@ import pytest
 from components.card import Card, CardSection
 from components.lineage.training import manifest_path, write_manifest
 from components.records.errors import IntegrityError
-from pipeline.evidence.card.card import card_of
-from pipeline.evidence.card.data import TrainedOn, evaluation_section, trained_on
-from pipeline.evidence.card.limits import limits_section, synthetic
+from pipeline.evidence.card.card import (
+    TrainedOn,
+    card_of,
+    evaluation_section,
+    limits_section,
+    synthetic,
+    trained_on,
+)
 from pipeline.evidence.card.stated import Stated, stated
 from pipeline.evidence.judged import JudgedRun, judged
 from pipeline.evidence.questions.performance import figures, telling

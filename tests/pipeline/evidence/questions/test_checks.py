@@ -12,8 +12,7 @@ from components.baselines.golden import save_golden
 from components.decision import Decision, Verdict, WaiverNote
 from pipeline.evidence.answer import Answer
 from pipeline.evidence.moment import moment
-from pipeline.evidence.questions.checks import WRONG, Pair, checks
-from pipeline.evidence.questions.steps import RecordedStep
+from pipeline.evidence.questions.checks import WRONG, Pair, RecordedStep, checks
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.provenance import committed
 from tests.components.gate.test_decide import CASES, judged

@@ -9,9 +9,8 @@ import pytest
 from components.lineage.record import RunRecord
 from components.lineage.training import manifest_path, write_manifest
 from components.records.errors import IntegrityError
-from pipeline.evidence.questions import commits_between as module
-from pipeline.evidence.questions.commits_between import commits_between
-from pipeline.evidence.questions.training_changes import training_changes
+from pipeline.evidence.questions import diff as module
+from pipeline.evidence.questions.diff import commits_between, training_changes
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.workspace import Workspace
 from tests.components.lineage.test_record import record
@@ -55,7 +54,7 @@ def test_a_run_that_read_no_data_differs_in_a_number_not_known(tmp_path: Path) -
 
 
 def test_cases_beyond_the_list_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.evidence.questions.training_changes.MOST", 2)
+    monkeypatch.setattr("pipeline.evidence.questions.diff.MOST_CASES", 2)
     changes = training_changes(Evidence(tmp_path), *_two(Workspace(tmp_path)))
     assert len(changes.table.rows) == 2 and changes.differences == 5
     assert "the first 2 are listed" in changes.note
@@ -116,7 +115,7 @@ def test_going_back_is_not_called_no_change(checkout: list[str]) -> None:
 def test_commits_beyond_the_list_are_counted(
     checkout: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST", 1)
+    monkeypatch.setattr(module, "MOST_COMMITS", 1)
     found = commits_between(checkout[0], checkout[2])
     assert found.count == 2 and len(found.table.rows) == 1
 

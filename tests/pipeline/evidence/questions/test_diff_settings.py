@@ -10,9 +10,7 @@ from components.gate.rules import judged_part
 from components.metrics import METRICS
 from components.records.errors import IntegrityError
 from pipeline.evidence.judged import CANDIDATE, judged
-from pipeline.evidence.questions.diff import diff
-from pipeline.evidence.questions.diff_figures import measured
-from pipeline.evidence.questions.diff_settings import settings
+from pipeline.evidence.questions.diff import diff, measured, settings
 from pipeline.evidence.questions.performance import interval, performance
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import RUN, VERSION, ReleasedRun, released

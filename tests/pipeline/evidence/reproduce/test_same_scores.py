@@ -3,7 +3,7 @@ import math
 import pytest
 
 from components.baselines.scores import CaseScores
-from pipeline.evidence.reproduce.same_scores import (
+from pipeline.evidence.reproduce.reproduce import (
     DIFFERENT,
     IDENTICAL,
     WITHIN,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.bundle.trace_graph import TraceGraph
-from pipeline.evidence.trace.mermaid import as_mermaid
+from pipeline.evidence.trace.drawings import as_mermaid
 from pipeline.evidence.trace.svg import as_svg
 from tests.components.bundle.tracing import AWKWARD, traced
 from tests.components.report.browser import CHROMIUM, Page, chromium

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.evidence.verify.store import _same
+from pipeline.evidence.verify.verify import _same
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from components.bundle.trace_graph import TraceEdge, TraceGraph, TraceNode
-from pipeline.evidence.trace.dot import as_dot
-from pipeline.evidence.trace.layout import HEIGHT, WIDTH, layout
-from pipeline.evidence.trace.mermaid import as_mermaid
-from pipeline.evidence.trace.svg import as_svg
-from pipeline.evidence.trace.text import as_text
+from pipeline.evidence.trace.drawings import as_dot, as_mermaid, as_text
+from pipeline.evidence.trace.svg import HEIGHT, WIDTH, as_svg, layout
 from tests.components.bundle.tracing import AWKWARD, traced
 
 SVG = "{http://www.w3.org/2000/svg}"
