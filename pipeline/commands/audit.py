@@ -29,7 +29,7 @@ def audit() -> None:
 @refusing_in_one_line
 def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> int:
     """Serves the pages until Ctrl+C, to this machine's browsers alone."""
-    from pipeline.site.serve import serve as start
+    from pipeline.site.server import serve as start
 
     start(workspace, host=host, port=port, names=names, say=click.echo)
     return 0
@@ -50,15 +50,15 @@ def build(workspace: Path, out: Path) -> int:
     Exits 4 where some evidence does not fit; its page says so, and the others are written.
     """
     from components.records.errors import IntegrityError
-    from pipeline.site.build import build as write
-    from pipeline.site.build import first_page
+    from pipeline.site.places import HOME
+    from pipeline.site.site import build as write
 
     def progress(done: int, of: int) -> None:
         if sys.stderr.isatty() and (done % 20 == 0 or done == of):
             click.echo(f"\r{done:,} of {of:,} pages", err=True, nl=done == of)
 
     built = write(workspace, out, progress=progress)
-    click.echo(f"{built.pages:,} pages, {built.bytes / 2**20:.1f} MiB: {first_page(out)}")
+    click.echo(f"{built.pages:,} pages, {built.bytes / 2**20:.1f} MiB: {out / HOME}")
     for fault in built.faults:
         click.echo(f"does not fit: {fault}", err=True)
     return IntegrityError.exit_code if built.faults else 0

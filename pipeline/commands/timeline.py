@@ -32,8 +32,7 @@ def timeline(workspace: Path, format_: str, output: Path | None) -> int:
     from pipeline.governance.show_ledger import sentence
     from pipeline.settings.workspace import Workspace
     from pipeline.site.timeline.page import timeline_page
-    from pipeline.site.timeline.show_timeline import as_text
-    from pipeline.site.timeline.steps import steps
+    from pipeline.site.timeline.steps import as_text, steps
 
     place = Workspace(workspace.resolve())
     found = steps(place, sentence)

@@ -1,7 +1,9 @@
 """Where a server of casegate may listen: on this machine alone, unless a person says otherwise."""
 
+import contextlib
 import ipaddress
 import socket
+from typing import Any
 
 from components.records.errors import ConfigError
 
@@ -42,6 +44,26 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def answer(app: Any, listening: socket.socket, **further: Any) -> None:
+    """Has an ASGI application answer until it is interrupted; `further` is for uvicorn."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=64,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+        **further,
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # which is how it is told to end
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def address_of(listening: socket.socket, host: str) -> str:

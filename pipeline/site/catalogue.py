@@ -4,15 +4,14 @@ ML Metadata is not asked, so that the pages stand on the chain of hashes where t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from components.records.ledger.entry import Entry
 from components.records.ledger.records import Release
 from components.records.run_files import RUN_RECORD
+from pipeline.evidence.answer import Table
 from pipeline.evidence.subject import Evidence
 from pipeline.site.places import is_safe
 
@@ -27,7 +26,7 @@ class RunLine:
     Attributes:
       started: as its id says; None where that is no time.
       version: name of the release that it made.
-      case_set: name and version, where it came to a decision.
+      case_set: its name, where the run came to a decision.
     """
 
     run_id: str
@@ -38,7 +37,6 @@ class RunLine:
     version: str | None
     candidate_sha256: str | None
     case_set: str | None
-    case_set_version: int | None
 
 
 class Catalogue:
@@ -68,13 +66,10 @@ class Catalogue:
 
     def before(self, name: str) -> str | None:
         """The release that the same destination served before; None for its first."""
-        mine = self.releases[name]
-        found = None
-        for other, release in self.releases.items():
-            if release.seq == mine.seq:
-                return found
-            found = other if release.destination == mine.destination else found
-        return found
+        served = self.releases[name].destination
+        same = [n for n, release in self.releases.items() if release.destination == served]
+        place = same.index(name)
+        return same[place - 1] if place else None
 
     @cached_property
     def serving(self) -> frozenset[int]:
@@ -102,7 +97,7 @@ class Catalogue:
     def _folders(self) -> frozenset[str]:
         """Run folders with a record; a link may lead anywhere, so none is followed."""
         return frozenset(
-            path.name for path in _folders_in(self.evidence.workspace.runs) if _is_run(path)
+            path.name for path in self.evidence.workspace.runs.glob("*") if _is_run(path)
         )
 
     @cached_property
@@ -110,8 +105,8 @@ class Catalogue:
         return {r.run_id: r for r in self.evidence.releases if r.run_id is not None}
 
     def _line(self, run_id: str) -> RunLine:
-        ended = self._body("run", run_id)
-        decided = self._body("decision", run_id)
+        entries = [self.evidence.last_entries.get((k, run_id)) for k in ("run", "decision")]
+        ended, decided = (entry.body if entry else {} for entry in entries)
         release = self._released.get(run_id)
         return RunLine(
             run_id,
@@ -122,12 +117,7 @@ class Catalogue:
             version=self.name_of[release.seq] if release else None,
             candidate_sha256=decided.get("candidate_sha256"),
             case_set=decided.get("case_set"),
-            case_set_version=decided.get("case_set_version"),
         )
-
-    def _body(self, kind: str, run_id: str) -> Mapping[str, Any]:
-        entry: Entry | None = self.evidence.last_entries.get((kind, run_id))
-        return entry.body if entry else {}
 
 
 def time_of(run_id: str) -> str | None:
@@ -136,11 +126,63 @@ def time_of(run_id: str) -> str | None:
     return "{}-{}-{}T{}:{}:{}Z".format(*found.groups()) if found else None
 
 
-def _folders_in(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
 def _is_run(folder: Path) -> bool:
     record = folder / RUN_RECORD
     inside = not folder.is_symlink() and not record.is_symlink()
     return inside and is_safe(folder.name) and record.is_file()
+
+
+def run_table(runs: Sequence[RunLine], title: str) -> Table:
+    """One row per run, in their order, by the ledger alone."""
+    columns = {
+        "state": "state",
+        "run": "run_id",
+        "started": "started",
+        "verdict": "verdict",
+        "exit_code": "exit_code",
+        "version": "version",
+        "case_set": "case_set",
+        "candidate": "candidate_sha256",
+    }
+    links = {"run": "run", "version": "release", "candidate": "sha256", "case_set": "case_set"}
+    rows = tuple(tuple(getattr(run, name) for name in columns.values()) for run in runs)
+    return Table("runs", title, tuple(columns), rows, links)
+
+
+def release_table(catalogue: Catalogue, found: Iterable[tuple[str, Release]], title: str) -> Table:
+    """One row per release or rollback, in their order."""
+    rows = tuple(
+        (
+            name,
+            "serving" if release.seq in catalogue.serving else "replaced",
+            release.destination,
+            release.kind,
+            release.at,
+            release.by,
+            catalogue.evidence.run_of(release),
+            release.model_sha256,
+            "signed" if release.attestation_sha256 else "unsigned",
+            release.seq,
+        )
+        for name, release in found
+    )
+    columns = ("version", "now", "destination", "kind", "at", "by", "run", "model", "signature")
+    links = {"version": "release", "run": "run", "model": "sha256", "entry": "entry"}
+    return Table("releases", title, (*columns, "entry"), rows, links)
+
+
+def serving_table(catalogue: Catalogue) -> Table:
+    """From when until when each destination served which version: what was live at any time."""
+    by_destination: dict[str, list[tuple[str, Release]]] = {}
+    for name, release in catalogue.releases.items():
+        by_destination.setdefault(release.destination, []).append((name, release))
+    rows = []
+    for destination, found in sorted(by_destination.items()):
+        until = "still serving"
+        for name, release in reversed(found):
+            row = (name, release.at, until, release.kind, release.by, release.seq)
+            rows.append((destination, *row))
+            until = release.at
+    columns = ("destination", "version", "from", "until", "kind", "by", "entry")
+    links = {"version": "release", "entry": "entry"}
+    return Table("served", "What served from when until when", columns, tuple(rows), links)

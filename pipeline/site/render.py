@@ -14,7 +14,7 @@ from pipeline.evidence.answer import Table, Value
 from pipeline.evidence.show_answer import shown_value, shown_words
 from pipeline.site import places
 from pipeline.site.content import Page
-from pipeline.site.links import Links
+from pipeline.site.view import Links
 
 FOLDER = Path(__file__).parent
 MOST_ROWS = 1000  # of one table; the command has them all

@@ -9,21 +9,21 @@ from pathlib import Path
 
 from components.records.clock import utc_now
 from components.records.errors import CasegateError, ConfigError, UsageError
+from components.records.files import write_atomically
 from pipeline.evidence.subject import Evidence
 from pipeline.site import places
 from pipeline.site.catalogue import Catalogue
 from pipeline.site.content import Document, Page
-from pipeline.site.pages import about, overview, questions, record, search, subject
+from pipeline.site.pages import overview, questions, record, search, subject
 from pipeline.site.render import render
 from pipeline.site.run_file import shown_files
-from pipeline.site.view import View, refused
+from pipeline.site.view import Links, View, refused
 
 # What a page of the site may do: show its own style and pictures, and ask this server.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'"
 )
-_HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
 _LONGEST = 300  # letters of one parameter
 
 Parameters = Mapping[str, str]
@@ -32,24 +32,12 @@ _ID = r"([0-9A-Za-z][0-9A-Za-z._-]{0,63})"
 _WHAT = r"([a-z]{2,20})"
 
 
-def _run(view: View, given: Parameters, run_id: str, what: str) -> Made:
-    return _of_subject(view, about.run_about(view, run_id), what)
-
-
-def _file(view: View, given: Parameters, run_id: str, name: str) -> Made:
-    return subject.file_document(view, run_id, name)
-
-
-def _release(view: View, given: Parameters, name: str, what: str) -> Made:
-    return _of_subject(view, about.release_about(view, name), what)
-
-
-def _of_subject(view: View, of: about.AboutPage, what: str) -> Made:
+def _of_subject(view: View, about: subject.AboutPage, what: str) -> Made:
     if what == "index":
-        return subject.main_page(view, of)
+        return subject.main_page(view, about)
     if what == subject.CARD:
-        return subject.card_document(view, of)
-    return subject.question_page(view, of, what)
+        return subject.card_document(view, about)
+    return subject.question_page(view, about, what)
 
 
 def _case_set(view: View, given: Parameters, name: str) -> Made:
@@ -62,29 +50,26 @@ def _case_set(view: View, given: Parameters, name: str) -> Made:
 
 # Address -> what makes the page; groups are handed on. Nothing of an address becomes a path but
 # a run's id and the name of a file, and both have to be known.
-ROUTES: tuple[tuple[re.Pattern[str], Callable[..., Made]], ...] = tuple(
-    (re.compile(pattern), made)
-    for pattern, made in (
-        (r"(?:index\.html)?", lambda view, given: overview.home(view)),
-        (r"releases\.html", lambda view, given: overview.releases(view)),
-        (r"runs\.html", overview.runs),
-        (r"compare\.html", questions.compare),
-        (r"case-sets\.html", lambda view, given: questions.case_sets(view)),
-        (r"blocked\.html", questions.blocked),
-        (r"live\.html", questions.live),
-        (r"search\.html", search.search),
-        (r"ledger\.html", lambda view, given: record.ledger(view)),
-        (r"verify\.html", lambda view, given: record.verify(view)),
-        (rf"run/{_ID}/{_WHAT}\.html", _run),
-        (
-            rf"run/{_ID}/files/{_ID}",
-            lambda v, given, run, name: subject.file_document(v, run, name),
-        ),
-        (rf"release/{_ID}/{_WHAT}\.html", _release),
-        (r"case-set/([a-z0-9_-]{1,60})\.html", _case_set),
-        (r"ledger/([1-9]\d{0,5})\.html", lambda v, given, n: record.ledger_entries(v, int(n))),
-        (rf"compare/{_ID}/{_ID}\.html", lambda v, given, a, b: questions.comparison(v, a, b)),
-    )
+ROUTES: tuple[tuple[str, Callable[..., Made]], ...] = (
+    (r"(?:index\.html)?", lambda view, given: overview.home(view)),
+    (r"releases\.html", lambda view, given: overview.releases(view)),
+    (r"runs\.html", overview.runs),
+    (r"compare\.html", questions.compare),
+    (r"case-sets\.html", lambda view, given: questions.case_sets(view)),
+    (r"blocked\.html", questions.blocked),
+    (r"live\.html", questions.live),
+    (r"search\.html", search.search),
+    (r"ledger\.html", lambda view, given: record.ledger(view)),
+    (r"verify\.html", lambda view, given: record.verify(view)),
+    (rf"run/{_ID}/{_WHAT}\.html", lambda v, given, n, w: _of_subject(v, subject.of_run(v, n), w)),
+    (rf"run/{_ID}/files/{_ID}", lambda v, given, run, name: subject.file_document(v, run, name)),
+    (
+        rf"release/{_ID}/{_WHAT}\.html",
+        lambda v, given, n, w: _of_subject(v, subject.of_release(v, n), w),
+    ),
+    (r"case-set/([a-z0-9_-]{1,60})\.html", _case_set),
+    (r"ledger/([1-9]\d{0,5})\.html", lambda v, given, n: record.ledger_entries(v, int(n))),
+    (rf"compare/{_ID}/{_ID}\.html", lambda v, given, a, b: questions.comparison(v, a, b)),
 )
 
 
@@ -115,11 +100,12 @@ class Site:
         status = 404 if isinstance(error, UsageError) else 500
         title = "Not found" if status == 404 else "The record does not fit"
         page = Page(path, title, (refused(title, "fault", error),), status=status)
-        return _as_document(page, _no_links(path), str(self.root), self.policy_inside)
+        return self.rendered(page, Links(None, path, searches=False), str(self.root))
 
-    @property
-    def policy_inside(self) -> str | None:
-        return None if self.searches else POLICY
+    def rendered(self, page: Page, links: Links, workspace: str) -> Document:
+        policy = None if self.searches else POLICY
+        html = render(page, links, workspace=workspace, policy=policy)
+        return Document(html.encode(), "text/html; charset=utf-8", POLICY, page.status)
 
 
 class SiteSession:
@@ -147,20 +133,16 @@ class SiteSession:
           IntegrityError: the evidence for it does not fit.
         """
         if path == places.STYLE:
-            return Document(_asset(path), _CSS, POLICY)
+            style = (files("pipeline.site") / path).read_bytes()
+            return Document(style, "text/css; charset=utf-8", POLICY)
         for pattern, made in ROUTES:
-            if found := pattern.fullmatch(path):
+            if found := re.fullmatch(pattern, path):
                 page = made(self.view, parameters, *found.groups())
-                return page if isinstance(page, Document) else self._rendered(page, path)
+                if isinstance(page, Document):
+                    return page
+                workspace = f"{self.site.root.name}, {self.view.evidence.workspace_id}"
+                return self.site.rendered(page, self.view.links_from(path), workspace)
         raise ConfigError("there is no page at this address")
-
-    def _rendered(self, page: Page, path: str) -> Document:
-        links = self.view.links_from(path)
-        return _as_document(page, links, self._workspace, self.site.policy_inside)
-
-    @property
-    def _workspace(self) -> str:
-        return f"{self.site.root.name}, {self.view.evidence.workspace_id}"
 
     def places(self) -> Iterator[str]:
         """The address of everything that there is, each once."""
@@ -170,44 +152,55 @@ class SiteSession:
         yield from (places.LEDGER, places.VERIFY, *record.ledger_places(view))
         yield from (places.case_set_page(name) for name in view.catalogue.case_sets)
         for name in view.catalogue.releases:
-            yield from subject.pages_of(view, about.release_about(view, name))
+            yield from subject.pages_of(view, subject.of_release(view, name))
             before = view.catalogue.before(name)
             if before is not None:
                 yield places.comparison_page(before, name)
         for run_id in view.catalogue.runs:
-            yield from subject.pages_of(view, about.run_about(view, run_id))
+            yield from subject.pages_of(view, subject.of_run(view, run_id))
             if view.catalogue.has_record(run_id):
                 for file in shown_files(view.evidence.workspace.run_folder(run_id)):
                     yield places.run_file(run_id, file)
 
 
-def _no_links(path: str) -> "_Bare":
-    return _Bare(path)
-
-
 @dataclass(frozen=True)
-class _Bare:
-    """Links of a page that knows of no evidence: the site's own pages alone."""
+class Built:
+    """Attributes:
+    faults: what does not fit, in one line each; the page at that address says so too.
+    """
 
-    here: str
-
-    def to(self, place: str, parameters: Parameters | None = None) -> str:
-        return places.relative(self.here, place, **(parameters or {}))
-
-    def of(self, kind: str, value: object) -> None:
-        return None
-
-    def guessed(self, value: object) -> None:
-        return None
-
-    def entry_in(self, words: str) -> None:
-        return None
+    pages: int
+    bytes: int
+    faults: tuple[str, ...]
 
 
-def _as_document(page: Page, links: object, workspace: str, policy: str | None) -> Document:
-    html = render(page, links, workspace=workspace, policy=policy)  # type: ignore[arg-type]
-    return Document(html.encode(), _HTML, POLICY, page.status)
+def build(root: Path, out: Path, *, progress: Callable[[int, int], None]) -> Built:
+    """Writes every page below `out`, for an archive: what needs a server is left out.
 
+    Args:
+      out: a folder that is not there yet, or is empty.
+      progress: is told how many of how many pages are written.
 
-def _asset(name: str) -> bytes:
-    return (files("pipeline.site") / name).read_bytes()
+    Raises:
+      ConfigError: something lies in the folder, or it cannot be written.
+      IntegrityError: the ledger does not fit.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out}: something is there already; name a new or empty folder")
+    site, size, faults = Site(root.resolve(), searches=False), 0, []
+    with site.opened() as session:
+        wanted = list(session.places())
+        for count, place in enumerate(wanted, start=1):
+            try:
+                found = session.document(place, {})
+            except CasegateError as error:
+                found = site.fault(place, error)
+                faults.append(f"{place}: {error}")
+            path = out / place
+            try:
+                write_atomically(path, found.body)
+            except OSError as error:
+                raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+            size += len(found.body)
+            progress(count, len(wanted))
+    return Built(len(wanted), size, tuple(faults))

@@ -1,12 +1,16 @@
 """Pages that answer a question: what was live, what was blocked, what differs, what is affected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from pipeline.evidence.answer import Answer
+from pipeline.evidence.questions.blocked import blocked as blocked_runs
+from pipeline.evidence.questions.diff import diff
+from pipeline.evidence.questions.live import live as live_at
+from pipeline.evidence.questions.looks import looks
 from pipeline.site import places
-from pipeline.site.content import Field, Form, Link, Page, PageSection, section_of
-from pipeline.site.tables import serving_table
-from pipeline.site.view import OVERVIEW, View, guarded
+from pipeline.site.catalogue import serving_table
+from pipeline.site.content import Field, Form, Link, Page, PageSection
+from pipeline.site.pages.subject import about
+from pipeline.site.view import OVERVIEW, View, answered
 
 COMPARED = 200  # releases and runs that the form offers
 
@@ -20,7 +24,7 @@ def live(view: View, parameters: Mapping[str, str]) -> Page:
         form = Form(places.LIVE, "Show", (Field("at", "Date and time", at, hint=hint),))
         sections.append(PageSection("At a time", "ask", form=form))
     if view.searches and at:
-        sections.append(_asked("Serving then", "live", lambda: _live(view, at)))
+        sections.append(answered("Serving then", "live", lambda: live_at(view.evidence, at)))
     table = serving_table(view.catalogue)
     sections.append(PageSection("At all times", "served", tables=(table,)))
     return Page(
@@ -35,13 +39,16 @@ def live(view: View, parameters: Mapping[str, str]) -> Page:
 def blocked(view: View, parameters: Mapping[str, str]) -> Page:
     """What was not released, or waived, and why."""
     since = parameters.get("since", "").strip() if view.searches else ""
-    found = _asked("Blocked or waived", "blocked", lambda: _blocked(view, since or None))
+    found = answered(
+        "Blocked or waived",
+        "blocked",
+        lambda: blocked_runs(view.evidence, since=since or None),
+    )
     sections = [found]
     if view.searches:
         field = Field("since", "Since", since, hint="a day or a time")
-        sections.insert(
-            0, PageSection("Narrow", "ask", form=Form(places.BLOCKED, "Show", (field,)))
-        )
+        form = Form(places.BLOCKED, "Show", (field,))
+        sections.insert(0, PageSection("Narrow", "ask", form=form))
     return Page(
         places.BLOCKED,
         "What was blocked or waived, and why",
@@ -71,7 +78,7 @@ def case_set(view: View, name: str) -> Page:
     return Page(
         places.case_set_page(name),
         f"Case set {name}",
-        (_asked("Looks", "looks", lambda: _looks(view, name)),),
+        (answered("Looks", "looks", lambda: looks(view.evidence, name)),),
         trail=(OVERVIEW, Link("Case sets", places.CASE_SETS)),
         command=f"casegate lineage looks {name}",
     )
@@ -105,8 +112,13 @@ def compare(view: View, parameters: Mapping[str, str]) -> Page:
 
 def comparison(view: View, first: str, second: str, *, before: PageSection | None = None) -> Page:
     """What changed from the first to the second; each a release's name or a run id."""
-    found = _asked("What changed", "diff", lambda: _diff(view, first, second))
-    words = [_said(view, name) for name in (first, second)]
+    found = answered(
+        "What changed",
+        "diff",
+        lambda: diff(view.evidence, about(view, first).subject, about(view, second).subject),
+    )
+    known = view.catalogue.releases
+    words = [f"{'version' if n in known else 'run'} {n}" for n in (first, second)]
     return Page(
         places.comparison_page(first, second) if before is None else places.COMPARE,
         f"From {words[0]} to {words[1]}",
@@ -127,36 +139,3 @@ def _comparable(view: View) -> tuple[tuple[str, str], ...]:
         if run.verdict is not None
     ]
     return (("", "choose"), *releases[:COMPARED], *runs[:COMPARED])
-
-
-def _said(view: View, name: str) -> str:
-    return f"version {name}" if name in view.catalogue.releases else f"run {name}"
-
-
-def _asked(title: str, name: str, answer: Callable[[], Answer]) -> PageSection:
-    return guarded(title, name, lambda: section_of(answer(), title, name))
-
-
-def _live(view: View, at: str) -> Answer:
-    from pipeline.evidence.questions.live import live as answer
-
-    return answer(view.evidence, at)
-
-
-def _blocked(view: View, since: str | None) -> Answer:
-    from pipeline.evidence.questions.blocked import blocked as answer
-
-    return answer(view.evidence, since=since)
-
-
-def _looks(view: View, name: str) -> Answer:
-    from pipeline.evidence.questions.looks import looks as answer
-
-    return answer(view.evidence, name)
-
-
-def _diff(view: View, first: str, second: str) -> Answer:
-    from pipeline.evidence.questions.diff import diff
-    from pipeline.site.pages.about import about
-
-    return diff(view.evidence, about(view, first).subject, about(view, second).subject)

@@ -1,58 +1,88 @@
 """The pages of one run and of one release, and what can be asked of either."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from components.records.errors import ConfigError
+from markupsafe import Markup
+
+from components.bundle.trace_graph import TraceGraph, TraceNode
+from components.records.errors import CasegateError, ConfigError
+from components.records.ledger.records import Release
 from components.records.run_files import HTML_REPORT
-from pipeline.evidence.answer import Answer
+from pipeline.evidence.answer import Answer, Table
+from pipeline.evidence.questions.checks import checks
+from pipeline.evidence.questions.independence import independence
+from pipeline.evidence.questions.performance import performance
+from pipeline.evidence.questions.show import show
 from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.trace.drawings import facts
+from pipeline.evidence.trace.svg import as_svg
+from pipeline.evidence.trace.trace import trace
+from pipeline.governance.show_ledger import sentence
 from pipeline.site import places
 from pipeline.site.content import Document, Link, Page, PageSection, section_of
-from pipeline.site.pages.about import AboutPage
-from pipeline.site.pages.parts import entries, files, flips, made_of
-from pipeline.site.pages.trace import trace_sections
-from pipeline.site.run_file import policy_of_document, run_document, shown_files
-from pipeline.site.view import View, guarded
+from pipeline.site.run_file import SHOWN, policy_of_document, run_document, shown_files
+from pipeline.site.view import OVERVIEW, Links, View, answered, guarded, refused
 
-Question = Callable[[Evidence, Subject], Answer]
+# What has a page of its own, by the name of the command that answers it.
+QUESTIONS: dict[str, tuple[str, Callable[[Evidence, Subject], Answer]]] = {
+    "checks": ("Verifications and their order", checks),
+    "performance": ("Performance", performance),
+    "independence": ("Independence of the training data", independence),
+}
+TRACE, CARD = "trace", "card"
 
 
 @dataclass(frozen=True)
-class SubjectQuestion:
-    """A question about one run or release that has a page of its own."""
+class AboutPage:
+    """Attributes:
+    name: of the run or of the release's page.
+    release: None for the page of a run, whatever that run released.
+    """
 
-    title: str
-    command: str
-    answer: Question
+    subject: Subject
+    name: str
+    release: Release | None = None
+
+    @property
+    def title(self) -> str:
+        return f"Version {self.release.version}" if self.release else f"Run {self.name}"
+
+    @property
+    def asked_by(self) -> str:
+        """What the command line calls it."""
+        if self.release is None:
+            return self.name
+        where = f" --destination {self.release.destination}" if "-" in self.name else ""
+        return f"{self.release.version}{where}"
+
+    def place(self, what: str = "index") -> str:
+        return (places.release_page if self.release else places.run_page)(self.name, what)
+
+    def trail(self, *below: Link) -> tuple[Link, ...]:
+        kind = Link("Releases", places.RELEASES) if self.release else Link("Runs", places.RUNS)
+        return (OVERVIEW, kind, *below)
 
 
-def _checks(evidence: Evidence, subject: Subject) -> Answer:
-    from pipeline.evidence.questions.checks import checks
-
-    return checks(evidence, subject)
-
-
-def _performance(evidence: Evidence, subject: Subject) -> Answer:
-    from pipeline.evidence.questions.performance import performance
-
-    return performance(evidence, subject)
+def about(view: View, name: str) -> AboutPage:
+    """The release that has this name, or else the run; raises ConfigError where there is none."""
+    return of_release(view, name) if name in view.catalogue.releases else of_run(view, name)
 
 
-def _independence(evidence: Evidence, subject: Subject) -> Answer:
-    from pipeline.evidence.questions.independence import independence
+def of_run(view: View, run_id: str) -> AboutPage:
+    """Raises ConfigError where no such run is known."""
+    if run_id not in view.catalogue.runs:
+        raise ConfigError(f"run {run_id}: not known to this workspace")
+    released = [r for r in view.evidence.releases if r.run_id == run_id]
+    return AboutPage(Subject(run_id, released[-1] if released else None), run_id)
 
-    return independence(evidence, subject)
 
-
-QUESTIONS = {
-    "checks": SubjectQuestion("Verifications and their order", "checks", _checks),
-    "performance": SubjectQuestion("Performance", "performance", _performance),
-    "independence": SubjectQuestion(
-        "Independence of the training data", "independence", _independence
-    ),
-}
-TRACE, CARD = "trace", "card"
+def of_release(view: View, name: str) -> AboutPage:
+    """Raises ConfigError where no such release is known."""
+    release = view.catalogue.releases.get(name)
+    if release is None:
+        raise ConfigError(f"version {name}: not known to this workspace")
+    return AboutPage(Subject(view.evidence.run_of(release), release), name, release)
 
 
 def main_page(view: View, about: AboutPage) -> Page:
@@ -60,23 +90,21 @@ def main_page(view: View, about: AboutPage) -> Page:
     subject = about.subject
     if not view.catalogue.has_record(subject.run_id):
         missing = f"the run left no record in {view.evidence.workspace.run_folder(subject.run_id)}"
-        sections: tuple[PageSection, ...] = (PageSection("Made of", "made-of", alarm=missing),)
+        sections = [PageSection("Made of", "made-of", alarm=missing)]
     else:
-        made = made_of(view, subject)
-        changed = guarded("Cases that changed", "flips", lambda: flips(view, subject))
-        sections = (
+        sections = [
             _read_on(view, about),
-            *made,
-            changed,
-            entries(view, subject),
-            files(view, subject),
-        )
+            *_made_of(view, subject),
+            guarded("Cases that changed", "flips", lambda: _flips(view, subject)),
+            _entries(view, subject),
+            _files(view, subject),
+        ]
     return Page(
         about.place(),
         about.title,
-        sections,
+        tuple(sections),
         lead=_lead(view, about),
-        trail=about.trail(below=False),
+        trail=about.trail(),
         command=f"casegate lineage show {about.asked_by}",
     )
 
@@ -84,28 +112,19 @@ def main_page(view: View, about: AboutPage) -> Page:
 def question_page(view: View, about: AboutPage, what: str) -> Page:
     """One of QUESTIONS, or the trace."""
     if what == TRACE:
-        place = about.place(TRACE)
-        links = view.links_from(place)
-        sections = trace_sections(view, about.subject, links)
-        title, command = f"{about.title}: what led to it", "trace"
+        title = "What led to it"
+        sections = _trace(view, about.subject, view.links_from(about.place(TRACE)))
     elif what in QUESTIONS:
-        asked = QUESTIONS[what]
-        sections = (
-            guarded(
-                asked.title,
-                what,
-                lambda: section_of(asked.answer(view.evidence, about.subject), asked.title, what),
-            ),
-        )
-        title, command = f"{about.title}: {asked.title.lower()}", asked.command
+        title, answer = QUESTIONS[what]
+        sections = (answered(title, what, lambda: answer(view.evidence, about.subject)),)
     else:
         raise ConfigError(f"{what}: not a page of a run or release")
     return Page(
         about.place(what),
-        title,
+        f"{about.title}: {title.lower()}",
         sections,
-        trail=about.trail(below=True),
-        command=f"casegate lineage {command} {about.asked_by}",
+        trail=about.trail(Link(about.title, about.place())),
+        command=f"casegate lineage {what} {about.asked_by}",
     )
 
 
@@ -131,13 +150,14 @@ def pages_of(view: View, about: AboutPage) -> list[str]:
     if not view.catalogue.has_record(about.subject.run_id):
         return [about.place()]
     decided = ("decision", about.subject.run_id) in view.evidence.last_entries
-    whats = ["index", TRACE, *(QUESTIONS if decided else ("checks",))]
-    return [about.place(what) for what in (*whats, *((CARD,) if decided else ()))]
+    return [
+        about.place(p) for p in ("index", TRACE, *((*QUESTIONS, CARD) if decided else ("checks",)))
+    ]
 
 
 def _lead(view: View, about: AboutPage) -> str:
-    release, line = about.subject.release, view.catalogue.runs.get(about.subject.run_id)
-    if about.is_release and release is not None:
+    release, line = about.release, view.catalogue.runs.get(about.subject.run_id)
+    if release is not None:
         now = "is serving" if release.seq in view.catalogue.serving else "was replaced"
         what = "put back by" if release.restored is not None else "released by"
         return f"{release.destination}: {what} {release.by} at {release.at}, and {now}."
@@ -147,26 +167,112 @@ def _lead(view: View, about: AboutPage) -> str:
 
 
 def _read_on(view: View, about: AboutPage) -> PageSection:
-    subject = about.subject
-    there = pages_of(view, about)
+    subject, there = about.subject, pages_of(view, about)
     titles = {TRACE: "Trace to the training data", CARD: "Model card"}
-    titles |= {name: asked.title for name, asked in QUESTIONS.items()}
+    titles |= {name: title for name, (title, _) in QUESTIONS.items()}
     links = [Link(words, about.place(n)) for n, words in titles.items() if about.place(n) in there]
-    if about.is_release:
+    if about.release is not None:
         links.append(Link(f"Run {subject.run_id}", places.run_page(subject.run_id)))
-        links += _neighbours(view, about.name)
+        if (before := view.catalogue.before(about.name)) is not None:
+            place = places.comparison_page(before, about.name)
+            links.append(Link(f"Compare with version {before}", place))
     elif subject.release is not None:
         name = view.catalogue.name_of[subject.release.seq]
         links.append(Link(f"Version {subject.release.version}", places.release_page(name)))
-    report = places.run_file(subject.run_id, HTML_REPORT)
     if HTML_REPORT in shown_files(view.evidence.workspace.run_folder(subject.run_id)):
-        links.insert(0, Link("Report", report))
+        links.insert(0, Link("Report", places.run_file(subject.run_id, HTML_REPORT)))
     return PageSection("Read on", "read-on", links=tuple(links))
 
 
-def _neighbours(view: View, name: str) -> list[Link]:
-    """The comparison with what the destination served before."""
-    before = view.catalogue.before(name)
-    if before is None:
-        return []
-    return [Link(f"Compare with version {before}", places.comparison_page(before, name))]
+def _made_of(view: View, subject: Subject) -> list[PageSection]:
+    """The answer of `lineage show`, each of its tables as a section of its own."""
+    try:
+        answer = show(view.evidence, subject)
+    except CasegateError as error:
+        return [refused("Made of", "made-of", error)]
+    whole = section_of(answer, "Made of", "made-of")
+    parts = [PageSection(t.title, t.name, tables=(t,)) for t in answer.tables if t.rows]
+    return [replace(whole, tables=()), *parts]
+
+
+def _files(view: View, subject: Subject) -> PageSection:
+    """What the run left, as it is; each is only shown where it is what was recorded."""
+    names = shown_files(view.evidence.workspace.run_folder(subject.run_id))
+    links = tuple(
+        Link(f"{name}: {SHOWN[name][0]}", places.run_file(subject.run_id, name)) for name in names
+    )
+    return PageSection("Files of the run", "files", links=links)
+
+
+def _flips(view: View, subject: Subject) -> PageSection:
+    """The cases that the candidate judged otherwise than what it was compared with."""
+    decision = view.evidence.decision(subject.run_id)
+    rows = tuple(
+        (case, change, flips.against, "never-miss" if case in flips.lost_sentinels else None)
+        for flips in (decision.flips if decision else ())
+        for change, ids in (("lost", flips.lost), ("gained", flips.gained))
+        for case in ids
+    )
+    columns, links = ("case", "change", "against", "sentinel"), {"case": "case"}
+    table = Table("flips", "Cases that turned wrong or right", columns, rows, links)
+    return PageSection("Cases that changed", "flips", tables=(table,), folded=len(rows) > 20)
+
+
+def _entries(view: View, subject: Subject) -> PageSection:
+    rows = tuple(
+        (e.seq, e.at, e.kind, e.by, sentence(e))
+        for e in view.evidence.entries
+        if e.body.get("run_id") == subject.run_id
+        or (subject.release is not None and e.seq == subject.release.seq)
+    )
+    columns, links = ("entry", "at", "kind", "by", "what"), {"entry": "entry"}
+    table = Table("entries", "What the ledger says of it", columns, rows, links)
+    return PageSection("In the ledger", "ledger", tables=(table,))
+
+
+def _trace(view: View, subject: Subject, links: Links) -> tuple[PageSection, ...]:
+    """The picture, every thing in it with all that is known, and what led to what."""
+    try:
+        graph = trace(view.evidence, subject)
+    except CasegateError as error:
+        return (refused("Trace", "trace", error),)
+
+    def address(node: TraceNode) -> str:
+        page = links.of(*node.names) if node.names else None
+        return page or f"#{_row_of(node)}"
+
+    drawn = as_svg(graph, link=address, name="picture")
+    words = "What came first stands on the left. A box leads to its page, or else to its row below."
+    things, edges = _tables(graph)
+    return (
+        PageSection(
+            "Trace",
+            "trace",
+            picture=Markup(drawn),  # noqa: S704 - escaped where it is drawn
+            notes=(words, *graph.notes),
+        ),
+        PageSection(
+            "Everything in it",
+            "things",
+            tables=(things,),
+            row_names=tuple(map(_row_of, graph.nodes)),
+        ),
+        PageSection("What led to what", "edges", tables=(edges,), folded=True),
+    )
+
+
+def _row_of(node: TraceNode) -> str:
+    """Where the node stands in the table; keys may hold what an address may not."""
+    return f"place-{places.named_by_hash(node.key)}"
+
+
+def _tables(graph: TraceGraph) -> tuple[Table, Table]:
+    """The things in the picture, and its arrows."""
+    things = tuple((n.kind, n.label, "; ".join(facts(n)), n.sha256) for n in graph.nodes)
+    columns, links = ("kind", "what", "known", "sha256"), {"sha256": "sha256"}
+    label = {node.key: node.label for node in graph.nodes}
+    edges = tuple((label[e.target], e.label, label[e.source]) for e in graph.edges)
+    return (
+        Table("things", "Everything in the picture", columns, things, links),
+        Table("edges", "What led to what", ("what", "how", "from"), edges),
+    )

@@ -7,10 +7,88 @@ from typing import Any
 
 from markupsafe import Markup
 
+from components.decision import Verdict
 from components.pages.page import source_hash, style_of, templates
-from components.pages.svg import element, mark
-from pipeline.site.timeline.pictures import VERDICTS, pictures
-from pipeline.site.timeline.steps import TimelineStep
+from components.pages.svg import Scale, drawing, element, label, line, mark, polyline, ticks
+from pipeline.site.timeline.steps import METRICS, TimelineStep
+
+WIDTH, HEIGHT = 1120, 260
+LEFT, RIGHT, TOP, BOTTOM = 60, WIDTH - 16, 14, HEIGHT - 40
+VERDICTS = {
+    "released": Verdict.PASS,
+    "passed": Verdict.PASS,
+    "already_released": Verdict.PASS,
+    "blocked": Verdict.FAIL,
+    "inconclusive": Verdict.INCONCLUSIVE,
+}
+
+
+def pictures(steps: Sequence[TimelineStep]) -> list[tuple[str, Markup]]:
+    """A picture for each metric that some run was judged by; none where none was."""
+    return [(name, _picture(name, shown)) for name in METRICS if (shown := _judged(name, steps))]
+
+
+def _judged(metric: str, steps: Sequence[TimelineStep]) -> list[tuple[int, TimelineStep]]:
+    """The runs with this figure, with their numbers in the table."""
+    numbered = enumerate(steps, 1)
+    return [(n, step) for n, step in numbered if metric in step.figures and step.state in VERDICTS]
+
+
+def _picture(metric: str, shown: Sequence[tuple[int, TimelineStep]]) -> Markup:
+    lows = [step.figures[metric].lower for _, step in shown]
+    lows += [step.margins[metric].least for _, step in shown if metric in step.margins]
+    highs = [step.figures[metric].upper for _, step in shown]
+    low, high = max(0.0, min(lows) - 0.01), min(1.0, max(highs) + 0.01)
+    across = Scale(-0.5, len(shown) - 0.5, LEFT, RIGHT)
+    up = Scale(low, max(high, low + 0.02), BOTTOM, TOP)
+    parts = [*_axes(shown, across, up), *_golden(metric, shown, across, up)]
+    served = None
+    for place, (_, step) in enumerate(shown):
+        figure, x = step.figures[metric], across(place)
+        verdict = VERDICTS[step.state]
+        css = f"whisker {verdict.value.lower()}"
+        parts.append(line(x, up(figure.lower), x, up(figure.upper), css))
+        if step.state == "released":
+            if served is not None:
+                parts.append(polyline([served, (x, served[1]), (x, up(figure.estimate))], "served"))
+            served = (x, up(figure.estimate))
+        words = f"{step.title}: {figure.estimate:.3f}, {figure.lower:.3f} to {figure.upper:.3f}"
+        sign = mark(verdict, x, up(figure.estimate), 7)
+        parts.append(element("g", element("title", words), sign))
+    if served is not None:
+        parts.append(polyline([served, (RIGHT, served[1])], "served"))
+    text = f"{len(shown)} candidates in order; the table below has every figure."
+    return drawing((WIDTH, HEIGHT), metric, f"{metric} of each candidate", text, *parts)
+
+
+def _axes(shown: Sequence[tuple[int, TimelineStep]], across: Scale, up: Scale) -> list[Markup]:
+    parts = []
+    for value in ticks(up.low, up.high):
+        parts.append(line(LEFT, up(value), RIGHT, up(value), "grid"))
+        parts.append(label(8, up(value) + 4, f"{value:.2f}", "tick"))
+    every = max(1, len(shown) // 20)
+    for place, (number, _) in enumerate(shown):
+        if place % every == 0:
+            parts.append(
+                element("text", str(number), x=across(place), y=BOTTOM + 18, class_="tick middle")
+            )
+    parts.append(label(LEFT, HEIGHT - 4, "step, as numbered in the table", "tick"))
+    return parts
+
+
+def _golden(
+    metric: str, shown: Sequence[tuple[int, TimelineStep]], across: Scale, up: Scale
+) -> list[Markup]:
+    """Golden's level and the least that its margin allows, where a candidate was held to it."""
+    parts = []
+    for place, (_, step) in enumerate(shown):
+        if metric not in step.margins:
+            continue
+        margin, start, end = step.margins[metric], across(place - 0.5), across(place + 0.5)
+        parts.append(line(start, up(margin.golden), end, up(margin.golden), "golden"))
+        parts.append(line(start, up(margin.least), end, up(margin.least), "least"))
+    return parts
+
 
 FOLDER = Path(__file__).parent
 

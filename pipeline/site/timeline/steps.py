@@ -3,7 +3,7 @@
 What was released when and why, what was not, what moved, and who approved, as one list.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from components.records.errors import CasegateError, IntegrityError, NothingEval
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, HTML_REPORT, RUN_RECORD
+from pipeline.governance.show_ledger import printable
 from pipeline.settings.workspace import Workspace
 
 METRICS = ("sensitivity", "specificity")
@@ -195,3 +196,25 @@ def _only_golden(decision: Decision) -> bool:
 
 def _page_of(report: str) -> str:
     return str(Path(report).with_suffix(".html"))
+
+
+def as_text(steps: Sequence[TimelineStep]) -> str:
+    """A line for each step, what a candidate reached below it, and why it was not released."""
+    return "\n".join(line for number, step in enumerate(steps, 1) for line in _lines(number, step))
+
+
+def _lines(number: int, step: TimelineStep) -> Iterator[str]:
+    words = f": {printable(step.words)}" if step.words else ""
+    trigger = f" [{step.trigger}]" if step.trigger else ""
+    yield f"{number:>3}  {step.at[:16].replace('T', ' ')}  {step.title}{trigger}{words}"
+    if step.why:
+        yield f"     why: {printable(step.why)}"
+    if step.data:
+        yield f"     data: {printable(step.data)}"
+    if step.figures:
+        yield "     " + ", ".join(
+            f"{name} {one.estimate:.3f} ({one.lower:.3f} to {one.upper:.3f})"
+            for name, one in step.figures.items()
+        )
+    for reason in step.reasons:
+        yield f"     - {printable(reason)}"

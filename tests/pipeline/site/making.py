@@ -15,7 +15,7 @@ import pytest
 from components.decision import Flips
 from components.records.ledger.ledger import Ledger
 from pipeline.settings.workspace import Workspace
-from pipeline.site.app import make_app
+from pipeline.site.server import make_app
 from pipeline.site.site import Site
 from tests.components.planting import sha
 from tests.pipeline.evidence.releasing import PLACE, RUN, VERSION, released

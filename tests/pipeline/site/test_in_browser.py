@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.site.build import build
-from pipeline.site.site import Site
+from pipeline.site.site import Site, build
 from tests.components.report.browser import CHROMIUM, Page, chromium
 from tests.components.report.test_html_in_browser import CONTRAST
 from tests.pipeline.site.making import BACK, RUN, VERSION

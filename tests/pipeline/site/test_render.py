@@ -4,8 +4,8 @@ from pipeline.evidence.answer import Table
 from pipeline.evidence.subject import Evidence
 from pipeline.site.catalogue import Catalogue
 from pipeline.site.content import Page, PageSection
-from pipeline.site.links import Links
 from pipeline.site.render import breakable, marked, render, sections_of_facts, spelled
+from pipeline.site.view import Links
 from tests.components.planting import sha
 from tests.pipeline.site.making import NASTY
 

@@ -5,7 +5,8 @@ host that the server was started for, only GET and HEAD are answered, and no ans
 embedded, kept or read by another origin.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -17,7 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.settings.listening import LOOPBACK
+from pipeline.evidence.subject import Evidence
+from pipeline.settings.listening import LOOPBACK, address_of, answer, listen
 from pipeline.site.site import POLICY, Site
 
 LONGEST_ADDRESS, MOST_PARAMETERS = 2000, 20
@@ -42,7 +44,7 @@ def make_app(site: Site, *, hosts: Iterable[str] = ()) -> ASGIApp:
       hosts: names, besides those of loopback, that a request may be for.
     """
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         if len(str(request.url)) > LONGEST_ADDRESS:
             return _plain(414, "the address is too long")
         try:
@@ -56,10 +58,8 @@ def make_app(site: Site, *, hosts: Iterable[str] = ()) -> ASGIApp:
 
     allowed = [*LOOPBACK, *hosts]
     app = Starlette(
-        routes=[Route("/{path:path}", answer, methods=["GET"])],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
-        ],
+        routes=[Route("/{path:path}", respond, methods=["GET"])],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
     return _Guarded(app)  # outermost: Starlette's own answer to an error passes it too
@@ -101,3 +101,24 @@ def _refused(request: Request, error: Exception) -> Response:
 def _broken(request: Request, error: Exception) -> Response:
     """What a person sees of a fault of ours: no more than that there was one."""
     return _plain(500, "internal error; the terminal that serves this page says more")
+
+
+def serve(
+    root: Path, *, host: str, port: int, names: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Serves until it is interrupted.
+
+    Args:
+      names: under which other machines reach it; without one, only loopback is listened on.
+      say: is told the address once connections are taken.
+
+    Raises:
+      ConfigError: nothing ever ran in the workspace, or it cannot listen there.
+    """
+    with Evidence(root) as evidence:
+        say(f"workspace {evidence.workspace_id}, {len(evidence.entries):,} ledger entries")
+    taken = listen(host, port, remote=bool(names), why_not="what is served has no password")
+    say(address_of(taken, host))
+    if names:
+        say(f"WARNING: whoever reaches {host} can read this workspace; there is no password")
+    answer(make_app(Site(root.resolve()), hosts=names), taken)

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.evidence.subject import Evidence
 from pipeline.site.catalogue import Catalogue
-from pipeline.site.links import Links
+from pipeline.site.view import Links
 from tests.components.planting import sha
 from tests.pipeline.site.making import NASTY, RUN
 

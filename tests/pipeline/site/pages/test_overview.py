@@ -1,6 +1,6 @@
 import re
 
-from pipeline.site.timeline_pages import Lane, TimelineMoment, timeline
+from pipeline.site.pages.overview import Lane, TimelineMoment, timeline
 from tests.pipeline.site.making import NASTY
 
 DAY = "2026-01-{:02}T00:00:00Z"
