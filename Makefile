@@ -11,7 +11,7 @@ PURE := not slow and not tensorflow and not process and not store
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check lint bench gate-oc shape lock clean help
+.PHONY: run test test-all check lint bench gate-oc mutants shape lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench: .venv/.synced  ## the figures of docs/benchmarks.md
 gate-oc: .venv/.synced  ## how often the policies pass honest retrainings and block damaged ones
 	.venv/bin/python -m tests.measure.collect
 	.venv/bin/python -m tests.measure.operating_characteristics --write
+
+mutants: .venv/.synced  ## whether the tests see a change of what decides; OF=components/gate/auc.py for a part
+	.venv/bin/python tests/measure/mutants.py $(OF)
 
 shape: .venv/.synced  ## how the product is built, in figures
 	.venv/bin/python -m tests.measure.shape

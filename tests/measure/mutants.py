@@ -1,0 +1,213 @@
+"""Whether the tests see a change of what decides: `make mutants`, by mutmut.
+
+    python tests/measure/mutants.py                             every room below
+    python tests/measure/mutants.py components/gate             one room, or one module
+
+Each room is tried by its own tests alone. What mutmut generates and finds stays in
+`build/mutants`, so that a run that was stopped goes on where it was; what lives without a
+reason in `mutants.toml` is tried anew. Exit code 1: there is such a mutant, or too few die.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import tomli
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "mutants"
+REASONS = Path(__file__).with_name("mutants.toml")
+LEAST_KILLED = 0.97  # of those that change anything
+
+# What decides, and the tests that must see a change of it.
+ROOMS = {
+    "components/statistics": ["tests/components/statistics"],
+    "components/gate": ["tests/components/gate"],
+    "components/records/ledger": ["tests/components/records/ledger"],
+    "components/attestation": ["tests/components/attestation"],
+    "components/admission": ["tests/components/admission"],
+    "pipeline/model/export.py": ["tests/pipeline/model/test_export.py"],
+    "components/scoring": ["tests/components/scoring"],
+}
+WITH_TENSORFLOW = {"pipeline/model/export.py", "components/scoring"}
+COPIED = ("baselines", "ci", "docs", "pyproject.toml", "schemas", "setup.py", "tests")
+
+
+def main(of: str) -> int:
+    chosen = [room for room in ROOMS if not of or f"{of}/".startswith(f"{room}/")]
+    if not chosen:
+        print(f"{of}: not among what decides; give one of {', '.join(ROOMS)}, or a module of it")
+        return 2
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    failed = 0
+    for room in chosen:
+        folder = prepare(room)
+        module = "" if of in ("", room) else of.removesuffix(".py").replace("/", ".") + ".*"
+        command = [sys.executable, __file__, "--in-room", room, *filter(None, [module])]
+        failed |= subprocess.run(command, cwd=folder, env=environ).returncode
+    return failed
+
+
+def prepare(room: str) -> Path:
+    """The folder that mutmut takes for the project, without what changed since its last run."""
+    folder = WORK / room.replace("/", "-").removesuffix(".py")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("components", "pipeline", *COPIED):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(ROOT / name)
+    marks = "not slow and not process"
+    marks += "" if room in WITH_TENSORFLOW else " and not tensorflow"
+    settings = {
+        "source_paths": ["components", "pipeline"],
+        "only_mutate": [room if room.endswith(".py") else f"{room}/*.py"],
+        "do_not_mutate": ["*/component.py"],
+        "also_copy": COPIED,
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", marks],
+        "pytest_add_cli_args_test_selection": ROOMS[room],
+        "on_dependency_change": ["ignore"],
+    }
+    lines = [f"{key} =\n  " + "\n  ".join(values) + "\n" for key, values in settings.items()]
+    (folder / "setup.cfg").write_text(
+        "[mutmut]\n" + "".join(lines).replace("=\n  ignore", "= ignore")
+    )
+    mutants = folder / "mutants"
+    for name in COPIED:
+        shutil.rmtree(mutants / name, ignore_errors=True)
+    statistics = mutants / "mutmut-stats.json"
+    tests = [path for place in ROOMS[room] for path in (ROOT / place).rglob("*.py")]
+    if statistics.exists() and statistics.stat().st_mtime < max(p.stat().st_mtime for p in tests):
+        statistics.unlink()
+    for path in [*mutants.rglob("*.py"), *mutants.rglob("*.py.meta")]:
+        source = _source(path, mutants)
+        unfinished = source.startswith(room) and not (mutants / f"{source}.meta").exists()
+        if unfinished or not (ROOT / source).exists():
+            path.unlink()
+    return folder
+
+
+def _source(path: Path, mutants: Path) -> str:
+    return path.relative_to(mutants).as_posix().removesuffix(".meta")
+
+
+def run(room: str, names: list[str]) -> int:
+    """Tries the mutants of a room, in the folder that was made for it, and reports."""
+    sys.path.pop(0)  # this file's folder, whose names are no top-level modules
+    from mutmut.__main__ import cli
+    from mutmut.mutation import mutators
+
+    mutators.mutation_operators[:] = operators(mutators)  # type: ignore[index]
+    reasons = tomli.loads(REASONS.read_text("utf-8"))
+    for path, results in metas():
+        for name, code in results.items():
+            if code != 1 and change(name, path) not in reasons.get(path, {}):
+                results[name] = None
+        save(path, results)
+    cli(["run", "--max-children", "1", *names], standalone_mode=False)
+    return report(room, reasons, names[0] if names else "*")
+
+
+def operators(mutators: object) -> list:
+    """mutmut's, without what breaks at once in any test, with both neighbours of a number.
+
+    A text with a blank in it is a sentence for people: its wording decides nothing.
+    """
+    import libcst as cst
+
+    def number(node: cst.BaseNumber) -> Iterator[cst.BaseNumber]:
+        yield from mutators.operator_number(node)
+        if isinstance(node, cst.Integer) and node.evaluated_value > 0:
+            yield node.with_changes(value=repr(node.evaluated_value - 1))
+        elif isinstance(node, cst.Float) and node.evaluated_value:
+            yield node.with_changes(value=repr(node.evaluated_value / 2))
+
+    def string(node: cst.BaseString) -> Iterable[cst.BaseString]:
+        if isinstance(node, cst.SimpleString) and " " not in node.value:
+            return list(mutators.operator_string(node))[:1]
+        return []
+
+    def opposite(node: cst.ComparisonTarget) -> Iterator[cst.ComparisonTarget]:
+        pairs = ((cst.LessThan, cst.GreaterThanEqual), (cst.GreaterThan, cst.LessThanEqual))
+        for one, other in (*pairs, *((b, a) for a, b in pairs)):
+            if isinstance(node.operator, one):
+                yield node.with_changes(operator=other())
+
+    def argument(node: cst.Call) -> Iterator[cst.Call]:
+        for at, given in enumerate(node.args):
+            if given.keyword and len(node.args) > 1:
+                yield node.with_changes(args=[*node.args[:at], *node.args[at + 1 :]])
+
+    ours = {"operator_number": number, "operator_string": string, "operator_arg_removal": argument}
+    dropped = {"operator_assignment", "operator_lambda", "operator_dict_arguments"}
+    kept = [
+        (kind, ours.get(each.__name__, each))
+        for kind, each in mutators.mutation_operators
+        if each.__name__ not in dropped
+    ]
+    return [*kept, (cst.ComparisonTarget, opposite)]
+
+
+def metas() -> Iterator[tuple[str, dict[str, int | None]]]:
+    """Each mutated module with pytest's exit code for each of its mutants."""
+    mutants = Path("mutants")
+    for path in sorted(mutants.rglob("*.py.meta")):
+        yield _source(path, mutants), json.loads(path.read_text("utf-8"))["exit_code_by_key"]
+
+
+def save(path: str, results: dict[str, int | None]) -> None:
+    meta = Path("mutants", f"{path}.meta")
+    document = json.loads(meta.read_text("utf-8"))
+    meta.write_text(json.dumps({**document, "exit_code_by_key": results}), "utf-8")
+
+
+def change(name: str, path: str) -> str:
+    """A mutant as `mutants.toml` names it: `function: line before -> line after`."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    lines = get_diff_for_mutant(name, path=path).splitlines()[2:]
+    before, after = (
+        " ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+"
+    )
+    function = name.rpartition(".")[2].partition("__mutmut_")[0].removeprefix("x_")
+    return f"{function.strip('xǁ').replace('ǁ', '.')}: {before} -> {after}"
+
+
+def report(room: str, reasons: dict[str, dict[str, str]], asked: str) -> int:
+    """One line for the room, or what was asked of it, and each mutant that lives unexplained."""
+    counts: Counter[str] = Counter()
+    for path, results in metas():
+        listed = dict(reasons.get(path, {}))
+        results = {name: code for name, code in results.items() if fnmatch(name, asked)}
+        for name, code in results.items():
+            reason = listed.pop(change(name, path), None) if code in (0, 5, 33) else None
+            kind = kind_of(code, reason)
+            counts[kind] += 1
+            if kind == "lives":
+                print(f"{path}  {change(name, path)}  [{name.rpartition('.')[2]}]")
+        for gone in listed if results and None not in results.values() else ():
+            print(f"{path}  in {REASONS.name}, but no such mutant lives: {gone}")
+    tried = counts["killed"] + counts["lives"] + counts["not worth a test"]
+    share = counts["killed"] / max(tried, 1)
+    print(f"{room}: {dict(counts)}, {share:.1%} of those that change anything killed")
+    return int(counts["lives"] > 0 or share < LEAST_KILLED)
+
+
+def kind_of(code: int | None, reason: str | None) -> str:
+    if code is None:
+        return "not tried"
+    if code not in (0, 5, 33):  # survived, and no test reaches it
+        return "killed"
+    if reason is None:
+        return "lives"
+    return "changes nothing" if reason.startswith("equivalent") else "not worth a test"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--in-room"]:
+        sys.exit(run(sys.argv[2], sys.argv[3:]))
+    sys.exit(main((sys.argv[1:] or [""])[0].rstrip("/")))
