@@ -102,8 +102,7 @@ def letter(notice: Notice, *, sender: str, to: tuple[str, ...]) -> EmailMessage:
 
 
 def _one_line(text: str) -> str:
-    printable = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(printable.split())
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _failure(error: Exception, where: str) -> Failure:
@@ -112,11 +111,10 @@ def _failure(error: Exception, where: str) -> Failure:
         return Failure(f"{where}: refused the user or password ({error.smtp_code})", again=again)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
-        told = ", ".join(sorted({str(code) for code in codes}))
-        return Failure(f"{where}: refused every address ({told})", again=max(codes) < 500)
+        listed = ", ".join(sorted({str(code) for code in codes}))
+        return Failure(f"{where}: refused every address ({listed})", again=max(codes) < 500)
     if isinstance(error, smtplib.SMTPResponseException):
-        again = error.smtp_code < 500
-        return Failure(f"{where}: answered {error.smtp_code}", again=again)
+        return Failure(f"{where}: answered {error.smtp_code}", again=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Failure(f"{where}: cannot do what notify.smtp asks of it (TLS, login)", again=False)
     if isinstance(error, ssl.SSLError):

@@ -1,13 +1,33 @@
-"""A message on its way: what every channel sends, the same however often it is sent again."""
+"""What a person is told, and that message on its way: the same however often it is sent again."""
 
 import math
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.notify.message import Message
 from components.records.clock import utc_now
 from components.records.files import canonical_json
+
+
+@dataclass(frozen=True)
+class Message:
+    """One notice.
+
+    Attributes:
+      kind: released, blocked, inconclusive, failed, drift or nothing_new.
+      subject: one line, without secrets.
+      lines: what happened and what to do next, a line each.
+      facts: for machines: run_id, verdict, version, report, error and the like; JSON values.
+      key: what makes two notices the same one, for deduplication: within a while the second is
+        not sent.
+    """
+
+    kind: str
+    subject: str
+    lines: tuple[str, ...]
+    key: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -24,14 +44,13 @@ class Notice:
 
     @classmethod
     def of(cls, message: Message) -> "Notice":
-        told = Message(
-            kind=message.kind,
+        sendable = replace(
+            message,
             subject=_sendable(message.subject),
             lines=tuple(_sendable(line) for line in message.lines),
             key=_sendable(message.key),
-            facts=message.facts,
         )
-        return cls(secrets.token_hex(16), utc_now(), told)
+        return cls(secrets.token_hex(16), utc_now(), sendable)
 
     def body(self) -> bytes:
         """The canonical JSON that a webhook and a command get."""
@@ -50,34 +69,18 @@ class Notice:
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` makes the notice of again."""
-        message = self.message
-        told = {
-            "kind": message.kind,
-            "subject": message.subject,
-            "lines": list(message.lines),
-            "key": message.key,
-            "facts": _plain(message.facts),
-        }
-        return {"delivery": self.delivery, "at": self.at, "message": told}
+        message = {**vars(self.message), "facts": _plain(self.message.facts)}
+        return {"delivery": self.delivery, "at": self.at, "message": message}
 
     @classmethod
     def from_json(cls, tree: Any) -> "Notice":
         """Raises KeyError, TypeError or ValueError where `tree` is no notice."""
-        told = tree["message"]
-        words = (tree["delivery"], tree["at"], told["kind"], told["subject"], told["key"])
-        if not all(isinstance(word, str) for word in (*words, *told["lines"])):
+        delivery, at, message = tree["delivery"], tree["at"], tree["message"]
+        kind, subject, key = message["kind"], message["subject"], message["key"]
+        lines = tuple(message["lines"])
+        if not all(isinstance(word, str) for word in (delivery, at, kind, subject, key, *lines)):
             raise TypeError("wanted text")
-        return cls(
-            tree["delivery"],
-            tree["at"],
-            Message(
-                kind=told["kind"],
-                subject=told["subject"],
-                lines=tuple(told["lines"]),
-                key=told["key"],
-                facts=dict(told["facts"]),
-            ),
-        )
+        return cls(delivery, at, Message(kind, subject, lines, key, dict(message["facts"])))
 
 
 def _plain(value: Any) -> Any:

@@ -1,15 +1,18 @@
-"""A notice posted to a web address, signed."""
+"""A notice posted to a web address, signed; and how its receiver checks the signature."""
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from components.notify.delivery import TIMEOUT_S, Failure, cause
 from components.notify.notice import Notice
-from components.notify.signature import sign
 from components.records.clock import current_time
 
 # The only refusals that say "later": request timeout, too early, too many requests.
 AGAIN = (408, 425, 429)
+SCHEME = "v1="
+TOLERANCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,40 @@ def _judged(status: int, where: str) -> Failure | None:
         reason = "a redirect, which is not followed; set the address that it leads to"
         return Failure(f"{where}: answered {status}: {reason}", again=False)
     return Failure(f"{where}: answered {status}", again=status >= 500 or status in AGAIN)
+
+
+def sign(secret: bytes, *, timestamp: str, delivery: str, body: bytes) -> str:
+    """The value of X-Casegate-Signature: HMAC-SHA256 of "timestamp.delivery.body" in hex.
+
+    Args:
+      timestamp: the value of X-Casegate-Timestamp, whole seconds since 1970.
+      delivery: the value of X-Casegate-Delivery.
+      body: the bytes as sent, not JSON that was read and written again.
+    """
+    signed = f"{timestamp}.{delivery}.".encode() + body
+    return SCHEME + hmac.new(secret, signed, hashlib.sha256).hexdigest()
+
+
+def verify_signature(
+    secret: bytes,
+    signature: str,
+    *,
+    timestamp: str,
+    delivery: str,
+    body: bytes,
+    now: float,
+    tolerance_s: float = TOLERANCE_S,
+) -> bool:
+    """Whether who knows the secret sent this, within `tolerance_s` of `now`.
+
+    Inside that window a copy of the request looks as good as the request: a receiver also keeps
+    the ids it has seen, and takes each once.
+
+    Args:
+      signature, timestamp, delivery: the headers' values.
+      now: seconds since 1970.
+    """
+    expected = sign(secret, timestamp=timestamp, delivery=delivery, body=body)
+    genuine = hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
+    fresh = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12
+    return genuine and fresh and abs(now - int(timestamp)) <= tolerance_s

@@ -14,23 +14,13 @@ from components.report.sarif import sarif
 Format = Callable[[Decision, ReportEvidence | None, ReportContext], str]
 
 
-def _json(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
-    return decision.to_json()
-
-
-def _markdown(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
-    return report(decision, synthetic=context.synthetic)
-
-
-def _html(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
-    return html_report(decision, evidence, synthetic=context.synthetic)
-
-
 FORMATS: Mapping[str, Format] = {
     "github": github,
-    "html": _html,
-    "json": _json,
+    "html": lambda decision, shown, context: html_report(
+        decision, shown, synthetic=context.synthetic
+    ),
+    "json": lambda decision, shown, at: decision.to_json(),
     "junit": junit,
-    "markdown": _markdown,
+    "markdown": lambda decision, shown, at: report(decision, synthetic=at.synthetic),
     "sarif": sarif,
 }

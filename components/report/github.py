@@ -1,12 +1,11 @@
-"""What GitHub shows of a run: annotations beside the policy, and the summary of the job."""
+"""What GitHub shows of a run: annotations beside the policy."""
 
 from collections.abc import Sequence
 
 from components.decision import CheckResult, Decision, Verdict
 from components.report.context import ReportContext
 from components.report.evidence import ReportEvidence
-from components.report.markdown import report
-from components.report.words import one_line, sentence, standing, title
+from components.report.words import blocking, one_line, sentence, standing, title
 
 SHOWN = 10  # GitHub keeps ten annotations of a kind per step
 
@@ -16,24 +15,18 @@ def github(decision: Decision, evidence: ReportEvidence | None, context: ReportC
 
     FAIL is an error, INCONCLUSIVE a warning; what is waived or supporting is a notice.
     """
-    kinds = {"error": _open(decision, Verdict.FAIL)}
-    kinds["warning"] = _open(decision, Verdict.INCONCLUSIVE)
+    open_checks = blocking(decision)
+    kinds = {
+        "error": [check for check in open_checks if check.verdict is Verdict.FAIL],
+        "warning": [check for check in open_checks if check.verdict is Verdict.INCONCLUSIVE],
+    }
     kinds["notice"] = [c for c in decision.checks if c.verdict is not Verdict.PASS and not c.open]
     kind = {Verdict.PASS: "notice", Verdict.FAIL: "error"}.get(decision.verdict, "warning")
-    said = sentence(decision) + (" All images are synthetic." if context.synthetic else "")
-    lines = [workflow_command(kind, {"title": f"casegate: {decision.verdict.value}"}, said)]
+    message = sentence(decision) + (" All images are synthetic." if context.synthetic else "")
+    lines = [workflow_command(kind, {"title": f"casegate: {decision.verdict.value}"}, message)]
     for name, checks in kinds.items():
         lines += _annotations(name, checks, context, SHOWN - (name == kind))
     return "\n".join(lines) + "\n"
-
-
-def job_summary(decision: Decision, context: ReportContext) -> str:
-    """Markdown for the file that $GITHUB_STEP_SUMMARY names."""
-    return report(decision, synthetic=context.synthetic)
-
-
-def _open(decision: Decision, verdict: Verdict) -> list[CheckResult]:
-    return [check for check in decision.checks if check.open and check.verdict is verdict]
 
 
 def _annotations(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from components.decision import CheckResult, Comparison, Decision, Flips, Verdict
+from components.decision import CheckResult, Decision, Flips
 from components.records.files import write_atomically
 from components.report import words
 
@@ -27,7 +27,7 @@ def report(decision: Decision, *, synthetic: bool) -> str:
         *_waivers(decision),
         *_open(decision),
         *_checks(decision),
-        *_comparisons(decision.comparisons),
+        *_comparisons(decision),
         *(line for flips in decision.flips for line in _changed(flips)),
         *_slices(decision),
         *_section("Findings", [f"- {safe(finding)}" for finding in decision.findings[:LISTED]]),
@@ -64,12 +64,9 @@ def _waivers(decision: Decision) -> list[str]:
 
 
 def _open(decision: Decision) -> list[str]:
-    """The checks that block, FAIL before INCONCLUSIVE."""
-    blocking = [check for check in decision.checks if check.open]
-    blocking.sort(key=lambda check: check.verdict is not Verdict.FAIL)
     lines = [
         f"- **{check.verdict.value}** {safe(words.title(check))}: {safe(check.reason)}"
-        for check in blocking
+        for check in words.blocking(decision)
     ]
     return _section("What stands in the way", lines) if lines else []
 
@@ -98,12 +95,11 @@ def _check_row(check: CheckResult) -> list[str]:
     ]
 
 
-def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
-    """The slices that regressed, then those with the smallest p."""
-    if not comparisons:
+def _comparisons(decision: Decision) -> list[str]:
+    ordered = words.regressed_first(decision)
+    if not ordered:
         return []
-    ordered = sorted(comparisons, key=lambda row: (not row.regressed, row.holm))
-    regressed = sum(row.regressed for row in comparisons)
+    regressed = sum(row.regressed for row in ordered)
     shown = ordered[: min(LISTED, max(regressed, SLICES))]
     head = ["slice", "metric", "against", "gained", "lost", "difference", "p exact", "p Holm", ""]
     rows = [
@@ -120,7 +116,7 @@ def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
         ]
         for row in shown
     ]
-    more = _more(len(comparisons) - len(rows))
+    more = _more(len(ordered) - len(rows))
     return _section("Where it changed (decides nothing)", [*table_lines(head, rows), *more])
 
 

@@ -81,6 +81,17 @@ def headline(decision: Decision) -> str:
     return MEANING[decision.verdict]
 
 
+def blocking(decision: Decision) -> list[CheckResult]:
+    """The checks that stand in the way of a release, FAIL before INCONCLUSIVE."""
+    left = [check for check in decision.checks if check.open]
+    return sorted(left, key=lambda check: check.verdict is not Verdict.FAIL)
+
+
+def regressed_first(decision: Decision) -> list[Comparison]:
+    """The slices that regressed, then the others, those with the smallest p first."""
+    return sorted(decision.comparisons, key=lambda row: (not row.regressed, row.holm))
+
+
 def _awaits_approval(decision: Decision) -> bool:
     """Whether a person's approval of a baseline is all that is missing."""
     left = [check for check in decision.checks if check.open]

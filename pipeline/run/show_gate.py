@@ -57,13 +57,13 @@ def append_job_summary(gated: Gated) -> str | None:
     Returns:
       Why that could not be done: a summary that is not shown changes no verdict.
     """
-    from components.report.github import job_summary
+    from components.report.markdown import report
 
     if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
         return None
     try:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(job_summary(gated.decision, context_of(gated)))
+            file.write(report(gated.decision, synthetic=gated.synthetic))
     except OSError as error:
         return f"$GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror}"
     return None

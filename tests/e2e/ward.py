@@ -19,7 +19,7 @@ from components.cases.draw import draw
 from components.cases.images import inspect_image
 from components.cases.sources import open_source
 from components.drift.log import prediction_line
-from components.notify.signature import verify_signature
+from components.notify.webhook import verify_signature
 from components.records.ledger.ledger import Ledger
 from components.release.serving import Champion, find_champion
 from pipeline.settings.workspace import Workspace

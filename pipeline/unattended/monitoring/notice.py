@@ -4,7 +4,7 @@ from pathlib import Path
 
 from components.drift.findings import MOVED
 from components.drift.page_words import feature, measure, moved_first, number, time_words
-from components.notify.message import Message
+from components.notify.notice import Message
 from components.records.rows import shown
 from pipeline.unattended.monitoring.breach import Breach
 from pipeline.unattended.monitoring.report import Findings

@@ -12,7 +12,7 @@ import filelock
 from components.drift.compare import compare
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift
 from components.drift.limits import read_limits
-from components.notify.message import Message
+from components.notify.notice import Message
 from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError, WorkspaceBusy
 from components.records.files import sha256_file

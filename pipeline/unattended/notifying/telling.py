@@ -11,11 +11,9 @@ from datetime import datetime
 
 import filelock
 
-from components.notify.delivery import Channel, Delivery
+from components.notify.delivery import Channel, Delivery, deliver
 from components.notify.journal import DeadLetter, NoticeJournal
-from components.notify.message import Message
-from components.notify.notice import Notice
-from components.notify.trying import deliver
+from components.notify.notice import Message, Notice
 from components.records.clock import current_time
 from components.records.errors import ConfigError, WorkspaceBusy
 from pipeline.settings.operations import NotifyConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.lineage.record import RunRecord, Why, load_record
-from components.notify.message import Message
+from components.notify.notice import Message
 from components.records.errors import CasegateError
 from components.records.run_files import RUN_RECORD
 from components.release.serving import versions

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from components.decision import CheckResult, Decision, Verdict
-from components.notify.message import Message
+from components.notify.notice import Message
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import Attempt
 

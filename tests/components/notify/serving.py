@@ -12,8 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from components.notify.message import Message
-from components.notify.notice import Notice
+from components.notify.notice import Message, Notice
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 

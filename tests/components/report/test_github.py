@@ -5,7 +5,7 @@ import pytest
 
 from components.decision import Decision
 from components.report.context import ReportContext
-from components.report.github import SHOWN, github, job_summary
+from components.report.github import SHOWN, github
 from tests.components.report import making
 from tests.components.report.making import decision
 
@@ -69,8 +69,3 @@ def test_text_from_data_can_neither_end_a_command_nor_begin_one() -> None:
 def test_synthetic_images_are_said_to_be_so() -> None:
     said = commands(decision(), ReportContext(synthetic=True))[0][2]
     assert said.endswith("All images are synthetic.")
-
-
-def test_the_job_summary_is_the_markdown_report() -> None:
-    summary = job_summary(decision(), ReportContext(synthetic=True))
-    assert summary.startswith("# FAIL: run run-1\n") and "**All images are synthetic.**" in summary

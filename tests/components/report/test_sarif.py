@@ -12,7 +12,7 @@ import pytest
 
 from components.decision import Decision
 from components.report.context import ReportContext
-from components.report.sarif import sarif
+from components.report.sarif import HELP, sarif
 from tests.components.report import making
 from tests.components.report.making import decision
 from tests.foreign import answer, needs
@@ -172,3 +172,12 @@ def test_microsofts_multitool_finds_no_error_and_no_name_that_is_an_id(
     said = answer(program, "validate", path)
     assert "Analysis completed successfully" in said
     assert not re.search(r"\): error |SARIF1001", said), said
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_rule_of_the_schema_has_its_help() -> None:
+    schema = json.loads((ROOT / "schemas" / "gate_decision.json").read_text(encoding="utf-8"))
+    rules = schema["properties"]["checks"]["items"]["properties"]["rule"]["enum"]
+    assert set(rules) <= HELP.keys()

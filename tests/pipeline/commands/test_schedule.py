@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from components.notify.message import Message
+from components.notify.notice import Message
 from pipeline.commands.schedule import schedule
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from components.drift.findings import MOVED, Drift, DriftReading
-from components.notify.message import Message
+from components.notify.notice import Message
 from components.release.serving import Champion
 from pipeline.settings.operations import MonitoringConfig
 from pipeline.unattended.monitoring.breach import Breach, moved_names

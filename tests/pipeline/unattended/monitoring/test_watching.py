@@ -13,7 +13,7 @@ import pytest
 
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY
 from components.drift.log import prediction_line
-from components.notify.message import Message
+from components.notify.notice import Message
 from components.records.errors import (
     ConfigError,
     IntegrityError,

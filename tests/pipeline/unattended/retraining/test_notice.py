@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.decision import CheckResult, Flips, Verdict
-from components.notify.message import Message
+from components.notify.notice import Message
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import STATES, Attempt
 from pipeline.unattended.retraining.notice import KINDS, message

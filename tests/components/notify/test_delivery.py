@@ -2,9 +2,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from components.notify.delivery import Delivery, Failure
+from components.notify.delivery import Delivery, Failure, deliver
 from components.notify.notice import Notice
-from components.notify.trying import deliver
 from components.notify.webhook import Webhook
 from tests.components.notify.serving import SECRET, notice, receiving
 
