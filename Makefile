@@ -11,7 +11,7 @@ PURE := not slow and not tensorflow and not process and not store
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check lint bench gate-oc mutants shape lock clean help
+.PHONY: run test test-all check lint bench gate-oc mutants shape schemas lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ mutants: .venv/.synced  ## whether the tests see a change of what decides; OF=co
 
 shape: .venv/.synced  ## how the product is built, in figures
 	.venv/bin/python -m tests.measure.shape
+
+schemas: .venv/.synced  ## schemas/config.json, made of the dataclasses that hold the settings
+	.venv/bin/python -m tests.schemas
 
 lock: $(UV)  ## resolves the dependencies of setup.py anew
 	$(UV) lock

@@ -36,6 +36,7 @@ setup(
         "psutil>=5.9",
         "psycopg[binary]>=3.2",
         "pyarrow>=10",
+        "pydantic>=2.11",
         "pymysql>=1.1",
         "pyyaml>=6",
         "requests>=2.31",

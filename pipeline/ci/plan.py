@@ -12,7 +12,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from components.records.errors import ConfigError
 from pipeline.ci.changes import Change, Changes
-from pipeline.settings.operations import CiConfig
+from pipeline.settings.config import CiConfig
 
 NOTHING, JUDGE, FULL = "nothing", "judge", "full"
 SHOWN = 3

@@ -10,7 +10,7 @@ from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_
 
 if TYPE_CHECKING:
     from components.notify.delivery import Delivery
-    from pipeline.settings.operations import NotifyConfig
+    from pipeline.settings.config import NotifyConfig
 
 UNDELIVERED = 2  # as for a setting that does not work
 

@@ -1,138 +1,319 @@
-"""The configuration: YAML at the edge, frozen dataclasses inside, unknown keys rejected."""
+"""The configuration: frozen dataclasses, which pydantic fills from YAML and checks.
+
+`schemas/config.json` is made of them, too. pydantic takes longer to import than `casegate --help`
+takes in all, so it is imported where a file is read, and a limit is written here without it.
+"""
 
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 
 from components.records.errors import ConfigError, suggestion
-from pipeline.settings.operations import (
-    CiConfig,
-    FeedbackConfig,
-    MonitoringConfig,
-    NotifyConfig,
-    RetentionConfig,
-    RetrainingConfig,
-    ScheduleConfig,
-    ci_rules,
-    feedback_rules,
-    monitoring_rules,
-    notify_rules,
-    retention_rules,
-    retraining_rules,
-)
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = Path(__file__).resolve().parent / "configs"
-WINDOWS = ("expanding", "rolling")
-DRIFTS = ("stop", "report")
+# Sections of what happens around a run; nothing in them changes what a run computes.
+AROUND = ("retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci")
+
+
+class Limits:
+    """What pydantic checks of a setting beside its type, by the names that its core gives it.
+
+    None is ever converted: neither "3" nor true is a number.
+    """
+
+    def __init__(self, *, strict: bool = True, **limits: float | str) -> None:
+        self.rules = {"strict": strict, **limits}
+
+    def __get_pydantic_core_schema__(
+        self, kind: Any, handler: Callable[[Any], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        return {**handler(kind), **self.rules}
+
+
+FOLDER_NAME = r"^[^./][^/]*$"
+WEB_ADDRESS = r"^https?://"
+
+Text = Annotated[str, Limits()]
+FolderName = Annotated[str, Limits(pattern=FOLDER_NAME)]
+Flag = Annotated[bool, Limits()]
+Count = Annotated[int, Limits(ge=0)]
+Positive = Annotated[int, Limits(ge=1)]
+Retries = Annotated[int, Limits(ge=0, le=10)]
+Texts = tuple[Text, ...]
+Notice = Literal["released", "blocked", "inconclusive", "failed", "drift", "nothing_new"]
+
+
+class Section:
+    """Keys of the configuration, any other of which is refused; the schema has the text below each.
+
+    Only `make schemas` reads these texts: pydantic looks for them in the source, which takes time.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Attributes:
-    source: where training and tuning cases come from; with `{SPAN}` or `{SPAN:4}` in a path, the
-      spans that are there, in the order of their numbers.
-    window: which spans are trained on: expanding, all of them; rolling, the newest.
-    window_spans: how many the rolling window holds.
-    drift: what a shift against the last span or the released model's data does: stop, nothing is
-      trained; report, it is written down and the gate decides.
-    skip_bad_cases: how many unusable cases are tolerated, and listed, before the run stops.
-    """
+class DataConfig(Section):
+    """What is trained on."""
 
-    source: str = "phantom"
-    window: str = "expanding"
-    window_spans: int = 4
-    drift: str = "stop"
-    skip_bad_cases: int = 0
-
-
-@dataclass(frozen=True)
-class CaseSetConfig:
-    """Attributes:
-    source: where the case set's images come from; null takes the test split of the data.
-    baseline: which folder of the baselines judges; null takes the source's own name.
-    directory: the folder that holds baselines; null takes the one shipped here.
-    """
-
-    source: str | None = None
-    baseline: str | None = None
-    directory: str | None = None
+    source: Text = "phantom"
+    """Where training and tuning cases come from; with `{SPAN}` or `{SPAN:4}` in a path, the spans
+    that are there, in the order of their numbers."""
+    window: Literal["expanding", "rolling"] = "expanding"
+    """Which spans are trained on: expanding, all of them; rolling, the newest."""
+    window_spans: Positive = 4
+    """How many spans the rolling window holds."""
+    drift: Literal["stop", "report"] = "stop"
+    """What a shift against the last span or the released model's data does: stop, nothing is
+    trained; report, it is written down and the gate decides."""
+    skip_bad_cases: Count = 0
+    """How many unusable cases are tolerated, and listed, before the run stops."""
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """Attributes:
-    image_size: side of the network's input, in pixels.
-    filters: channels of each strided convolution.
-    target_sensitivity: what the operating point aims at on the tuning split, in (0, 1).
-    patience: epochs without a better tuning AUC before training stops. The learning rate falls to
-      nothing over all epochs: models that are stopped before lie further apart.
-    """
+class CaseSetConfig(Section):
+    """What judges."""
 
-    image_size: int = 64
-    filters: tuple[int, ...] = (8, 16, 32, 64)
-    dropout: float = 0.2
-    learning_rate: float = 0.003
-    batch_size: int = 64
-    epochs: int = 20
-    patience: int = 20
-    augment: bool = True
-    target_sensitivity: float = 0.95
-    seed: int = 20
+    source: Text | None = None
+    """Where the case set's images come from; null takes the test split of the data."""
+    baseline: FolderName | None = None
+    """Which folder of the baselines judges; null takes the source's own name."""
+    directory: Text | None = None
+    """The folder that holds baselines; null takes the one shipped here, else the workspace's."""
 
 
 @dataclass(frozen=True)
-class ServingConfig:
-    """Attributes:
-    model_name: the folder that TensorFlow Serving serves under this name.
-    directory: where releases go; null takes `serving/` in the workspace.
-    release: whether a candidate that passes is released; a check of a commit releases nothing.
-    """
+class ModelConfig(Section):
+    """The network and its training."""
 
-    model_name: str = "pneumonia"
-    directory: str | None = None
-    release: bool = True
+    image_size: Annotated[int, Limits(ge=16, le=1024)] = 64
+    """Side of the network's input, in pixels."""
+    filters: Annotated[tuple[Positive, ...], Limits(strict=False, min_length=1, max_length=6)] = (
+        8,
+        16,
+        32,
+        64,
+    )
+    """Channels of each strided convolution, each of which halves the image."""
+    dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.2
+    """Share of the features that training leaves out at random."""
+    learning_rate: Annotated[float, Limits(gt=0, lt=1)] = 0.003
+    """At the start; it falls to nothing over the planned epochs."""
+    batch_size: Annotated[int, Limits(ge=1, le=4096)] = 64
+    """Images in one step of training."""
+    epochs: Annotated[int, Limits(ge=1, le=10000)] = 20
+    """At most this many. The learning rate falls to nothing over all of them: models that are
+    stopped before lie further apart."""
+    patience: Positive = 20
+    """Epochs without a better tuning AUC before training stops."""
+    augment: Flag = True
+    """Whether training images are shifted, turned, zoomed and exposed anew a little."""
+    target_sensitivity: Annotated[float, Limits(gt=0, lt=1)] = 0.95
+    """What the operating point aims at on the tuning split."""
+    seed: Annotated[int, Limits(ge=0, lt=2**31)] = 20
+    """Of everything random in training."""
+
+    def __post_init__(self) -> None:
+        if self.image_size >> len(self.filters) < 2:
+            raise ValueError(
+                f"filters: got {list(self.filters)}, wanted an image of at least 2 pixels after "
+                "halving once for each"
+            )
 
 
 @dataclass(frozen=True)
-class SigningConfig:
-    """Attributes:
-    unsigned: whether a release that nobody signed is allowed; it is marked as such for ever.
-    keys: folder of the public keys that count, `NAME.pub.pem`; null takes `keys/` beside the
-      policy that judges.
-    threshold: how many of these keys have to have signed.
-    """
+class ServingConfig(Section):
+    """Where releases go."""
 
-    unsigned: bool = False
-    keys: str | None = None
-    threshold: int = 1
+    model_name: FolderName = "pneumonia"
+    """The folder that TensorFlow Serving serves under this name."""
+    directory: Text | None = None
+    """Where releases go; null takes `serving/` in the workspace."""
+    release: Flag = True
+    """Whether a candidate that passes is released; a check of a commit releases nothing."""
 
 
 @dataclass(frozen=True)
-class BeamConfig:
-    """Attributes:
-    pipeline_args: passed to Beam unchanged, e.g. ["--runner=FlinkRunner", ...].
-    """
+class SigningConfig(Section):
+    """Whose signatures a release needs."""
 
-    pipeline_args: tuple[str, ...] = ()
+    unsigned: Flag = False
+    """Whether a release that nobody signed is allowed; it is marked as such for ever."""
+    keys: Text | None = None
+    """Folder of the public keys that count, `NAME.pub.pem`; null takes `keys/` beside the policy
+    that judges."""
+    threshold: Positive = 1
+    """How many of these keys have to have signed."""
 
 
 @dataclass(frozen=True)
-class Config:
-    """Attributes:
-    owner: who answers for the model.
-    metadata: where ML Metadata is kept, such as postgresql://user@host:5432/db, without the
-      password; null takes a SQLite file in the workspace.
+class BeamConfig(Section):
+    """Where components run."""
+
+    pipeline_args: Texts = ()
+    """Passed to Beam unchanged, e.g. ["--runner=FlinkRunner", ...]."""
+
+
+@dataclass(frozen=True)
+class RetrainingConfig(Section):
+    """Limits of `casegate retrain`."""
+
+    timeout_minutes: Positive = 720
+    """A retraining that lasts longer is ended, and not tried again."""
+    memory_gib: Annotated[float, Limits(gt=0)] | None = None
+    """One that needs more is ended; null leaves it to the machine."""
+    free_disk_gib: Annotated[float, Limits(ge=0)] = 5.0
+    """Less than this free in the workspace, and none is started."""
+    retries: Retries = 2
+    """How often one that ended by an internal error or a signal is tried again."""
+    retry_wait_seconds: Count = 60
+    """Before the first retry; doubled before each further one."""
+
+
+@dataclass(frozen=True)
+class RetentionConfig(Section):
+    """What `casegate prune` leaves."""
+
+    keep_runs: Positive = 10
+    """The newest runs, whose intermediate files stay whatever their age."""
+    keep_days: Count = 30
+    """How long those of older runs stay."""
+
+
+@dataclass(frozen=True)
+class ScheduleConfig(Section):
+    """When `casegate schedule` retrains."""
+
+    cron: Text = "0 3 * * 1"
+    """When to retrain: five fields, in UTC."""
+
+
+@dataclass(frozen=True)
+class WebhookConfig(Section):
+    """Notices by HTTP."""
+
+    url: Annotated[str, Limits(pattern=WEB_ADDRESS)] | None = None
+    """Where a notice is posted as JSON; null posts none."""
+    secret_file: Text | None = None
+    """File with the secret that signs it; null takes CASEGATE_WEBHOOK_SECRET."""
+
+
+@dataclass(frozen=True)
+class SmtpConfig(Section):
+    """Notices by mail."""
+
+    host: Text | None = None
+    """The mail server; null sends no mail."""
+    port: Annotated[int, Limits(ge=1, le=65535)] = 25
+    """Of the mail server."""
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    """How the connection is encrypted."""
+    user: Text | None = None
+    """Whom the mail server asks for a password; null asks for none."""
+    password_file: Text | None = None
+    """File with the password; null takes CASEGATE_SMTP_PASSWORD."""
+    sender: Text = "casegate@localhost"
+    """Whom the mail is from."""
+    to: Texts = ()
+    """Who gets the mail."""
+
+    def __post_init__(self) -> None:
+        if self.host is not None and not self.to:
+            raise ValueError("to: got [], wanted at least one address, as host is set")
+
+
+@dataclass(frozen=True)
+class NotifyConfig(Section):
+    """Who is told of what, and how."""
+
+    about: tuple[Notice, ...] = get_args(Notice)
+    """Of what a person is told."""
+    command: Texts = ()
+    """Program and arguments that get the notice as JSON on their standard input."""
+    retries: Retries = 3
+    """How often a failed delivery is tried again, with growing pauses."""
+    repeat_after_minutes: Count = 60
+    """How soon the same notice may be sent again."""
+    webhook: WebhookConfig = field(default_factory=WebhookConfig)
+    smtp: SmtpConfig = field(default_factory=SmtpConfig)
+
+
+@dataclass(frozen=True)
+class MonitoringConfig(Section):
+    """How `casegate monitor` compares what is served with the model's own data."""
+
+    log: Text | None = None
+    """File or folder of prediction logs; null takes `predictions/` in the workspace."""
+    alpha: Annotated[float, Limits(gt=0, lt=0.5)] = 0.01
+    """How often a report on undrifted cases may raise a false alarm."""
+    min_cases: Annotated[int, Limits(ge=30)] = 200
+    """With fewer in a window, the answer is that there are not enough data."""
+    window_days: Positive = 7
+    """Length of the window that is judged, counted back from the newest prediction."""
+    malformed_lines: Count = 0
+    """How many unusable lines of a log are tolerated, and listed."""
+    retrain: Flag = False
+    """Whether a breach starts a retraining."""
+    cooldown_days: Count = 7
+    """How long after one the next breach starts none."""
+
+
+@dataclass(frozen=True)
+class FeedbackConfig(Section):
+    """What readers say of served cases."""
+
+    readers: Positive = 2
+    """How many readers have to agree before a case counts as adjudicated."""
+    requests_per_minute: Positive = 60
+    """What one client may send to the endpoint."""
+    max_bytes: Annotated[int, Limits(ge=1000)] = 1_000_000
+    """Largest body of a request."""
+
+
+@dataclass(frozen=True)
+class CiConfig(Section):
+    """What `casegate ci` judges a commit on.
+
+    Patterns take `*` within a folder and `**` across folders; a change that fits none of them
+    needs a full run.
     """
 
-    owner: str = "unnamed"
-    metadata: str | None = None
+    source: Text | None = None
+    """Where the images of the development case set come from."""
+    baseline: FolderName | None = None
+    """The folder of the baselines that judges commits; null judges them on the locked set."""
+    directory: Text | None = None
+    """The folder that holds baselines; null takes the one shipped here."""
+    registry: Text | None = None
+    """Folder, or s3:// or gs:// address, with what is released; null reads only baselines."""
+    docs: Texts = ("**/*.md", "docs/**", "LICENSE", ".gitignore")
+    """Patterns of changed paths that need nothing."""
+    data: Texts = ("data/**",)
+    """Patterns of changed paths that are data, and need a full run."""
+    judging: Texts = ("baselines/**",)
+    """Patterns of changed paths that need judging anew, without training."""
+
+
+@dataclass(frozen=True)
+class Config(Section):
+    """Settings of casegate: the file given with --config, all of it optional."""
+
+    owner: Text = "unnamed"
+    """Who answers for the model; goes into the release record."""
+    metadata: Text | None = None
+    """Where ML Metadata is kept, such as postgresql://user@host:5432/db, without the password;
+    null takes a SQLite file in the workspace."""
     data: DataConfig = field(default_factory=DataConfig)
     case_set: CaseSetConfig = field(default_factory=CaseSetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -157,10 +338,6 @@ class Config:
         return _sha256({name: part for name, part in settings.items() if name not in AROUND})
 
 
-# Sections of pipeline/settings/operations.py.
-AROUND = ("retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci")
-
-
 def _sha256(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
@@ -171,25 +348,38 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     Raises:
       ConfigError: unreadable file, unknown key, or a value of the wrong type or range.
     """
-    tree: dict[str, Any] = {}
-    if path is not None:
-        try:
-            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read: {error}") from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2001-99-99; [[[[...
-            where = getattr(error, "problem_mark", None)
-            line = f":{where.line + 1}" if where else ""
-            problem = getattr(error, "problem", None) or "not YAML"
-            raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
-        if loaded is not None and not isinstance(loaded, dict):
-            raise ConfigError(f"{path}: got {type(loaded).__name__}, wanted keys with values")
-        tree = loaded or {}
+    from pydantic import ValidationError
+
+    tree = _read(path) if path is not None else {}
     for setting in settings:
         _override(tree, setting)
-    config = _build(Config, tree, str(path or "--set"), "")
-    _check_ranges(config, str(path or "--set"))
-    return config
+    try:
+        return checker().validate_python(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{path or '--set'}: {_fault(error.errors()[0])}") from None
+
+
+@functools.lru_cache(maxsize=1)
+def checker() -> "TypeAdapter[Config]":
+    """What pydantic makes of the dataclasses above: it checks settings, and has their schema."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Config)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2001-99-99; [[[[...
+        where = getattr(error, "problem_mark", None)
+        line = f":{where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
+    if loaded is not None and not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: got {type(loaded).__name__}, wanted keys with values")
+    return loaded or {}
 
 
 def _override(tree: dict[str, Any], setting: str) -> None:
@@ -210,128 +400,40 @@ def _override(tree: dict[str, Any], setting: str) -> None:
     place[key] = value
 
 
-def _build(kind: type, tree: Mapping[str, Any], where: str, prefix: str) -> Any:
-    """An instance of the dataclass `kind` from a mapping, checked key by key."""
-    hints = get_type_hints(kind)
-    values = {}
-    for key, value in tree.items():
-        if key not in hints:
-            raise ConfigError(f"{where}: unknown key '{prefix}{key}'{suggestion(str(key), hints)}")
-        name = f"{prefix}{key}"
-        if dataclasses.is_dataclass(hints[key]):
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{where}: {name}: got {value!r}, wanted keys with values")
-            values[key] = _build(hints[key], value, where, f"{name}.")
-        else:
-            values[key] = _coerced(value, hints[key], where, name)
-    return kind(**values)
+# By pydantic's name of the fault, or by the pattern that a text does not fit.
+_WANTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "keys with values",
+    "float_type": "a number",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_type": "a whole number",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "string_type": "text",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length}",
+    "tuple_type": "a list",
+    FOLDER_NAME: "a plain folder name",
+    WEB_ADDRESS: "an http:// or https:// address",
+}
 
 
-def _coerced(value: Any, hint: Any, where: str, name: str) -> Any:
-    wanted = {
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        bool: "true or false",
-        str | None: "text or null",
-        float | None: "a number or null",
-        tuple[int, ...]: "a list of whole numbers",
-        tuple[str, ...]: "a list of texts",
-    }[hint]
-    if hint in (int, float, float | None) and isinstance(value, bool):
-        pass
-    elif hint in (float, float | None) and isinstance(value, int | float):
-        return float(value)
-    elif hint == (float | None) and value is None:
-        return None
-    elif (hint in (int, str, bool) and isinstance(value, hint)) or (
-        hint == (str | None) and (value is None or isinstance(value, str))
-    ):
-        return value
-    elif isinstance(value, list | tuple) and hint in (tuple[int, ...], tuple[str, ...]):
-        inner = int if hint == tuple[int, ...] else str
-        if all(isinstance(item, inner) and not isinstance(item, bool) for item in value):
-            return tuple(value)
-    raise ConfigError(f"{where}: {name}: got {value!r}, wanted {wanted}")
-
-
-def _check_ranges(config: Config, where: str) -> None:
-    model = config.model
-    rules = [
-        ("model.image_size", model.image_size, 16 <= model.image_size <= 1024, "16 to 1024"),
-        (
-            "model.filters",
-            list(model.filters),
-            _usable(model),
-            "1 to 6 positive numbers, "
-            "and an image of at least 2 pixels after halving once for each",
-        ),
-        ("model.dropout", model.dropout, 0 <= model.dropout < 1, "at least 0 and below 1"),
-        ("model.learning_rate", model.learning_rate, 0 < model.learning_rate < 1, "0 to 1"),
-        ("model.batch_size", model.batch_size, 1 <= model.batch_size <= 4096, "1 to 4096"),
-        ("model.epochs", model.epochs, 1 <= model.epochs <= 10000, "1 to 10000"),
-        ("model.patience", model.patience, model.patience >= 1, "at least 1"),
-        ("model.seed", model.seed, 0 <= model.seed < 2**31, "0 to 2147483647"),
-        (
-            "model.target_sensitivity",
-            model.target_sensitivity,
-            0 < model.target_sensitivity < 1,
-            "between 0 and 1",
-        ),
-        (
-            "data.skip_bad_cases",
-            config.data.skip_bad_cases,
-            config.data.skip_bad_cases >= 0,
-            "at least 0",
-        ),
-        (
-            "signing.threshold",
-            config.signing.threshold,
-            config.signing.threshold >= 1,
-            "at least 1",
-        ),
-        (
-            "serving.model_name",
-            config.serving.model_name,
-            _is_folder_name(config.serving.model_name),
-            "a plain folder name",
-        ),
-        (
-            "case_set.baseline",
-            config.case_set.baseline,
-            config.case_set.baseline is None or _is_folder_name(config.case_set.baseline),
-            "a plain folder name or null",
-        ),
-        ("data.window", config.data.window, config.data.window in WINDOWS, " or ".join(WINDOWS)),
-        (
-            "data.window_spans",
-            config.data.window_spans,
-            config.data.window_spans >= 1,
-            "at least 1",
-        ),
-        ("data.drift", config.data.drift, config.data.drift in DRIFTS, " or ".join(DRIFTS)),
-        *retraining_rules(config.retraining),
-        *retention_rules(config.retention),
-        *notify_rules(config.notify),
-        *monitoring_rules(config.monitoring),
-        *feedback_rules(config.feedback),
-        *ci_rules(config.ci),
-    ]
-    for name, got, holds, wanted in rules:
-        if not holds:
-            raise ConfigError(f"{where}: {name}: got {got!r}, wanted {wanted}")
-
-
-def _usable(model: ModelConfig) -> bool:
-    return (
-        1 <= len(model.filters) <= 6
-        and min(model.filters) >= 1
-        and model.image_size >> len(model.filters) >= 2
-    )
-
-
-def _is_folder_name(text: str) -> bool:
-    return bool(text) and text == Path(text).name and not text.startswith(".")
+def _fault(error: Mapping[str, Any]) -> str:
+    """What pydantic found, in the words of every other error: where, got, wanted."""
+    path, context = error["loc"], error.get("ctx", {})
+    name = ".".join(map(str, path))
+    if error["type"] in ("unexpected_keyword_argument", "invalid_key"):
+        section = functools.reduce(getattr, path[:-1], Config())
+        known = [each.name for each in dataclasses.fields(section)]
+        return f"unknown key '{name}'{suggestion(str(path[-1]), known)}"
+    if error["type"] == "value_error":  # of a __post_init__
+        return f"{name}.{context['error']}"
+    wanted = _WANTED.get(context.get("pattern", error["type"]), error["msg"]).format(**context)
+    keys = [key for key in path if isinstance(key, str)]
+    null = " or null" if functools.reduce(getattr, keys, Config()) is None else ""
+    return f"{name}: got {error['input']!r}, wanted {wanted}{null}"
 
 
 def shipped_config(source: str | None) -> Path | None:

@@ -40,7 +40,7 @@ MODULES = {
     """,
     "pipeline.model": "batches export features network operating_point preprocessing trainer",
     "pipeline.run": "inputs pipeline",
-    "pipeline.settings": "config deciding operations provenance",
+    "pipeline.settings": "config deciding provenance",
 }
 
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from components.decision import Verdict
 from pipeline.cli import main
-from pipeline.settings.operations import RetentionConfig
+from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention import prune
 from tests.e2e.auditing import HARSH

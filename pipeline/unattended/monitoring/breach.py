@@ -14,7 +14,7 @@ import orjson
 from components.drift.findings import MOVED, Drift
 from components.records.clock import parse_time
 from components.records.ledger.entry import Entry
-from pipeline.settings.operations import MonitoringConfig
+from pipeline.settings.config import MonitoringConfig
 
 KIND = "drift"
 SKEW = timedelta(days=1)  # an entry further in the future was written by a wrong clock

@@ -14,7 +14,7 @@ from components.drift.page_words import time_words
 from components.records.clock import time_text
 from components.records.errors import ConfigError
 from components.records.files import canonical_json, sha256_file, write_atomically
-from pipeline.settings.operations import MonitoringConfig
+from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.breach import Breach
 from pipeline.unattended.monitoring.reference import MonitoringReference
 from pipeline.unattended.monitoring.served import ServedWindow

@@ -9,7 +9,7 @@ import numpy as np
 from components.drift.log import Log, read_log
 from components.drift.sample import Sample
 from components.records.rows import shown
-from pipeline.settings.operations import MonitoringConfig
+from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.reference import MonitoringReference
 
 CLOSE = 1e-4  # to the operating point: a log may have rounded the score

@@ -5,7 +5,7 @@ from typing import Any
 import filelock
 
 from components.records.errors import ConfigError
-from pipeline.settings.operations import NotifyConfig
+from pipeline.settings.config import NotifyConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.notifying.channels import makers
 from pipeline.unattended.notifying.telling import journal

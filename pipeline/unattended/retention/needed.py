@@ -18,7 +18,7 @@ from components.records.run_files import RUN_RECORD
 from pipeline.evidence.subject import Evidence
 from pipeline.governance.approval import known_baselines
 from pipeline.governance.golden_record import PROPOSAL
-from pipeline.settings.operations import RetentionConfig
+from pipeline.settings.config import RetentionConfig
 
 
 @dataclass(frozen=True)

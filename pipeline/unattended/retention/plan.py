@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.records.files import sha256_file, sha256_tree
 from pipeline.evidence.subject import Evidence
-from pipeline.settings.operations import RetentionConfig
+from pipeline.settings.config import RetentionConfig
 from pipeline.unattended.retention.found import Found, links_in, logs, outputs, scratch
 from pipeline.unattended.retention.needed import Needed, all_runs, needed
 from pipeline.unattended.retention.used import Used, used

@@ -10,7 +10,7 @@ from components.records.clock import current_time, time_id
 from components.records.ledger.ledger import Ledger
 from pipeline.evidence.subject import Evidence
 from pipeline.run.recorder import close_dead
-from pipeline.settings.operations import RetentionConfig
+from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention.plan import Goes, plan
 from pipeline.unattended.retention.removal import finish, remove

@@ -12,8 +12,7 @@ from components.notify.notice import Message
 from components.records.errors import CasegateError
 from components.records.run_files import RUN_RECORD
 from components.release.serving import versions
-from pipeline.settings.config import Config
-from pipeline.settings.operations import NotifyConfig, RetentionConfig
+from pipeline.settings.config import Config, NotifyConfig, RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import Attempt
 from pipeline.unattended.retraining.saying import Saying

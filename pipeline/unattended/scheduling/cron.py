@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from cronsim import CronSim, CronSimError
 
 from components.records.errors import ConfigError
-from pipeline.settings.operations import ScheduleConfig
+from pipeline.settings.config import ScheduleConfig
 
 _FIELDS = re.compile(r"[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}")
 _EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)

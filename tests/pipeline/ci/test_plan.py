@@ -5,7 +5,7 @@ import pytest
 from components.records.errors import ConfigError
 from pipeline.ci.changes import Change, Changes
 from pipeline.ci.plan import CommitPlan, fits, make_plan
-from pipeline.settings.operations import CiConfig
+from pipeline.settings.config import CiConfig
 
 
 def planned(*paths: str, settings: str | None = "casegate.yaml", **given: str) -> CommitPlan:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,13 +82,13 @@ def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path: Path, make) -> N
         ("owner=3", "got 3, wanted text"),
         ("owner=", "got None, wanted text"),
         ("case_set.source=3", "got 3, wanted text or null"),
-        ("model.filters=8", "got 8, wanted a list of whole numbers"),
-        ("model.filters=[8, true]", r"got \[8, True\], wanted a list of whole numbers"),
-        ("beam.pipeline_args=[1]", r"got \[1\], wanted a list of texts"),
+        ("model.filters=8", "got 8, wanted a list"),
+        ("model.filters=[8, true]", "got True, wanted a whole number"),
+        ("beam.pipeline_args=[1]", "got 1, wanted text"),
     ],
 )
 def test_a_value_of_another_type_is_refused(setting: str, wanted: str) -> None:
-    with pytest.raises(ConfigError, match=f"{setting.partition('=')[0]}: {wanted}"):
+    with pytest.raises(ConfigError, match=rf"{setting.partition('=')[0]}(\.\d)?: {wanted}"):
         load_config(None, [setting])
 
 
@@ -117,7 +119,7 @@ def test_a_value_of_another_type_is_refused(setting: str, wanted: str) -> None:
     ],
 )
 def test_a_value_out_of_range_is_refused(setting: str) -> None:
-    with pytest.raises(ConfigError, match=rf"{setting.partition('=')[0]}: got .+, wanted"):
+    with pytest.raises(ConfigError, match=rf"{setting.partition('=')[0]}(\.\d)?: got .+, wanted"):
         load_config(None, [setting])
 
 
@@ -212,3 +214,10 @@ def test_other_sources_bring_no_configuration(source: str | None) -> None:
 def test_every_shipped_configuration_is_valid() -> None:
     shipped = [path for path in CONFIGS.glob("*.yaml") if path.name != "first_run_policy.yaml"]
     assert shipped and all(load_config(path).model.epochs for path in shipped)
+
+
+@pytest.mark.parametrize("module", ["pipeline.cli", "pipeline.evidence.questions.show"])
+def test_what_reads_no_settings_does_not_wait_for_pydantic(module: str) -> None:
+    code = f"import sys, {module}, pipeline.settings.config; print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -7,7 +7,7 @@ from typing import Any, cast
 from components.drift.findings import MOVED, Drift, DriftReading
 from components.notify.notice import Message
 from components.release.serving import Champion
-from pipeline.settings.operations import MonitoringConfig
+from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.breach import Breach, moved_names
 from pipeline.unattended.monitoring.notice import drift_message
 from pipeline.unattended.monitoring.reference import MonitoringReference

@@ -9,7 +9,7 @@ import pytest
 
 from components.notify.journal import NoticeJournal
 from components.records.errors import WorkspaceBusy
-from pipeline.settings.operations import NotifyConfig
+from pipeline.settings.config import NotifyConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.notifying import resend, tell, try_out
 from pipeline.unattended.notifying.telling import journal

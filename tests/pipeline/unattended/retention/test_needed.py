@@ -11,7 +11,7 @@ from components.baselines.proposal import GoldenProposal, save_proposal
 from components.records.errors import IntegrityError
 from components.records.files import write_atomically
 from components.records.run_files import DECISION, REQUEST
-from pipeline.settings.operations import RetentionConfig
+from pipeline.settings.config import RetentionConfig
 from tests.components.planting import approved, locked, scored, sha
 from tests.pipeline.unattended.retention.making import STRICT, Aged, run_of
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.records.errors import ConfigError
-from pipeline.settings.operations import ScheduleConfig
+from pipeline.settings.config import ScheduleConfig
 from pipeline.unattended.scheduling.cron import Cron, check
 from tests.pipeline.unattended.scheduling.making import at
 
