@@ -61,9 +61,9 @@ def _judged(
             plan = replace(plan, kind=FULL, reasons=(*plan.reasons, "of no baseline known here"))
         work = Work(asked, plan, changes, steps, registry, notes)
         if plan.kind == JUDGE:
-            from pipeline.ci.anew import judge_anew
+            from pipeline.ci.rejudge import rejudge_baselines
 
-            judged = judge_anew(work, folders)
+            judged = rejudge_baselines(work, folders)
         else:
             from pipeline.ci.commit_run import judge_by_run
 

@@ -12,11 +12,11 @@ from pipeline.ci.provider import CiJob
 from pipeline.ci.steps import Steps
 
 if TYPE_CHECKING:
+    from components.decision import Decision, Flips
     from components.records.errors import CasegateError
     from components.records.events import Event
     from pipeline.ci.limits import LimitChange
     from pipeline.ci.registry import Registry
-    from pipeline.ci.rows import Compared
     from pipeline.run.score_gate import Gated
     from pipeline.settings.config import Config
 
@@ -60,6 +60,19 @@ class CheckRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class Compared:
+    """Attributes:
+    name: what it is compared with, for a person.
+    decision: on that, by the same case set.
+    flips: the cases that turned, where those scores are known.
+    """
+
+    name: str
+    decision: "Decision"
+    flips: "Flips | None" = None
+
+
+@dataclass(frozen=True, eq=False)
 class JudgedBaseline:
     """A decision on one baseline.
 
@@ -75,7 +88,7 @@ class JudgedBaseline:
     name: str
     whose: str
     gated: "Gated"
-    compared: "Compared | None"
+    compared: Compared | None
     remark: str = ""
     limits: "tuple[LimitChange, ...]" = ()
     report: Path | None = None

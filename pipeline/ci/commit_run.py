@@ -1,21 +1,54 @@
-"""A commit judged by a run: on which cases, from the cache or by the pipeline, and beside what."""
+"""A commit judged by a run of the whole pipeline, which releases nothing, or from the cache.
 
-import tempfile
-from dataclasses import replace
+It judges on the development case set, so that no commit uses up a look at the locked one; a
+candidate for release is judged on that.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from components.baselines.names import POLICY
+from components.baselines.scores import CaseScores, load_scores, save_scores
+from components.decision import Decision, Flips
+from components.gate.describe import describe_flips
+from components.gate.judged_cases import JudgedCases
+from components.gate.preconditions import align_outputs
+from components.lineage.record import Why
 from components.records.clock import time_id
-from components.records.files import write_atomically
-from components.records.run_files import HTML_REPORT
-from pipeline.ci.cache import Cache
-from pipeline.ci.checked import CANDIDATE, JudgedBaseline, Watching, Work
-from pipeline.ci.compare import compare_with_base
-from pipeline.ci.full import Ran, champion_of, ci_config, prepared, result_files, run_full
+from components.records.errors import CasegateError
+from components.records.events import Event
+from components.records.files import sha256_json, write_atomically
+from components.records.run_files import DECISION, HTML_REPORT, LOG, SCORES
+from pipeline.ci.cache import Cache, run_workspace
+from pipeline.ci.changes import Changes
+from pipeline.ci.checked import CANDIDATE, Compared, JudgedBaseline, Watching, Work
 from pipeline.ci.limits import LimitChange
-from pipeline.ci.place import run_workspace
-from pipeline.ci.rejudge import changed_limits
-from pipeline.ci.rows import Compared
-from pipeline.ci.verify import verify_baseline
+from pipeline.ci.rejudge import changed_limits, judge_scores
+from pipeline.ci.verify import baseline_change, load_baseline, verify_baseline
+from pipeline.governance.governed_change import Baseline
+from pipeline.run.inputs import Inputs, prepare
+from pipeline.run.runner import run
+from pipeline.run.score_gate import Gated
+from pipeline.settings.config import CaseSetConfig, Config, ServingConfig, SigningConfig
+from pipeline.settings.workspace import Workspace
+
+RESULT_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class CommitRun:
+    """Attributes:
+    gated: the decision and the scores it rests on.
+    report: the page for people.
+    from_cache: nothing ran, as nothing that decides differs from an earlier run.
+    key: hash of all that decides.
+    """
+
+    gated: Gated
+    report: Path
+    from_cache: bool
+    key: str
 
 
 def judge_by_run(
@@ -32,37 +65,35 @@ def judge_by_run(
     config = ci_config(asked.config, release=work.plan.release is not None)
     with run_workspace(cache) as (root, notes["workspace"]):
         with steps.step("inputs") as step:
-            inputs, baseline = prepared(config, root)
-            champion = champion_of(work.registry, baseline)
-            if work.registry and champion is None:
-                notes["registry"] += f"; it has no scores of {baseline.name}"
+            root.mkdir(parents=True, exist_ok=True)
+            inputs = prepare(config, Workspace(root), "ci")
+            baseline = load_baseline(inputs.baseline)
+            champion = None
+            if work.registry:
+                champion = work.registry.scores(baseline.case_set.merkle_root)
+                if champion is None:
+                    notes["registry"] += f"; it has no scores of {baseline.name}"
             notes["case set"] = _which(work, baseline.name)
             step.detail = f"judged on {baseline.name}, {len(baseline.case_set.cases)} cases"
         with steps.step("result") as step, watching() as listener:
-            ran = run_full(
-                inputs,
-                baseline,
-                champion,
-                cache=cache,
-                why="; ".join(work.plan.reasons)[:200],
-                listener=listener,
-                out=asked.out,
-            )
+            ran = _run(work, inputs, baseline, champion, cache, listener)
             step.detail = "from the cache" if ran.from_cache else notes["workspace"]
-        compared = compare_with_base(ran.gated, baseline, work.changes, cache, time_id())
-        notes["cache"] = _kept(work, cache, ran)
-        return (replace(_as_judged(ran, compared, asked.out), limits=limits),)
+        compared = _compare_with_base(ran.gated, baseline, work.changes, cache)
+        notes["cache"] = _keep(work, cache, ran)
+        report = asked.out / HTML_REPORT  # where it outlives the workspace
+        write_atomically(report, ran.report.read_bytes())
+    name, cached = baseline.name, ran.from_cache
+    return (JudgedBaseline(name, CANDIDATE, ran.gated, compared, "", limits, report, cached),)
 
 
 def _verified(work: Work, folders: tuple[Path, ...]) -> tuple[LimitChange, ...]:
     """What the change does to limits of changed baselines, all of which are sound."""
     found: list[LimitChange] = []
-    with tempfile.TemporaryDirectory() as place:
-        for folder in folders:
-            with work.steps.step(f"verify {folder.name}"):
-                baseline = verify_baseline(folder, work.changes)
-                limits = changed_limits(baseline, work.changes, Path(place))
-            found += [replace(one, what=f"{baseline.name}: {one.what}") for one in limits]
+    for folder in folders:
+        with work.steps.step(f"verify {folder.name}"):
+            change = baseline_change(folder, work.changes)
+            limits = changed_limits(change, verify_baseline(change))
+        found += [replace(one, what=f"{folder.name}: {one.what}") for one in limits]
     return tuple(found)
 
 
@@ -75,7 +106,7 @@ def _which(work: Work, name: str) -> str:
     return f"{name}, the locked one, {why}; the ledger of releases does not count this look"
 
 
-def _kept(work: Work, cache: Cache | None, ran: Ran) -> str:
+def _keep(work: Work, cache: Cache | None, ran: CommitRun) -> str:
     """Puts a result into the cache; one line on it."""
     if cache is None:
         return "none"
@@ -84,18 +115,139 @@ def _kept(work: Work, cache: Cache | None, ran: Ran) -> str:
     if ran.from_cache:
         cache.note_tree(tree, ran.key)
         return f"hit, {ran.key[:12]}"
-    return cache.keep(ran.key, result_files(ran), tree=tree) or f"kept, {ran.key[:12]}"
+    files = {name: ran.report.parent / name for name in (DECISION, SCORES, HTML_REPORT)}
+    return cache.keep(ran.key, files, tree=tree) or f"kept, {ran.key[:12]}"
 
 
-def _as_judged(ran: Ran, compared: Compared | None, out: Path) -> JudgedBaseline:
-    """The result, with its page copied to where it outlives the workspace."""
-    kept = out / HTML_REPORT
-    write_atomically(kept, ran.report.read_bytes())
-    return JudgedBaseline(
-        ran.baseline.name,
-        CANDIDATE,
-        ran.gated,
-        compared,
-        report=kept,
-        from_cache=ran.from_cache,
+def ci_config(config: Config, *, release: bool) -> Config:
+    """The settings of a commit's run: nothing released, nothing written outside its workspace.
+
+    Args:
+      release: whether the locked case set judges, and not the development one.
+    """
+    case_set, ci = config.case_set, config.ci
+    if ci.baseline is not None and not release:
+        case_set = CaseSetConfig(
+            source=ci.source or case_set.source,
+            baseline=ci.baseline,
+            directory=ci.directory or case_set.directory,
+        )
+    return replace(
+        config,
+        metadata=None,
+        case_set=case_set,
+        serving=ServingConfig(model_name=config.serving.model_name, release=False),
+        # What is never released needs nobody's signature, and a fork has no key.
+        signing=SigningConfig(unsigned=True),
     )
+
+
+def result_key(inputs: Inputs, champion: CaseScores | None) -> str:
+    """Hash of all that decides a verdict, wherever on a machine it lies."""
+    data = inputs.config.data
+    return sha256_json(
+        {
+            "format": RESULT_FORMAT,
+            "training": inputs.training_sha256,
+            "case_source": inputs.case_source_sha256,
+            "policy": inputs.policy.sha256,
+            "golden": inputs.golden_sha256,
+            "champion": champion.scores_sha256 if champion else None,
+            "settings": [data.window, data.window_spans, data.drift],
+            "beam": list(inputs.config.beam.pipeline_args),
+        }
+    )
+
+
+def _run(
+    work: Work,
+    inputs: Inputs,
+    baseline: Baseline,
+    champion: CaseScores | None,
+    cache: Cache | None,
+    listener: Callable[[Event], None],
+) -> CommitRun:
+    """The result on these inputs, from the cache or from a run.
+
+    Raises:
+      CasegateError: whatever ended the run without a verdict.
+    """
+    key = result_key(inputs, champion)
+    kept = cache.find(key) if cache else None
+    if kept and fits(kept.decision, baseline):
+        return CommitRun(
+            _gated(kept.decision, kept.scores, baseline, champion), kept.report, True, key
+        )
+    root, place = inputs.workspace.root, None
+    if champion:
+        place = root / "ci" / f"champion-{champion.scores_sha256[:16]}.json"
+        save_scores(champion, place)
+    why = Why("commit", "; ".join(work.plan.reasons)[:200])
+    try:
+        outcome = run(inputs.config, root, listener=listener, why=why, champion_scores=place)
+    except CasegateError as error:
+        raise _with_log_kept(error, root, work.asked.out) from error
+    scores = load_scores(outcome.report.parent / SCORES)
+    gated = _gated(outcome.decision, scores, baseline, champion)
+    return CommitRun(gated, outcome.report, False, key)
+
+
+def fits(decision: Decision, baseline: Baseline) -> bool:
+    """Whether a kept decision is by what judges now; its key says so already, if nobody lies."""
+    golden = baseline.golden.scores.scores_sha256 if baseline.golden else None
+    hashes = decision.hashes
+    return (hashes["policy"], hashes["case_set"], hashes["golden_scores"]) == (
+        baseline.policy.sha256,
+        baseline.case_set.merkle_root,
+        golden,
+    )
+
+
+def _gated(
+    decision: Decision, scores: CaseScores, baseline: Baseline, champion: CaseScores | None
+) -> Gated:
+    models = {"candidate": scores}
+    if champion:
+        models["champion"] = champion
+    if baseline.golden:
+        models["golden"] = baseline.golden.scores
+    return Gated(decision, baseline.case_set, models, baseline.folder / POLICY)
+
+
+def _with_log_kept(error: CasegateError, root: Path, out: Path) -> CasegateError:
+    """The error, with the log of its run where it outlives the workspace."""
+    logs = sorted((root / "runs").glob(f"*/{LOG}"))
+    if logs and str(logs[-1]) in str(error):
+        kept = out / LOG
+        write_atomically(kept, logs[-1].read_bytes())
+        return type(error)(str(error).replace(str(logs[-1]), str(kept)))
+    return error
+
+
+def _compare_with_base(
+    gated: Gated, baseline: Baseline, changes: Changes, cache: Cache | None
+) -> Compared | None:
+    """What the candidate is compared with: the base's own result where the cache has it, else the
+    released model, else golden; None where there is none of them.
+    """
+    if cache and changes.checkout and changes.base:
+        tree = changes.checkout.tree(changes.base)
+        kept = cache.of_tree(tree) if tree else None
+        if kept and kept.decision.hashes["case_set"] == gated.decision.hashes["case_set"]:
+            name = f"the base, {changes.base[:12]}"
+            return Compared(name, kept.decision, _flips(gated, "base", kept.scores))
+    for name in ("champion", "golden"):
+        if name in gated.scores:
+            scores = gated.scores[name]
+            decision = judge_scores(baseline, scores, name, time_id())
+            return Compared(name, decision, _flips(gated, name, scores))
+    return None
+
+
+def _flips(gated: Gated, name: str, base: CaseScores) -> Flips | None:
+    cases = JudgedCases(gated.case_set)
+    models: Mapping[str, CaseScores] = {"candidate": gated.scores["candidate"], name: base}
+    outputs, faults = align_outputs(models, gated.case_set, cases, clustered=False)
+    if faults:
+        return None
+    return describe_flips(cases, outputs.pop("candidate"), outputs)[0]

@@ -1,18 +1,30 @@
-"""git, asked without a shell, about names that a stranger may have chosen.
+"""A checkout's commits, index and files, by names that a stranger may have chosen.
 
 A pull request from a fork names its branches itself: no name reaches git before it is known to be a
 revision and nothing else, least of all an option.
 """
 
+import os
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from components.records.errors import ConfigError
 from components.records.git import SECONDS, run_git
 
 REVISION = re.compile(r"[A-Za-z0-9_@][^\s\x00-\x20\x7f:?*\[\\]{0,249}")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 FETCH_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file as git keeps it: its mode, and the id of its content."""
+
+    mode: str
+    oid: str
 
 
 @dataclass(frozen=True)
@@ -25,24 +37,23 @@ class Checkout:
         """The commit that a branch, tag or hash names; None where there is none here."""
         if not is_revision(revision):
             return None
-        said = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        return said.strip() if said and COMMIT.fullmatch(said.strip()) else None
+        commit = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return commit.strip() if commit and COMMIT.fullmatch(commit.strip()) else None
 
     def tree(self, commit: str) -> str | None:
         """Hash of all files of a commit."""
-        said = self.ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
-        return said.strip() if said else None
+        tree = self.ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+        return tree.strip() if tree else None
 
     def parent(self, commit: str) -> str | None:
         """The first parent's hash, even where a shallow clone has cut the history off there."""
-        said = self.ask("cat-file", "commit", commit) or ""
-        head, _, _ = said.partition("\n\n")
+        head, _, _ = (self.ask("cat-file", "commit", commit) or "").partition("\n\n")
         parents = [line[7:] for line in head.splitlines() if line.startswith("parent ")]
         return parents[0] if parents else None
 
     def merge_base(self, one: str, other: str) -> str | None:
-        said = self.ask("merge-base", one, other)
-        return said.strip() if said else None
+        commit = self.ask("merge-base", one, other)
+        return commit.strip() if commit else None
 
     @property
     def shallow(self) -> bool:
@@ -61,24 +72,74 @@ class Checkout:
             return None
         return self.commit(wanted if COMMIT.fullmatch(wanted) else "FETCH_HEAD")
 
-    def show(self, commit: str, path: str) -> bytes | None:
-        """A file as a commit has it; None where it has none."""
-        return self._bytes("cat-file", "blob", f"{commit}:{path}")
+    def staged(self, folder: str) -> dict[str, Blob]:
+        """Files below a folder in the index."""
+        found = {}
+        for path, (mode, oid, stage) in self._listed("ls-files", "--stage", "-z", "--", folder):
+            if stage != "0":
+                raise ConfigError(f"{path}: is in conflict; resolve it and run again")
+            found[path] = Blob(mode, oid)
+        return found
+
+    def committed(self, commit: str, folder: str) -> dict[str, Blob]:
+        """Files below a folder in a commit."""
+        listed = self._listed("ls-tree", "-r", "-z", "--full-tree", commit, "--", folder)
+        return {path: Blob(mode, oid) for path, (mode, _, oid) in listed}
+
+    def content(self, blob: Blob) -> bytes:
+        return self.demand("cat-file", "blob", blob.oid)
+
+    def ids(self, name: str) -> list[str]:
+        """The ids in one of git's own files, such as MERGE_HEAD; none where it is not there."""
+        path = self.root / os.fsdecode(self.demand("rev-parse", "--git-path", name)).strip()
+        return path.read_text(encoding="ascii").split() if path.is_file() else []
+
+    def names(self, *arguments: str) -> tuple[str, ...]:
+        """Paths that git lists, ended by NUL."""
+        return tuple(os.fsdecode(one) for one in self.demand(*arguments).split(b"\0") if one)
+
+    def strip_comments(self, message: str) -> str:
+        """A message without its comments, whatever sign git was told begins one."""
+        given = message.encode()
+        return run_git(self.root, "stripspace", "--strip-comments", given=given).out.decode()
 
     def ask(self, *arguments: str, seconds: int = SECONDS) -> str | None:
-        """What git says; None where it refuses or takes too long."""
-        said = self._bytes(*arguments, seconds=seconds)
-        return None if said is None else said.decode("utf-8", "surrogateescape")
+        """What git prints; None where it refuses or takes too long."""
+        answer = run_git(self.root, *arguments, seconds=seconds)
+        return None if answer.failed else os.fsdecode(answer.out)
 
-    def _bytes(self, *arguments: str, seconds: int = SECONDS) -> bytes | None:
-        said = run_git(self.root, *arguments, seconds=seconds)
-        return None if said.failed else said.out
+    def demand(self, *arguments: str) -> bytes:
+        """What git prints.
+
+        Raises:
+          ConfigError: it refuses, or is not there.
+        """
+        answer = run_git(self.root, "--literal-pathspecs", *arguments)
+        if answer.failed:
+            words = " ".join(answer.error.split())
+            raise ConfigError(f"git {arguments[0]} in {self.root}: {words}")
+        return answer.out
+
+    def _listed(self, *arguments: str) -> Iterable[tuple[str, list[str]]]:
+        """Both of git's listings begin with three words and end with a tab and the path."""
+        for line in self.names(*arguments):
+            words, _, path = line.partition("\t")
+            yield path, words.split()
+
+    def readers(self, blobs: Mapping[str, Blob], folder: str) -> dict[str, Callable[[], bytes]]:
+        """How to read the files below a folder, by their names in it."""
+        start = "" if folder == "." else f"{folder}/"
+        return {
+            path.removeprefix(start): partial(self.content, blob)
+            for path, blob in blobs.items()
+            if path.startswith(start)
+        }
 
 
 def find_checkout(folder: Path) -> Checkout | None:
     """The work tree around `folder`; None outside of one, or where git does not trust it."""
-    said = Checkout(folder).ask("rev-parse", "--show-toplevel")
-    return Checkout(Path(said.rstrip("\n"))) if said else None
+    root = Checkout(folder).ask("rev-parse", "--show-toplevel")
+    return Checkout(Path(root.rstrip("\n"))) if root else None
 
 
 def is_revision(text: str) -> bool:

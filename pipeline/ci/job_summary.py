@@ -4,15 +4,15 @@ What a stranger may have written, such as a path or a policy's reason, cannot be
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from components.decision import Flips, Verdict
+from components.decision import CheckResult, Decision, Flips, Verdict
 from components.report import words
 from components.report.markdown import safe as text
 from components.report.markdown import table_lines as table
 from pipeline.ci.checked import CANDIDATE, CheckedCommit, JudgedBaseline
 from pipeline.ci.limits import LOOSENED, LimitChange
 from pipeline.ci.plan import JUDGE, NOTHING
-from pipeline.ci.rows import CheckRow, rows
 
 LISTED = 60
 CASES = 30
@@ -118,7 +118,7 @@ def _marked(effect: str) -> str:
 def _checks(one: JudgedBaseline) -> list[str]:
     """Every check; beside the base's limit where the same model was judged, else its figure."""
     compared, anew = one.compared, one.compared is not None and one.whose != CANDIDATE
-    found = rows(one.gated.decision, compared.decision if compared else None)
+    found = _rows(one.gated.decision, compared.decision if compared else None)
     if not found:
         return []
     base = text(compared.name) if compared else "nothing"
@@ -128,6 +128,41 @@ def _checks(one: JudgedBaseline) -> list[str]:
         head[4:] = ["limit before", "verdict before", "verdict"]
     more = [f"and {len(found) - LISTED} more in the report"] if len(found) > LISTED else []
     return [f"### Checks, beside {base}", "", *table(head, cells), *more, ""]
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """A check, now and at the base; what there is none of is None."""
+
+    check: CheckResult
+    before: float | None
+    limit_before: float | None
+    verdict_before: Verdict | None
+
+    @property
+    def change(self) -> float | None:
+        if self.check.estimate is None or self.before is None:
+            return None
+        return self.check.estimate - self.before
+
+
+def _rows(decision: Decision, before: Decision | None) -> tuple[CheckRow, ...]:
+    """Every check of a decision that is not settled without a figure, those that block first."""
+    known = {check.check: check for check in before.checks} if before else {}
+    found = []
+    for check in decision.checks:
+        old = known.get(check.check)
+        if check.estimate is None and check.verdict is Verdict.PASS:
+            continue
+        found.append(
+            CheckRow(
+                check,
+                before=old.estimate if old else None,
+                limit_before=old.limit if old else None,
+                verdict_before=old.verdict if old else None,
+            )
+        )
+    return tuple(sorted(found, key=lambda row: not row.check.open))
 
 
 def _check(row: CheckRow, *, anew: bool) -> list[str]:

@@ -1,37 +1,22 @@
-"""A changed baseline held against the one before it: governed files only ever move one way.
+"""A changed baseline held against the one at the base, and what may be judged by read from it."""
 
-A case set is amended into a next version, golden moves by an approval that keeps the one before,
-and nothing in `history/` is ever written over. That holds whatever else a commit changes.
-"""
-
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.golden import Golden, load_golden
-from components.baselines.history import HISTORY, archived, parent_of
+from components.baselines.case_set import load_case_set
+from components.baselines.golden import load_golden
+from components.baselines.history import parent_of
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
-from components.baselines.scores import aligned
-from components.gate.policy import Policy, load_policy
-from components.gate.preflight import refuse_hopeless
+from components.gate.policy import load_policy
 from components.records.errors import IntegrityError
 from pipeline.ci.changes import Change, Changes
-from pipeline.ci.plan import shown
-
-
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """What judges: a folder of governed files, read and found sound."""
-
-    folder: Path
-    case_set: CaseSet
-    policy: Policy
-    golden: Golden | None
-
-    @property
-    def name(self) -> str:
-        return self.folder.name
+from pipeline.governance.governed_change import (
+    Baseline,
+    BaselineFiles,
+    GovernedChange,
+    GovernedFiles,
+    broken_rules,
+)
 
 
 def touched_folders(changes: Changes, judging: Iterable[Change]) -> tuple[Path, ...]:
@@ -40,105 +25,66 @@ def touched_folders(changes: Changes, judging: Iterable[Change]) -> tuple[Path, 
     found: dict[Path, None] = {}
     for change in judging:
         for parent in Path(change.path).parents:
-            folder, had = changes.checkout.root / parent, parent / CASE_SET
-            if (folder / CASE_SET).is_file() or _at_base(changes, had) is not None:
+            folder = changes.checkout.root / parent
+            if (folder / CASE_SET).is_file() or CASE_SET in _files_before(folder, changes):
                 found[folder] = None
                 break
     return tuple(found)
 
 
-def verify_baseline(folder: Path, changes: Changes | None = None) -> Baseline:
-    """The baseline in `folder`, whose files are whole, fit together and came from those before.
+def baseline_change(folder: Path, changes: Changes) -> GovernedChange:
+    """What became of the baseline in `folder`; without a base, nothing was there before."""
+    before, relative = _files_before(folder, changes), _relative(folder, changes)
+    after = {
+        path.relative_to(folder).as_posix(): path.read_bytes
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    changed = set()
+    for path in (Path(change.path) for change in changes.found or ()):
+        if relative is not None and path.is_relative_to(relative):
+            name = path.relative_to(relative).as_posix()
+            if not (name in before and name in after and before[name]() == after[name]()):
+                changed.add(name)
+    return GovernedChange(str(folder), before, after, frozenset(changed))
 
-    Args:
-      changes: against which base; None where there is none to compare with.
+
+def verify_baseline(change: GovernedChange) -> Baseline:
+    """A changed baseline that kept to every rule, and whose files are whole and fit together.
 
     Raises:
       IntegrityError: a governed file is gone, was edited, or was written over.
       PolicyError: the policy is none, or asks for what no model can prove.
     """
-    if changes is not None:
-        _refuse_lost(folder, changes)
-    place = folder / CASE_SET
-    case_set, policy = load_case_set(place), load_policy(folder / POLICY)
-    parent_of(place, case_set)
-    refuse_hopeless(policy, case_set)
-    golden = None
-    if (folder / GOLDEN).exists():
-        golden = load_golden(folder / GOLDEN)
-        aligned(golden.scores, case_set, who=str(folder / GOLDEN))
-    if changes is not None:
-        _refuse_replaced(folder, case_set, changes)
-    return Baseline(folder, case_set, policy, golden)
-
-
-def base_files(folder: Path, changes: Changes, into: Path) -> Path | None:
-    """Writes the files that judge, as the base has them; None where it has no such baseline."""
-    into.mkdir(parents=True, exist_ok=True)
-    for name in (CASE_SET, POLICY, GOLDEN):
-        content = _before(folder, name, changes)
-        if content is not None:
-            (into / name).write_bytes(content)
-    whole = (into / CASE_SET).exists() and (into / POLICY).exists()
-    return into if whole else None
-
-
-def _refuse_lost(folder: Path, changes: Changes) -> None:
-    for name in (CASE_SET, POLICY, GOLDEN):
-        if not (folder / name).is_file() and _before(folder, name, changes) is not None:
-            raise IntegrityError(
-                f"{folder / name}: is gone; what judges is never removed: restore it from git"
-            )
-    for change in _in_history(folder, changes):
-        if change.status != "A":
-            raise IntegrityError(
-                f"{shown(change.path)}: was altered or removed ({change.status}); what is in "
-                f"{HISTORY}/ stays as it was: restore it from git"
-            )
-
-
-def _refuse_replaced(folder: Path, case_set: CaseSet, changes: Changes) -> None:
-    """Raises IntegrityError where a case set or golden took another's place and kept no copy."""
-    place = folder / CASE_SET
-    kept = [archived(place, number) for number in range(1, case_set.version)]
-    if _replaced(place, changes, kept):
+    for fault in broken_rules(change):
+        raise fault
+    if not change.after:
         raise IntegrityError(
-            f"{place}: is another case set than before, of which {HISTORY}/ keeps no copy; change "
-            "it by `casegate cases amend` only"
+            f"{change.folder}: is gone; what judges is never removed: restore it from git"
         )
-    golden = folder / GOLDEN
-    if _replaced(golden, changes, (folder / HISTORY).glob("golden-*.json")):
-        raise IntegrityError(
-            f"{golden}: is another golden than before, of which {HISTORY}/ keeps no copy; it "
-            "moves by `casegate baseline approve` only"
-        )
+    return _sound(change.new, Path(change.folder))
 
 
-def _replaced(file: Path, changes: Changes, kept: Iterable[Path]) -> bool:
-    """Whether other content stood here at the base that none of `kept` holds."""
-    before = _before(file.parent, file.name, changes)
-    if before is None or before == file.read_bytes():
-        return False
-    return all(one.read_bytes() != before for one in kept if one.is_file())
+def load_baseline(folder: Path) -> Baseline:
+    """The baseline in `folder`, whatever it was before; raises as `verify_baseline`."""
+    golden = load_golden(folder / GOLDEN) if (folder / GOLDEN).exists() else None
+    files = GovernedFiles(load_policy(folder / POLICY), load_case_set(folder / CASE_SET), golden)
+    return _sound(files, folder)
 
 
-def _in_history(folder: Path, changes: Changes) -> Iterator[Change]:
-    history = _relative(folder, changes)
-    for change in changes.found or ():
-        if history is not None and Path(change.path).is_relative_to(history / HISTORY):
-            yield change
+def _sound(files: GovernedFiles, folder: Path) -> Baseline:
+    baseline = files.baseline(folder)
+    parent_of(folder / CASE_SET, baseline.case_set)
+    return baseline
 
 
-def _before(folder: Path, name: str, changes: Changes) -> bytes | None:
-    """A file as the base has it; None where it has none, or there is no base."""
+def _files_before(folder: Path, changes: Changes) -> BaselineFiles:
+    """The files as the base has them; none where it has none, or there is no base."""
     relative = _relative(folder, changes)
-    return None if relative is None else _at_base(changes, relative / name)
-
-
-def _at_base(changes: Changes, path: Path) -> bytes | None:
-    if changes.checkout is None or changes.base is None:
-        return None
-    return changes.checkout.show(changes.base, path.as_posix())
+    if relative is None or changes.checkout is None or changes.base is None:
+        return {}
+    name = relative.as_posix()
+    return changes.checkout.readers(changes.checkout.committed(changes.base, name), name)
 
 
 def _relative(folder: Path, changes: Changes) -> Path | None:

@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import refusing_in_one_line
 
 if TYPE_CHECKING:
-    from pipeline.ci.hooks.rules import Rule
+    from pipeline.ci.hooks.revision import Rule
 
 
 @click.group()
@@ -90,8 +90,7 @@ def baselines_alone(
 
     Of commits that are made already, the message has to name who approved.
     """
-    from pipeline.ci.hooks.recorded import recorded_in
-    from pipeline.ci.hooks.rules import alone
+    from pipeline.ci.hooks.rules import alone, recorded_in
 
     rules = [alone, recorded_in(ledger)] if ledger else [alone]
     return _held(rules, baselines, from_ref, to_ref)
@@ -126,13 +125,15 @@ def _held(
     message: Path | None = None,
 ) -> int:
     """Says each thing that does not hold on a line of its own; returns the exit code."""
-    from pipeline.ci.hooks.checking import check
+    from pipeline.ci.hooks.revision import check_revisions
     from pipeline.governance.show_ledger import printable
 
     code = 0
-    done = check(rules, Path.cwd(), baselines=baselines, old=from_ref, new=to_ref, message=message)
-    for revision, found in done:
+    done = check_revisions(
+        rules, Path.cwd(), baselines=baselines, old=from_ref, new=to_ref, message=message
+    )
+    for revision, fault in done:
         where = f"commit {revision.name[:12]}: " if revision.name else ""
-        click.echo(f"{where}{printable(found.path)}: {printable(found.words)}", err=True)
-        code = max(code, found.code)
+        click.echo(f"{where}{printable(str(fault))}", err=True)
+        code = max(code, fault.exit_code)
     return code

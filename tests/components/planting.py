@@ -55,8 +55,8 @@ def scored(case_set: CaseSet, *, wrong: Sequence[int] = (), model: str = "candid
     )
 
 
-def approved(scores: CaseScores) -> Golden:
-    return Golden(scores, Approval(by="A. Radiologist", reason="first", date="2025-03-31"))
+def approved(scores: CaseScores, reason: str = "first") -> Golden:
+    return Golden(scores, Approval(by="A. Radiologist", reason=reason, date="2025-03-31"))
 
 
 def check(

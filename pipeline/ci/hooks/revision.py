@@ -1,35 +1,21 @@
-"""One change at a time: what is staged, or each commit of a range, with what was there before."""
+"""What rules are held against: what is staged, or each commit of a range, with what was before.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+Never what lies in the work tree: a hook that read it would judge another text than the one that is
+committed.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 from components.records.errors import CasegateError, ConfigError
-from pipeline.ci.hooks.repository import Blob, Repository
+from pipeline.ci.git import Blob, Checkout
+from pipeline.governance.governed_change import GovernedChange
 
-_LISTING = (
-    "diff-tree",
-    "--no-commit-id",
-    "--root",
-    "-r",
-    "-c",
-    "--name-only",
-    "--no-renames",
-    "-z",
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with a path, in words; `code` is the exit code that it asks for."""
-
-    path: str
-    words: str
-    code: int
-
-    @classmethod
-    def of(cls, path: str, error: CasegateError) -> "Finding":
-        words = " ".join(str(error).split())
-        return cls(path, words.removeprefix(f"{path}: "), error.exit_code)
+_OPTIONS = ("--no-commit-id", "--root", "-r", "-c", "--name-only", "--no-renames", "-z")
+_SCISSORS = " >8 "
 
 
 @dataclass(frozen=True)
@@ -42,7 +28,7 @@ class Revision:
     message: None where there is none yet.
     """
 
-    repository: Repository
+    checkout: Checkout
     name: str | None
     folder: str
     changed: tuple[str, ...]
@@ -55,44 +41,95 @@ class Revision:
         """The changed paths below `folder`."""
         return tuple(path for path in self.changed if path.startswith(f"{self.folder}/"))
 
-    def baselines(self) -> list[str]:
-        """Folders of the baselines that changed."""
+    @cached_property
+    def baselines(self) -> tuple[GovernedChange, ...]:
+        """The baselines that changed."""
         depth = self.folder.count("/") + 2
         named = {"/".join(path.split("/")[:depth]) for path in self.here}
-        return sorted(named - self.after.keys() - self.before.keys())
+        return tuple(map(self._change, sorted(named - self.after.keys() - self.before.keys())))
 
-    def read(self, blob: Blob) -> bytes:
-        return self.repository.content(blob)
-
-    def touches(self, baseline: str, *names: str) -> bool:
-        """Whether one of a baseline's own files changed."""
-        return any(f"{baseline}/{name}" in self.here for name in names)
-
-    def removed(self, baseline: str) -> bool:
-        """Whether nothing of a baseline is left."""
-        return not any(path.startswith(f"{baseline}/") for path in self.after)
-
-    def archived(self, baseline: str, path: str) -> bool:
-        """Whether what stood at `path` before is kept in the baseline's history now."""
-        kept = {b.oid for at, b in self.after.items() if at.startswith(f"{baseline}/history/")}
-        return self.before[path].oid in kept
+    def _change(self, baseline: str) -> GovernedChange:
+        start = f"{baseline}/"
+        changed = (path.removeprefix(start) for path in self.here if path.startswith(start))
+        before, after = (self.checkout.readers(x, baseline) for x in (self.before, self.after))
+        return GovernedChange(baseline, before, after, frozenset(changed))
 
 
-def staged(repository: Repository, folder: str) -> Revision:
+Rule = Callable[[Revision], Iterator[CasegateError]]
+
+
+def check_revisions(
+    rules: Sequence[Rule],
+    folder: Path,
+    *,
+    baselines: str,
+    old: str | None = None,
+    new: str | None = None,
+    message: Path | None = None,
+) -> Iterator[tuple[Revision, CasegateError]]:
+    """What does not hold, commit by commit.
+
+    Args:
+      folder: in the checkout.
+      baselines: the folder with the baselines, relative to the checkout.
+      old, new: the commits that `new` has and `old` has not; None for both takes what is staged.
+      message: the file with the message of the commit that is being made.
+
+    Raises:
+      ConfigError: git is not there, or has not what was asked for.
+    """
+    root = Checkout(folder).demand("rev-parse", "--show-toplevel")
+    checkout = Checkout(Path(os.fsdecode(root).strip()))
+    for revision in _revisions(checkout, _relative(baselines), old, new):
+        if message is not None:
+            revision = replace(revision, message=_read_message(checkout, message))
+        for rule in rules:
+            yield from ((revision, fault) for fault in rule(revision))
+
+
+def _revisions(
+    checkout: Checkout, baselines: str, old: str | None, new: str | None
+) -> Iterable[Revision]:
+    if old is None and new is None:
+        return [_staged(checkout, baselines)]
+    if old is None or new is None:
+        raise ConfigError("--from-ref and --to-ref: give both, or neither for what is staged")
+    return _between(checkout, baselines, old, new)
+
+
+def _relative(baselines: str) -> str:
+    parts = Path(baselines).parts
+    if not parts or ".." in parts or Path(baselines).is_absolute():
+        raise ConfigError(f"--baselines {baselines}: wanted a folder inside the checkout")
+    return "/".join(parts)
+
+
+def _read_message(checkout: Checkout, path: Path) -> str:
+    """The message as git will keep it: without comments, and without the difference below it."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    lines = text.splitlines()
+    cut = next((n for n, line in enumerate(lines) if _SCISSORS in line), len(lines))
+    return checkout.strip_comments("\n".join(lines[:cut]))
+
+
+def _staged(checkout: Checkout, folder: str) -> Revision:
     """The index, against the last commit; while merging, what is in none of the merged."""
-    head = repository.head()
-    after = repository.staged(folder)
+    head = checkout.commit("HEAD")
+    after = checkout.staged(folder)
     if head is None:
-        return Revision(repository, None, folder, repository.names("ls-files", "-z"), {}, after)
+        return Revision(checkout, None, folder, checkout.names("ls-files", "-z"), {}, after)
     listing = ("diff-index", "--cached", "--name-only", "--no-renames", "-z")
-    changed = repository.names(*listing, head)
-    for other in repository.merged():
-        differing = set(repository.names(*listing, other))
+    changed = checkout.names(*listing, head)
+    for other in checkout.ids("MERGE_HEAD"):
+        differing = set(checkout.names(*listing, other))
         changed = tuple(path for path in changed if path in differing)
-    return Revision(repository, None, folder, changed, repository.committed(head, folder), after)
+    return Revision(checkout, None, folder, changed, checkout.committed(head, folder), after)
 
 
-def between(repository: Repository, folder: str, old: str, new: str) -> Iterator[Revision]:
+def _between(checkout: Checkout, folder: str, old: str, new: str) -> Iterator[Revision]:
     """Each commit that `new` has and `old` has not, oldest first.
 
     Args:
@@ -101,11 +138,11 @@ def between(repository: Repository, folder: str, old: str, new: str) -> Iterator
     Raises:
       ConfigError: one of them is not here, or history was cut off in between.
     """
-    last = repository.commit(new)
-    since = [] if set(old) == {"0"} else [f"^{repository.commit(old)}"]
-    listed = repository.text("rev-list", "--reverse", "--topo-order", "--parents", last, *since)
-    cut = _cut_off(repository)
-    for line in listed.splitlines():
+    last = _commit(checkout, new)
+    since = [] if set(old) == {"0"} else [f"^{_commit(checkout, old)}"]
+    listed = checkout.demand("rev-list", "--reverse", "--topo-order", "--parents", last, *since)
+    cut = set(checkout.ids("shallow"))  # commits whose parents a shallow clone left out
+    for line in listed.decode().splitlines():
         commit, *parents = line.split()
         if commit in cut:
             raise ConfigError(
@@ -113,25 +150,18 @@ def between(repository: Repository, folder: str, old: str, new: str) -> Iterator
                 "more of the history and run again"
             )
         # Of a merge only what is in none of its parents: the rest was seen in its own commit.
-        changed = repository.names(*_LISTING, commit)
+        changed = checkout.names("diff-tree", *_OPTIONS, commit)
         if any(path.startswith(f"{folder}/") for path in changed):
-            yield _commit(repository, folder, commit, parents, changed)
+            before = checkout.committed(parents[0], folder) if parents else {}
+            after = checkout.committed(commit, folder)
+            message = os.fsdecode(checkout.demand("log", "-1", "--format=%B", commit)).strip()
+            yield Revision(checkout, commit, folder, changed, before, after, message)
 
 
-def _commit(
-    repository: Repository, folder: str, commit: str, parents: list[str], changed: tuple[str, ...]
-) -> Revision:
-    return Revision(
-        repository,
-        commit,
-        folder,
-        changed,
-        repository.committed(parents[0], folder) if parents else {},
-        repository.committed(commit, folder),
-        repository.text("log", "-1", "--format=%B", commit),
-    )
-
-
-def _cut_off(repository: Repository) -> set[str]:
-    """Commits whose parents a shallow clone left out."""
-    return set(repository.state("shallow"))
+def _commit(checkout: Checkout, name: str) -> str:
+    commit = checkout.commit(name)
+    if commit is None:
+        raise ConfigError(
+            f"{name!r}: no commit in {checkout.root}; fetch more of the history and run again"
+        )
+    return commit

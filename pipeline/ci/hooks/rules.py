@@ -1,126 +1,195 @@
-"""What has to hold of a change of baselines; each rule yields what does not."""
+"""What git refuses of a change of baselines; each rule yields what does not hold."""
 
+import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from components.baselines.names import CASE_SET, GOLDEN, POLICY
-from components.gate.preflight import refuse_hopeless
-from components.records.errors import CasegateError, IntegrityError
-from pipeline.ci.hooks.golden_rules import golden_moved
-from pipeline.ci.hooks.judges import Judges, judges
-from pipeline.ci.hooks.pixels import picture_in
-from pipeline.ci.hooks.repository import LINK, SUBMODULE
-from pipeline.ci.hooks.revision import Finding, Revision
+from components.baselines.names import CASE_SET, GOLDEN
+from components.records.errors import CasegateError, ConfigError, IntegrityError
+from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Ledger
+from pipeline.ci.hooks.revision import Revision, Rule
+from pipeline.governance.governed_change import (
+    GovernedChange,
+    case_set_faults,
+    golden_faults,
+    history_faults,
+    policy_faults,
+)
 
-Rule = Callable[[Revision], Iterator[Finding]]
-BROKEN = IntegrityError.exit_code
+LINKS = {"120000": "a link", "160000": "a submodule"}
 _APPROVED = re.compile(r"\bapproved[ -]by\b\s*:?\s*[^\s:]", re.IGNORECASE)
+# What a picture, or a container of arrays, begins with; at an offset where it is not the start.
+_MAGIC: tuple[tuple[str, int, bytes], ...] = (
+    ("PNG image", 0, b"\x89PNG\r\n\x1a\n"),
+    ("JPEG image", 0, b"\xff\xd8\xff"),
+    ("GIF image", 0, b"GIF8"),
+    ("TIFF image", 0, b"II*\x00"),
+    ("TIFF image", 0, b"MM\x00*"),
+    ("WebP image", 8, b"WEBP"),
+    ("JPEG 2000 image", 4, b"jP  "),
+    ("DICOM file", 128, b"DICM"),
+    ("NIfTI image", 344, b"n+1\x00"),
+    ("NumPy array", 0, b"\x93NUMPY"),
+    ("HDF5 file", 0, b"\x89HDF\r\n\x1a\n"),
+    ("Parquet file", 0, b"PAR1"),
+    ("ZIP archive, as NPZ is", 0, b"PK\x03\x04"),
+    ("gzip archive", 0, b"\x1f\x8b"),
+    ("PDF document", 0, b"%PDF-"),
+)
+_TEXTUAL = (
+    ("SVG image", re.compile(rb"<svg[\s>]", re.IGNORECASE)),
+    ("image in a data: address", re.compile(rb"data:image/", re.IGNORECASE)),
+    ("portable bitmap in text", re.compile(rb"\AP[1-6]\s")),
+    ("PostScript image", re.compile(rb"\A%!PS")),
+    ("XPM image", re.compile(rb"/\* XPM \*/")),
+    ("pointer to a file that git does not hold", re.compile(rb"\Aversion https://git-lfs\.")),
+)
+_ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{64,}(?:\s+[A-Za-z0-9+/_-]{16,})*={0,2}")
+_NUMBERS = re.compile(rb"(?:\b\d{1,5}\b[\s,;\[\]]+){256,}")
+_HASH = re.compile(rb"[0-9a-f]{64}")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_LONGEST_TEXT = 2_000  # characters of base64 in one piece; the longest key has some hundred
 
 
-def policies(revision: Revision) -> Iterator[Finding]:
+def policies(revision: Revision) -> Iterator[CasegateError]:
     """A policy keeps its schema, and each of its checks can be passed on its case set."""
-    for baseline in revision.baselines():
-        if not revision.touches(baseline, POLICY, CASE_SET):
-            continue
-        path, now = f"{baseline}/{POLICY}", judges(revision, baseline, revision.after)
-        if POLICY in now.faults:
-            yield now.faults[POLICY]
-        elif now.policy is None and now.case_set is not None:
-            yield Finding(path, "is not there, though its case set is; add the policy", 2)
-        elif now.policy is not None and now.case_set is not None:
-            try:
-                refuse_hopeless(now.policy, now.case_set)
-            except CasegateError as error:
-                yield Finding.of(path, error)
+    for change in revision.baselines:
+        yield from policy_faults(change)
 
 
-def case_sets(revision: Revision) -> Iterator[Finding]:
+def case_sets(revision: Revision) -> Iterator[CasegateError]:
     """A case set is what its hashes say, and each version amends the one before it."""
-    for baseline in revision.baselines():
-        path = f"{baseline}/{CASE_SET}"
-        if not revision.touches(baseline, CASE_SET) or revision.removed(baseline):
-            continue
-        now = judges(revision, baseline, revision.after)
-        if CASE_SET in now.faults:
-            yield now.faults[CASE_SET]
-        elif now.case_set is None:
-            yield Finding(path, "is gone; what judges is never removed: restore it", BROKEN)
-        else:
-            before = judges(revision, baseline, revision.before)
-            yield from (Finding(path, words, BROKEN) for words in _amended(before, now))
-            if path in revision.before and not revision.archived(baseline, path):
-                words = "takes the place of a version that is not kept in history/"
-                yield Finding(path, f"{words}; amend it with `casegate cases amend`", BROKEN)
+    for change in revision.baselines:
+        yield from case_set_faults(change)
 
 
-def no_pixels(revision: Revision) -> Iterator[Finding]:
+def no_pixels(revision: Revision) -> Iterator[CasegateError]:
     """Nothing below the baselines is a picture, or hides what it is."""
     for path in revision.here:
-        blob = revision.after.get(path)
-        if blob is None:
-            continue
-        if blob.mode in (LINK, SUBMODULE):
-            what = "a link" if blob.mode == LINK else "a submodule"
-        else:
-            what = picture_in(revision.read(blob)) or ""
-        if what:
-            yield Finding(path, f"got {what}, wanted text; baselines never hold pixels", BROKEN)
+        if blob := revision.after.get(path):
+            what = LINKS.get(blob.mode) or picture_in(revision.checkout.content(blob))
+            if what:
+                yield IntegrityError(
+                    f"{path}: got {what}, wanted text; baselines never hold pixels"
+                )
 
 
-def alone(revision: Revision) -> Iterator[Finding]:
+def alone(revision: Revision) -> Iterator[CasegateError]:
     """What judges changes in a commit of its own, by approval, and its history only grows."""
     others = [path for path in revision.changed if path not in revision.here]
     if revision.here and others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         words = f"changes together with {others[0]}{more}; what judges is committed alone"
-        yield Finding(revision.here[0], words, BROKEN)
-    for baseline in revision.baselines():
-        if revision.removed(baseline):
-            continue
-        for path in revision.here:
-            if path.startswith(f"{baseline}/history/") and path in revision.before:
-                words = "is history, which is added to and never changed: restore it"
-                yield Finding(path, words, BROKEN)
-        yield from golden_moved(revision, baseline)
+        yield IntegrityError(f"{revision.here[0]}: {words}")
+    for change in revision.baselines:
+        yield from history_faults(change)
+        yield from golden_faults(change)
     if revision.message is not None:
         yield from named_approver(revision)
 
 
-def named_approver(revision: Revision) -> Iterator[Finding]:
+def named_approver(revision: Revision) -> Iterator[CasegateError]:
     """The message of a commit that changes what judges says who approved it."""
     message = _plain(revision.message or "")
-    for baseline in revision.baselines():
-        now = judges(revision, baseline, revision.after)
+    for change in revision.baselines:
         names = set()
-        if now.golden is not None and revision.touches(baseline, GOLDEN):
-            approval = now.golden.approval
+        if change.new.golden is not None and change.touches(GOLDEN):
+            approval = change.new.golden.approval
             names.add(approval.rescored[-1].by if approval.rescored else approval.by)
-        if now.case_set is not None and revision.touches(baseline, CASE_SET):
-            names.add(now.case_set.author)
+        if change.new.case_set is not None and change.touches(CASE_SET):
+            names.add(change.new.case_set.author)
         for name in sorted(names):
             if _plain(name) not in message:
                 words = f"was approved by {name}, whom the commit's message does not name"
-                yield Finding(baseline, f"{words}; add 'Approved by: {name}'", BROKEN)
+                yield IntegrityError(f"{change.folder}: {words}; add 'Approved by: {name}'")
         if not names and not _APPROVED.search(message):
             words = "changes, and the commit's message names nobody who approved that"
-            yield Finding(baseline, f"{words}; add 'Approved by: NAME'", BROKEN)
-
-
-def _amended(before: Judges, now: Judges) -> Iterator[str]:
-    new, old = now.case_set, before.case_set
-    assert new is not None  # the caller looked
-    if old is None:
-        if (new.version == 1) != (new.parent is None):
-            yield f"is version {new.version}, and names a parent: {new.parent or 'none'}"
-        return
-    if new.name != old.name:
-        yield f"is {new.name}, took the place of {old.name}; give it a folder of its own"
-    if new.version != old.version + 1:
-        yield f"is version {new.version}, wanted version {old.version + 1}: it amends {old.version}"
-    if new.parent != old.merkle_root:
-        got = f"{new.parent[:12]}..." if new.parent else "none"
-        yield f"names the parent {got}, wanted {old.merkle_root[:12]}..., which it amends"
+            yield IntegrityError(f"{change.folder}: {words}; add 'Approved by: NAME'")
 
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
+
+
+def recorded_in(ledger: Path) -> Rule:
+    """The rule that golden and amendments have their entry in this ledger.
+
+    Raises:
+      ConfigError: there is no ledger in that place.
+      IntegrityError: its chain does not fit.
+    """
+    if not ledger.is_file():
+        raise ConfigError(f"--ledger {ledger}: no such file; give a workspace's ledger.jsonl")
+    entries = Ledger(ledger).entries()
+
+    def rule(revision: Revision) -> Iterator[CasegateError]:
+        for change in revision.baselines:
+            yield from _unrecorded(change, entries, ledger)
+
+    return rule
+
+
+def _unrecorded(
+    change: GovernedChange, entries: Sequence[Entry], ledger: Path
+) -> Iterator[CasegateError]:
+    golden, cases = change.new.golden, change.new.case_set
+    amendments = [entry.body for entry in entries if entry.kind == "amendment"]
+    approvals = [entry.body for entry in entries if entry.kind == "approval"]
+    if golden is not None and change.touches(GOLDEN):
+        known = {body.get("to_golden_sha256") for body in (*approvals, *amendments)}
+        if golden.golden_sha256 not in known:
+            words = f"is golden {golden.golden_sha256[:12]}..., which no entry of {ledger} has"
+            yield change.broken(GOLDEN, f"{words}: it was not approved there")
+    if cases is not None and cases.parent is not None and change.touches(CASE_SET):
+        steps = {(body["from_root"], body["to_root"]) for body in amendments}
+        if (cases.parent, cases.merkle_root) not in steps:
+            words = f"is version {cases.version}, an amendment that no entry of {ledger} has"
+            yield change.broken(CASE_SET, words)
+
+
+def picture_in(content: bytes) -> str | None:
+    """What kind of picture, or of content that may hide one, is in a file; None for a text.
+
+    Whatever the file is called: an image of a patient that reached a repository stays in it for
+    ever, and in every copy.
+    """
+    if kind := _kind(content):
+        return kind
+    if not _is_text(content):
+        return "binary file"
+    for kind, pattern in _TEXTUAL:
+        if pattern.search(content):
+            return kind
+    for piece in _ENCODED.finditer(content):
+        if kind := _encoded(piece.group()):
+            return kind
+    return "table of numbers, as pixels are" if _NUMBERS.search(content) else None
+
+
+def _kind(content: bytes) -> str | None:
+    for kind, at, magic in _MAGIC:
+        if content[at : at + len(magic)] == magic:
+            return kind
+    return None
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not any(ord(letter) < 32 and letter not in "\t\n\r\f" for letter in text)
+
+
+def _encoded(piece: bytes) -> str | None:
+    """What is wrong with a piece of what may be base64."""
+    if all(_HASH.fullmatch(word) for word in piece.split()):
+        return None
+    letters = b"".join(piece.split()).translate(_URL_SAFE).rstrip(b"=")
+    if kind := _kind(base64.b64decode(letters[: len(letters) // 4 * 4])):
+        return f"{kind}, in base64"
+    if len(letters) > _LONGEST_TEXT:
+        return f"{len(letters)} characters of encoded bytes in one piece"
+    return None

@@ -12,7 +12,7 @@ import pytest
 from components.baselines.golden import save_golden
 from components.decision import load_decision, save_decision
 from components.records.errors import AnomaliesFound
-from pipeline.ci import full
+from pipeline.ci import commit_run
 from pipeline.ci.cache import Cache
 from tests.components.planting import approved, sha
 from tests.foreign import answer, complaint, needs
@@ -28,7 +28,7 @@ OUT = Path("ci-results")
 def run(team: TeamRepository, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     """The pipeline, replaced where `casegate ci` calls it."""
     fake = FakeRun(team)
-    monkeypatch.setattr(full, "run", fake)
+    monkeypatch.setattr(commit_run, "run", fake)
     return fake
 
 
@@ -109,7 +109,7 @@ def test_an_edited_golden_blocks_and_says_why(team: TeamRepository) -> None:
     team.commit()
     result = check()
     assert result.exit_code == 4
-    assert "moves by `casegate baseline approve` only" in result.stderr
+    assert "golden moves by `casegate baseline approve`" in result.stderr
     error = ElementTree.parse(OUT / "junit.xml").find(".//testcase/error")
     assert error is not None and error.get("type") == "IntegrityError"
     (found,) = json.loads((OUT / "casegate.sarif").read_text())["runs"][0]["results"]
@@ -215,7 +215,8 @@ def test_whatever_decides_is_part_of_the_key(team: TeamRepository, run: FakeRun,
         history = team.baseline / "history" / "golden-0001.json"
         history.parent.mkdir()
         history.write_bytes((team.baseline / "golden.json").read_bytes())
-        save_golden(approved(candidate(2, model="go")), team.baseline / "golden.json")
+        golden = approved(candidate(2, model="go"), "the next")
+        save_golden(golden, team.baseline / "golden.json")
     elif what == "champion":
         published(team.root / "registry", candidate(7, model="champion"))
     else:

@@ -7,7 +7,7 @@ from components.baselines.golden import save_golden
 from components.records.errors import IntegrityError, PolicyError
 from pipeline.ci.changes import Changes, find_changes
 from pipeline.ci.provider import CiJob
-from pipeline.ci.verify import touched_folders, verify_baseline
+from pipeline.ci.verify import baseline_change, load_baseline, touched_folders, verify_baseline
 from tests.components.planting import approved, locked
 from tests.pipeline.ci.making import TeamRepository, candidate
 
@@ -18,33 +18,33 @@ def changes(team: TeamRepository) -> Changes:
 
 def refusal(team: TeamRepository) -> str:
     with pytest.raises(IntegrityError) as caught:
-        verify_baseline(team.baseline, changes(team))
+        verify_baseline(baseline_change(team.baseline, changes(team)))
     return str(caught.value)
 
 
-def approve_another(team: TeamRepository, *, kept: bool) -> None:
+def approve_another(team: TeamRepository, *, kept: bool, reason: str = "next") -> None:
     golden = team.baseline / "golden.json"
     if kept:
         (team.baseline / "history").mkdir()
         (team.baseline / "history" / "golden-0001.json").write_bytes(golden.read_bytes())
-    save_golden(approved(candidate(3, model="next")), golden)
+    save_golden(approved(candidate(3, model="next"), reason), golden)
 
 
 def test_a_sound_baseline_is_read(team: TeamRepository) -> None:
-    found = verify_baseline(team.baseline, changes(team))
+    found = verify_baseline(baseline_change(team.baseline, changes(team)))
     assert (found.name, found.golden is not None) == ("chest", True)
 
 
 def test_golden_moves_where_the_one_before_is_kept(team: TeamRepository) -> None:
     approve_another(team, kept=True)
-    found = verify_baseline(team.baseline, changes(team))
+    found = verify_baseline(baseline_change(team.baseline, changes(team)))
     assert found.golden
     assert found.golden.scores.model_sha256 == candidate(model="next").model_sha256
 
 
 def test_golden_that_keeps_no_copy_is_refused(team: TeamRepository) -> None:
     approve_another(team, kept=False)
-    assert "moves by `casegate baseline approve` only" in refusal(team)
+    assert "golden.json: takes the place of a golden that is not kept" in refusal(team)
 
 
 @pytest.mark.parametrize("name", ["case_set.json", "golden.json", "policy.yaml"])
@@ -62,8 +62,18 @@ def test_an_edited_case_set_is_refused(team: TeamRepository) -> None:
 
 def test_another_case_set_in_its_place_is_refused(team: TeamRepository) -> None:
     save_case_set(locked(200, 201), team.baseline / "case_set.json")
-    (team.baseline / "golden.json").write_bytes((team.baseline / "golden.json").read_bytes())
-    assert "golden.json" in refusal(team)
+    assert "case_set.json" in refusal(team)
+
+
+def test_golden_of_another_case_set_is_refused(team: TeamRepository) -> None:
+    with pytest.raises(IntegrityError, match=r"golden\.json: scored case set"):
+        save_case_set(locked(200, 201), team.baseline / "case_set.json")
+        load_baseline(team.baseline)
+
+
+def test_golden_under_the_approval_of_the_one_before_is_refused(team: TeamRepository) -> None:
+    approve_another(team, kept=True, reason="first")
+    assert "golden.json: moved without a new approval" in refusal(team)
 
 
 def test_another_case_set_with_scores_to_fit_is_refused(team: TeamRepository) -> None:
@@ -71,7 +81,7 @@ def test_another_case_set_with_scores_to_fit_is_refused(team: TeamRepository) ->
 
     other = replace(locked(200, 200), reason="easier")
     save_case_set(other, team.baseline / "case_set.json")
-    assert "change it by `casegate cases amend` only" in refusal(team)
+    assert "case_set.json: is version 1, wanted version 2" in refusal(team)
 
 
 @pytest.mark.parametrize("change", ["altered", "removed"])
@@ -84,14 +94,14 @@ def test_history_is_never_written_over(team: TeamRepository, change: str) -> Non
     else:
         place.write_text(place.read_text() + " ")
     team.commit()
-    assert "what is in history/ stays as it was" in refusal(team)
+    assert "history/golden-0001.json: is history" in refusal(team)
 
 
 def test_a_policy_that_no_model_can_meet_is_refused(team: TeamRepository) -> None:
     policy = team.baseline / "policy.yaml"
     policy.write_text(policy.read_text().replace("floor: 0.8", "floor: 0.999"))
     with pytest.raises(PolicyError, match="can never pass"):
-        verify_baseline(team.baseline, changes(team))
+        verify_baseline(baseline_change(team.baseline, changes(team)))
 
 
 def test_the_touched_baselines_are_found_even_where_they_went(team: TeamRepository) -> None:

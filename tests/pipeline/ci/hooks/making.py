@@ -7,8 +7,7 @@ from pathlib import Path
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.golden import Approval, Golden, save_golden
 from components.records.files import write_atomically
-from pipeline.ci.hooks.checking import check
-from pipeline.ci.hooks.rules import Rule
+from pipeline.ci.hooks.revision import Rule, check_revisions
 from tests.components.planting import locked, scored
 
 BASELINE = "baselines/chest"
@@ -90,5 +89,5 @@ class Repo:
 
     def found(self, *rules: Rule, **options) -> list[str]:
         """What does not hold, each with its path."""
-        done = check(rules, self.root, baselines="baselines", **options)
-        return [f"{finding.path}: {finding.words}" for _, finding in done]
+        done = check_revisions(rules, self.root, baselines="baselines", **options)
+        return [str(fault) for _, fault in done]

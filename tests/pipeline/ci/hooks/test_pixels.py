@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from components.baselines.case_set import case_set_json
-from pipeline.ci.hooks.pixels import picture_in
+from pipeline.ci.hooks.rules import picture_in
 from tests.components.planting import locked
 
 PIXELS = np.random.default_rng(1).integers(0, 255, (32, 32), dtype=np.uint8)

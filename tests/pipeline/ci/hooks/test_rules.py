@@ -69,6 +69,13 @@ def test_a_case_set_too_small_for_its_policy_is_refused(repo: Repo) -> None:
 def test_a_policy_that_is_taken_away_from_its_case_set_is_refused(repo: Repo) -> None:
     repo.git("rm", "--quiet", f"{BASELINE}/policy.yaml")
     (words,) = repo.found(policies)
+    assert "policy.yaml: is gone" in words
+
+
+def test_a_case_set_that_comes_without_a_policy_is_refused(tmp_path) -> None:
+    repo = Repo(tmp_path / "new")
+    repo.stage_case_set(CASES)
+    (words,) = repo.found(policies)
     assert "policy.yaml: is not there, though its case set is" in words
 
 
@@ -82,6 +89,21 @@ def amend(repo: Repo, case_set=NEXT) -> None:
 
 def test_an_amendment_with_its_past_in_history_is_fine(repo: Repo) -> None:
     amend(repo)
+    assert repo.found(case_sets) == []
+
+
+def test_two_amendments_in_one_change_are_fine_where_both_are_kept(repo: Repo) -> None:
+    last = amend_case_set(
+        NEXT,
+        CaseChanges(retire=("case-0002",)),
+        author="A. Radiologist",
+        reason="blur",
+        date="2026-02-02",
+    )
+    amend(repo, last)
+    (words,) = repo.found(case_sets)[:1]
+    assert "case_set.json: is version 3, wanted version 2" in words
+    repo.stage(f"{BASELINE}/history/case_set-0002.json", case_set_json(NEXT))
     assert repo.found(case_sets) == []
 
 

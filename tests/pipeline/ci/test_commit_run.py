@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.ci.full import ci_config, fits, result_key
-from pipeline.ci.verify import Baseline
+from pipeline.ci.commit_run import ci_config, fits, result_key
+from pipeline.governance.governed_change import Baseline
 from pipeline.run.inputs import Inputs
 from pipeline.settings.config import load_config
 from tests.components.gate.test_decide import CASES, judged

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import ConfigError
-from pipeline.ci.hooks.checking import check
+from pipeline.ci.hooks.revision import check_revisions
 from pipeline.ci.hooks.rules import alone, no_pixels, policies
 from tests.pipeline.ci.hooks.making import BASELINE, POLICY, Repo
 
@@ -21,8 +21,8 @@ def test_a_picture_that_a_later_commit_removes_is_found_in_its_commit(repo: Repo
     bad = repo.commit()
     repo.git("rm", "--quiet", f"{BASELINE}/scan.txt")
     repo.commit()
-    (pair,) = check([no_pixels], repo.root, baselines="baselines", old=start, new="HEAD")
-    assert pair[0].name == bad and "got PNG image" in pair[1].words
+    (pair,) = check_revisions([no_pixels], repo.root, baselines="baselines", old=start, new="HEAD")
+    assert pair[0].name == bad and "got PNG image" in str(pair[1])
     assert repo.found(no_pixels, old=bad, new="HEAD") == []
 
 
@@ -89,7 +89,7 @@ def test_names_with_signs_of_the_shell_and_of_git_are_read_as_they_are(repo: Rep
 def test_from_a_folder_below_the_root_the_whole_checkout_is_meant(repo: Repo) -> None:
     repo.stage(f"{BASELINE}/scan", PNG)
     below = repo.root / BASELINE
-    assert len(list(check([no_pixels], below, baselines="baselines"))) == 1
+    assert len(list(check_revisions([no_pixels], below, baselines="baselines"))) == 1
 
 
 def test_a_shallow_clone_is_refused_where_it_ends(repo: Repo, tmp_path: Path) -> None:
@@ -118,12 +118,12 @@ def test_half_a_range_is_refused(repo: Repo) -> None:
 @pytest.mark.parametrize("folder", ["/baselines", "../baselines", "."])
 def test_a_folder_outside_the_checkout_is_refused(repo: Repo, folder: str) -> None:
     with pytest.raises(ConfigError, match="wanted a folder inside the checkout"):
-        list(check([no_pixels], repo.root, baselines=folder))
+        list(check_revisions([no_pixels], repo.root, baselines=folder))
 
 
 def test_outside_of_a_checkout_git_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a git repository"):
-        list(check([no_pixels], tmp_path, baselines="baselines"))
+        list(check_revisions([no_pixels], tmp_path, baselines="baselines"))
 
 
 def test_a_conflict_is_refused(repo: Repo) -> None:
