@@ -30,8 +30,7 @@ def publish_release(config: Config, root: Path, address: str) -> tuple[Published
       IntegrityError: the release, its decision or its scores were altered.
     """
     workspace, store = Workspace(root.resolve()), open_store(address)
-    folder = config.serving.directory
-    served = (Path(folder) if folder else workspace.serving).resolve() / config.serving.model_name
+    served = workspace.destination(config.serving.model_name, config.serving.directory)
     champion = find_champion(served, workspace.runs)
     if champion is None:
         raise ConfigError(f"{served}: nothing is released there, so there is nothing to publish")

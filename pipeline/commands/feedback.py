@@ -42,13 +42,14 @@ _LOG = "The prediction log; default: monitoring.log, or predictions/ in the work
 def _opened(
     config: Path | None, settings: tuple[str, ...], workspace: Path, log: Path | None
 ) -> "tuple[Config, FeedbackPlaces, ServedCases]":
-    from pipeline.feedback.places import FeedbackPlaces, prediction_log
+    from pipeline.feedback.places import FeedbackPlaces
     from pipeline.feedback.served import ServedCases
     from pipeline.settings.config import load_config
     from pipeline.settings.workspace import Workspace
 
     resolved, place = load_config(config, settings), Workspace(workspace.resolve())
-    return resolved, FeedbackPlaces(place.root), ServedCases(prediction_log(resolved, place, log))
+    served = ServedCases(place.prediction_log(log, resolved.monitoring.log))
+    return resolved, FeedbackPlaces(place.root), served
 
 
 @feedback.command()

@@ -1,11 +1,9 @@
-"""Where the workspace keeps feedback, and what of the configuration decides on it."""
+"""Where the workspace keeps feedback."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.feedback.record import Record
-from pipeline.settings.config import Config
-from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,3 @@ class FeedbackPlaces:
     def lock(self) -> Path:
         """Held while cases are promoted."""
         return self.workspace / "feedback" / ".lock"
-
-
-def prediction_log(config: Config, workspace: Workspace, given: Path | None) -> Path:
-    """The log of what was served: the one given, the configured one, or the workspace's own."""
-    if given is not None:
-        return given
-    named = config.monitoring.log
-    return Path(named) if named else workspace.root / "predictions"

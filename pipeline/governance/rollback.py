@@ -68,7 +68,7 @@ def roll_back(
     if model_name != Path(model_name).name or model_name.startswith(".") or not model_name:
         raise ConfigError(f"--model-name: got '{model_name}', wanted a plain folder name")
     workspace = Workspace(root.resolve())
-    destination = (serving.resolve() if serving else workspace.serving) / model_name
+    destination = workspace.destination(model_name, serving)
     with workspace.opened():
         ledger = Ledger(workspace.ledger)
         entries = ledger.entries()

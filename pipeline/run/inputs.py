@@ -226,9 +226,7 @@ def prepare(
         case_source_sha256 = case_source.fingerprint()
     baseline = resolve_baseline(config, case_source, workspace)
     golden = baseline / GOLDEN
-    destination = (
-        Path(config.serving.directory) if config.serving.directory else workspace.serving
-    ).resolve() / config.serving.model_name
+    destination = workspace.destination(config.serving.model_name, config.serving.directory)
     schema_sha256 = sha256_file(SCHEMA)
     case_set, policy = (
         load_case_set(baseline / CASE_SET),

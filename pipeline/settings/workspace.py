@@ -40,6 +40,14 @@ class Workspace:
     def serving(self) -> Path:
         return self.root / "serving"
 
+    def destination(self, model_name: str, directory: str | Path | None) -> Path:
+        """Where a model's versions are served: in the configured folder, or in `serving/` here."""
+        return (Path(directory) if directory else self.serving).resolve() / model_name
+
+    def prediction_log(self, given: Path | None, configured: str | None) -> Path:
+        """What was served: the log that a command names, the configured one, or `predictions/`."""
+        return given or Path(configured or self.root / "predictions")
+
     @property
     def training(self) -> Path:
         """Manifests of training data, named by their Merkle root."""

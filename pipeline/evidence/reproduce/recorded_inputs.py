@@ -138,10 +138,10 @@ def _champion(
     if version is None:
         return []
     model = serving["model_name"]
-    base = Path(serving["directory"]) if serving["directory"] else evidence.workspace.serving
-    if not (base / model / str(version)).is_dir():
+    destination = evidence.workspace.destination(model, serving["directory"])
+    if not (destination / str(version)).is_dir():
         return [f"The champion, version {version}, is gone: only golden judged again."]
-    found = find_version(base / model, version, evidence.workspace.runs)
+    found = find_version(destination, version, evidence.workspace.runs)
     if found.sha256 != sha256:
         raise IntegrityError(f"{found.path}: is not the model that was the champion then")
     shutil.copytree(found.path, workspace.serving / model / str(version))

@@ -41,8 +41,7 @@ def find_reference(config: Config, workspace: Workspace) -> MonitoringReference:
       IntegrityError: the champion or the reference is not what a run wrote.
     """
     serving = config.serving
-    folder = Path(serving.directory) if serving.directory else workspace.serving
-    destination = folder.resolve() / serving.model_name
+    destination = workspace.destination(serving.model_name, serving.directory)
     champion = find_champion(destination, workspace.runs)
     if champion is None:
         raise NothingEvaluated(

@@ -73,7 +73,9 @@ def monitor(
     """
     refuse_untellable(config.notify)
     moment = (now or current_time()).astimezone(timezone.utc)
-    findings = _look(config, workspace, _log_path(log, config, workspace), moment)
+    findings = _look(
+        config, workspace, workspace.prediction_log(log, config.monitoring.log), moment
+    )
     folder = _new_folder(workspace, moment)
     if findings.drift.state != MOVED:
         found = write_report(folder, findings, None)
@@ -115,12 +117,6 @@ def _weighed(findings: Findings, config: Config, workspace: Workspace) -> Breach
         root=workspace.root,
         now=findings.created,
     )
-
-
-def _log_path(log: Path | None, config: Config, workspace: Workspace) -> Path:
-    if log is not None:
-        return log
-    return Path(config.monitoring.log) if config.monitoring.log else workspace.root / "predictions"
 
 
 def _new_folder(workspace: Workspace, moment: datetime) -> Path:

@@ -4,7 +4,6 @@ None of it changes what the run came to. What goes wrong here is said, never rai
 """
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.lineage.record import RunRecord, Why, load_record
@@ -83,7 +82,5 @@ def record_of(workspace: Workspace, run_id: str) -> RunRecord | None:
 
 def served_version(config: Config, workspace: Workspace) -> int | None:
     """The highest version at the destination; None where nothing is released."""
-    directory = config.serving.directory
-    folder = Path(directory).resolve() if directory else workspace.serving
-    found = versions(folder / config.serving.model_name)
+    found = versions(workspace.destination(config.serving.model_name, config.serving.directory))
     return found[-1] if found else None

@@ -16,10 +16,8 @@ def refuse_full_disk(config: Config, workspace: Workspace) -> None:
     How much is enough is `retraining.free_disk_gib`.
     """
     wanted = config.retraining.free_disk_gib
-    places = [workspace.root]
-    if config.serving.directory:
-        places.append(Path(config.serving.directory).resolve())
-    for place in places:
+    served = workspace.destination(config.serving.model_name, config.serving.directory).parent
+    for place in (workspace.root, served):
         free = shutil.disk_usage(_existing(place)).free / GIB
         if free < wanted:
             raise CasegateError(
