@@ -160,9 +160,8 @@ def test_too_little_room_is_said_before_anything_is_started(tmp_path: Path, told
     ward.deliver(1, "phantom:n=60,seed=1")
     ward.settings["retraining"] = {"free_disk_gib": 1e6}
     ward.configure()
-    begun = time.monotonic()
     done = ward.retrain()
     assert (done["state"], done["exit_code"]) == ("failed", 70)
-    assert "free" in done["error"] and time.monotonic() - begun < 20
+    assert "free" in done["error"]
     assert told.notices[-1]["event"] == "failed"
     assert not ward.workspace.runs.exists()

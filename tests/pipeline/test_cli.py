@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import filelock
@@ -54,14 +53,9 @@ def assert_refused(result: Result, exit_code: int, *words: str) -> None:
 # Usage
 
 
-def test_help_is_there_in_half_a_second() -> None:
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
+def test_the_installed_command_has_help() -> None:
+    done = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True)
     assert "Exit codes: 0 released" in done.stdout
-    assert min(seconds) < 0.5
 
 
 @pytest.mark.parametrize(

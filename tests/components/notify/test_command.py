@@ -51,10 +51,8 @@ def test_a_program_that_does_not_read_may_still_succeed() -> None:
 
 
 def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
-    started = time.monotonic()
     run = shell(f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout_s=0.3)
     assert run.deliver(notice()) == Failure("sh: did not end within 0.3 s")
-    assert time.monotonic() - started < 10
     child = int((tmp_path / "child").read_text())
     for _ in range(100):
         state = Path(f"/proc/{child}/stat")

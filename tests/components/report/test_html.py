@@ -1,7 +1,6 @@
 import base64
 import hashlib
 import re
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -210,16 +209,14 @@ def test_the_same_decision_gives_the_same_page(made: Decision) -> None:
     assert html_report(made, SHOWN, synthetic=True) == html_report(made, SHOWN, synthetic=True)
 
 
-def test_a_hundred_thousand_cases_are_a_small_page_within_seconds() -> None:
+def test_a_hundred_thousand_cases_are_a_small_page() -> None:
     cases = case_set(100_000)
     shown = evidence(cases, pictures=False)
     ids = tuple(case.case_id for case in cases.cases)
     made = decision(
         flips=(Flips("champion", ids[60_000:], ids[:30_000]), Flips("golden", (), ids[:50_000]))
     )
-    start = time.perf_counter()
     page = html_report(made, shown, synthetic=False)
-    assert time.perf_counter() - start < 5
     assert len(page.encode()) < 300_000
     text = Parsed(page).text["worklist"]
     assert "50,000 lost" in text and f"the first {ROWS} are shown" in text

@@ -100,11 +100,9 @@ def test_a_bucket_that_is_not_there_is_an_error_to_a_writer(server: str) -> None
 
 def test_a_server_that_does_not_answer_is_no_error_to_a_reader(server: str) -> None:
     dead = address(f"127.0.0.1:{_free_port()}", "models/chest")
-    began = time.monotonic()
     registry, said = find_registry(dead)
     assert registry is None
     assert "cannot be read" in said and "planted-secret" not in said
-    assert time.monotonic() - began < 30
 
 
 def test_an_upload_cut_short_leaves_the_last_release(

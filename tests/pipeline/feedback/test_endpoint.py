@@ -4,7 +4,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -291,9 +290,7 @@ def test_a_request_that_never_ends_is_given_up(
     monkeypatch.setattr(module, "BODY_S", 0.2)
     head = b"POST /feedback HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     head += f"authorization: Bearer {ONE}\r\ncontent-length: 100\r\n\r\n{{".encode()
-    started = time.monotonic()
     assert b" 408 " in served.raw(head).splitlines()[0]
-    assert time.monotonic() - started < 10
 
 
 def test_every_answer_forbids_keeping_framing_and_guessing(served: Served) -> None:

@@ -2,7 +2,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -53,14 +52,12 @@ def test_the_server_answers_without_tensorflow_and_ends_when_told(root: Path) ->
         "finally: print(sorted({'tensorflow', 'tfx', 'ml_metadata'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, "serve", "--workspace", str(root), "--port", "0"]
-    began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         address = process.stdout.readline().strip()
         with urllib.request.urlopen(address) as answer:
             assert answer.status == 200 and b"serving/chest" in answer.read()
-        assert time.monotonic() - began < 10  # a second on a quiet machine
         refused = urllib.request.Request(address, data=b"x")
         with pytest.raises(urllib.error.HTTPError, match="405"):
             urllib.request.urlopen(refused)
