@@ -8,6 +8,7 @@ Each room is tried by its own tests alone. What mutmut generates and finds stays
 reason in `mutants.toml` is tried anew. Exit code 1: there is such a mutant, or too few die.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -36,6 +37,7 @@ ROOMS = {
     "components/scoring": ["tests/components/scoring"],
 }
 WITH_TENSORFLOW = {"pipeline/model/export.py", "components/scoring"}
+UNUSED = ("cacheprovider", "unraisableexception", "threadexception", "xdist")  # for speed
 COPIED = ("baselines", "ci", "docs", "pyproject.toml", "schemas", "setup.py", "tests")
 
 
@@ -68,7 +70,7 @@ def prepare(room: str) -> Path:
         "only_mutate": [room if room.endswith(".py") else f"{room}/*.py"],
         "do_not_mutate": ["*/component.py"],
         "also_copy": COPIED,
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", marks],
+        "pytest_add_cli_args": ["-m", marks, *(f"-pno:{plugin}" for plugin in UNUSED)],
         "pytest_add_cli_args_test_selection": ROOMS[room],
         "on_dependency_change": ["ignore"],
     }
@@ -98,9 +100,14 @@ def _source(path: Path, mutants: Path) -> str:
 def run(room: str, names: list[str]) -> int:
     """Tries the mutants of a room, in the folder that was made for it, and reports."""
     sys.path.pop(0)  # this file's folder, whose names are no top-level modules
+    from hypothesis import Phase, settings
     from mutmut.__main__ import cli
     from mutmut.mutation import mutators
 
+    # The first failing example is enough; tests/conftest.py builds its profile on this one.
+    settings.register_profile("quick", phases=(Phase.explicit, Phase.generate))
+    settings.load_profile("quick")
+    os.register_at_fork(before=gc.freeze)
     mutators.mutation_operators[:] = operators(mutators)  # type: ignore[index]
     reasons = tomli.loads(REASONS.read_text("utf-8"))
     for path, results in metas():
