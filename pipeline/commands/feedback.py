@@ -75,13 +75,13 @@ def add(
     workspace: Path,
 ) -> int:
     """Records what a reader says of a case that was served; refuses any other case."""
-    from pipeline.feedback.add import Given
+    from pipeline.feedback.add import GivenOpinion
     from pipeline.feedback.add import add as record
-    from pipeline.feedback.show_feedback import recorded
+    from pipeline.feedback.show import opinion_line
 
     _, places, served = _opened(config, settings, workspace, log)
-    given = Given(label, by, note, adjudicates)
-    click.echo(recorded(record(places, served, given, case_id=case_id, image=image)))
+    given = GivenOpinion(label, by, note, adjudicates)
+    click.echo(opinion_line(record(places, served, given, case_id=case_id, image=image)))
     return 0
 
 
@@ -116,7 +116,7 @@ def report(
     else:
         from rich.console import Console
 
-        from pipeline.feedback.show_feedback import show_report
+        from pipeline.feedback.show import show_report
 
         show_report(Console(highlight=False), found)
     return 0
@@ -168,7 +168,7 @@ def promote(
         return 0
     from rich.console import Console
 
-    from pipeline.feedback.show_promotion import show_promoted
+    from pipeline.feedback.show import show_promoted
 
     show_promoted(Console(highlight=False), done)
     return 0
@@ -210,7 +210,7 @@ def serve(
     The token says who the reader is. A request has case_id or pixels_sha256, label, nonce and
     perhaps note, as JSON; the same nonce is taken once.
     """
-    from pipeline.feedback.serve import serve as start
+    from pipeline.feedback.endpoint import serve as start
 
     resolved, places, served = _opened(config, settings, workspace, log)
     start(

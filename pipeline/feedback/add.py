@@ -1,6 +1,6 @@
 """Records one opinion: on a case that was served, by somebody with a name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.feedback.opinion import ADJUDICATOR, CLI, LABELS, READER, Opinion, OpinionDraft
@@ -17,7 +17,7 @@ LONGEST_NAME, LONGEST_NOTE = 100, 2000
 
 
 class UnknownCase(ConfigError):
-    """Nobody was ever told anything of this case."""
+    """A case that was never served."""
 
 
 class AmbiguousCase(ConfigError):
@@ -25,11 +25,11 @@ class AmbiguousCase(ConfigError):
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a reader says.
+class GivenOpinion:
+    """What a reader says of a case.
 
     Attributes:
-      source, nonce: as in `Draft`.
+      source, nonce: as in `OpinionDraft`.
     """
 
     label: str
@@ -43,7 +43,7 @@ class Given:
 def add(
     places: FeedbackPlaces,
     served: ServedCases,
-    given: Given,
+    given: GivenOpinion,
     *,
     case_id: str | None,
     image: Path | None,
@@ -64,7 +64,7 @@ def add(
         return record_opinion(places.record, found, given)
     shows = read_image(image)
     found = find_picture(served, shows.pixels_sha256, where=str(image))
-    tidied(given)
+    tidy(given)
     keep_image(shows, places.images)  # before the entry, which says that it is there
     return record_opinion(places.record, found, given)
 
@@ -113,8 +113,8 @@ def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> Serv
     return found
 
 
-def tidied(given: Given) -> Given:
-    """What was given, tidied.
+def tidy(given: GivenOpinion) -> GivenOpinion:
+    """The opinion, each text on one line.
 
     Raises:
       ConfigError: the label is unknown, or a text says nothing, too much or what cannot be seen.
@@ -126,22 +126,22 @@ def tidied(given: Given) -> Given:
     for name, text, most in (("by", by, LONGEST_NAME), ("note", note or "", LONGEST_NOTE)):
         if len(text) > most:
             raise ConfigError(f"{name}: got {len(text):,} characters, wanted at most {most:,}")
-    return Given(given.label, by, note, given.adjudicates, given.source, given.nonce)
+    return replace(given, by=by, note=note)
 
 
-def record_opinion(record: Record, case: ServedCase, given: Given) -> Opinion:
+def record_opinion(record: Record, case: ServedCase, given: GivenOpinion) -> Opinion:
     """Appends the opinion; names that are one person's to a reader are one reader."""
-    tidy = tidied(given)
+    given = tidy(given)
     draft = OpinionDraft(
         at=utc_now(),
-        by=tidy.by,
+        by=given.by,
         case_id=case.case_id,
         pixels_sha256=case.pixels_sha256,
-        label=tidy.label,
+        label=given.label,
         predicted=case.predicted,
-        note=tidy.note,
-        role=ADJUDICATOR if tidy.adjudicates else READER,
-        source=tidy.source,
-        nonce=tidy.nonce,
+        note=given.note,
+        role=ADJUDICATOR if given.adjudicates else READER,
+        source=given.source,
+        nonce=given.nonce,
     )
     return record.append(draft, same_reader=same_person)

@@ -6,7 +6,18 @@ outlives the server.
 """
 
 import asyncio
-from collections.abc import Iterable
+import hashlib
+import hmac
+import json
+import math
+import re
+import stat
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,22 +32,191 @@ from starlette.types import ASGIApp
 
 from components.feedback.opinion import HTTP, Opinion
 from components.feedback.record import Record, Replayed
-from components.records.errors import CasegateError, ConfigError, IntegrityError, UsageError
+from components.records.errors import (
+    CasegateError,
+    ConfigError,
+    IntegrityError,
+    SourceError,
+    UsageError,
+    suggestion,
+)
 from pipeline.feedback.add import (
     AmbiguousCase,
-    Given,
+    GivenOpinion,
     UnknownCase,
     find_picture,
     find_served,
     record_opinion,
-    tidied,
+    tidy,
 )
-from pipeline.feedback.body import MalformedRequest, OpinionBody, parse_body
-from pipeline.feedback.rate import RateLimit
+from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCases
-from pipeline.feedback.tokens import Tokens
+from pipeline.governance.persons import said
 from pipeline.settings.config import FeedbackConfig
-from pipeline.settings.listening import LOOPBACK
+from pipeline.settings.listening import LOOPBACK, address_of, answer_until_interrupted, listen
+
+SHORTEST, LONGEST = 16, 500
+
+
+class Tokens:
+    """Names by token; only hashes of the tokens are held."""
+
+    def __init__(self, names: Mapping[bytes, str]) -> None:
+        self._names = names
+
+    def reader_of(self, token: str) -> str | None:
+        """The name that a token stands for, found in the same time whichever it is."""
+        given, found = _hashed(token), None
+        for known, name in self._names.items():
+            if hmac.compare_digest(known, given):
+                found = name
+        return found
+
+
+def load_tokens(path: Path) -> Tokens:
+    """Tokens from a file with a line NAME:TOKEN for each reader; # begins a comment.
+
+    A reader may have several lines, so that a token can be replaced without an interruption.
+
+    Raises:
+      ConfigError: others may read or write the file, or a line is none; the line is not quoted.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"--token-file {path}: cannot be read: {reason}") from None
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise ConfigError(
+            f"--token-file {path}: got mode {stat.S_IMODE(mode):04o}, so others may read or write "
+            f"it; chmod 600 {path}"
+        )
+    names: dict[bytes, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, token = _parse_token_line(f"--token-file {path}:{number}", line)
+        if _hashed(token) in names:
+            raise ConfigError(f"--token-file {path}:{number}: a token stands there twice")
+        names[_hashed(token)] = name
+    if not names:
+        raise ConfigError(f"--token-file {path}: got no token, wanted lines NAME:TOKEN")
+    return Tokens(names)
+
+
+def _parse_token_line(where: str, line: str) -> tuple[str, str]:
+    name, colon, token = line.rpartition(":")
+    token = token.strip()
+    if not colon or not name.strip():
+        raise ConfigError(f"{where}: wanted NAME:TOKEN")
+    if not (SHORTEST <= len(token) <= LONGEST and token.isascii() and token.isprintable()):
+        raise ConfigError(
+            f"{where}: the token has {len(token)} characters or is not plain text; wanted "
+            f"{SHORTEST} to {LONGEST} that nobody can guess, e.g. of `openssl rand -hex 32`"
+        )
+    if " " in token:
+        raise ConfigError(f"{where}: the token has a space in it")
+    return said(name, f"{where}: name"), token
+
+
+def _hashed(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+WINDOW_S = 60.0
+MOST_CLIENTS = 10_000
+
+
+class RateLimit:
+    """Lets `per_minute` requests of a client pass in any 60 seconds.
+
+    Args:
+      clock: seconds that never go back, whatever is done to the time of day.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._passed: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait_s(self, client: str) -> int:
+        """0 where the request may pass, and then it counts; else seconds until one may."""
+        now = self._clock()
+        with self._lock:
+            passed = self._passed.setdefault(client, deque())
+            self._passed.move_to_end(client)
+            while len(self._passed) > MOST_CLIENTS:
+                self._passed.popitem(last=False)
+            while passed and passed[0] <= now - WINDOW_S:
+                passed.popleft()
+            if len(passed) < self._per_minute:
+                passed.append(now)
+                return 0
+            return max(1, math.ceil(passed[0] + WINDOW_S - now))
+
+
+KEYS = ("case_id", "pixels_sha256", "label", "note", "nonce")
+_SHA256 = re.compile("[0-9a-f]{64}")
+_NONCE = re.compile(r"[\x21-\x7e]{8,100}")
+
+
+class MalformedRequest(UsageError):
+    """A body that is no request."""
+
+
+@dataclass(frozen=True)
+class OpinionBody:
+    """Attributes:
+    case_id, pixels_sha256: one of them names the case.
+    """
+
+    case_id: str | None
+    pixels_sha256: str | None
+    label: str
+    note: str | None
+    nonce: str
+
+
+def parse_body(content: bytes) -> OpinionBody:
+    """The request in a body.
+
+    Raises:
+      MalformedRequest: why it is none; what it says is not repeated, since it may be of a patient.
+    """
+    try:
+        given = json.loads(content, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        raise MalformedRequest("wanted one JSON object, in UTF-8, with each key once") from None
+    if not isinstance(given, dict):
+        raise MalformedRequest("wanted a JSON object")
+    for key in given:
+        if key == "by":
+            raise MalformedRequest("by: leave it out; the token says who you are")
+        if key not in KEYS:
+            raise MalformedRequest(f"unknown key{suggestion(key[:40], KEYS)}")
+    for key in KEYS:
+        if given.get(key) is not None and not isinstance(given[key], str):
+            raise MalformedRequest(f"{key}: wanted text")
+    case_id, pixels, nonce = (given.get(key) for key in ("case_id", "pixels_sha256", "nonce"))
+    if (case_id is None) == (pixels is None):
+        raise MalformedRequest("wanted case_id or pixels_sha256, one of them")
+    if pixels is not None and not _SHA256.fullmatch(pixels):
+        raise MalformedRequest("pixels_sha256: wanted 64 hex digits")
+    if nonce is None or not _NONCE.fullmatch(nonce):
+        raise MalformedRequest("nonce: wanted 8 to 100 printable ASCII characters, new each time")
+    if given.get("label") is None:
+        raise MalformedRequest("label: wanted positive, negative or unsure")
+    return OpinionBody(case_id, pixels, given["label"], given.get("note"), nonce)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
 
 BODY_S = 10.0  # within which a whole request has to be here
 HEADERS = {
@@ -79,10 +259,11 @@ class Endpoint:
             words = f"got more than {self._max_bytes:,} bytes"
             return refused(413, words, connection="close")
         try:
-            opinion = await run_in_threadpool(self._recorded, parse_body(content), reader)
+            opinion = await run_in_threadpool(self._record_opinion, parse_body(content), reader)
         except CasegateError as error:
             return _explained(error)
-        return answer(201, {"seq": opinion.seq, **_receipt(opinion)})
+        receipt = ("seq", "case_id", "by", "label", "version", "entry_sha256")
+        return answer(201, {name: getattr(opinion, name) for name in receipt})
 
     async def health(self, request: Request) -> Response:
         """GET /health: whether the record can be relied on; says nothing of what is in it."""
@@ -92,17 +273,17 @@ class Endpoint:
             return answer(503, {"status": "the record was altered; see casegate feedback verify"})
         return answer(200, {"status": "ok"})
 
-    def _recorded(self, said: OpinionBody, reader: str) -> Opinion:
-        given = Given(said.label, reader, said.note, source=HTTP, nonce=said.nonce)
+    def _record_opinion(self, body: OpinionBody, reader: str) -> Opinion:
+        given = GivenOpinion(body.label, reader, body.note, source=HTTP, nonce=body.nonce)
         try:
-            given = tidied(given)
+            given = tidy(given)
         except ConfigError as error:
             raise MalformedRequest(str(error)) from None
-        if said.case_id is not None:
-            case = find_served(self._served, said.case_id)
+        if body.case_id is not None:
+            case = find_served(self._served, body.case_id)
         else:
-            assert said.pixels_sha256 is not None
-            case = find_picture(self._served, said.pixels_sha256, where="pixels_sha256")
+            assert body.pixels_sha256 is not None
+            case = find_picture(self._served, body.pixels_sha256, where="pixels_sha256")
         return record_opinion(self._record, case, given)
 
     async def _body(self, request: Request) -> bytes | None:
@@ -124,18 +305,21 @@ def make_app(endpoint: Endpoint, *, hosts: Iterable[str] = ()) -> ASGIApp:
     Args:
       hosts: names, besides those of loopback, that a request may be for.
     """
+    allowed = [*LOOPBACK, *hosts]
     return Starlette(
         routes=[
             Route("/feedback", endpoint.take, methods=["POST"]),
             Route("/health", endpoint.health, methods=["GET"]),
         ],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False)
-        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
         exception_handlers={
-            HTTPException: _no_such,
-            ClientDisconnect: _gone,
-            Exception: _broken,
+            HTTPException: lambda request, error: refused(
+                getattr(error, "status_code", 500), "wanted POST /feedback or GET /health"
+            ),
+            ClientDisconnect: lambda request, error: refused(
+                400, "the request was not sent to its end"
+            ),
+            Exception: lambda request, error: refused(500, "internal error; nothing was recorded"),
         },
     )
 
@@ -163,29 +347,44 @@ def _explained(error: CasegateError) -> Response:
     return refused(status, words.get(status) or str(error))
 
 
-def _receipt(opinion: Opinion) -> dict[str, Any]:
-    return {
-        "case_id": opinion.case_id,
-        "by": opinion.by,
-        "label": opinion.label,
-        "version": opinion.version,
-        "entry_sha256": opinion.entry_sha256,
-    }
-
-
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _no_such(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return refused(status, "wanted POST /feedback or GET /health")
+def serve(
+    places: FeedbackPlaces,
+    served: ServedCases,
+    config: FeedbackConfig,
+    *,
+    token_file: Path,
+    host: str,
+    port: int,
+    names: Sequence[str],
+    say: Callable[[str], None],
+) -> None:
+    """Serves until it is interrupted.
 
+    Args:
+      names: under which other machines reach it; without one, only loopback is listened on.
+      say: is told the address once connections are taken.
 
-def _gone(request: Request, error: Exception) -> Response:
-    return refused(400, "the request was not sent to its end")
-
-
-def _broken(request: Request, error: Exception) -> Response:
-    return refused(500, "internal error; nothing was recorded")
+    Raises:
+      ConfigError: the tokens are not to be used, or it cannot listen there.
+      IntegrityError: the record was altered.
+    """
+    tokens, record = load_tokens(token_file), places.record
+    entries = len(record.opinions())
+    listening = listen(
+        host, port, remote=bool(names), why_not="tokens would cross the network in the clear"
+    )
+    say(f"{record.path}: {entries:,} entries; prediction log {served.path}")
+    say(address_of(listening, host))
+    try:
+        served.counts()  # before the first request, which would have to wait for it
+    except SourceError as error:
+        say(f"WARNING: no case is known yet: {error}")
+    if names:
+        say("WARNING: this speaks plain HTTP; put a proxy that speaks TLS in front of it")
+    app = make_app(Endpoint(record, served, tokens, config), hosts=names)
+    answer_until_interrupted(app, listening, proxy_headers=False)

@@ -66,8 +66,8 @@ def find_images(
       further: any folder of images, searched below it for what is still missing.
     """
     found: dict[str, Image] = {}
-    for sha256, said in sorted(wanted.items()):
-        for path in [*sorted(kept.glob(f"{sha256}.*")), *([said] if said else [])]:
+    for sha256, place in sorted(wanted.items()):
+        for path in [*sorted(kept.glob(f"{sha256}.*")), *([place] if place else [])]:
             _take(path, {sha256}, found)
     if further is not None:
         for path in sorted(further.rglob("*")):

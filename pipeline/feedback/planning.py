@@ -1,19 +1,158 @@
 """What a promotion would do: which settled cases go where, and what each is left out for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.history import archived
+from components.baselines.names import CASE_SET
+from components.cases.files import ImageFile, file_sha256, read_image_file
+from components.cases.images import bytes_sha256, pixels_sha256
+from components.cases.sources import open_source
+from components.cases.span import Span, SpanRow
+from components.cases.spans import find_spans, span_pattern
 from components.feedback.judged import JudgedCase, judged_cases
 from components.feedback.opinion import POSITIVE
-from components.feedback.sides import Settled, Sides, take_sides
+from components.feedback.sides import KnownSides, Settled, Sides, take_sides
+from components.lineage.training import read_manifest
+from components.records.case import BadCase, Case
+from components.records.errors import IntegrityError
 from pipeline.feedback.images import Image, find_images
-from pipeline.feedback.known import Judging, Taught, judging, taught
 from pipeline.feedback.places import FeedbackPlaces
-from pipeline.feedback.promotion import CASE_SET, TRAINING, Promotion, known_on
+from pipeline.feedback.promotion import (
+    CASE_SET_SIDE,
+    TRAINING_SIDE,
+    Promotion,
+    known_cases,
+    known_on,
+)
 from pipeline.feedback.served import ServedCase, ServedCases
+from pipeline.settings.baselines import SHIPPED_BASELINES, find_case_set
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class JudgingCases:
+    """What the case sets hold.
+
+    Attributes:
+      case_set: the one that judges releases, as a person names it.
+      known: by picture and bytes of every case set there is, in every version; by id and patient
+        of those that this configuration judges by, since ids mean something within a source only.
+    """
+
+    case_set: Path
+    known: KnownSides
+
+
+@dataclass(frozen=True)
+class TrainingCases:
+    """What the training data hold.
+
+    Attributes:
+      split_of: patient to train or tune, as the spans have it.
+    """
+
+    known: KnownSides
+    split_of: dict[str, str]
+
+
+def find_judging_cases(config: Config, workspace: Workspace) -> JudgingCases:
+    """Every version of every case set, verified.
+
+    Raises:
+      ConfigError: no case set judges, so nothing could be kept apart from it.
+      IntegrityError: one was edited, or one of its versions is not kept.
+    """
+    judges = _judging_paths(config, workspace)
+    folders = {SHIPPED_BASELINES, workspace.baselines}
+    folders |= {Path(named) for named in (config.case_set.directory, config.ci.directory) if named}
+    every = {path for folder in folders for path in folder.glob(f"*/{CASE_SET}")} | set(judges)
+    known = KnownSides()
+    for path in sorted({path.resolve() for path in every}):
+        judged_by = path in {judge.resolve() for judge in judges}
+        for version in _versions(path):
+            known |= known_cases(version.cases, names=judged_by)
+    return JudgingCases(judges[0], known)
+
+
+def _judging_paths(config: Config, workspace: Workspace) -> list[Path]:
+    name = config.case_set.baseline or _source_name(config.case_set.source or config.data.source)
+    named = [(name, config.case_set.directory)]
+    if config.ci.baseline is not None:
+        named.append((config.ci.baseline, config.ci.directory))
+    return [find_case_set(str(Path(at) / name) if at else name, workspace) for name, at in named]
+
+
+def _source_name(source: str) -> str:
+    """The source's name, which chooses the baseline as in a run."""
+    if span_pattern(source):
+        return Path(source).expanduser().resolve().parent.name
+    return open_source(source).name
+
+
+def _versions(path: Path) -> Iterator[CaseSet]:
+    """The current version and every one before it.
+
+    Raises:
+      IntegrityError: one is not there, so that its retired cases would be forgotten.
+    """
+    current = load_case_set(path)
+    for number in range(1, current.version):
+        file = archived(path, number)
+        if not file.exists():
+            raise IntegrityError(
+                f"{file}: version {number} is missing, so cases that were retired since cannot be "
+                "kept out of training; restore it from version control"
+            )
+        yield load_case_set(file)
+    yield current
+
+
+def find_training_cases(config: Config, workspace: Workspace) -> TrainingCases:
+    """What runs trained and tuned on, and what lies in the spans for the next one.
+
+    Images are decoded only where no run has read them yet.
+
+    Raises:
+      SourceError: no span, or one that cannot be used.
+      IntegrityError: a manifest of training data was altered.
+    """
+    manifests = sorted(workspace.training.glob("*.jsonl"))
+    known = known_cases(row for manifest in manifests for row in read_manifest(manifest))
+    ids, pixels, encoded = set[str](), set[str](), set(known.bytes)
+    split_of: dict[str, str] = {}
+    for number, path in sorted(find_spans(config.data.source).items()):
+        span = Span(number, path.name.removesuffix(".npz"), path.resolve())
+        for split, rows in span.rows().items():
+            ids.update(row.case_id for row in rows)
+            split_of.update((row.patient_id, split) for row in rows)
+            for image in _new_images(span, split, rows, frozenset(encoded)):
+                pixels.add(pixels_sha256(image))
+                encoded.add(bytes_sha256(image))
+    there = KnownSides(frozenset(ids), frozenset(split_of), frozenset(pixels), frozenset(encoded))
+    return TrainingCases(known | there, split_of)
+
+
+def _new_images(
+    span: Span, split: str, rows: Sequence[SpanRow], known: frozenset[str]
+) -> Iterator[bytes]:
+    """The usable images of a split, but for files whose bytes are `known`, by SHA-256."""
+    if not all(isinstance(row, ImageFile) for row in rows):
+        cases: Iterable[Case | BadCase] = span.read(split, 0, len(rows))
+    else:
+        cases = (
+            read_image_file(span.path, row)
+            for row in rows
+            if isinstance(row, ImageFile)
+            and row.is_image
+            and file_sha256(span.path / row.path) not in known
+        )
+    for case in cases:
+        if isinstance(case, Case):
+            yield case.image
 
 
 @dataclass(frozen=True)
@@ -28,8 +167,8 @@ class PromotionPlan:
     settled: int
     sent_before: int
     sides: Sides
-    judging: Judging
-    taught: Taught
+    judging: JudgingCases
+    training: TrainingCases
     judged: Mapping[str, JudgedCase]
     served: Mapping[str, ServedCase]
     images: Mapping[str, Image]
@@ -49,33 +188,36 @@ def make_plan(
     """Sends every settled case that no promotion sent before to its side.
 
     Raises:
-      ConfigError, SourceError, IntegrityError: as `judging`, `taught` and the record say.
+      ConfigError, SourceError, IntegrityError: the data, a case set or the record is unusable.
     """
     places = FeedbackPlaces(workspace.root)
     content = places.record.content()
     cases = judged_cases(content.opinions, readers=config.feedback.readers)
     settled = {case.case_id: case for case in cases if case.label is not None}
-    proposed, trained = (known_on(side, promotions) for side in (CASE_SET, TRAINING))
+    proposed, trained = (known_on(side, promotions) for side in (CASE_SET_SIDE, TRAINING_SIDE))
     before = settled.keys() & (proposed.case_ids | trained.case_ids)
     new = [case for name, case in settled.items() if name not in before]
     found = {case.case_id: served.find(case.case_id) for case in new}
     known_served = {name: case for name, case in found.items() if case is not None}
     where = {case.pixels_sha256: case.image for case in known_served.values() if case.pixels_sha256}
     shown = find_images(where, places.images, images)
-    held, learned = judging(config, workspace), taught(config, workspace)
+    judging, training = (
+        find_judging_cases(config, workspace),
+        find_training_cases(config, workspace),
+    )
     sides = take_sides(
         [_settled(case, found[case.case_id], shown) for case in new],
-        case_set=held.known,
+        case_set=judging.known,
         proposed=proposed,
-        trained=learned.known | trained,
+        trained=training.known | trained,
     )
     return PromotionPlan(
         feedback_head=content.last.sha256,
         settled=len(settled),
         sent_before=len(before),
         sides=sides,
-        judging=held,
-        taught=replace(learned, known=learned.known | trained),
+        judging=judging,
+        training=replace(training, known=training.known | trained),
         judged=settled,
         served=known_served,
         images=shown,
@@ -107,12 +249,9 @@ def _unusable(case: JudgedCase, served: ServedCase | None, image: Image | None) 
         return "it was served again with another picture"
     if case.predicted.positive is None:
         return "the log does not say what the model decided, so whether it was missed"
-    if not all(map(_survives, (case.case_id, served.patient_id))):
+    names = (case.case_id, served.patient_id)
+    if not all(name.isprintable() and name == name.strip() for name in names):
         return "its id or its patient's does not survive being written to a manifest"
     if image is None:
         return "no image with its pixels; say where it is with --images DIR"
     return ""
-
-
-def _survives(text: str) -> bool:
-    return text.isprintable() and text == text.strip()

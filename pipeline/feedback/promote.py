@@ -1,6 +1,13 @@
-"""Sends settled cases on: into the next training span, or, where missed, up for the case set."""
+"""Sends settled cases on: into the next training span, or, where missed, up for the case set.
 
-from collections.abc import Iterator
+What is written, and in this order: the span under a hidden name, the record of the promotion, the
+proposal, the name of the span, the entry of the ledger. Before the span has its name nothing can be
+trained on, so a promotion that got no further is taken back; one that did is finished.
+"""
+
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,18 +16,226 @@ from typing import Any
 import filelock
 
 from components.feedback.sides import Sides
-from components.records.errors import ConfigError, WorkspaceBusy
+from components.records.clock import time_id, utc_now
+from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
+from components.records.files import canonical_json, sha256_tree
 from components.records.ledger.ledger import Ledger
-from pipeline.feedback.new_span import next_span
+from components.records.ledger.places import recorded_name
 from pipeline.feedback.places import FeedbackPlaces
-from pipeline.feedback.planning import PromotionPlan, make_plan
-from pipeline.feedback.promotion import load_promotions, unfinished
-from pipeline.feedback.proposal import CaseProposal
-from pipeline.feedback.sending import CutShort, PromotionRequest, send, settle_unfinished
+from pipeline.feedback.planning import PromotionPlan, find_judging_cases, make_plan
+from pipeline.feedback.promotion import (
+    CASE_SET_SIDE,
+    TRAINING_SIDE,
+    Promotion,
+    Sent,
+    forget_promotion,
+    known_on,
+    load_promotions,
+    save_promotion,
+    unfinished,
+)
 from pipeline.feedback.served import ServedCases
+from pipeline.feedback.writing import (
+    PROMOTION,
+    CaseProposal,
+    check_proposal,
+    check_span,
+    clear_leftovers,
+    next_span,
+    proposal_paths,
+    remove_proposal,
+    rename,
+    temporary,
+    write_proposal,
+    write_span,
+)
 from pipeline.governance.persons import said
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class CutShort:
+    """Promotions that were interrupted, by id: finished now, taken back now, or still waiting."""
+
+    finished: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+def send(
+    config: Config,
+    workspace: Workspace,
+    ledger: Ledger,
+    plan: PromotionPlan,
+    promotions: Sequence[Promotion],
+    *,
+    by: str,
+    reason: str,
+) -> tuple[Path | None, CaseProposal | None]:
+    """Writes what was planned: the span's folder and the proposal, None where there is none.
+
+    Raises:
+      IntegrityError: what was written is not what was meant, or stands in the case set by now;
+        nothing is promoted then.
+    """
+    if plan.empty:
+        return None, None
+    number, span = next_span(config.data.source) if plan.sides.training else (0, None)
+    promotion_id = f"{time_id()}-{secrets.token_hex(3)}"
+    request = {"at": utc_now(), "by": by, "reason": reason}
+    sending = _Sending(config, workspace, plan, promotions, request, promotion_id, number, span)
+    body, proposal = sending.write()
+    ledger.append("promotion", body, by=by, at=utc_now())
+    return span, proposal
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """One promotion on its way to disk.
+
+    Attributes:
+      request: at, by and reason.
+      number, span: of the span's folder; 0 and None where there is none.
+    """
+
+    config: Config
+    workspace: Workspace
+    plan: PromotionPlan
+    promotions: Sequence[Promotion]
+    request: dict[str, str]
+    promotion_id: str
+    number: int
+    span: Path | None
+
+    def write(self) -> tuple[dict[str, Any], CaseProposal | None]:
+        """Writes everything but the ledger's entry, and returns that one's body."""
+        places = FeedbackPlaces(self.workspace.root)
+        promotion = self._promotion(None)
+        hidden = _hidden(promotion, self.workspace)
+        try:
+            promotion = self._promotion(self._write_span(hidden) if hidden else None)
+            save_promotion(promotion, places.promotions)
+            proposal = None
+            if self.plan.sides.proposed:
+                proposal = write_proposal(
+                    self.config, places, self.plan, self.promotion_id, self.request
+                )
+                check_proposal(proposal, known_on(TRAINING_SIDE, [*self.promotions, promotion]))
+            if hidden:
+                self._name_span(hidden)
+        except Exception:
+            _take_back(promotion, places, hidden)
+            raise
+        return promotion.body, proposal
+
+    def _write_span(self, hidden: Path) -> str:
+        clear_leftovers(hidden, self.workspace.root)
+        document = {"promotion_id": self.promotion_id, **self.request}
+        sha256 = write_span(hidden, self.plan, canonical_json(document) + b"\n")
+        self._check(hidden)
+        return sha256
+
+    def _name_span(self, hidden: Path) -> None:
+        assert self.span is not None
+        rename(hidden, self.span)
+        try:
+            self._check(self.span)
+        except CasegateError:
+            self.span.rename(hidden)
+            raise
+
+    def _check(self, folder: Path) -> None:
+        """Holds the span against the case sets as they are at this moment."""
+        proposed = known_on(CASE_SET_SIDE, [*self.promotions, self._promotion(None)])
+        forbidden = [find_judging_cases(self.config, self.workspace).known, proposed]
+        check_span(folder, self.number, self.plan.sides.training, forbidden)
+
+    def _promotion(self, sha256: str | None) -> Promotion:
+        plan, span = self.plan, self.span
+        body = {
+            "span": recorded_name(span, self.workspace.root) if span else None,
+            "span_sha256": sha256,
+            "cases": [case.case_id for case in plan.sides.training],
+            "proposed_sentinels": [case.case_id for case in plan.sides.proposed],
+            "feedback_head": plan.feedback_head,
+            "reason": self.request["reason"],
+        }
+        return Promotion(
+            promotion_id=self.promotion_id,
+            at=self.request["at"],
+            by=self.request["by"],
+            body=body,
+            span=str(span) if span else None,
+            cases=_sent(plan),
+        )
+
+
+def settle_unfinished(workspace: Workspace, ledger: Ledger) -> CutShort:
+    """Finishes or takes back what an interrupted promotion left.
+
+    Raises:
+      IntegrityError: a span that waits for its ledger entry was altered.
+    """
+    places = FeedbackPlaces(workspace.root)
+    finished, taken_back = [], []
+    for promotion in unfinished(load_promotions(places.promotions), ledger.entries()):
+        if _whole(promotion, places):
+            ledger.append("promotion", promotion.body, by=promotion.by, at=utc_now())
+            finished.append(promotion.promotion_id)
+        else:
+            _take_back(promotion, places, _hidden(promotion, workspace))
+            taken_back.append(promotion.promotion_id)
+    return CutShort(tuple(finished), tuple(taken_back))
+
+
+def _hidden(promotion: Promotion, workspace: Workspace) -> Path | None:
+    """Where the span is until it has its name."""
+    if promotion.span is None:
+        return None
+    return temporary(Path(promotion.span), workspace.root, promotion.promotion_id)
+
+
+def _whole(promotion: Promotion, places: FeedbackPlaces) -> bool:
+    """Whether all that was to be written is there."""
+    if promotion.span is None:
+        return proposal_paths(places, promotion.promotion_id)[1].exists()
+    span = Path(promotion.span)
+    try:
+        named = promotion.promotion_id.encode() in (span / PROMOTION).read_bytes()
+    except OSError:
+        named = False
+    if named and sha256_tree(span) != promotion.body["span_sha256"]:
+        raise IntegrityError(
+            f"{span}: was altered before its promotion was recorded; remove that folder, and "
+            "promote again"
+        )
+    return named
+
+
+def _take_back(promotion: Promotion, places: FeedbackPlaces, hidden: Path | None) -> None:
+    """The record last: as long as it is there, this is done again."""
+    if hidden is not None:
+        shutil.rmtree(hidden, ignore_errors=True)
+    remove_proposal(places, promotion.promotion_id)
+    forget_promotion(promotion, places.promotions)
+
+
+def _sent(plan: PromotionPlan) -> tuple[Sent, ...]:
+    sides = ((TRAINING_SIDE, plan.sides.training), (CASE_SET_SIDE, plan.sides.proposed))
+    return tuple(
+        Sent(
+            case_id=case.case_id,
+            patient_id=case.patient_id or "",
+            label=case.label,
+            pixels_sha256=case.pixels_sha256 or "",
+            bytes_sha256=case.bytes_sha256 or "",
+            side=side,
+            sentinel=side == CASE_SET_SIDE and case.missed,
+        )
+        for side, cases in sides
+        for case in cases
+    )
 
 
 @dataclass(frozen=True)
@@ -34,23 +249,23 @@ class Promoted:
       dry_run: nothing was written.
     """
 
-    sides: Sides
-    settled: int
-    sent_before: int
+    plan: PromotionPlan
     span: Path | None
     proposal: CaseProposal | None
     cut_short: CutShort
     dry_run: bool
 
+    @property
+    def sides(self) -> Sides:
+        return self.plan.sides
+
     def as_json(self) -> dict[str, Any]:
         """For machines."""
         return {
-            "settled": self.settled,
-            "sent_before": self.sent_before,
+            "settled": self.plan.settled,
+            "sent_before": self.plan.sent_before,
             "span": str(self.span) if self.span else None,
-            "training": [asdict(case) for case in self.sides.training],
-            "proposed": [asdict(case) for case in self.sides.proposed],
-            "left_out": [asdict(case) for case in self.sides.left_out],
+            **{name: list(cases) for name, cases in asdict(self.sides).items()},
             "proposal": str(self.proposal.folder) if self.proposal else None,
             "next": list(self.proposal.next) if self.proposal else [],
             "cut_short": asdict(self.cut_short),
@@ -71,7 +286,7 @@ def preview(
     plan = make_plan(config, workspace, served, promotions, images)
     span = next_span(config.data.source)[1] if plan.sides.training else None
     cut_short = CutShort(waiting=tuple(one.promotion_id for one in waiting))
-    return _promoted(plan, span, None, cut_short, dry_run=True)
+    return Promoted(plan, span, None, cut_short, dry_run=True)
 
 
 def promote(
@@ -94,33 +309,14 @@ def promote(
       IntegrityError: feedback, ledger, case set or an earlier promotion was altered.
       WorkspaceBusy: another promotion is at work.
     """
-    request = PromotionRequest(said(by, "--by"), said(reason, "--reason"))
+    by, reason = said(by, "--by"), said(reason, "--reason")
     places, ledger = FeedbackPlaces(workspace.root), Ledger(workspace.ledger)
     with _held(places):
         cut_short = settle_unfinished(workspace, ledger)
         promotions = load_promotions(places.promotions)
         plan = make_plan(config, workspace, served, promotions, images)
-        span, proposal = send(config, workspace, ledger, plan, promotions, request)
-    return _promoted(plan, span, proposal, cut_short, dry_run=False)
-
-
-def _promoted(
-    plan: PromotionPlan,
-    span: Path | None,
-    proposal: CaseProposal | None,
-    cut_short: CutShort,
-    *,
-    dry_run: bool,
-) -> Promoted:
-    return Promoted(
-        sides=plan.sides,
-        settled=plan.settled,
-        sent_before=plan.sent_before,
-        span=span,
-        proposal=proposal,
-        cut_short=cut_short,
-        dry_run=dry_run,
-    )
+        span, proposal = send(config, workspace, ledger, plan, promotions, by=by, reason=reason)
+    return Promoted(plan, span, proposal, cut_short, dry_run=False)
 
 
 @contextmanager

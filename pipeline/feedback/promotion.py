@@ -12,12 +12,14 @@ from typing import Any
 
 import orjson
 
+from components.baselines.locked_case import LockedCase
 from components.feedback.sides import KnownSides
+from components.lineage.training_row import TrainingRow
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, sha256_json, write_atomically
 from components.records.ledger.entry import Entry
 
-TRAINING, CASE_SET = "training", "case set"
+TRAINING_SIDE, CASE_SET_SIDE = "training", "case set"
 
 
 @dataclass(frozen=True)
@@ -54,28 +56,31 @@ class Promotion:
 
     @property
     def proposes(self) -> bool:
-        return any(case.side == CASE_SET for case in self.cases)
+        return any(case.side == CASE_SET_SIDE for case in self.cases)
 
-    def known(self, side: str) -> KnownSides:
-        """What it sent to a side."""
-        sent = [case for case in self.cases if case.side == side]
-        return KnownSides(
-            frozenset(case.case_id for case in sent),
-            frozenset(case.patient_id for case in sent),
-            frozenset(case.pixels_sha256 for case in sent),
-            frozenset(case.bytes_sha256 for case in sent),
-        )
+
+def known_cases(
+    cases: Iterable[Sent | LockedCase | TrainingRow], *, names: bool = True
+) -> KnownSides:
+    """These cases, by picture and bytes, and where `names` is said by id and patient too."""
+    listed = list(cases)
+    return KnownSides(
+        case_ids=frozenset(case.case_id for case in listed if names),
+        patients=frozenset(case.patient_id for case in listed if names),
+        pixels=frozenset(case.pixels_sha256 for case in listed),
+        bytes=frozenset(case.bytes_sha256 for case in listed),
+    )
 
 
 def save_promotion(promotion: Promotion, folder: Path) -> None:
     document = _document(promotion)
     document["record_sha256"] = sha256_json(document)
-    write_atomically(_path(promotion, folder), canonical_json(document) + b"\n")
+    write_atomically(folder / f"{promotion.promotion_id}.json", canonical_json(document) + b"\n")
 
 
 def forget_promotion(promotion: Promotion, folder: Path) -> None:
     """Removes the record of a promotion that nothing came of."""
-    _path(promotion, folder).unlink(missing_ok=True)
+    (folder / f"{promotion.promotion_id}.json").unlink(missing_ok=True)
 
 
 def load_promotions(folder: Path) -> tuple[Promotion, ...]:
@@ -93,27 +98,20 @@ def unfinished(promotions: Sequence[Promotion], entries: Iterable[Entry]) -> lis
     Raises:
       IntegrityError: the ledger knows of one whose record is gone, so what it sent is not known.
     """
-    told = [dict(entry.body) for entry in entries if entry.kind == "promotion"]
+    recorded = [dict(entry.body) for entry in entries if entry.kind == "promotion"]
     known = [promotion.body for promotion in promotions]
-    for body in told:
+    for body in recorded:
         if body not in known:
             raise IntegrityError(
                 f"the ledger knows a promotion of {len(body['cases'])} cases to {body['span']}, "
                 "but feedback/promotions has no record of it; restore that folder from a copy"
             )
-    return [promotion for promotion in promotions if promotion.body not in told]
+    return [promotion for promotion in promotions if promotion.body not in recorded]
 
 
 def known_on(side: str, promotions: Iterable[Promotion]) -> KnownSides:
     """What all promotions sent to a side."""
-    known = KnownSides()
-    for promotion in promotions:
-        known |= promotion.known(side)
-    return known
-
-
-def _path(promotion: Promotion, folder: Path) -> Path:
-    return folder / f"{promotion.promotion_id}.json"
+    return known_cases(case for one in promotions for case in one.cases if case.side == side)
 
 
 def _document(promotion: Promotion) -> dict[str, Any]:

@@ -7,17 +7,11 @@ from typing import Any
 
 from components.feedback.agreement import Agreement, Open, agreement
 from components.feedback.judged import judged_cases
-from components.feedback.opinion import Opinion
 from components.records.errors import SourceError
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCases
 
-BIAS = (
-    "feedback is no random sample of what was served: cases that somebody chose to look at, often "
-    "because something seemed wrong; none of these shares estimates all served cases "
-    "(Begg and Greenes 1983)"
-)
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "why",
     "case_id",
     "score",
@@ -25,9 +19,12 @@ COLUMNS = (
     "model",
     "settled",
     "settled_by",
-    "open_because",
-    "opinions",
-    "notes",
+)
+COLUMNS += ("open_because", "opinions", "notes")
+BIAS = (
+    "feedback is no random sample of what was served: cases that somebody chose to look at, often "
+    "because something seemed wrong; none of these shares estimates all served cases "
+    "(Begg and Greenes 1983)"
 )
 
 
@@ -74,14 +71,13 @@ class Report:
     def worklist_csv(self) -> str:
         """The worklist as a table; a cell that a spreadsheet would calculate is made text."""
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
         for one in self.agreement.worklist:
             row = _row(one)
-            said = "; ".join(f"{name}: {label}" for name, label in row["opinions"].items())
-            notes = "; ".join(row["notes"])
-            cells = {**row, "opinions": said, "notes": notes}
-            writer.writerow({name: _text(cells[name]) for name in COLUMNS})
+            labels = "; ".join(f"{name}: {label}" for name, label in row["opinions"].items())
+            cells = {**row, "opinions": labels, "notes": "; ".join(row["notes"])}
+            writer.writerow([_text(cells[name]) for name in COLUMNS])
         return stream.getvalue()
 
 
@@ -99,11 +95,8 @@ def make_report(
     except SourceError as error:
         coverage, why = None, str(error)
     else:
-        said = [case.predicted.positive for case in cases]
-        coverage, why = (
-            FeedbackCoverage(said.count(True), positive, said.count(False), negative),
-            "",
-        )
+        judged, why = [case.predicted.positive for case in cases], ""
+        coverage = FeedbackCoverage(judged.count(True), positive, judged.count(False), negative)
     return Report(readers, alpha, agreement(cases, alpha=alpha), coverage, why)
 
 
@@ -113,24 +106,14 @@ def _row(one: Open) -> dict[str, Any]:
         "why": one.why,
         "case_id": case.case_id,
         "score": case.predicted.score,
-        "model_says": _decision(case.predicted.positive),
+        "model_says": {True: "positive", False: "negative", None: None}[case.predicted.positive],
         "model": case.predicted.model,
         "settled": case.label,
         "settled_by": case.settled_by,
         "open_because": case.open_because or None,
-        "opinions": {said.by: said.label for said in case.opinions},
-        "notes": [_note(said) for said in case.opinions if said.note],
+        "opinions": {opinion.by: opinion.label for opinion in case.opinions},
+        "notes": [f"{opinion.by}: {opinion.note}" for opinion in case.opinions if opinion.note],
     }
-
-
-def _decision(positive: bool | None) -> str | None:
-    if positive is None:
-        return None
-    return "positive" if positive else "negative"
-
-
-def _note(opinion: Opinion) -> str:
-    return f"{opinion.by}: {opinion.note}"
 
 
 def _text(value: Any) -> str:

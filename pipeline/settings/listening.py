@@ -46,7 +46,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def answer(app: Any, listening: socket.socket, **further: Any) -> None:
+def answer_until_interrupted(app: Any, listening: socket.socket, **further: Any) -> None:
     """Has an ASGI application answer until it is interrupted; `further` is for uvicorn."""
     import uvicorn
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.evidence.subject import Evidence
-from pipeline.settings.listening import LOOPBACK, address_of, answer, listen
+from pipeline.settings.listening import LOOPBACK, address_of, answer_until_interrupted, listen
 from pipeline.site.site import POLICY, Site
 
 LONGEST_ADDRESS, MOST_PARAMETERS = 2000, 20
@@ -121,4 +121,4 @@ def serve(
     say(address_of(taken, host))
     if names:
         say(f"WARNING: whoever reaches {host} can read this workspace; there is no password")
-    answer(make_app(Site(root.resolve()), hosts=names), taken)
+    answer_until_interrupted(make_app(Site(root.resolve()), hosts=names), taken)

@@ -24,7 +24,7 @@ def clinic(_made: Path, tmp_path: Path) -> Clinic:
 @pytest.fixture(autouse=True)
 def _nothing_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Reading the case sets that are shipped takes half a second; one test does."""
-    monkeypatch.setattr("pipeline.feedback.known.SHIPPED_BASELINES", tmp_path / "shipped")
+    monkeypatch.setattr("pipeline.feedback.planning.SHIPPED_BASELINES", tmp_path / "shipped")
 
 
 @pytest.fixture(autouse=True)

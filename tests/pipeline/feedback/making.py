@@ -12,11 +12,11 @@ from components.cases.manifest import MANIFEST
 from components.cases.sources import open_source
 from components.drift.log import prediction_line
 from components.feedback.opinion import Opinion
-from pipeline.feedback.add import Given, add
-from pipeline.feedback.manifest import ManifestRow, write_folder
+from pipeline.feedback.add import GivenOpinion, add
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.promote import Promoted, promote
 from pipeline.feedback.served import ServedCases
+from pipeline.feedback.writing import ManifestRow, write_folder
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.workspace import Workspace
 
@@ -101,7 +101,7 @@ class Clinic:
         return path
 
     def say(self, case_id: str, label: str, by: str = "Dr. One", **given: object) -> Opinion:
-        said = replace(Given(label, by), **given)  # type: ignore[arg-type]
+        said = replace(GivenOpinion(label, by), **given)  # type: ignore[arg-type]
         return add(self.places, self.served, said, case_id=case_id, image=None)
 
     def settled(self, case_id: str, label: str, **given: object) -> Path:

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import ConfigError, IntegrityError, SourceError
-from pipeline.feedback.add import AmbiguousCase, Given, UnknownCase, add
+from pipeline.feedback.add import AmbiguousCase, GivenOpinion, UnknownCase, add
 from tests.pipeline.feedback.making import MODEL, Clinic
 
-SAID = Given("positive", "Dr. One")
+SAID = GivenOpinion("positive", "Dr. One")
 
 
 def test_an_opinion_holds_what_was_served(clinic: Clinic) -> None:

@@ -1,26 +1,33 @@
 """What `casegate feedback` prints for a person."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.console import Console
+from rich.text import Text
 
 from components.feedback.agreement import AgreementShare
 from components.feedback.opinion import Opinion
+from components.feedback.sides import LeftOut
 from components.records.rows import shown
+from pipeline.feedback.promote import Promoted
 from pipeline.feedback.report import BIAS, FeedbackCoverage, Report
 from pipeline.settings.tables import MOST_ROWS, cell, many, plain_table, print_facts, print_line
 
 NOT_ENOUGH = "not enough"
 
 
-def recorded(opinion: Opinion) -> str:
+def opinion_line(opinion: Opinion) -> str:
     """What was written down, in one line."""
     again = f", opinion {opinion.version} of this reader" if opinion.version > 1 else ""
     settles = ", which settles it" if opinion.role == "adjudicator" else ""
+    predicted = opinion.predicted
+    decision = {True: "positive", False: "negative", None: "a score"}[predicted.positive]
     return (
         f"entry {opinion.seq}: case {shown(opinion.case_id)} is {opinion.label} by "
-        f"{shown(opinion.by)}{again}{settles}; the model said {_said(opinion)}"
+        f"{shown(opinion.by)}{again}{settles}; the model said {decision} "
+        f"({predicted.score:.3f})"
     )
 
 
@@ -66,10 +73,10 @@ def _table(
 
 
 def _numbers(share: AgreementShare) -> tuple[str, str, str]:
+    count = f"{share.count:,} of {share.cases:,}"
     if share.estimate is None or share.lower is None or share.upper is None:
-        return f"{share.count:,} of {share.cases:,}", NOT_ENOUGH, NOT_ENOUGH
-    interval = f"{share.lower:.3f} to {share.upper:.3f}"
-    return f"{share.count:,} of {share.cases:,}", f"{share.estimate:.3f}", interval
+        return count, NOT_ENOUGH, NOT_ENOUGH
+    return count, f"{share.estimate:.3f}", f"{share.lower:.3f} to {share.upper:.3f}"
 
 
 def _kappa(share: AgreementShare) -> str:
@@ -94,18 +101,52 @@ def _worklist(console: Console, report: Report) -> None:
     table = plain_table("case", "score", "model", "readers", "why")
     for one in work[:MOST_ROWS]:
         case = one.case
-        said = ", ".join(f"{opinion.by}: {opinion.label}" for opinion in case.opinions)
+        labels = ", ".join(f"{opinion.by}: {opinion.label}" for opinion in case.opinions)
         model = {True: "positive", False: "negative", None: "?"}[case.predicted.positive]
-        table.add_row(
-            cell(case.case_id), f"{case.predicted.score:.3f}", model, cell(said), cell(one.why)
-        )
+        score = f"{case.predicted.score:.3f}"
+        table.add_row(cell(case.case_id), score, model, cell(labels), cell(one.why))
     console.print(table)
     if len(work) > MOST_ROWS:
         more = len(work) - MOST_ROWS
         print_line(console, f"  and {more:,} more: --format csv lists all", "dim")
 
 
-def _said(opinion: Opinion) -> str:
-    predicted = opinion.predicted
-    decision = {True: "positive", False: "negative", None: "a score"}[predicted.positive]
-    return f"{decision} ({predicted.score:.3f})"
+def show_promoted(console: Console, done: Promoted) -> None:
+    """What went where, what was left out and why, and what to type next."""
+    title = "would be promoted" if done.dry_run else "promoted"
+    plan, sides = done.plan, done.sides
+    print_line(console, f"{title}: {many(len(sides.training), 'case')} to training", "bold")
+    facts = {
+        "settled": f"{many(plan.settled, 'case')}, {plan.sent_before:,} of them sent before",
+        "span": f"{done.span or 'none'}",
+        "proposed": f"{many(len(sides.proposed), 'case')} for the case set, "
+        f"{sum(case.missed for case in sides.proposed):,} of them as sentinels",
+        "left out": f"{many(len(sides.left_out), 'case')}",
+    }
+    for name, ids, words in (
+        ("finished", done.cut_short.finished, ", which had been cut short"),
+        ("taken back", done.cut_short.taken_back, ", which had been cut short"),
+        ("cut short", done.cut_short.waiting, "; promote to settle that first"),
+    ):
+        if ids:
+            facts[name] = f"{', '.join(ids)}{words}"
+    print_facts(console, facts)
+    _left_out(console, sides.left_out)
+    if done.proposal:
+        print_line(console, f"proposal: {done.proposal.folder}.json")
+        print_line(console, "next, after looking at each image, by whoever answers for the set:")
+        for command in done.proposal.next:
+            # Printed without wrapping, so that it can be copied.
+            console.print(Text(command), soft_wrap=True)
+
+
+def _left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
+    if not left_out:
+        return
+    table = plain_table("left out", "why")
+    for one in left_out[:MOST_ROWS]:
+        table.add_row(cell(one.case_id), cell(one.why))
+    console.print(table)
+    more = Counter(one.why for one in left_out[MOST_ROWS:])
+    for why, count in more.most_common(5):
+        print_line(console, f"  and {count:,} more: {why}", "dim")

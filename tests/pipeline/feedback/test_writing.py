@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import ConfigError, SourceError
-from pipeline.feedback.new_span import clear_leftovers, next_span, temporary
+from pipeline.feedback.writing import clear_leftovers, next_span, temporary
 
 
 def there(folder: Path, *names: str) -> Path:

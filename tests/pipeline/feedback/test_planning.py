@@ -8,8 +8,8 @@ from components.cases.sources import open_source
 from components.lineage.training import write_manifest
 from components.lineage.training_row import TrainingRow
 from components.records.errors import IntegrityError
-from pipeline.feedback import known
-from pipeline.feedback.known import judging, taught
+from pipeline.feedback import planning
+from pipeline.feedback.planning import find_judging_cases, find_training_cases
 from pipeline.settings.baselines import SHIPPED_BASELINES
 from pipeline.settings.config import load_config
 from tests.pipeline.feedback.making import Clinic, folder
@@ -37,7 +37,7 @@ def test_pictures_of_every_case_set_are_known_and_patients_of_those_that_judge(
     add_case_set(clinic, "another")
     source = f"data.source={clinic.spans}/span-{{SPAN:4}}"
     settings = [source, f"case_set.source={clinic.locked}", "ci.baseline=development"]
-    found = judging(load_config(None, settings), clinic.workspace)
+    found = find_judging_cases(load_config(None, settings), clinic.workspace)
     assert found.case_set.parent.name == "locked"
     assert len(found.known.pixels) == len(found.known.bytes) == 6
     assert found.known.patients == {
@@ -48,15 +48,15 @@ def test_pictures_of_every_case_set_are_known_and_patients_of_those_that_judge(
 def test_pictures_of_shipped_case_sets_are_known(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "SHIPPED_BASELINES", SHIPPED_BASELINES)
+    monkeypatch.setattr(planning, "SHIPPED_BASELINES", SHIPPED_BASELINES)
     shipped = load_case_set(SHIPPED_BASELINES / "pneumoniamnist" / "case_set.json")
-    found = judging(clinic.config, clinic.workspace).known
+    found = find_judging_cases(clinic.config, clinic.workspace).known
     assert {case.pixels_sha256 for case in shipped.cases} <= found.pixels
     assert not {case.patient_id for case in shipped.cases} & found.patients
 
 
 def test_spans_that_no_run_read_yet_are_read(clinic: Clinic) -> None:
-    found = taught(clinic.config, clinic.workspace)
+    found = find_training_cases(clinic.config, clinic.workspace)
     assert found.known.case_ids == {f"old-{i}" for i in range(4)}
     assert len(found.known.pixels) == len(found.known.bytes) == 4
     assert found.split_of == {f"patient-old-{i}": "train" for i in range(4)}
@@ -64,7 +64,7 @@ def test_spans_that_no_run_read_yet_are_read(clinic: Clinic) -> None:
 
 def test_what_runs_trained_on_is_known_from_their_manifests(clinic: Clinic) -> None:
     write_manifest([TRAINED], clinic.workspace.training)
-    found = taught(clinic.config, clinic.workspace).known
+    found = find_training_cases(clinic.config, clinic.workspace).known
     assert "trained" in found.case_ids and "patient-trained" in found.patients
     assert "cd" * 32 in found.pixels and "ab" * 32 in found.bytes
 
@@ -73,17 +73,17 @@ def test_a_manifest_that_was_altered_is_not_believed(clinic: Clinic) -> None:
     path = write_manifest([TRAINED], clinic.workspace.training).path
     path.write_bytes(path.read_bytes().replace(b"patient-trained", b"patient-another"))
     with pytest.raises(IntegrityError, match="the manifest was altered"):
-        taught(clinic.config, clinic.workspace)
+        find_training_cases(clinic.config, clinic.workspace)
 
 
 def test_images_that_a_run_read_are_not_decoded_again(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = taught(clinic.config, clinic.workspace).known
+    first = find_training_cases(clinic.config, clinic.workspace).known
     rows = [
         TrainingRow("train", f"old-{i}", "p", 1, encoded, f"{i}" * 64, {})
         for i, encoded in enumerate(sorted(first.bytes))
     ]
     write_manifest(rows, clinic.workspace.training)
-    monkeypatch.setattr(known, "read_image_file", None)
-    assert taught(clinic.config, clinic.workspace).known.bytes == first.bytes
+    monkeypatch.setattr(planning, "read_image_file", None)
+    assert find_training_cases(clinic.config, clinic.workspace).known.bytes == first.bytes

@@ -1,5 +1,4 @@
-from pipeline.feedback import rate
-from pipeline.feedback.rate import RateLimit
+from pipeline.feedback.endpoint import MOST_CLIENTS, RateLimit
 
 
 class Clock:
@@ -40,6 +39,6 @@ def test_one_client_does_not_hold_up_another() -> None:
 
 def test_clients_without_number_take_no_memory_without_number() -> None:
     limit = RateLimit(1, Clock())
-    for number in range(rate.MOST_CLIENTS + 50):
+    for number in range(MOST_CLIENTS + 50):
         limit.wait_s(str(number))
-    assert len(limit._passed) == rate.MOST_CLIENTS
+    assert len(limit._passed) == MOST_CLIENTS

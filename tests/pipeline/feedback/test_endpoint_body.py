@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.feedback.body import MalformedRequest, parse_body
+from pipeline.feedback.endpoint import MalformedRequest, parse_body
 
 GOOD = {"case_id": "case-7", "label": "positive", "nonce": "abcdefgh"}
 
