@@ -15,7 +15,7 @@ from components.baselines.case_set import CaseSet, SeenCase, cases_root
 from components.baselines.diff import LABELS
 from components.baselines.locked_case import LockedCase
 from components.records.errors import ConfigError
-from components.records.rows import shown
+from components.records.text import spell
 
 NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it
 
@@ -85,12 +85,12 @@ def nearest(word: str, ids: Iterable[str]) -> str:
     plain = _without_leading_zeros(word)
     for name in ordered:
         if _without_leading_zeros(name) == plain:
-            return f"; did you mean '{shown(name)}'?"
+            return f"; did you mean '{spell(name)}'?"
     place = bisect.bisect_left(ordered, word)
     for reach in NEAR:
         around = ordered[max(0, place - reach) : place + reach]
         if close := difflib.get_close_matches(word, around, n=1):
-            return f"; did you mean '{shown(close[0])}'?"
+            return f"; did you mean '{spell(close[0])}'?"
     return ""
 
 
@@ -130,7 +130,7 @@ def _refuse_contradictions(changes: CaseChanges, where: str) -> None:
     for option, ids in _named(changes).items():
         for case_id, times in Counter(ids).items():
             if times > 1:
-                raise ConfigError(f"{where}: {option} names case '{shown(case_id)}' {times} times")
+                raise ConfigError(f"{where}: {option} names case '{spell(case_id)}' {times} times")
             options.setdefault(case_id, []).append(option)
     if not options:
         raise ConfigError(
@@ -140,7 +140,7 @@ def _refuse_contradictions(changes: CaseChanges, where: str) -> None:
     for case_id, asked in options.items():
         if len(asked) > 1 and set(asked) not in _TOGETHER:
             raise ConfigError(
-                f"{where}: case '{shown(case_id)}' is named by {' and '.join(asked)}; choose one"
+                f"{where}: case '{spell(case_id)}' is named by {' and '.join(asked)}; choose one"
             )
 
 
@@ -150,27 +150,27 @@ def _refuse_unknown(changes: CaseChanges, cases: dict[str, LockedCase], where: s
         for case_id in ids:
             if option == "--add":
                 if case_id in cases:
-                    raise ConfigError(f"{where}: --add: case '{shown(case_id)}' is in it already")
+                    raise ConfigError(f"{where}: --add: case '{spell(case_id)}' is in it already")
             elif case_id not in cases and case_id not in added:
                 raise ConfigError(
-                    f"{where}: {option}: no case '{shown(case_id)}' among its {len(cases)}"
+                    f"{where}: {option}: no case '{spell(case_id)}' among its {len(cases)}"
                     f"{nearest(case_id, cases)}"
                 )
 
 
 def _refuse_no_change(changes: CaseChanges, cases: dict[str, LockedCase], where: str) -> None:
     none = [
-        f"--relabel: case '{shown(case_id)}' is {LABELS[label]} already"
+        f"--relabel: case '{spell(case_id)}' is {LABELS[label]} already"
         for case_id, label in changes.relabel
         if cases[case_id].label == label
     ]
     none += [
-        f"--sentinel: case '{shown(case_id)}' is a sentinel already"
+        f"--sentinel: case '{spell(case_id)}' is a sentinel already"
         for case_id in changes.sentinel
         if case_id in cases and cases[case_id].sentinel
     ]
     none += [
-        f"--unsentinel: case '{shown(case_id)}' is no sentinel"
+        f"--unsentinel: case '{spell(case_id)}' is no sentinel"
         for case_id in changes.unsentinel
         if not cases[case_id].sentinel
     ]

@@ -18,8 +18,9 @@ from components.baselines.locked_case import LockedCase, RowReader, canonical_ca
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
 from components.records.merkle import merkle_root
-from components.records.rows import OtherLayout, first_few, split_lines
+from components.records.rows import OtherLayout, split_lines
 from components.records.schema import check_document, parse_json, read_json
+from components.records.text import first_few
 
 SCHEMA = "case_set"
 

@@ -14,7 +14,8 @@ from components.baselines.locked_case import LockedCase, canonical_case
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import sha256_json, write_atomically
 from components.records.merkle import merkle_root
-from components.records.rows import first_few, json_with_lines
+from components.records.rows import json_with_lines
+from components.records.text import first_few
 
 SCHEMA_VERSION = 1
 

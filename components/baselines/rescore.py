@@ -13,7 +13,7 @@ from components.baselines.case_set import CaseSet
 from components.baselines.golden import Golden, Rescoring
 from components.baselines.scores import CaseScores, aligned
 from components.records.errors import IntegrityError
-from components.records.rows import first_few
+from components.records.text import first_few
 
 
 def unscored(before: CaseSet, after: CaseSet) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from components.baselines.score_table import ScoreTable
 from components.baselines.scores import CaseScores, encode_score, float64
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
-from components.records.rows import first_few
+from components.records.text import first_few
 
 
 class CaseOrder:

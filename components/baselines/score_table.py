@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.records.errors import SourceError
-from components.records.rows import shown
+from components.records.text import spell
 
 NEEDED = ("case_id", "score")
 COLUMNS = (*NEEDED, "label", "operating_point")
@@ -85,8 +85,8 @@ def _near(name: str, names: Sequence[str]) -> str:
     plain = {other.lower(): other for other in names}
     close = difflib.get_close_matches(name, plain, n=1)
     if close:
-        return f"; did you mean '{shown(plain[close[0]])}'?"
-    found = ", ".join(shown(other) for other in names[:NAMED]) or "nothing"
+        return f"; did you mean '{spell(plain[close[0]])}'?"
+    found = ", ".join(spell(other) for other in names[:NAMED]) or "nothing"
     return f"; found {found}{', ...' if len(names) > NAMED else ''}"
 
 

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from components.baselines.case_set import CaseSet, refuse_duplicates
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, write_atomically
-from components.records.rows import first_few, json_with_rows
+from components.records.rows import json_with_rows
 from components.records.schema import Rows, read_json
+from components.records.text import first_few
 
 SCHEMA_VERSION = 1
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from components.baselines.case_set import CaseSet, LockedCase, SeenCase
 from components.records.errors import IntegrityError
-from components.records.rows import first_few
+from components.records.text import first_few
 
 
 def verify_cases(case_set: CaseSet, seen: Iterable[SeenCase]) -> None:

@@ -11,7 +11,7 @@ from components.cases.images import bytes_sha256, pixels_sha256
 from components.records.case import BadCase, Case, Shard, Source
 from components.records.clock import current_time
 from components.records.errors import IntegrityError, SourceError
-from components.records.rows import shown
+from components.records.text import spell
 
 NAMED = 3  # unusable cases that an error spells out
 
@@ -140,7 +140,7 @@ def find_cases(source: Source, ids: Sequence[str]) -> dict[str, Case]:
         if case_id not in found:
             unusable = f"; {bad[0].where}: {bad[0].reason}" if bad else ""
             raise SourceError(
-                f"{source.spec}: no test case '{shown(case_id)}'{nearest(case_id, known)}{unusable}"
+                f"{source.spec}: no test case '{spell(case_id)}'{nearest(case_id, known)}{unusable}"
             )
     return found
 

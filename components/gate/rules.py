@@ -15,7 +15,7 @@ from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, NegativeFlips, Policy
 from components.metrics import METRICS, Estimate, Outputs
 from components.records.errors import NothingEvaluated, TooFewCases
-from components.records.rows import first_few
+from components.records.text import first_few
 from components.statistics.intervals import clopper_pearson
 
 

@@ -4,8 +4,6 @@ A notice is noted as sent after it was sent. A process that is killed between th
 next time: at least once, never silently none. Receivers tell the repetition by its id.
 """
 
-import json
-import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ import filelock
 from components.notify.delivery import Delivery
 from components.notify.notice import Notice
 from components.records.clock import parse_time, utc_now
-from components.records.files import canonical_json, sync, write_atomically
+from components.records.files import write_atomically
+from components.records.json_lines import append_json, parse_object, read_lines, read_objects
 
 LOCK_TIMEOUT_S = 10.0
 
@@ -72,8 +71,7 @@ class NoticeJournal:
 
     def sent(self) -> list[dict[str, Any]]:
         """What was sent, oldest first."""
-        trees = (_tree(line) for line in _lines(self.sent_path))
-        return [tree for tree in trees if tree is not None]
+        return read_objects(self.sent_path)
 
     def sent_within(self, channel: str, key: str, *, minutes: int, now: datetime) -> bool:
         """Whether this was sent on the channel in the last `minutes`.
@@ -100,14 +98,14 @@ class NoticeJournal:
 
     def dead(self) -> DeadLetters:
         """What could not be delivered, oldest first."""
-        found = [_dead_letter(line) for line in _lines(self.dead_path)]
+        found = [_dead_letter(line) for line in read_lines(self.dead_path)]
         letters = tuple(letter for letter in found if letter is not None)
         return DeadLetters(letters, len(found) - len(letters))
 
     def unearth(self, names: Collection[tuple[str, str]]) -> None:
         """Takes out the dead letters of these names; what others add meanwhile stays."""
         with self._locked():
-            lines = _lines(self.dead_path)
+            lines = read_lines(self.dead_path)
             letters = [(line, _dead_letter(line)) for line in lines]
             kept = [line for line, letter in letters if letter is None or letter.name not in names]
             write_atomically(self.dead_path, b"".join(line + b"\n" for line in kept))
@@ -129,20 +127,7 @@ class NoticeJournal:
 
     def _append(self, path: Path, tree: dict[str, Any]) -> None:
         with self._locked():
-            new = not path.exists()
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                # A line that a crash or a full disk cut short must not swallow this one.
-                size = os.fstat(descriptor).st_size
-                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-                line = b"\n" * torn + canonical_json(tree) + b"\n"
-                if os.write(descriptor, line) < len(line):
-                    raise OSError(28, "No space left on device")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if new:
-                sync(self.folder)
+            append_json(path, tree)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -151,24 +136,8 @@ class NoticeJournal:
             yield
 
 
-def _lines(path: Path) -> list[bytes]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    return [line for line in content.split(b"\n") if line.strip()]
-
-
-def _tree(line: bytes) -> dict[str, Any] | None:
-    try:
-        tree = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return tree if isinstance(tree, dict) else None
-
-
 def _dead_letter(line: bytes) -> DeadLetter | None:
-    tree = _tree(line)
+    tree = parse_object(line)
     try:
         if tree is None:
             return None

@@ -11,6 +11,7 @@ from email.utils import formatdate, parseaddr
 
 from components.notify.delivery import TIMEOUT_S, Failure, cause
 from components.notify.notice import Notice
+from components.records.text import one_line
 
 
 @dataclass(frozen=True)
@@ -87,22 +88,18 @@ def letter(notice: Notice, *, sender: str, to: tuple[str, ...]) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = ", ".join(to)
-    mail["Subject"] = f"[casegate] {_one_line(message.subject)}"
+    mail["Subject"] = f"[casegate] {one_line(message.subject, ' ')}"
     mail["Date"] = formatdate()
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     mail["Message-ID"] = f"<{notice.delivery}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence notice answers it
-    mail["X-Casegate-Event"] = _one_line(message.kind)
+    mail["X-Casegate-Event"] = one_line(message.kind, " ")
     mail["X-Casegate-Delivery"] = notice.delivery
     facts = json.loads(notice.body())["facts"].items()
     listed = [f"{name}: {value}" for name, value in facts if isinstance(value, str | int | float)]
     listed.append(f"at: {notice.at}")
     mail.set_content("\n".join([*message.lines, "", *listed]) + "\n")
     return mail
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _failure(error: Exception, where: str) -> Failure:

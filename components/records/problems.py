@@ -12,6 +12,7 @@ from pathlib import Path
 
 from components.records import errors
 from components.records.files import write_atomically
+from components.records.text import printable
 
 
 @contextmanager
@@ -51,4 +52,4 @@ def parse_json_line(line: str) -> errors.CasegateError | None:
         return None
     if told.get("exit_code") != kind.exit_code:
         return None
-    return kind("".join(c if c.isprintable() else " " for c in message))
+    return kind(printable(message))

@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 
 from components.records.files import canonical_json
 
-NAMED = 3  # how many ids an error spells out
 MOST_HEADER_LINES = 100
 
 
@@ -63,18 +62,3 @@ def _rows(file: BinaryIO) -> Iterator[bytes]:
         yield line[:-1]
         return
     raise OtherLayout
-
-
-def first_few(ids: Iterable[str]) -> str:
-    """The count and the first ids in order: "7 (a, b, c, ...)"."""
-    ordered = sorted(ids)
-    more = ", ..." if len(ordered) > NAMED else ""
-    return f"{len(ordered)} ({', '.join(shown(name) for name in ordered[:NAMED])}{more})"
-
-
-def shown(name: str) -> str:
-    """An id as it may stand in a line of text: what would break or turn the line is spelled out."""
-    if name.isprintable():
-        return name
-    letters = (x if x.isprintable() else x.encode("unicode_escape").decode() for x in name)
-    return f'"{"".join(letters)}"'

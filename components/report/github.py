@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from components.decision import CheckResult, Decision, Verdict
+from components.records.text import one_line
 from components.report.context import ReportContext
 from components.report.evidence import ReportEvidence
-from components.report.words import blocking, one_line, sentence, standing, title
+from components.report.words import blocking, sentence, standing, title
 
 SHOWN = 10  # GitHub keeps ten annotations of a kind per step
 
@@ -50,7 +51,7 @@ def _annotations(
 def workflow_command(kind: str, properties: dict[str, str], message: str) -> str:
     """One workflow command on one line, whatever the texts hold."""
     words = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{kind} {words}::{_escaped(one_line(message))}"
+    return f"::{kind} {words}::{_escaped(one_line(message, ' '))}"
 
 
 def _escaped(text: str) -> str:
@@ -58,4 +59,4 @@ def _escaped(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _escaped(one_line(text)).replace(":", "%3A").replace(",", "%2C")
+    return _escaped(one_line(text, " ")).replace(":", "%3A").replace(",", "%2C")

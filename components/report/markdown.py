@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.decision import CheckResult, Decision, Flips
 from components.records.files import write_atomically
+from components.records.text import one_line
 from components.report import words
 
 LISTED = 50
@@ -201,7 +202,7 @@ def table_lines(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def safe(text: str) -> str:
     """Text from data on one line, which cannot become markup, a link, a mention or a new cell."""
-    text = words.one_line(text)
+    text = one_line(text, " ")
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
     text = re.sub(r"([\\`|<>\[\]*~&]|^[#+=-])", r"\\\1", text)
     text = re.sub(r"^(\d+)([.)])", r"\1\\\2", text)

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from components.decision import EXIT_BROKEN, CheckResult, Decision, Verdict
 from components.records.files import sha256_json
+from components.records.text import one_line
 from components.report.context import ReportContext
 from components.report.evidence import ReportEvidence
-from components.report.words import one_line, sentence, standing, title
+from components.report.words import sentence, standing, title
 
 HELP = {
     "floor": "How good the candidate must be in itself. PASS where the lower bound reaches the "
@@ -124,7 +125,7 @@ def _suppression(check: CheckResult, decision: Decision) -> dict[str, str]:
         f"waived by {note.by} and {note.second} until {note.expires}: {note.reason}"
         for note in notes
     ]
-    words = one_line("; ".join(reasons) or "waived")
+    words = one_line("; ".join(reasons) or "waived", " ")
     return {"kind": "external", "status": "accepted", "justification": words}
 
 
@@ -147,7 +148,7 @@ def _identity(decision: Decision) -> str:
 
 
 def _segment(value: str | int) -> str:
-    return one_line(str(value)).replace("/", "-")
+    return one_line(str(value), " ").replace("/", "-")
 
 
 def _version() -> dict[str, str]:
@@ -159,6 +160,6 @@ def _version() -> dict[str, str]:
 
 def _message(text: str) -> str:
     """A message in which nothing can become a link or a placeholder (SARIF 3.11.5, 3.11.6)."""
-    text = one_line(text)
+    text = one_line(text, " ")
     text = re.sub(r"([\[\]\\])", r"\\\1", text) if re.search(r"\]\s*\(", text) else text
     return re.sub(r"[{}]", lambda brace: brace[0] * 2, text)

@@ -189,8 +189,3 @@ def looks(decision: Decision) -> str:
     if used is None:
         return f"not counted here; {planned} planned"
     return f"{used} of {planned} planned" + (", more than planned" if used > planned else "")
-
-
-def one_line(text: str) -> str:
-    """`text` with every run of white space and control characters as one blank."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

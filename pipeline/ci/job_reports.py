@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from components.records.clock import current_time
+from components.records.text import printable
 from pipeline.ci.checked import CheckedCommit
 
 
@@ -50,19 +51,14 @@ def _own_suite(checked: CheckedCommit) -> ElementTree.Element:
         "testcase",
         {"name": f"plan: {checked.plan.kind}", "classname": "casegate", "time": "0"},
     )
-    said = _legal("; ".join(checked.plan.reasons))
+    said = printable("; ".join(checked.plan.reasons))
     if checked.error:
-        message = _legal(str(checked.error))
+        message = printable(str(checked.error))
         kind = type(checked.error).__name__
         ElementTree.SubElement(case, "error", {"type": kind, "message": message}).text = message
     ElementTree.SubElement(suite, "system-out").text = said
     ElementTree.SubElement(suite, "system-err")
     return suite
-
-
-def _legal(text: str) -> str:
-    """Text without what XML cannot hold; what is said here is printable but for errors."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def sarif(checked: CheckedCommit) -> str:
@@ -84,7 +80,7 @@ def _own_run(checked: CheckedCommit) -> dict[str, Any]:
     error = checked.error
     results = []
     if error:
-        text = _legal(error.line).replace("{", "{{").replace("}", "}}")
+        text = printable(error.line).replace("{", "{{").replace("}", "}}")
         results = [{"ruleId": "stopped", "level": "error", "message": {"text": text}}]
     return {
         "tool": {

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from components.records.errors import ConfigError
+from components.records.text import MARK, printable
 from pipeline.ci.changes import Change, Changes
 from pipeline.settings.config import CiConfig
 
@@ -118,4 +119,4 @@ def _listed(changes: Iterable[Change]) -> str:
 def shown(path: str) -> str:
     """A path as text on one line, whatever bytes are in its name."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:200]
+    return printable(text, MARK)[:200]

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from components.records.text import printable
+
 
 class ProgressStep:
     """One that goes on; `detail` is what its line will say."""
@@ -34,4 +36,4 @@ class Steps:
 
 def one_line_of(text: str) -> str:
     """Text that is one line of a log, whatever a stranger's file or branch is called."""
-    return "".join(c if c.isprintable() else " " for c in text).rstrip()
+    return printable(text).rstrip()

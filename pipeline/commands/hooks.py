@@ -125,8 +125,8 @@ def _held(
     message: Path | None = None,
 ) -> int:
     """Says each thing that does not hold on a line of its own; returns the exit code."""
+    from components.records.text import one_line
     from pipeline.ci.hooks.revision import check_revisions
-    from pipeline.governance.show_ledger import printable
 
     code = 0
     done = check_revisions(
@@ -134,6 +134,6 @@ def _held(
     )
     for revision, fault in done:
         where = f"commit {revision.name[:12]}: " if revision.name else ""
-        click.echo(f"{where}{printable(str(fault))}", err=True)
+        click.echo(f"{where}{one_line(str(fault))}", err=True)
         code = max(code, fault.exit_code)
     return code

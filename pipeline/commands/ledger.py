@@ -81,7 +81,7 @@ def show(workspace: Path, kind: str | None, format_: str) -> int:
 
 
 def _summary(found: "VerifiedLedger") -> str:
-    from pipeline.governance.show_ledger import printable
+    from components.records.text import one_line
 
     if found.last is None:
         parts = ["the ledger has no entry yet"]
@@ -89,7 +89,7 @@ def _summary(found: "VerifiedLedger") -> str:
         count = found.summary.entries
         parts = [
             f"{count} {'entry' if count == 1 else 'entries'}, none altered",
-            f"the last: {found.last.kind} by {printable(found.last.by)} at {found.last.at}, hash "
+            f"the last: {found.last.kind} by {one_line(found.last.by)} at {found.last.at}, hash "
             f"{found.last.entry_sha256}",
             f"decisions as recorded: {found.decisions}",
             f"versions as recorded: {found.versions}",
@@ -97,7 +97,7 @@ def _summary(found: "VerifiedLedger") -> str:
     if found.older:
         parts.append(f"versions older than the record: {found.older}")
     if found.unrecorded:
-        parts.append(f"decisions not on record: {', '.join(map(printable, found.unrecorded))}")
+        parts.append(f"decisions not on record: {', '.join(map(one_line, found.unrecorded))}")
     if not found.summary.recorded:
         parts.append("ledger.head is one entry behind, as a crash leaves it")
     if found.summary.torn_bytes:
@@ -113,7 +113,8 @@ def _show_table(entries: "list[Entry]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.governance.show_ledger import printable, sentence
+    from components.records.text import one_line
+    from pipeline.governance.show_ledger import sentence
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", justify="right")
@@ -122,7 +123,7 @@ def _show_table(entries: "list[Entry]") -> None:
     table.add_column("what", overflow="fold")
     for entry in entries:
         words = (str(entry.seq), entry.at, entry.kind, entry.by, sentence(entry))
-        table.add_row(*(Text(printable(word)) for word in words))
+        table.add_row(*(Text(one_line(word)) for word in words))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
     page = io.StringIO()
     Console(file=page, width=width).print(table)

@@ -126,7 +126,7 @@ def _give(deliveries: "Sequence[Delivery]", format_: str) -> None:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    from pipeline.governance.show_ledger import printable
+    from components.records.text import one_line
 
     lines = [f"told of: {', '.join(found['about']) or 'nothing'}"]
     lines += [f"{name}: {where}" for name, where in found["channels"].items()]
@@ -144,4 +144,4 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append("`casegate notify resend` tries them again")
     if found["unreadable"]:
         lines.append(f"unreadable lines among the dead letters: {found['unreadable']}")
-    return [printable(line) for line in lines]
+    return [one_line(line) for line in lines]

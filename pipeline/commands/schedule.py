@@ -168,7 +168,7 @@ def _places(directory: Path | None) -> "tuple[UnitPlace, ...]":
 
 
 def _lines(found: "Standing") -> list[str]:
-    from pipeline.governance.show_ledger import printable
+    from components.records.text import one_line
     from pipeline.unattended.scheduling.loop import stamp
 
     rows = [("schedule", f"{found.cron} (UTC), next {stamp(found.next_slot)}")]
@@ -183,7 +183,7 @@ def _lines(found: "Standing") -> list[str]:
     rows.append(("last", _last(found.last_attempt)))
     if found.missed:
         rows.append(("missed", f"{stamp(found.missed)}; no scheduled retraining began since"))
-    return [f"{name:<11}{printable(words)}" for name, words in rows]
+    return [f"{name:<11}{one_line(words)}" for name, words in rows]
 
 
 def _last(attempt: dict[str, Any] | None) -> str:

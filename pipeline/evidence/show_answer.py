@@ -94,9 +94,9 @@ def shown_value(value: Value) -> str:
 
 def shown_words(text: str) -> str:
     """Text from the data on one line: white space as one space, what does not print spelled out."""
-    from components.records.rows import shown
+    from components.records.text import spell
 
-    return shown(" ".join(text.split()))
+    return spell(" ".join(text.split()))
 
 
 def _field(value: Value) -> Value:

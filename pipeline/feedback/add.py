@@ -7,7 +7,7 @@ from components.feedback.opinion import ADJUDICATOR, CLI, LABELS, READER, Opinio
 from components.feedback.record import Record
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.feedback.images import keep_image, read_image
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCase, ServedCases
@@ -78,7 +78,7 @@ def find_served(served: ServedCases, case_id: str) -> ServedCase:
     found = served.find(case_id)
     if found is None:
         raise UnknownCase(
-            f"case '{shown(case_id)}': not in the prediction log {served.path}, so it was never "
+            f"case '{spell(case_id)}': not in the prediction log {served.path}, so it was never "
             "served; nothing was recorded: check the id, or name another log with --log"
         )
     return found
@@ -99,7 +99,7 @@ def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> Serv
             "served, or its id with --case"
         )
     if len(ids) > 1:
-        listed = ", ".join(shown(name) for name in ids[:3])
+        listed = ", ".join(spell(name) for name in ids[:3])
         raise AmbiguousCase(
             f"{where}: served as {len(ids)} cases, {listed}; nothing was recorded: say which "
             "with --case"
@@ -107,7 +107,7 @@ def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> Serv
     found = find_served(served, ids[0])
     if found.pixels_sha256 != pixels_sha256:
         raise AmbiguousCase(
-            f"{where}: case '{shown(ids[0])}' was served again with another picture; nothing was "
+            f"{where}: case '{spell(ids[0])}' was served again with another picture; nothing was "
             "recorded: say --case if the newer one is meant"
         )
     return found
@@ -120,7 +120,7 @@ def tidy(given: GivenOpinion) -> GivenOpinion:
       ConfigError: the label is unknown, or a text says nothing, too much or what cannot be seen.
     """
     if given.label not in LABELS:
-        raise ConfigError(f"label: got '{shown(given.label)}', wanted one of {', '.join(LABELS)}")
+        raise ConfigError(f"label: got '{spell(given.label)}', wanted one of {', '.join(LABELS)}")
     by = said(given.by, "by")
     note = said(given.note, "note") if given.note is not None and given.note.strip() else None
     for name, text, most in (("by", by, LONGEST_NAME), ("note", note or "", LONGEST_NOTE)):

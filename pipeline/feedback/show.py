@@ -10,7 +10,7 @@ from rich.text import Text
 from components.feedback.agreement import AgreementShare
 from components.feedback.opinion import Opinion
 from components.feedback.sides import LeftOut
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.feedback.promote import Promoted
 from pipeline.feedback.report import BIAS, FeedbackCoverage, Report
 from pipeline.settings.tables import MOST_ROWS, cell, many, plain_table, print_facts, print_line
@@ -25,8 +25,8 @@ def opinion_line(opinion: Opinion) -> str:
     predicted = opinion.predicted
     decision = {True: "positive", False: "negative", None: "a score"}[predicted.positive]
     return (
-        f"entry {opinion.seq}: case {shown(opinion.case_id)} is {opinion.label} by "
-        f"{shown(opinion.by)}{again}{settles}; the model said {decision} "
+        f"entry {opinion.seq}: case {spell(opinion.case_id)} is {opinion.label} by "
+        f"{spell(opinion.by)}{again}{settles}; the model said {decision} "
         f"({predicted.score:.3f})"
     )
 

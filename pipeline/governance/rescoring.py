@@ -10,7 +10,7 @@ from components.baselines.golden import Golden
 from components.records.case import Case
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_tree
-from components.records.rows import first_few
+from components.records.text import first_few
 from pipeline.settings.workspace import Workspace
 
 

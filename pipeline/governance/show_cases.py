@@ -7,7 +7,7 @@ from rich.text import Text
 from components.baselines.case_set import CaseSet
 from components.baselines.diff import Diff
 from components.baselines.summary import CaseSetSummary, summarise
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.governance.amendment import Amended
 from pipeline.settings.tables import (
     MOST_ROWS,
@@ -25,7 +25,7 @@ from pipeline.settings.tables import (
 def show_case_set(console: Console, case_set: CaseSet) -> None:
     """Who locked it and why, and its cases in numbers."""
     found = summarise(case_set)
-    print_line(console, f"{shown(case_set.name)} version {case_set.version}", "bold")
+    print_line(console, f"{spell(case_set.name)} version {case_set.version}", "bold")
     facts = {
         "cases": _counts(found),
         "patients": _patients(found),
@@ -153,4 +153,4 @@ def _patients(found: CaseSetSummary) -> str:
 
 
 def _version(case_set: CaseSet) -> str:
-    return f"{shown(case_set.name)} version {case_set.version}"
+    return f"{spell(case_set.name)} version {case_set.version}"

@@ -4,19 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.records.ledger.entry import Entry
+from components.records.text import one_line
 
 Body = Mapping[str, Any]
 
 
 def sentence(entry: Entry) -> str:
     """What happened, in one line without any character that does not print."""
-    return printable(_SENTENCES[entry.kind](entry.body))
-
-
-def printable(text: str) -> str:
-    """`text` with a space for each run of white space and a mark for what does not print."""
-    words = " ".join(text.split())
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+    return one_line(_SENTENCES[entry.kind](entry.body))
 
 
 def _decision(body: Body) -> str:

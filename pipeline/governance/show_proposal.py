@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.governance.case_sets import typed
 from pipeline.governance.sentinels import SentinelProposal
 from pipeline.settings.tables import (
@@ -28,7 +28,7 @@ def show_proposal(console: Console, found: SentinelProposal, *, least: int, comm
     Args:
       command: amends this case set, up to its options.
     """
-    version = f"{shown(found.case_set.name)} version {found.case_set.version}"
+    version = f"{spell(found.case_set.name)} version {found.case_set.version}"
     print_line(
         console, f"{version}: {many(len(found.cases), 'case')} proposed as sentinels", "bold"
     )

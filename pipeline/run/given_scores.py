@@ -14,7 +14,7 @@ from components.baselines.score_files import read_score_file
 from components.baselines.score_order import CaseOrder
 from components.baselines.scores import CaseScores, load_scores
 from components.records.errors import SourceError, UsageError, suggestion
-from components.records.rows import shown
+from components.records.text import spell
 
 MODELS = ("candidate", "champion", "golden")
 SAVED_MODEL = "saved_model.pb"
@@ -171,7 +171,7 @@ def _holds(asked: Callable[[Path], bool], path: Path) -> bool:
 
 
 def _quoted(column: str) -> str:
-    return f"'{shown(column)}'"
+    return f"'{spell(column)}'"
 
 
 def _finite(text: str, word: str) -> float:

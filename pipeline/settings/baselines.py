@@ -11,7 +11,7 @@ from components.cases.sources import open_source
 from components.records.case import Source
 from components.records.errors import ConfigError, SourceError, suggestion
 from components.records.files import write_atomically
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.settings.config import CONFIGS, REPOSITORY, Config
 from pipeline.settings.workspace import Workspace
 
@@ -67,7 +67,7 @@ def find_case_set(word: str, workspace: Workspace) -> Path:
                 return path
     known = {path.parent.name for folder in folders for path in folder.glob(f"*/{CASE_SET}")}
     raise ConfigError(
-        f"{shown(word)}: no such case set; wanted a file or a name{suggestion(word, known)}"
+        f"{spell(word)}: no such case set; wanted a file or a name{suggestion(word, known)}"
     )
 
 

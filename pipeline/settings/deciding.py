@@ -31,7 +31,7 @@ MODULES = {
     """,
     "components.phantom": "arithmetic detector findings image patients seasons source spec",
     "components.records": """
-        case clock errors events files git merkle problems rows run_files schema
+        case clock errors events files git merkle problems rows run_files schema text
     """,
     "components.records.ledger": "entry head ledger records",
     "components.scoring": "component reference score served serving_session",

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.records.rows import shown
+from components.records.text import spell
 
 MOST_ROWS = 50  # of cases; --format json has them all
 NAMED = 5
@@ -37,7 +37,7 @@ def few(ids: Sequence[str]) -> str:
     if not ids:
         return "none"
     more = ", ..." if len(ids) > NAMED else ""
-    return f"{len(ids):,}: {', '.join(shown(name) for name in ids[:NAMED])}{more}"
+    return f"{len(ids):,}: {', '.join(spell(name) for name in ids[:NAMED])}{more}"
 
 
 def many(count: int, noun: str) -> str:
@@ -53,7 +53,7 @@ def print_more(console: Console, rows: int) -> None:
 
 def cell(text: str) -> Text:
     """Text from the data, never read as markup, on one line."""
-    return Text(shown(text))
+    return Text(spell(text))
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

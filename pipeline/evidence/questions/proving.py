@@ -6,7 +6,7 @@ from components.lineage.proof import IN, Proof, check_proof, load_proof, prove
 from components.lineage.training import manifest_path
 from components.lineage.training_search import find_rows
 from components.records.errors import ConfigError, IntegrityError
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.questions.impact_image import hashes_of
 from pipeline.evidence.questions.locked import locked_sets
@@ -32,9 +32,9 @@ def prove_for(
         raise IntegrityError(f"run {record.run_id} ({record.state}) recorded no training data")
     manifest = manifest_path(evidence.workspace.training, root)
     if image is not None:
-        what, pixels = f"image {shown(image.name)}", dict(hashes_of(image))["pixels_sha256"]
+        what, pixels = f"image {spell(image.name)}", dict(hashes_of(image))["pixels_sha256"]
     else:
-        what = f"case {shown(str(case_id))}"
+        what = f"case {spell(str(case_id))}"
         pixels = _picture_of(evidence, manifest, str(case_id))
     proof = prove(manifest, pixels, root=root)
     check_proof(proof, root, record.inputs.training_cases or 0)

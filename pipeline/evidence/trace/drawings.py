@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceEdge, TraceGraph, TraceNode
-from pipeline.governance.show_ledger import printable
+from components.records.text import one_line
 
 # A path on somebody's disk says little in a picture; JSON and the page have it.
 _UNSAID = ("kept in",)
@@ -17,17 +17,17 @@ def facts(node: TraceNode) -> list[str]:
     for name, value in node.facts.items():
         if name in _UNSAID or value is None:
             continue
-        words = printable(str(value))
+        words = one_line(str(value))
         if name.endswith("_sha256") or name in _HASH_NAMES:
             words = words[:12]
-        found.append(f"{printable(name).removesuffix('_sha256')} {words}")
+        found.append(f"{one_line(name).removesuffix('_sha256')} {words}")
     if node.sha256 is not None and not any(node.sha256 == value for value in node.facts.values()):
         found.append(f"SHA-256 {node.sha256[:12]}")
     return found
 
 
 def label(node: TraceNode) -> str:
-    return printable(node.label)
+    return one_line(node.label)
 
 
 def shortened(text: str, most: int) -> str:

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from components.bundle.trace_graph import TraceEdge, TraceGraph, TraceNode
 from components.pages.svg import element
+from components.records.text import one_line
 from pipeline.evidence.trace.drawings import facts, label, shortened
-from pipeline.governance.show_ledger import printable
 
 # Fill and edge by kind; the text on each keeps a contrast above 7:1.
 _COLOURS = {
@@ -116,7 +116,7 @@ def _short(node: TraceNode, known: list[str]) -> str:
     found = known[-1] if known else ""
     for wanted in _TOLD_FIRST:
         if node.facts.get(wanted) is not None:
-            value = printable(str(node.facts[wanted]))
+            value = one_line(str(node.facts[wanted]))
             words = value[:12] if wanted == "commit" else value
             found = words if wanted in ("verdict", "state", "source") else f"{wanted} {words}"
             break

@@ -13,7 +13,7 @@ from components.records.errors import CasegateError, IntegrityError, NothingEval
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, HTML_REPORT, RUN_RECORD
-from pipeline.governance.show_ledger import printable
+from components.records.text import one_line
 from pipeline.settings.workspace import Workspace
 
 METRICS = ("sensitivity", "specificity")
@@ -204,17 +204,17 @@ def as_text(steps: Sequence[TimelineStep]) -> str:
 
 
 def _lines(number: int, step: TimelineStep) -> Iterator[str]:
-    words = f": {printable(step.words)}" if step.words else ""
+    words = f": {one_line(step.words)}" if step.words else ""
     trigger = f" [{step.trigger}]" if step.trigger else ""
     yield f"{number:>3}  {step.at[:16].replace('T', ' ')}  {step.title}{trigger}{words}"
     if step.why:
-        yield f"     why: {printable(step.why)}"
+        yield f"     why: {one_line(step.why)}"
     if step.data:
-        yield f"     data: {printable(step.data)}"
+        yield f"     data: {one_line(step.data)}"
     if step.figures:
         yield "     " + ", ".join(
             f"{name} {one.estimate:.3f} ({one.lower:.3f} to {one.upper:.3f})"
             for name, one in step.figures.items()
         )
     for reason in step.reasons:
-        yield f"     - {printable(reason)}"
+        yield f"     - {one_line(reason)}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from components.drift.findings import MOVED
 from components.drift.page_words import feature, measure, moved_first, number, time_words
 from components.notify.notice import Message
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.unattended.monitoring.breach import Breach
 from pipeline.unattended.monitoring.report import Findings
 
@@ -17,15 +17,15 @@ def drift_message(findings: Findings, breach: Breach, report: Path) -> Message:
     """
     drift, reference = findings.drift, findings.reference
     version = reference.champion.version
-    moved = ", ".join(shown(feature(name)) for name in breach.moved)
+    moved = ", ".join(spell(feature(name)) for name in breach.moved)
     lines = [
-        shown(drift.reading.words),
+        spell(drift.reading.words),
         f"{drift.cases:,} cases from {time_words(drift.first)} to {time_words(drift.last)}, "
         f"compared with {len(reference.sample):,} of run {reference.run_id}.",
     ]
     lines += [
-        f"{shown(feature(shift.name))}: {measure(shift.measure)} {number(shift.value)}, limit "
-        f"{number(shift.limit)}; {shown(shift.words)}"
+        f"{spell(feature(shift.name))}: {measure(shift.measure)} {number(shift.value)}, limit "
+        f"{number(shift.limit)}; {spell(shift.words)}"
         for shift in moved_first(drift.shifts)
         if shift.state == MOVED
     ]

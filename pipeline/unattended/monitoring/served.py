@@ -8,7 +8,7 @@ import numpy as np
 
 from components.drift.log import Log, read_log
 from components.drift.sample import Sample
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.reference import MonitoringReference
 
@@ -123,13 +123,13 @@ def _notes(log: Log, history: Sample, reference: MonitoringReference, lines: int
     if log.unusable:
         found.append(f"{log.unusable:,} lines could not be used")
     for key, count in log.unknown_keys.items():
-        found.append(f"unknown key {shown(key)} in {count:,} lines, not read")
+        found.append(f"unknown key {spell(key)} in {count:,} lines, not read")
     if log.columns.left_out:
         found.append("too many names under quality or attributes; the last were not read")
     torn = [file.name for file in log.files if file.unfinished]
     if torn:
         found.append(
-            f"the last line of {', '.join(shown(name) for name in torn)} is being written, and was "
+            f"the last line of {', '.join(spell(name) for name in torn)} is being written, and was "
             "left for the next time"
         )
     return found

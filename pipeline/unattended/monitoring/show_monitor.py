@@ -10,7 +10,7 @@ from rich.text import Text
 
 from components.drift import page_words as words
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
-from components.records.rows import shown
+from components.records.text import spell
 from pipeline.unattended.monitoring.watching import Monitored
 
 PAGE = 120  # columns, where nobody's terminal says otherwise
@@ -30,7 +30,7 @@ def as_text(monitored: Monitored, *, terminal: bool = False) -> str:
 def show_monitored(console: Console, monitored: Monitored) -> None:
     drift, found = monitored.drift, monitored.found
     headline = (drift.state.upper(), STYLE[drift.state])
-    console.print(Text.assemble(headline, "  ", shown(drift.reading.words)))
+    console.print(Text.assemble(headline, "  ", spell(drift.reading.words)))
     model, reference = found["model"], found["reference"]
     window = f"{words.time_words(drift.first)} to {words.time_words(drift.last)}"
     console.print(
@@ -41,15 +41,15 @@ def show_monitored(console: Console, monitored: Monitored) -> None:
         )
     )
     for warning in found["log"]["warnings"]:
-        console.print(Text(f"warning: {shown(warning)}", style="bold yellow"))
+        console.print(Text(f"warning: {spell(warning)}", style="bold yellow"))
     console.print()
     console.print(shifts_table(drift, wide=console.width >= WIDE))
     for line in _rate_lines(drift.rates) + _chart_lines(drift.charts):
         console.print(line)
     for note in found["log"]["notes"]:
-        console.print(Text(f"note: {shown(note)}", style="dim"))
+        console.print(Text(f"note: {spell(note)}", style="dim"))
     for problem in found["log"]["problems"]:
-        console.print(Text(f"not used: {shown(problem)}", style="yellow"))
+        console.print(Text(f"not used: {spell(problem)}", style="yellow"))
     console.print()
     if drift.state == MOVED:
         console.print(Text(found["retraining"]["words"]))
@@ -72,13 +72,13 @@ def shifts_table(drift: Drift, *, wide: bool) -> Table:
 
 def _cells(shift: Shift, *, wide: bool) -> Sequence[str | Text]:
     state = Text(shift.state, style=STYLE[shift.state])
-    name, figures = Text(words.feature(shown(shift.name))), [words.number(shift.value)]
+    name, figures = Text(words.feature(spell(shift.name))), [words.number(shift.value)]
     limit = words.number(shift.limit)
     if not wide:
         return [state, name, *figures, limit]
     further = [words.p_value(shift.p_value), f"{shift.reference_cases:,}"]
     served = f"{shift.current_cases:,}"
-    said = Text(shown(shift.words))
+    said = Text(spell(shift.words))
     return [state, name, words.measure(shift.measure), *figures, limit, *further, served, said]
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from pipeline.governance.show_ledger import printable
+from components.records.text import one_line
 from pipeline.unattended.retention import Pruned
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -13,9 +13,9 @@ def lines(found: Pruned) -> Iterator[str]:
     """The answer, line by line."""
     yield from _removed(found)
     for run_id, why in sorted(found.kept.items()):
-        yield f"stays: run {run_id}: {printable(why)}"
+        yield f"stays: run {run_id}: {one_line(why)}"
     for name in found.unknown:
-        yield f"stays: {printable(name)}: no run's record knows it, or a link is in it"
+        yield f"stays: {one_line(name)}: no run's record knows it, or a link is in it"
 
 
 def size(count: int) -> str:
@@ -39,4 +39,4 @@ def _removed(found: Pruned) -> Iterator[str]:
         yield f"  {name}: {len(sizes)}, {size(sum(sizes))}"
     if found.dry_run:
         for one in sorted(found.removed, key=lambda one: -one.bytes):
-            yield f"  {size(one.bytes):>10}  {printable(one.path)}"
+            yield f"  {size(one.bytes):>10}  {one_line(one.path)}"

@@ -6,9 +6,7 @@ clocks are set, and go back.
 """
 
 import contextlib
-import errno
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,8 @@ from typing import Any
 import filelock
 
 from components.records.errors import ConfigError, WorkspaceBusy
-from components.records.files import canonical_json, write_atomically
+from components.records.files import write_atomically
+from components.records.json_lines import append_json
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import Attempt
 
@@ -68,7 +67,7 @@ class AttemptJournal:
 
     def end(self, attempt: Attempt) -> None:
         """Writes an attempt's line; `state.json` says that it goes on until `close`."""
-        _append(self.attempts, attempt.as_json())
+        append_json(self.attempts, attempt.as_json())
 
     def close(self, attempt: Attempt) -> None:
         """Says that all was done about the attempt: its line is written and a person told."""
@@ -126,19 +125,3 @@ class AttemptJournal:
         write_atomically(
             self.state, json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
         )
-
-
-def _append(path: Path, document: dict[str, Any]) -> None:
-    """Adds a line, on disk when this returns; what a crash left of one before it stays a line."""
-    with path.open("ab+") as file:
-        torn = file.tell() > 0 and _last_byte(path) != b"\n"
-        line = (b"\n" if torn else b"") + canonical_json(document) + b"\n"
-        if os.write(file.fileno(), line) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(file.fileno())
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1)

@@ -8,6 +8,7 @@ from typing import IO
 
 from components.records.errors import CasegateError
 from components.records.problems import parse_json_line
+from components.records.text import printable
 
 HIDDEN = "[secret]"
 
@@ -43,7 +44,7 @@ class Lines:
         line = raw.decode("utf-8", errors="replace")
         error = parse_json_line(line)
         # What a library writes must not move a person's cursor.
-        text = "".join(c if c.isprintable() else " " for c in self._without_secrets(line)).rstrip()
+        text = printable(self._without_secrets(line)).rstrip()
         if not text:
             return
         self.last = text.strip()

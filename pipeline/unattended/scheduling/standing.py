@@ -1,13 +1,13 @@
 """How the schedule stands: where it is installed, what comes next, what was missed."""
 
-import json
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from components.records.clock import parse_time
+from components.records.json_lines import read_objects
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.journal import AttemptJournal
 from pipeline.unattended.scheduling import crontab, systemd
@@ -131,7 +131,10 @@ def _attempts(workspace: Workspace) -> tuple[list[dict[str, Any]], bool]:
     """The attempts that ended, oldest first, and whether one goes on."""
     journal = AttemptJournal(workspace)
     left = journal.unfinished()
-    return _trees(journal.attempts), _lives(getattr(left, "pid", None))
+    ended: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError):
+        ended = read_objects(journal.attempts)
+    return ended, _lives(getattr(left, "pid", None))
 
 
 def _lives(pid: object) -> bool:
@@ -146,25 +149,8 @@ def _lives(pid: object) -> bool:
     return True
 
 
-def _trees(path: Path) -> list[dict[str, Any]]:
-    found = []
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
-        return []
-    for line in lines:
-        try:
-            tree = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(tree, dict):
-            found.append(tree)
-    return found
-
-
 def _moment(text: object) -> datetime | None:
     try:
-        moment = parse_time(str(text))
+        return parse_time(str(text))
     except ValueError:
         return None
-    return moment if moment.tzinfo else None

@@ -3,14 +3,7 @@ import json
 
 import pytest
 
-from components.records.rows import (
-    OtherLayout,
-    first_few,
-    json_with_lines,
-    json_with_rows,
-    shown,
-    split_lines,
-)
+from components.records.rows import OtherLayout, json_with_lines, json_with_rows, split_lines
 
 LAID_OUT = json_with_rows({"name": "Größe"}, "cases", [{"b": 1, "a": "\n"}, {"c": 2}])
 
@@ -47,9 +40,3 @@ def test_splitting_gives_the_head_and_the_lines_back() -> None:
 def test_any_other_layout_is_not_split(content: bytes) -> None:
     with pytest.raises(OtherLayout):
         list(split_lines(io.BytesIO(content), "cases")[1])
-
-
-def test_ids_in_an_error_stay_on_its_line() -> None:
-    assert shown("a\nb") == '"a\\nb"' and shown("Größe; 'x'") == "Größe; 'x'"
-    assert shown("a\u2028b\u202e") == '"a\\u2028b\\u202e"'
-    assert first_few(["d", "b\r", "a", "c"]) == '4 (a, "b\\r", c, ...)'

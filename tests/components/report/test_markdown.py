@@ -6,8 +6,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from components.decision import Comparison, Decision, Flips, Looks, SliceEstimate
+from components.records.text import one_line
 from components.report.markdown import CUT, LISTED, MOST_CHARACTERS, report, write_report
-from components.report.words import one_line
 from tests.components.report import making
 from tests.components.report.making import NASTY
 

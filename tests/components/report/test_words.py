@@ -99,7 +99,3 @@ def test_numbers_are_short(value: float | None, wanted: str) -> None:
 def test_more_looks_than_planned_are_said() -> None:
     assert words.looks(decision(looks=Looks(21, 20))) == "21 of 20 planned, more than planned"
     assert words.looks(decision(looks=Looks(None, 20))) == "not counted here; 20 planned"
-
-
-def test_text_on_one_line_has_no_control_characters() -> None:
-    assert words.one_line("a\r\nb\x1b[31m\u202ec\u2028d") == "a b [31m c d"

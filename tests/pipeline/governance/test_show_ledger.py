@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from components.records.ledger.entry import KINDS
+from components.records.text import one_line
 from pipeline.commands.ledger import KINDS as OFFERED
-from pipeline.governance.show_ledger import printable, sentence
+from pipeline.governance.show_ledger import sentence
 from tests.components.records.ledger.making import filled
 
 SAID = {
@@ -41,4 +42,4 @@ def test_each_kind_has_a_sentence_that_names_what_matters(tmp_path: Path) -> Non
     ],
 )
 def test_what_does_not_print_is_marked(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert one_line(text) == shown
