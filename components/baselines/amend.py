@@ -4,20 +4,14 @@ A version is never edited. An amendment says what it adds, retires, relabels and
 the version after it, whose parent is the root of the one before.
 """
 
-import bisect
-import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from components.baselines.case_set import CaseSet, SeenCase, cases_root
-from components.baselines.diff import LABELS
-from components.baselines.locked_case import LockedCase
+from components.baselines.case_set import CaseSet, SeenCase, cases_root, locked, nearest
+from components.baselines.locked_case import LABELS, LockedCase
 from components.records.errors import ConfigError
 from components.records.text import spell
-
-NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ def amend_case_set(
     for case_id, label in changes.relabel:
         cases[case_id] = replace(cases[case_id], label=label)
     for case in changes.add:
-        cases[case.case_id] = _locked(case)
+        cases[case.case_id] = locked(case)
     for marked, ids in ((True, changes.sentinel), (False, changes.unsentinel)):
         for case_id in ids:
             cases[case_id] = replace(cases[case_id], sentinel=marked)
@@ -76,37 +70,6 @@ def amend_case_set(
         merkle_root=cases_root(new),
         retired=tuple(sorted({*case_set.retired, *changes.retire} - cases.keys())),
         relabelled=tuple(sorted({*case_set.relabelled, *labels} & cases.keys())),
-    )
-
-
-def nearest(word: str, ids: Iterable[str]) -> str:
-    """The clause "; did you mean 'x'?", or nothing; quick among a million ids."""
-    ordered = sorted(ids)
-    plain = _without_leading_zeros(word)
-    for name in ordered:
-        if _without_leading_zeros(name) == plain:
-            return f"; did you mean '{spell(name)}'?"
-    place = bisect.bisect_left(ordered, word)
-    for reach in NEAR:
-        around = ordered[max(0, place - reach) : place + reach]
-        if close := difflib.get_close_matches(word, around, n=1):
-            return f"; did you mean '{spell(close[0])}'?"
-    return ""
-
-
-def _without_leading_zeros(case_id: str) -> str:
-    """case-0012 and case-12 are the same to whoever types them."""
-    return re.sub(r"0+(?=\d)", "", case_id)
-
-
-def _locked(case: SeenCase) -> LockedCase:
-    return LockedCase(
-        case_id=case.case_id,
-        patient_id=case.patient_id,
-        label=case.label,
-        bytes_sha256=case.bytes_sha256,
-        pixels_sha256=case.pixels_sha256,
-        attributes=dict(case.attributes),
     )
 
 

@@ -2,22 +2,35 @@
 
 The Merkle root (components/records/merkle.py) is taken over the canonical JSON of each case in
 the order of case_id, so any change to any case changes it.
+
+The file is a header, then each case as a line of canonical JSON. A line that is canonical is its
+own leaf of the Merkle tree, so such a file is read in one pass and a million cases in seconds. A
+file that somebody reformatted says the same and is read by the slow way: as one JSON document that
+jsonschema checks.
 """
 
-from collections.abc import Iterable, Mapping
+import bisect
+import difflib
+import gc
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.baselines.case_file import read_case_file, refuse_duplicates
-from components.baselines.locked_case import LockedCase, canonical_case
-from components.records.errors import IntegrityError, NothingEvaluated
-from components.records.files import sha256_json, write_atomically
-from components.records.merkle import merkle_root
-from components.records.rows import json_with_lines
-from components.records.text import first_few
+import orjson
 
-SCHEMA_VERSION = 1
+from components.baselines.locked_case import LockedCase, RowReader, canonical_case, canonical_row
+from components.records.errors import IntegrityError, NothingEvaluated
+from components.records.files import canonical_json, sha256_json, write_atomically
+from components.records.merkle import merkle_root
+from components.records.rows import OtherLayout, json_with_lines, split_lines
+from components.records.schema import check_document, parse_json, read_json
+from components.records.text import first_few, spell
+
+SCHEMA, SCHEMA_VERSION = "case_set", 1
+NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,11 @@ def cases_root(cases: Iterable[LockedCase]) -> str:
     return merkle_root(canonical_case(case) for case in ordered)
 
 
+def locked(case: SeenCase, *, sentinel: bool = False) -> LockedCase:
+    """A case as it is seen now."""
+    return LockedCase(**{**vars(case), "attributes": dict(case.attributes)}, sentinel=sentinel)
+
+
 def lock_cases(
     seen: Iterable[SeenCase],
     *,
@@ -89,18 +107,7 @@ def lock_cases(
       IntegrityError: an id stands twice, or a sentinel is not among the cases.
     """
     never_miss = frozenset(sentinels)
-    cases = tuple(
-        LockedCase(
-            case_id=case.case_id,
-            patient_id=case.patient_id,
-            label=case.label,
-            bytes_sha256=case.bytes_sha256,
-            pixels_sha256=case.pixels_sha256,
-            attributes=dict(case.attributes),
-            sentinel=case.case_id in never_miss,
-        )
-        for case in seen
-    )
+    cases = tuple(locked(case, sentinel=case.case_id in never_miss) for case in seen)
     if not cases:
         raise NothingEvaluated(f"case set {name}: got no case to lock, wanted at least one")
     refuse_duplicates((case.case_id for case in cases), where=f"case set {name}")
@@ -148,6 +155,118 @@ def load_case_set(path: Path) -> CaseSet:
     return case_set
 
 
+@dataclass(frozen=True)
+class CaseFile:
+    """What a file holds, checked against the schema and nothing else.
+
+    Attributes:
+      header: every key but `cases`.
+      cases: in the order of case_id.
+      root: Merkle root of `cases`.
+    """
+
+    header: dict[str, Any]
+    cases: tuple[LockedCase, ...]
+    root: str
+
+
+def read_case_file(path: Path) -> CaseFile:
+    """Raises IntegrityError: unreadable, against schemas/case_set.json, or an id stands twice."""
+    with _no_garbage_collection():
+        try:
+            found = _read_lines(path)
+        except (OSError, OtherLayout, UnicodeDecodeError):
+            found = _read_document(path)  # which finds the words, where the file is at fault
+    try:
+        canonical_json(found.header)
+    except UnicodeEncodeError as error:
+        raise IntegrityError(f"{path}: got text that is not Unicode: {error}") from None
+    return found
+
+
+def _read_lines(path: Path) -> CaseFile:
+    cases: list[LockedCase] = []
+    with path.open("rb") as file:
+        head, lines = split_lines(file, "cases")
+        document = parse_json(head, SCHEMA, where=str(path))
+        root = merkle_root(_leaves(lines, cases, document, path))
+    del document["cases"]
+    return CaseFile(document, tuple(cases), root)
+
+
+def _leaves(
+    lines: Iterator[bytes], cases: list[LockedCase], document: dict[str, Any], path: Path
+) -> Iterator[bytes]:
+    """The lines as they are, while the cases in them are added to `cases`."""
+    reader, last = RowReader(), ""
+    for line in lines:
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise OtherLayout from None
+        # Also the proof that no key stands twice, and that there is one spelling of each case.
+        if canonical_row(row) != line:
+            raise OtherLayout
+        case = reader.case(row)
+        if case is None:
+            raise _fault(row, len(cases), document, path)
+        if case.case_id <= last:
+            raise OtherLayout
+        last = case.case_id
+        cases.append(case)
+        yield line
+
+
+def _read_document(path: Path) -> CaseFile:
+    document = read_json(path, SCHEMA)
+    reader, cases = RowReader(), []
+    rows = document.pop("cases")
+    for place, row in enumerate(rows):
+        case = reader.case(row)
+        if case is None:
+            raise _fault(row, place, {**document, "cases": []}, path)
+        cases.append(case)
+    refuse_duplicates((case.case_id for case in cases), where=str(path))
+    cases.sort(key=lambda case: case.case_id)
+    root = merkle_root(canonical_case(case) for case in cases)
+    return CaseFile(document, tuple(cases), root)
+
+
+def _fault(row: Any, place: int, document: dict[str, Any], path: Path) -> IntegrityError:
+    """The error for a row that is no case, in the schema's words."""
+    try:
+        check_document(
+            {**document, "cases": [row]}, SCHEMA, locate=lambda _: "", error=IntegrityError
+        )
+    except IntegrityError as error:
+        return IntegrityError(f"{path}{str(error).replace('cases[0]', f'cases[{place}]', 1)}")
+    # JSON Schema takes 1.0 for 1, and a line break after a hash for its end.
+    return IntegrityError(
+        f"{path}: cases[{place}]: got {row['label']!r} as label and hashes "
+        f"{row['bytes_sha256']!r}, {row['pixels_sha256']!r}; wanted 0 or 1 and 64 hex digits"
+    )
+
+
+def refuse_duplicates(ids: Iterable[str], *, where: str) -> None:
+    """Raises IntegrityError naming the ids that stand more than once."""
+    seen: set[str] = set()
+    twice = {name for name in ids if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
+    if twice:
+        raise IntegrityError(f"{where}: case ids that stand twice: {first_few(twice)}")
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Spares the collector, for a while, the search for cycles among millions of new objects."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 _HEADER = ("name", "version", "parent", "author", "reason", "date", "source", "merkle_root")
 _LISTS = ("retired", "relabelled")  # absent from the file where empty
 
@@ -156,3 +275,63 @@ def _header(case_set: CaseSet) -> dict[str, Any]:
     named = {key: getattr(case_set, key) for key in _HEADER}
     lists = {key: list(getattr(case_set, key)) for key in _LISTS if getattr(case_set, key)}
     return {"schema_version": SCHEMA_VERSION, **named, **lists}
+
+
+def nearest(word: str, ids: Iterable[str]) -> str:
+    """The clause "; did you mean 'x'?", or nothing; quick among a million ids."""
+    ordered = sorted(ids)
+    plain = _without_leading_zeros(word)
+    for name in ordered:
+        if _without_leading_zeros(name) == plain:
+            return f"; did you mean '{spell(name)}'?"
+    place = bisect.bisect_left(ordered, word)
+    for reach in NEAR:
+        around = ordered[max(0, place - reach) : place + reach]
+        if close := difflib.get_close_matches(word, around, n=1):
+            return f"; did you mean '{spell(close[0])}'?"
+    return ""
+
+
+def _without_leading_zeros(case_id: str) -> str:
+    """case-0012 and case-12 are the same to whoever types them."""
+    return re.sub(r"0+(?=\d)", "", case_id)
+
+
+def verify_cases(case_set: CaseSet, seen: Iterable[SeenCase]) -> None:
+    """Raises IntegrityError unless `seen` are the locked cases, each once, in any order.
+
+    A case is the same where label, patient and attributes are equal and the file's bytes or the
+    decoded pixels are: re-encoding without loss changes the bytes only.
+    """
+    known = {case.case_id: case for case in case_set.cases}
+    faults: dict[str, list[str]] = {}
+    found: set[str] = set()
+    for case in seen:
+        if fault := _differs(known.get(case.case_id), case, case.case_id in found):
+            faults.setdefault(fault, []).append(case.case_id)
+        found.add(case.case_id)
+    if missing := known.keys() - found:
+        faults["missing"] = list(missing)
+    if faults:
+        details = "; ".join(f"{what}: {first_few(faults[what])}" for what in sorted(faults))
+        raise IntegrityError(
+            f"case set {case_set.name} version {case_set.version}: {details}; wanted exactly the "
+            f"{len(known)} locked cases; restore the data, or amend the case set by name"
+        )
+
+
+def _differs(kept: LockedCase | None, case: SeenCase, again: bool) -> str | None:
+    """What keeps a case from being the one that was kept."""
+    if kept is None:
+        return "additional"
+    if again:
+        return "duplicated"
+    if case.label != kept.label:
+        return "relabelled"
+    if case.patient_id != kept.patient_id:
+        return "other patient"
+    if dict(case.attributes) != dict(kept.attributes):
+        return "other attributes"
+    if case.bytes_sha256 != kept.bytes_sha256 and case.pixels_sha256 != kept.pixels_sha256:
+        return "altered pixels"
+    return None

@@ -4,9 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from components.baselines.case_set import CaseSet
-from components.baselines.locked_case import LockedCase
-
-LABELS = ("negative", "positive")  # by label
+from components.baselines.locked_case import LABELS, LockedCase
 
 Change = tuple[str | None, str | None]  # before and after; None where it was or is absent
 

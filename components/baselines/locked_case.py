@@ -7,24 +7,16 @@ comparisons; only one that fails them is shown to jsonschema, which finds the wo
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
 
 from components.records.errors import IntegrityError
 
+LABELS = ("negative", "positive")  # by label
 SHARED = 10_000  # combinations of attributes that are kept once for all cases that have them
 
-_KEYS = {
-    "attributes",
-    "bytes_sha256",
-    "case_id",
-    "label",
-    "patient_id",
-    "pixels_sha256",
-    "sentinel",
-}
 _is_sha256 = re.compile("[0-9a-f]{64}").fullmatch
 
 
@@ -46,6 +38,9 @@ class LockedCase:
     pixels_sha256: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     sentinel: bool = False
+
+
+_KEYS = frozenset(field.name for field in fields(LockedCase))
 
 
 def canonical_case(case: LockedCase) -> bytes:
@@ -86,15 +81,7 @@ class RowReader:
         """The case in a row, None where the row is not one."""
         if not _is_case(row):
             return None
-        return LockedCase(
-            case_id=row["case_id"],
-            patient_id=row["patient_id"],
-            label=row["label"],
-            bytes_sha256=row["bytes_sha256"],
-            pixels_sha256=row["pixels_sha256"],
-            attributes=self._attributes(row["attributes"]),
-            sentinel=row["sentinel"],
-        )
+        return LockedCase(**{**row, "attributes": self._attributes(row["attributes"])})
 
     def _attributes(self, found: dict[str, str]) -> dict[str, str]:
         key = tuple(found.items())

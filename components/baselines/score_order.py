@@ -1,4 +1,4 @@
-"""A score file's rows brought into the order of the case set, held against its labels."""
+"""A score file's rows brought into the order of the case set, checked against its labels."""
 
 import hashlib
 import math
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.baselines.case_set import CaseSet
-from components.baselines.score_table import ScoreTable
+from components.baselines.score_files import ScoreTable
 from components.baselines.scores import CaseScores, encode_score, float64
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
@@ -51,8 +51,8 @@ class CaseOrder:
         values = scores.astype("<f8")
         values[np.isnan(values)] = np.nan  # which has many bit patterns
         head = canonical_json(["what a model said", whose, encode_score(operating_point)])
-        said = hashlib.sha256(head + b"\n" + values.tobytes()).hexdigest()
-        return CaseScores(ids, scores, operating_point, said, self._root)
+        sha256 = hashlib.sha256(head + b"\n" + values.tobytes()).hexdigest()
+        return CaseScores(ids, scores, operating_point, sha256, self._root)
 
     def _places(self, case_ids: Sequence[str]) -> NDArray[np.int64]:
         """Where each id stands in the case set, -1 where it does not."""

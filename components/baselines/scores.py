@@ -107,24 +107,16 @@ def decode_score(value: float | str | None) -> float:
 
 def sound_row(row: Any) -> bool:
     """Whether a row is [case_id, score], as `scores_document` makes it."""
-    return sound_finite_row(row) or (
-        type(row) is list
-        and len(row) == 2
-        and type(row[0]) is str
-        and row[0] != ""
-        and row[1] in (None, "inf", "-inf")
-    )
+    return sound_finite_row(row) or (_is_named_pair(row) and row[1] in (None, "inf", "-inf"))
 
 
 def sound_finite_row(row: Any) -> bool:
     """As `sound_row`, with a score that is a number."""
-    return (
-        type(row) is list
-        and len(row) == 2
-        and type(row[0]) is str
-        and row[0] != ""
-        and type(row[1]) in (float, int)
-    )
+    return _is_named_pair(row) and type(row[1]) in (float, int)
+
+
+def _is_named_pair(row: Any) -> bool:
+    return type(row) is list and len(row) == 2 and type(row[0]) is str and row[0] != ""
 
 
 def scores_document(scores: CaseScores) -> tuple[dict[str, Any], list[Sequence[Any]]]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.baselines.case_set import CaseSet, SeenCase
-from components.baselines.verify import verify_cases
+from components.baselines.case_set import CaseSet, SeenCase, verify_cases
 from components.cases.index import (
     CaseRecord,
     Leak,

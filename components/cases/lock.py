@@ -4,9 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.baselines.amend import nearest
-from components.baselines.case_set import CaseSet, SeenCase, lock_cases, save_case_set
-from components.baselines.verify import verify_cases
+from components.baselines.case_set import (
+    CaseSet,
+    SeenCase,
+    lock_cases,
+    nearest,
+    save_case_set,
+    verify_cases,
+)
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.records.case import BadCase, Case, Shard, Source
 from components.records.clock import current_time

@@ -10,8 +10,7 @@ from pipeline.commands.shared import refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
     from components.baselines.case_set import CaseSet
-    from components.baselines.golden import Golden
-    from components.baselines.proposal import GoldenProposal
+    from components.baselines.golden import Golden, GoldenProposal
     from components.baselines.scores import CaseScores
     from pipeline.governance.golden_view import GoldenStep
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.golden import Golden
+from components.baselines.golden import Golden, rescored_golden, unscored
 from components.baselines.history import parent_of
-from components.baselines.rescore import rescored_golden, unscored
 from components.cases.lock import find_cases, seen_case
 from components.cases.sources import open_source
 from components.records.case import Case

@@ -5,9 +5,15 @@ import getpass
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.golden import Approval, Golden, load_golden
+from components.baselines.golden import (
+    Approval,
+    Golden,
+    GoldenProposal,
+    load_golden,
+    load_proposal,
+    save_proposal,
+)
 from components.baselines.names import GOLDEN
-from components.baselines.proposal import GoldenProposal, load_proposal, save_proposal
 from components.decision import Decision, Verdict
 from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError

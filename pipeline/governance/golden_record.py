@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.golden import Approval, Golden, load_golden, save_golden
+from components.baselines.golden import Approval, Golden, load_golden, load_proposal, save_golden
 from components.baselines.names import GOLDEN
-from components.baselines.proposal import load_proposal
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import write_atomically
 from components.records.ledger.entry import Entry

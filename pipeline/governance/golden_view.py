@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
-from components.baselines.golden import Golden, load_golden
+from components.baselines.golden import Golden, GoldenProposal, load_golden, load_proposal
 from components.baselines.names import CASE_SET, GOLDEN
-from components.baselines.proposal import GoldenProposal, load_proposal
 from components.baselines.scores import CaseScores, aligned
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Ledger

@@ -16,7 +16,7 @@ from pipeline.settings.provenance import environment
 MODULES = {
     "components": "artifacts decision",
     "components.admission": "anomalies comparisons component",
-    "components.baselines": "amend case_file case_set diff golden locked_case scores verify",
+    "components.baselines": "case_set golden locked_case scores",
     "components.cases": """
         component example files folder images index intake lock manifest medmnist npy_rows npz
         sources span span_source spans splits

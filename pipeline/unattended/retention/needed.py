@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from components.baselines.golden import load_golden
+from components.baselines.golden import load_golden, load_proposal
 from components.baselines.names import GOLDEN
-from components.baselines.proposal import load_proposal
 from components.records.errors import IntegrityError
 from components.records.ledger.records import Release, waivers
 from components.records.run_files import RUN_RECORD

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from components.baselines.amend import CaseChanges, amend_case_set, nearest
-from components.baselines.case_set import CaseSet, cases_root, lock_cases
+from components.baselines.amend import CaseChanges, amend_case_set
+from components.baselines.case_set import CaseSet, cases_root, lock_cases, nearest
 from components.baselines.diff import Diff, diff_case_sets
 from components.records.errors import ConfigError
 from tests.components.planting import locked, seen_case

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from components.baselines.score_files import ScoreTable
 from components.baselines.score_order import CaseOrder
-from components.baselines.score_table import ScoreTable
 from components.baselines.scores import aligned
 from components.records.errors import IntegrityError
 from tests.components.planting import locked

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from components.baselines.case_set import save_case_set
-from components.baselines.golden import Golden, load_golden, save_golden
-from components.baselines.proposal import load_proposal, save_proposal
+from components.baselines.golden import (
+    Golden,
+    load_golden,
+    load_proposal,
+    save_golden,
+    save_proposal,
+)
 from components.decision import Verdict
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.ledger.records import Waiver

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.golden import save_golden
-from components.baselines.proposal import GoldenProposal, save_proposal
+from components.baselines.golden import GoldenProposal, save_golden, save_proposal
 from components.records.errors import IntegrityError
 from components.records.files import write_atomically
 from components.records.run_files import DECISION, REQUEST
