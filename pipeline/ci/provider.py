@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ci.git import COMMIT, is_revision
+from pipeline.settings.provenance import GITHUB, GITLAB, JENKINS, ci_job
 
 LABEL = "release"
 MOST_EVENT_BYTES = 32 << 20
@@ -48,16 +49,17 @@ class CiJob:
 
 def job(environ: Mapping[str, str]) -> CiJob:
     """The job that this process belongs to."""
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return _github(environ)
-    if environ.get("GITLAB_CI") == "true":
-        return _gitlab(environ)
-    if "JENKINS_URL" in environ:
-        return _jenkins(environ)
-    return CiJob("CI" if environ.get("CI") else None)
+    provider, _, url = ci_job(environ)
+    if provider == GITHUB:
+        return _github(environ, url)
+    if provider == GITLAB:
+        return _gitlab(environ, url)
+    if provider == JENKINS:
+        return _jenkins(environ, url)
+    return CiJob(provider)
 
 
-def _github(environ: Mapping[str, str]) -> CiJob:
+def _github(environ: Mapping[str, str], url: str | None) -> CiJob:
     event = _event(environ.get("GITHUB_EVENT_PATH"))
     request, group = _mapping(event, "pull_request"), _mapping(event, "merge_group")
     base = (
@@ -72,12 +74,10 @@ def _github(environ: Mapping[str, str]) -> CiJob:
     release = f"label {LABEL}" if LABEL in named else None
     if environ.get("GITHUB_REF_TYPE") == "tag":
         release = f"tag {environ.get('GITHUB_REF_NAME', '')}"
-    parts = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-    page = "{}/{}/actions/runs/{}#artifacts".format(*parts) if all(parts) else None
-    return CiJob("GitHub Actions", base, release, page)
+    return CiJob(GITHUB, base, release, f"{url}#artifacts" if url else None)
 
 
-def _gitlab(environ: Mapping[str, str]) -> CiJob:
+def _gitlab(environ: Mapping[str, str], url: str | None) -> CiJob:
     base = _commit(
         environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"), "CI_MERGE_REQUEST_DIFF_BASE_SHA"
     ) or _commit(environ.get("CI_COMMIT_BEFORE_SHA"), "CI_COMMIT_BEFORE_SHA")
@@ -85,18 +85,17 @@ def _gitlab(environ: Mapping[str, str]) -> CiJob:
     release = f"label {LABEL}" if LABEL in [label.strip() for label in labels] else None
     if tag := environ.get("CI_COMMIT_TAG"):
         release = f"tag {tag}"
-    url = environ.get("CI_JOB_URL")
-    return CiJob("GitLab CI", base, release, f"{url}/artifacts/file/{{file}}" if url else None)
+    return CiJob(GITLAB, base, release, f"{url}/artifacts/file/{{file}}" if url else None)
 
 
-def _jenkins(environ: Mapping[str, str]) -> CiJob:
+def _jenkins(environ: Mapping[str, str], url: str | None) -> CiJob:
     previous = "GIT_PREVIOUS_SUCCESSFUL_COMMIT"
     base = _branch(environ.get("CHANGE_TARGET"), "CHANGE_TARGET") or _commit(
         environ.get(previous), previous
     )
-    tag, url = environ.get("TAG_NAME"), environ.get("BUILD_URL")
+    tag = environ.get("TAG_NAME")
     page = f"{url.rstrip('/')}/artifact/{{file}}" if url else None
-    return CiJob("Jenkins", base, f"tag {tag}" if tag else None, page)
+    return CiJob(JENKINS, base, f"tag {tag}" if tag else None, page)
 
 
 def _commit(sha: Any, said: str) -> WantedBase | None:

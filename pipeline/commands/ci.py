@@ -168,9 +168,10 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
 def _show(checked: "CheckedCommit", out: Path, form: str) -> None:
     from pipeline.ci.job_files import annotations, append_job_summary, result
     from pipeline.ci.steps import one_line_of
+    from pipeline.settings.provenance import GITHUB, ci_job
 
     as_json = form == "json"
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if ci_job(os.environ)[0] == GITHUB:
         # Only what a step prints becomes an annotation; stdout may be somebody's JSON.
         click.echo(annotations(checked), nl=False, err=as_json)
         if fault := append_job_summary(checked, out):

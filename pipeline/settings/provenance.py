@@ -16,6 +16,7 @@ from components.records.files import sha256_file
 from components.records.git import ask_git, run_git
 from pipeline.settings.config import REPOSITORY
 
+GITHUB, GITLAB, JENKINS = "GitHub Actions", "GitLab CI", "Jenkins"
 SOURCES = ("components", "pipeline", "schemas")
 LOCK_FILE = REPOSITORY / "uv.lock"
 DECIDING = ("tensorflow", "tfx", "keras", "apache-beam", "numpy", "casegate")
@@ -93,20 +94,22 @@ def who(owner: str) -> Who:
     return Who(user=user, host=socket.gethostname() or None, owner=owner)
 
 
-def where(environ: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Where:
-    """The CI job that this process belongs to, by the variables that its provider documents."""
-    provider, job, url = None, None, None
+def ci_job(environ: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
+    """Provider, job and the job's page, by the variables that the provider documents."""
+    run = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     if environ.get("GITHUB_ACTIONS") == "true":
-        provider, job = "GitHub Actions", environ.get("GITHUB_JOB")
-        parts = [environ.get(f"GITHUB_{k}") for k in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-        if all(parts):
-            url = "{}/{}/actions/runs/{}".format(*parts)
-    elif environ.get("GITLAB_CI") == "true":
-        provider, job, url = "GitLab CI", environ.get("CI_JOB_NAME"), environ.get("CI_JOB_URL")
-    elif "JENKINS_URL" in environ:
-        provider, job, url = "Jenkins", environ.get("JOB_NAME"), environ.get("BUILD_URL")
-    elif environ.get("CI"):
-        provider = "CI"
+        url = "{}/{}/actions/runs/{}".format(*run) if all(run) else None
+        return GITHUB, environ.get("GITHUB_JOB"), url
+    if environ.get("GITLAB_CI") == "true":
+        return GITLAB, environ.get("CI_JOB_NAME"), environ.get("CI_JOB_URL")
+    if "JENKINS_URL" in environ:
+        return JENKINS, environ.get("JOB_NAME"), environ.get("BUILD_URL")
+    return "CI" if environ.get("CI") else None, None, None
+
+
+def where(environ: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Where:
+    """The CI job that this process belongs to, and the author of the commit."""
+    provider, job, url = ci_job(environ)
     author = None
     if _is_checkout(repository):
         author = _git(repository, "log", "-1", "--format=%an <%ae>")
