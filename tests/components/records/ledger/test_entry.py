@@ -17,6 +17,7 @@ from components.records.ledger.entry import (
     parse_line,
 )
 from tests.components.records.ledger.making import AT, BODIES, PERSON
+from tests.refusing import refused
 
 
 def entry(kind: str = "look", by: str = PERSON, at: str = AT, **changed: Any) -> Entry:
@@ -41,30 +42,30 @@ def test_each_kind_has_a_contract() -> None:
     assert set(BODIES) == set(KINDS)
     for kind in KINDS:
         for key in BODIES[kind].keys() - {"added"}:
-            with pytest.raises(ConfigError, match=rf"ledger entry '{kind}': body.{key}.*1\.5"):
+            with refused(ConfigError, kind, f"body.{key}", "1.5"):
                 entry(kind, **{key: 1.5})
 
 
 @pytest.mark.parametrize(
-    "changed, message",
+    "changed, facts",
     [
-        ({"by": ""}, 'by: got ""'),
-        ({"at": "2025-03-31 12:00"}, "wanted an ISO 8601 time in UTC"),
-        ({"at": "2025-03-31T12:00:00+01:00"}, "wanted an ISO 8601 time in UTC"),
-        ({"runid": "run-1"}, "unknown key 'runid'; did you mean 'run_id'"),
-        ({"case_set_root": "abc"}, "wanted a SHA-256 in hex"),
-        ({"run_id": "\udcff"}, "cannot be written as JSON"),
+        ({"by": ""}, ("by:", '""')),
+        ({"at": "2025-03-31 12:00"}, ("at:", "2025-03-31 12:00", "ISO 8601")),
+        ({"at": "2025-03-31T12:00:00+01:00"}, ("at:", "+01:00", "ISO 8601")),
+        ({"runid": "run-1"}, ("'runid'", "'run_id'")),
+        ({"case_set_root": "abc"}, ("case_set_root", "abc", "SHA-256")),
+        ({"run_id": "\udcff"}, ("JSON",)),
     ],
 )
 def test_an_entry_that_breaks_its_contract_is_never_made(
-    changed: dict[str, Any], message: str
+    changed: dict[str, Any], facts: tuple[str, ...]
 ) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with refused(ConfigError, *facts):
         entry(**changed)
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(ConfigError, match="unknown kind 'decison'; did you mean 'decision'"):
+    with refused(ConfigError, "'decison'", "'decision'"):
         new_entry("decison", {}, by=PERSON, at=AT, seq=1, previous=FIRST_PREVIOUS)
 
 
