@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from components.baselines.case_set import CaseSet, SeenCase, cases_root, locked, nearest
+from components.baselines.case_set import CaseSet, cases_root, nearest
 from components.baselines.locked_case import LABELS, LockedCase
+from components.records.case_record import CaseRecord
 from components.records.errors import ConfigError
 from components.records.text import spell
 
@@ -18,7 +19,7 @@ from components.records.text import spell
 class CaseChanges:
     """What an amendment asks for, by case id; `relabel` with the label, 1 positive, 0 negative."""
 
-    add: tuple[SeenCase, ...] = ()
+    add: tuple[CaseRecord, ...] = ()
     retire: tuple[str, ...] = ()
     relabel: tuple[tuple[str, int], ...] = ()
     sentinel: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ def amend_case_set(
     for case_id, label in changes.relabel:
         cases[case_id] = replace(cases[case_id], label=label)
     for case in changes.add:
-        cases[case.case_id] = locked(case)
+        cases[case.case_id] = LockedCase.of(case)
     for marked, ids in ((True, changes.sentinel), (False, changes.unsentinel)):
         for case_id in ids:
             cases[case_id] = replace(cases[case_id], sentinel=marked)

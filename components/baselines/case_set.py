@@ -13,15 +13,16 @@ import bisect
 import difflib
 import gc
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from components.baselines.locked_case import LockedCase, RowReader, canonical_case, canonical_row
+from components.baselines.locked_case import LockedCase, RowReader
+from components.records.case_record import CaseRecord, canonical_row
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import canonical_json, sha256_json, write_atomically
 from components.records.merkle import merkle_root
@@ -31,18 +32,6 @@ from components.records.text import first_few, spell
 
 SCHEMA, SCHEMA_VERSION = "case_set", 1
 NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it
-
-
-@dataclass(frozen=True)
-class SeenCase:
-    """A case as its source shows it now."""
-
-    case_id: str
-    label: int
-    bytes_sha256: str
-    pixels_sha256: str
-    patient_id: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,16 +67,11 @@ class CaseSet:
 def cases_root(cases: Iterable[LockedCase]) -> str:
     """Merkle root (hex) of `cases`, in whatever order they come."""
     ordered = sorted(cases, key=lambda case: case.case_id)
-    return merkle_root(canonical_case(case) for case in ordered)
-
-
-def locked(case: SeenCase, *, sentinel: bool = False) -> LockedCase:
-    """A case as it is seen now."""
-    return LockedCase(**{**vars(case), "attributes": dict(case.attributes)}, sentinel=sentinel)
+    return merkle_root(case.line() for case in ordered)
 
 
 def lock_cases(
-    seen: Iterable[SeenCase],
+    seen: Iterable[CaseRecord],
     *,
     name: str,
     author: str,
@@ -107,7 +91,7 @@ def lock_cases(
       IntegrityError: an id stands twice, or a sentinel is not among the cases.
     """
     never_miss = frozenset(sentinels)
-    cases = tuple(locked(case, sentinel=case.case_id in never_miss) for case in seen)
+    cases = tuple(LockedCase.of(case, sentinel=case.case_id in never_miss) for case in seen)
     if not cases:
         raise NothingEvaluated(f"case set {name}: got no case to lock, wanted at least one")
     refuse_duplicates((case.case_id for case in cases), where=f"case set {name}")
@@ -127,7 +111,7 @@ def case_set_json(case_set: CaseSet) -> bytes:
     """The content of a case set's file."""
     header = _header(case_set)
     document = {**header, "header_sha256": sha256_json(header)}
-    return json_with_lines(document, "cases", map(canonical_case, case_set.cases))
+    return json_with_lines(document, "cases", (case.line() for case in case_set.cases))
 
 
 def load_case_set(path: Path) -> CaseSet:
@@ -228,7 +212,7 @@ def _read_document(path: Path) -> CaseFile:
         cases.append(case)
     refuse_duplicates((case.case_id for case in cases), where=str(path))
     cases.sort(key=lambda case: case.case_id)
-    root = merkle_root(canonical_case(case) for case in cases)
+    root = merkle_root(case.line() for case in cases)
     return CaseFile(document, tuple(cases), root)
 
 
@@ -297,7 +281,7 @@ def _without_leading_zeros(case_id: str) -> str:
     return re.sub(r"0+(?=\d)", "", case_id)
 
 
-def verify_cases(case_set: CaseSet, seen: Iterable[SeenCase]) -> None:
+def verify_cases(case_set: CaseSet, seen: Iterable[CaseRecord]) -> None:
     """Raises IntegrityError unless `seen` are the locked cases, each once, in any order.
 
     A case is the same where label, patient and attributes are equal and the file's bytes or the
@@ -320,7 +304,7 @@ def verify_cases(case_set: CaseSet, seen: Iterable[SeenCase]) -> None:
         )
 
 
-def _differs(kept: LockedCase | None, case: SeenCase, again: bool) -> str | None:
+def _differs(kept: LockedCase | None, case: CaseRecord, again: bool) -> str | None:
     """What keeps a case from being the one that was kept."""
     if kept is None:
         return "additional"

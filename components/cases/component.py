@@ -25,12 +25,18 @@ from components.artifacts import CaseIndex
 from components.baselines.case_set import load_case_set
 from components.cases.example import serialized_example
 from components.cases.images import inspect_image
-from components.cases.index import CaseRecord, write_records
-from components.cases.intake import Intake, check_case_set, check_training
-from components.cases.lock import governed
+from components.cases.index import (
+    Intake,
+    check_case_set,
+    check_training,
+    record_case,
+    write_records,
+)
+from components.cases.lock import apply_lock
 from components.cases.sources import open_source
 from components.records import events
 from components.records.case import BadCase, Shard, Source
+from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file
 from components.records.problems import reported
@@ -69,7 +75,7 @@ def CaseExampleGen(
         lock = load_case_set(Path(case_set))
         names = splits.split(",")
         if names == ["test"]:
-            opened = governed(opened, lock)
+            opened = apply_lock(opened, lock)
         folders = {name: Path(examples.uri) / f"Split-{name}" for name in names}
         shards = tuple(
             shard
@@ -114,7 +120,7 @@ class WriteShard(beam.DoFn):
         target = Path(self._examples) / f"Split-{shard.split}" / f"cases-{number:06d}.gz"
         bad: list[BadCase] = []
         with tf.io.TFRecordWriter(str(target), GZIP) as writer:
-            records = self._written(shard, writer, bad)
+            records = self._write(shard, writer, bad)
             write_records(Path(self._index) / f"{name}.jsonl", records)
         lines = "".join(f"{json.dumps([case.where, case.reason])}\n" for case in bad)
         (Path(self._index) / f"{name}.bad").write_text(lines, encoding="utf-8")
@@ -125,7 +131,7 @@ class WriteShard(beam.DoFn):
             total=self._shards,
         )
 
-    def _written(
+    def _write(
         self, shard: Shard, writer: tf.io.TFRecordWriter, bad: list[BadCase]
     ) -> Iterator[CaseRecord]:
         for case in self._source.read(shard):
@@ -134,4 +140,4 @@ class WriteShard(beam.DoFn):
                 continue
             pixels_sha256, quality = inspect_image(case.image)
             writer.write(serialized_example(case, quality))
-            yield CaseRecord.of(case, pixels_sha256)
+            yield record_case(case, pixels_sha256)

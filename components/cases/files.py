@@ -1,14 +1,17 @@
-"""Cases that are image files in a folder: how one is read, and how they are fingerprinted."""
+"""Cases that are image files in a folder: how one is read, and how all are fingerprinted."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.cases.images import decode
-from components.records.case import BadCase, Case
+from components.cases.splits import cut_shards
+from components.records.case import BadCase, Case, Shard
 from components.records.errors import SourceError
+from components.records.files import sha256_file
 
+MANIFEST = "manifest.csv"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_FILE_BYTES = 512 * 1024 * 1024
 
@@ -60,30 +63,52 @@ def read_image_file(root: Path, file: ImageFile) -> Case | BadCase:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes, read in pieces.
-
-    Raises:
-      SourceError: the file cannot be read.
-    """
-    digest = hashlib.sha256()
+    """As `sha256_file`, but SourceError where the file cannot be read."""
     try:
-        with path.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
+        return sha256_file(path)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
-    return digest.hexdigest()
 
 
 def files_sha256(root: Path, paths: Iterable[str]) -> str:
     """SHA-256 (hex) over the sorted (relative path, SHA-256 of the bytes) of files.
 
+    The manifest of the folder, where there is one, counts along.
+
     Raises:
       SourceError: a file cannot be read.
     """
+    manifest = {MANIFEST} if (root / MANIFEST).is_file() else set()
     digest = hashlib.sha256(b"casegate-files-v1\n")
-    for path in sorted(paths):
+    for path in sorted({*paths} | manifest):
         # No path holds a zero byte, so no two lists of files give the same text.
         encoded = path.encode("utf-8", "surrogateescape")
         digest.update(encoded + b"\0" + file_sha256(root / path).encode() + b"\0")
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Cases of a folder of images; made by `open_folder` or `open_manifest`, which check it.
+
+    Attributes:
+      list_files: of the folder at `path`, by split.
+    """
+
+    path: Path
+    spec: str
+    name: str
+    list_files: Callable[[Path], FilesBySplit]
+    synthetic: bool = False
+
+    def fingerprint(self) -> str:
+        """As `files_sha256` of all its files."""
+        by_split = self.list_files(self.path)
+        return files_sha256(self.path, (file.path for files in by_split.values() for file in files))
+
+    def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
+        return cut_shards(split, len(self.list_files(self.path).get(split, ())), cases_per_shard)
+
+    def read(self, shard: Shard) -> Iterator[Case | BadCase]:
+        for file in self.list_files(self.path)[shard.split][shard.start : shard.stop]:
+            yield read_image_file(self.path, file)

@@ -10,13 +10,12 @@ that a number means the same patient in another folder, so the patient is
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from components.cases.files import FilesBySplit, ImageFile, files_sha256, read_image_file
-from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
-from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
+from components.cases.files import FilesBySplit, FileSource, ImageFile
+from components.cases.splits import TRAIN_TUNE, SplitCheck, assign_split, require_both_classes
+from components.records.case import NEGATIVE, POSITIVE
 from components.records.errors import SourceError, suggestion
 
 LABELS: Mapping[str, int] = {
@@ -30,29 +29,7 @@ _NORMAL_NAME = re.compile(r"((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+")
 _AETIOLOGY = {"bacteria": "bacterial", "virus": "viral"}
 
 
-@dataclass(frozen=True)
-class FolderSource:
-    """Cases of a folder with class folders; made by `open_folder`, which checks it."""
-
-    path: Path
-    spec: str
-    name: str
-    synthetic: bool = False
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the sorted (relative path, SHA-256 of the bytes) of every file."""
-        by_split = list_class_folders(self.path)
-        return files_sha256(self.path, (file.path for files in by_split.values() for file in files))
-
-    def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
-        return cut_shards(split, len(list_class_folders(self.path).get(split, ())), cases_per_shard)
-
-    def read(self, shard: Shard) -> Iterator[Case | BadCase]:
-        for file in list_class_folders(self.path)[shard.split][shard.start : shard.stop]:
-            yield read_image_file(self.path, file)
-
-
-def open_folder(path: Path, spec: str) -> FolderSource:
+def open_folder(path: Path, spec: str) -> FileSource:
     """The source in a folder that has `train/` and `test/`.
 
     Where `val/` is absent, tune is a fifth of train's patients.
@@ -63,8 +40,10 @@ def open_folder(path: Path, spec: str) -> FolderSource:
     root = path.resolve()
     for split, files in list_class_folders(root).items():
         require_both_classes(spec, split, (file.label for file in files if file.is_image))
-        _check_case_ids(spec, [file for file in files if file.is_image])
-    return FolderSource(root, spec, root.name)
+        check = SplitCheck()
+        for file in (file for file in files if file.is_image):
+            check.add(f"{spec}: {file.path}", split, file.patient_id, case_id=file.case_id)
+    return FileSource(root, spec, root.name, list_class_folders)
 
 
 def parse_name(stem: str, label: int) -> tuple[str | None, Mapping[str, str]]:
@@ -174,14 +153,6 @@ def _image_file(path: PurePosixPath, label: int, span: str) -> ImageFile:
     patient_id = own_id if patient is None else str(path.with_name(patient))
     case_id = f"{span}/{own_id}" if span else own_id
     return ImageFile(str(path), case_id, patient_id, label, attributes)
-
-
-def _check_case_ids(spec: str, files: Sequence[ImageFile]) -> None:
-    paths: dict[str, str] = {}
-    for file in files:
-        other = paths.setdefault(file.case_id, file.path)
-        if other != file.path:
-            raise SourceError(f"{spec}: {other} and {file.path} would be one case; rename one")
 
 
 def _visible_folders(folder: Path) -> set[str]:

@@ -1,51 +1,37 @@
 """The index of the cases that were read: who is in which split, and what stands where it must not.
 
-An index is a file of JSON lines, one per case, without pixels: it outlives the images and is what
-the checks, the lock of the case set and the auditor work on.
+An index is a folder of files of JSON lines, a file per shard and a line per case, without pixels:
+it outlives the images and is what the checks, the lock of the case set and the auditor work on.
 """
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from components.cases.images import bytes_sha256
+from components.baselines.case_set import CaseSet, verify_cases
+from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.splits import require_both_classes
-from components.records.case import NEGATIVE, POSITIVE, Case
-from components.records.errors import IntegrityError, SourceError
+from components.records.case import NEGATIVE, POSITIVE, Case, Shard
+from components.records.case_record import CaseRecord, is_case_row
+from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+NAMED = 5  # cases that an error spells out
+_KEYS = {field.name for field in dataclasses.fields(CaseRecord)}
 
 
-@dataclass(frozen=True)
-class CaseRecord:
-    """A case without its image.
-
-    Attributes:
-      bytes_sha256: of the encoded image; may differ between encoders of the same picture.
-      pixels_sha256: of the decoded image; see `components.cases.images.samples_sha256`.
-    """
-
-    case_id: str
-    patient_id: str
-    label: int
-    bytes_sha256: str
-    pixels_sha256: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, case: Case, pixels_sha256: str) -> "CaseRecord":
-        """The record of a case whose pixel hash is known already."""
-        return cls(
-            case_id=case.case_id,
-            patient_id=case.patient_id,
-            label=case.label,
-            bytes_sha256=bytes_sha256(case.image),
-            pixels_sha256=pixels_sha256,
-            attributes=dict(case.attributes),
-        )
+def record_case(case: Case, digest: str | None = None) -> CaseRecord:
+    """The record of a case; `digest` is its pixel hash, where that is known already."""
+    return CaseRecord(
+        case.case_id,
+        case.patient_id,
+        case.label,
+        bytes_sha256(case.image),
+        digest or pixels_sha256(case.image),
+        dict(case.attributes),
+    )
 
 
 @dataclass(frozen=True)
@@ -194,19 +180,114 @@ def _keys(record: CaseRecord) -> tuple[tuple[str, str], ...]:
 
 
 def _parse_record(line: str) -> CaseRecord:
-    fields = json.loads(line)
-    if not isinstance(fields, dict):
-        raise ValueError("not an object")
-    record = CaseRecord(**fields)
-    texts = (record.case_id, record.patient_id)
-    if not all(isinstance(text, str) and text for text in texts):
-        raise ValueError("case_id and patient_id must be text")
-    if type(record.label) is not int or record.label not in (NEGATIVE, POSITIVE):
-        raise ValueError(f"label {record.label!r}")
-    for value in (record.bytes_sha256, record.pixels_sha256):
-        if not isinstance(value, str) or not _SHA256.fullmatch(value):
-            raise ValueError(f"hash {value!r}")
-    attributes = record.attributes
-    if not isinstance(attributes, dict) or not all(isinstance(v, str) for v in attributes.values()):
-        raise ValueError("attributes must be text")
-    return record
+    row = json.loads(line)
+    if not isinstance(row, dict) or row.keys() != _KEYS or not is_case_row(row):
+        raise ValueError(f"wanted {', '.join(sorted(_KEYS))}, each of its type")
+    return CaseRecord(**row)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A folder with `<split>-<shard>.jsonl` and `.bad` for every shard that was written.
+
+    Attributes:
+      shards: what was to be written.
+      skip_bad_cases: how many unusable cases are tolerated.
+    """
+
+    folder: Path
+    shards: tuple[Shard, ...]
+    skip_bad_cases: int
+
+    def records(self, split: str = "*") -> Iterator[CaseRecord]:
+        """The written cases of a split (or all), streamed shard by shard."""
+        for path in sorted(self.folder.glob(f"{split}-*.jsonl")):
+            yield from read_records(path)
+
+    def skipped(self) -> list[str]:
+        """The unusable cases, "where: reason" each.
+
+        Raises:
+          IntegrityError: a shard is missing.
+          SourceError: more unusable cases than are tolerated.
+        """
+        paths = sorted(self.folder.glob("*.bad"))
+        written = {path.stem for path in self.folder.glob("*.jsonl")}
+        if len(paths) != len(self.shards) or written != {path.stem for path in paths}:
+            raise IntegrityError(
+                f"{self.folder}: got {len(written)} shards, wanted {len(self.shards)}; run again"
+            )
+        found = []
+        for path in paths:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                where, reason = json.loads(line)
+                found.append(f"{where}: {reason}")
+        if len(found) > self.skip_bad_cases:
+            more = f" (and {len(found) - NAMED} more)" if len(found) > NAMED else ""
+            raise SourceError(
+                f"{'; '.join(found[:NAMED])}{more}: {len(found)} unusable, "
+                f"{self.skip_bad_cases} tolerated; mend them or pass --skip-bad-cases {len(found)}"
+            )
+        return found
+
+
+def check_case_set(intake: Intake, lock: CaseSet) -> dict[str, Any]:
+    """Counts, after making sure that the cases read are exactly the locked ones.
+
+    Raises:
+      IntegrityError: a case is missing, additional, relabelled or altered.
+    """
+    try:
+        intake.skipped()
+    except SourceError as error:
+        raise IntegrityError(f"case set {lock.name}: {error}") from None
+    verify_cases(lock, intake.records())
+    if not lock.cases:
+        raise NothingEvaluated(f"case set {lock.name}: holds no case; lock one that does")
+    return {"cases": len(lock.cases), "findings": []}
+
+
+def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, Any]:
+    """Counts per split, and the findings a report must carry.
+
+    Args:
+      leakage: "stop" raises on a case-set case in the training data, "report" lists it.
+
+    Raises:
+      SourceError: too many unusable cases, duplicate ids, a split without both classes, or a
+        patient in two splits.
+      LeakageFound: as above.
+    """
+    skipped = intake.skipped()
+    counts = check_index({split: intake.records(split) for split in ("train", "tune")})
+    leaks = find_leakage(intake.records(), lock.cases)
+    if leaks and leakage == "stop":
+        raise LeakageFound(
+            f"{_leaks_in_words(leaks)}; remove them from the training data, or set "
+            "`leakage: report` in the policy if this published set is known to leak"
+        )
+    findings = [f"skipped {case}" for case in skipped]
+    rows = sum(shard.stop - shard.start for shard in intake.shards)
+    left_out = rows - len(skipped) - sum(count.cases for count in counts.values())
+    if left_out:
+        findings.append(f"{left_out} training cases left out: the same patient stands in tune")
+    if leaks:
+        findings.append(_leaks_in_words(leaks))
+    repeated = {split: count.repeated for split, count in counts.items() if count.repeated}
+    findings += [f"{n} pictures stand more than once in {split}" for split, n in repeated.items()]
+    return {
+        **{split: dataclasses.asdict(count) for split, count in counts.items()},
+        "trained_on": count_values(
+            intake.records("train"), (case.attributes for case in lock.cases)
+        ),
+        "leaks": [dataclasses.asdict(leak) for leak in leaks],
+        "findings": findings,
+    }
+
+
+def _leaks_in_words(leaks: list[Leak]) -> str:
+    named = ", ".join(
+        f"{leak.case_id} ({leak.why} as {leak.training_case_id})" for leak in leaks[:NAMED]
+    )
+    more = f" and {len(leaks) - NAMED} more" if len(leaks) > NAMED else ""
+    return f"{len(leaks)} case-set cases stand in the training data: {named}{more}"

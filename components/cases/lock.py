@@ -1,18 +1,17 @@
 """Between a source and its lock: what is locked, what the lock says of a case, what has changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.baselines.case_set import (
     CaseSet,
-    SeenCase,
     lock_cases,
     nearest,
     save_case_set,
     verify_cases,
 )
-from components.cases.images import bytes_sha256, pixels_sha256
+from components.cases.index import record_case
 from components.records.case import BadCase, Case, Shard, Source
 from components.records.clock import current_time
 from components.records.errors import IntegrityError, SourceError
@@ -31,7 +30,7 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
     if path.exists():
         raise IntegrityError(f"{path}: a case set is locked here already; amend it instead")
     case_set = lock_cases(
-        map(seen_case, _usable(source)),
+        map(record_case, usable_cases(source)),
         name=source.name,
         author=author,
         reason=reason,
@@ -45,18 +44,6 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
 def lock_name(source: Source) -> str:
     """What a lock says it was made from: what was locked, not where it lay on one machine."""
     return Path(source.spec).name
-
-
-def seen_case(case: Case) -> SeenCase:
-    """A case as a lock sees it."""
-    return SeenCase(
-        case_id=case.case_id,
-        label=case.label,
-        bytes_sha256=bytes_sha256(case.image),
-        pixels_sha256=pixels_sha256(case.image),
-        patient_id=case.patient_id,
-        attributes=dict(case.attributes),
-    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +85,7 @@ class GovernedSource:
                 yield replace(case, label=self.labels.get(case.case_id, case.label))
 
 
-def governed(source: Source, lock: CaseSet) -> Source:
+def apply_lock(source: Source, lock: CaseSet) -> Source:
     """The source as `lock` governs it; itself where no amendment ever touched it."""
     if not lock.retired and not lock.relabelled:
         return source
@@ -116,7 +103,7 @@ def verify_source(source: Source, lock: CaseSet) -> None:
     bad: list[BadCase] = []
     fault = ""
     try:
-        verify_cases(lock, map(seen_case, _usable(governed(source, lock), bad)))
+        verify_cases(lock, map(record_case, usable_cases(apply_lock(source, lock), bad)))
     except IntegrityError as error:
         fault = f"; {error}"
     if bad:
@@ -137,7 +124,7 @@ def find_cases(source: Source, ids: Sequence[str]) -> dict[str, Case]:
     bad: list[BadCase] = []
     known: list[str] = []
     found: dict[str, Case] = {}
-    for case in _usable(source, bad):
+    for case in usable_cases(source, bad):
         known.append(case.case_id)
         if case.case_id in wanted:
             found[case.case_id] = case
@@ -150,7 +137,7 @@ def find_cases(source: Source, ids: Sequence[str]) -> dict[str, Case]:
     return found
 
 
-def _usable(source: Source, bad: list[BadCase] | None = None) -> Iterator[Case]:
+def usable_cases(source: Source, bad: list[BadCase] | None = None) -> Iterator[Case]:
     """The cases of the test split; those that cannot be used go to `bad`, or are an error."""
     for shard in source.shards("test"):
         for case in source.read(shard):
@@ -160,3 +147,19 @@ def _usable(source: Source, bad: list[BadCase] | None = None) -> Iterator[Case]:
                 raise SourceError(f"{case.where}: {case.reason}; remove it before locking")
             else:
                 bad.append(case)
+
+
+def read_pictures(source: Source, case_ids: Collection[str]) -> dict[str, bytes]:
+    """The encoded image of each of these cases of the test split that the source has.
+
+    Streams the split shard by shard, and stops at the last one that is wanted.
+    """
+    wanted = set(case_ids)
+    found: dict[str, bytes] = {}
+    for shard in source.shards("test"):
+        if len(found) == len(wanted):
+            break
+        for case in source.read(shard):
+            if isinstance(case, Case) and case.case_id in wanted:
+                found[case.case_id] = case.image
+    return found

@@ -9,52 +9,26 @@ import csv
 import difflib
 import functools
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from components.cases.files import FilesBySplit, ImageFile, files_sha256, read_image_file
+from components.cases.files import MANIFEST, FilesBySplit, FileSource, ImageFile
 from components.cases.folder import LABELS
 from components.cases.splits import (
     TRAIN_TUNE,
     TRAIN_TUNE_TEST,
+    SplitCheck,
     assign_split,
-    cut_shards,
     require_both_classes,
 )
-from components.records.case import BadCase, Case, Shard
 from components.records.errors import SourceError, suggestion
 
-MANIFEST = "manifest.csv"
 REQUIRED = ("path", "label")
 OPTIONAL = ("case_id", "patient_id", "split")
 SPLIT_WORDS: Mapping[str, str] = {"train": "train", "val": "tune", "tune": "tune", "test": "test"}
 
 
-@dataclass(frozen=True)
-class ManifestSource:
-    """Cases of a folder with a manifest; made by `open_manifest`, which checks it."""
-
-    path: Path
-    spec: str
-    name: str
-    synthetic: bool = False
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the manifest's and the images' (relative path, SHA-256 of the bytes)."""
-        by_split = list_manifest(self.path)
-        paths = {file.path for files in by_split.values() for file in files}
-        return files_sha256(self.path, paths | {MANIFEST})
-
-    def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
-        return cut_shards(split, len(list_manifest(self.path).get(split, ())), cases_per_shard)
-
-    def read(self, shard: Shard) -> Iterator[Case | BadCase]:
-        for file in list_manifest(self.path)[shard.split][shard.start : shard.stop]:
-            yield read_image_file(self.path, file)
-
-
-def open_manifest(path: Path, spec: str) -> ManifestSource:
+def open_manifest(path: Path, spec: str) -> FileSource:
     """The source in a folder with a `manifest.csv`.
 
     Without a split column, patients are split 60/20/20 into train, tune and test by their id.
@@ -66,7 +40,7 @@ def open_manifest(path: Path, spec: str) -> ManifestSource:
     root = path.resolve()
     for split, files in list_manifest(root).items():
         require_both_classes(spec, split, (file.label for file in files))
-    return ManifestSource(root, spec, root.name)
+    return FileSource(root, spec, root.name, list_manifest)
 
 
 def list_manifest(root: Path, span: str = "") -> FilesBySplit:
@@ -97,14 +71,14 @@ def _parse(root: Path, content: bytes, span: str) -> FilesBySplit:
         raise SourceError(f"{root / MANIFEST}:{line}: not UTF-8; export it as CSV UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
-    once = _Once()
+    check = SplitCheck()
     try:
         columns = _check_columns(f"{root / MANIFEST}:1", next(reader, []))
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 where = f"{root / MANIFEST}:{reader.line_num}"
                 split, file = _parse_row(root, where, columns, cells, span)
-                once.check(where, split, file)
+                check.add(where, split, file.patient_id, case_id=file.case_id, path=file.path)
                 by_split[split].append(file)
     except csv.Error as error:
         raise SourceError(f"{root / MANIFEST}:{reader.line_num}: {error}") from None
@@ -165,23 +139,3 @@ def _confined(root: Path, where: str, text: str) -> PurePosixPath:
     if not target.is_file():
         raise SourceError(f"{where}: no file '{text}' in {root}")
     return path
-
-
-class _Once:
-    """Which case ids and paths were seen, and the one split each patient is in."""
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], str] = {}
-        self._split_of: dict[str, tuple[str, str]] = {}
-
-    def check(self, where: str, split: str, file: ImageFile) -> None:
-        for kind, value in (("case_id", file.case_id), ("path", file.path)):
-            first = self._seen.setdefault((kind, value), where)
-            if first is not where:
-                raise SourceError(f"{where}: {kind} '{value}' stands in {first} already")
-        other, first = self._split_of.setdefault(file.patient_id, (split, where))
-        if other != split:
-            raise SourceError(
-                f"{where}: patient '{file.patient_id}' in split '{split}', but in '{other}' at "
-                f"{first}; wanted one split for a patient"
-            )

@@ -6,22 +6,60 @@ as PNG; only their pixel hash is stable, since compressors differ in the bytes t
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.cases.files import file_sha256
 from components.cases.images import MAX_PIXELS, MIN_SIDE, encode_png, samples_sha256
-from components.cases.npy_rows import NpyMember, array_names, describe_member, iterate_rows
 from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
 from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
 from components.records.errors import SourceError
 
 PREFIXES: Mapping[str, str] = {"train": "train", "tune": "val", "test": "test"}
+_MOST_KEPT = 8
+_DAMAGE = (
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True)
+class NpyMember:
+    """An array in an .npz file, as its header describes it.
+
+    Attributes:
+      name: of the array, without ".npy".
+      data_offset: bytes of header before the first row.
+      changed_ns: when the file was last changed; readers of an older file are not reused.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    data_offset: int
+    changed_ns: int
+
+    @property
+    def row_bytes(self) -> int:
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -43,35 +81,23 @@ class NpzSource:
         return cut_shards(split, _images(self.path, split).shape[0], cases_per_shard)
 
     def read(self, shard: Shard) -> Iterator[Case | BadCase]:
-        """The shard's cases, but for train images that stand in val too (see `dropped`).
+        """The shard's cases, but for train images that stand in val too.
 
         Raises:
           SourceError: the file is damaged.
         """
         labels = _labels(self.path, shard.split, shard.start, shard.stop)
-        prefix = f"{self.name}-{PREFIXES[shard.split]}"
-        for row, samples, digest in self._kept(shard):
-            yield Case(
-                case_id=f"{prefix}-{row:05d}",
-                patient_id=f"px-{digest}",
-                label=labels[row - shard.start],
-                image=encode_png(samples),
-            )
-
-    def dropped(self, split: str) -> int:
-        """Rows that `read` leaves out of a split because their picture stands in val."""
-        shards = self.shards(split)
-        return sum(s.stop - s.start - sum(1 for _ in self._kept(s)) for s in shards)
-
-    def _kept(self, shard: Shard) -> Iterator[tuple[int, npt.NDArray[Any], str]]:
-        """Row, samples and pixel hash of the rows that are cases."""
         images = _images(self.path, shard.split)
-        elsewhere = _pictures(_images(self.path, "tune")) if shard.split == "train" else ()
-        for row, stored in enumerate(iterate_rows(images, shard.start, shard.stop), shard.start):
-            samples = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        tuned: Collection[str] = ()
+        if shard.split == "train":
+            tuned = frozenset(_picture_hashes(_images(self.path, "tune")))
+        rows = iterate_rows(images, shard.start, shard.stop)
+        for row, (label, stored) in enumerate(zip(labels, rows), shard.start):
+            samples = _native(stored)
             digest = samples_sha256(samples)
-            if digest not in elsewhere:
-                yield row, samples, digest
+            if digest not in tuned:
+                case_id = f"{self.name}-{PREFIXES[shard.split]}-{row:05d}"
+                yield Case(case_id, f"px-{digest}", label, encode_png(samples))
 
 
 def open_npz(path: Path, spec: str) -> NpzSource:
@@ -120,7 +146,7 @@ def list_npz(path: Path, span: str) -> Mapping[str, Sequence[NpzRow]]:
     for split, prefix in PREFIXES.items():
         if split != "train" and f"{prefix}_images" not in names:
             continue
-        labels, pictures = _labels(path, split), _ordered_pictures(_images(path, split))
+        labels, pictures = _labels(path, split), _picture_hashes(_images(path, split))
         _require_as_many(str(path), split, len(pictures), len(labels))
         for row, (label, digest) in enumerate(zip(labels, pictures)):
             used = split if split == "test" else assign_split(f"px-{digest}", TRAIN_TUNE)
@@ -133,8 +159,7 @@ def list_npz(path: Path, span: str) -> Mapping[str, Sequence[NpzRow]]:
 def read_npz_row(path: Path, row: NpzRow) -> Case:
     """The case of a row. Rows in ascending order are read in one pass over the file."""
     (stored,) = iterate_rows(_images(path, row.split), row.row, row.row + 1)
-    samples = stored.astype(stored.dtype.newbyteorder("="), copy=False)
-    return Case(row.case_id, row.patient_id, row.label, encode_png(samples))
+    return Case(row.case_id, row.patient_id, row.label, encode_png(_native(stored)))
 
 
 def _require_as_many(where: str, split: str, images: int, labels: int) -> None:
@@ -174,19 +199,111 @@ def _labels(path: Path, split: str, start: int = 0, stop: int | None = None) -> 
     return labels
 
 
-# Digests only: some 100 bytes for each image of the tuning split, which is the smallest.
-@functools.lru_cache(maxsize=1)
-def _pictures(images: NpyMember) -> frozenset[str]:
-    """Pixel hashes of every image of an array."""
-    return frozenset(_hashed(images))
+# Digests only: some 100 bytes for each image. As many arrays as a span is read from.
+@functools.lru_cache(maxsize=2)
+def _picture_hashes(images: NpyMember) -> tuple[str, ...]:
+    """Pixel hash of every row of an array."""
+    return tuple(samples_sha256(_native(row)) for row in iterate_rows(images, 0, images.shape[0]))
 
 
-@functools.lru_cache(maxsize=2)  # as many arrays as a span is read from
-def _ordered_pictures(images: NpyMember) -> tuple[str, ...]:
-    """Pixel hash of every row."""
-    return tuple(_hashed(images))
+def _native(stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The samples in this machine's byte order."""
+    return stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
 
-def _hashed(images: NpyMember) -> Iterator[str]:
-    for row in iterate_rows(images, 0, images.shape[0]):
-        yield samples_sha256(row.astype(row.dtype.newbyteorder("=")))
+def array_names(path: Path) -> frozenset[str]:
+    """The arrays in a file. Raises SourceError where it is no .npz file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(item.removesuffix(".npy") for item in archive.namelist())
+    except _DAMAGE as error:
+        raise _damaged(path, "arrays", error) from None
+
+
+def describe_member(path: Path, name: str) -> NpyMember:
+    """The header of an array.
+
+    Raises:
+      SourceError: no such file or array, damage, or an array that would need unpickling.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = _find(archive, path, name)
+            with archive.open(info) as stream:
+                shape, column_major, dtype = _read_header(stream)
+                member = NpyMember(path, name, shape, dtype, stream.tell(), path.stat().st_mtime_ns)
+            expected = member.data_offset + member.row_bytes * (shape[0] if shape else 1)
+            if dtype.hasobject or not shape or info.file_size != expected:
+                raise SourceError(f"{path}: {name}: not a plain array; wanted numbers in rows")
+            if column_major and len(shape) > 1:
+                raise SourceError(
+                    f"{path}: {name}: stored by columns; save numpy.ascontiguousarray of it"
+                )
+            return member
+    except _DAMAGE as error:
+        raise _damaged(path, name, error) from None
+
+
+# Shards mostly come in order: the reader that ended a shard is kept for the next one, because
+# starting over inflates everything before it again. At most a few open files per process.
+_kept: dict[tuple[NpyMember, int], IO[bytes]] = {}
+
+
+def iterate_rows(member: NpyMember, start: int, stop: int) -> Iterator[npt.NDArray[Any]]:
+    """Rows `start` to `stop` (exclusive, cut at the end), each an array of `shape[1:]`.
+
+    `numpy.load` would read the whole array, and data sets of many gigabytes come as one.
+
+    Raises:
+      SourceError: the file is damaged.
+    """
+    key = (member, os.getpid())  # a forked child shares the file offset of an open reader
+    stream = _kept.pop(key, None)
+    try:
+        if stream is None:
+            stream = _open_array(member)
+        stream.seek(member.data_offset + start * member.row_bytes)
+        for _ in range(start, min(stop, member.shape[0])):
+            data = stream.read(member.row_bytes)
+            if len(data) < member.row_bytes:
+                raise EOFError("the file ends early")
+            yield np.frombuffer(data, member.dtype).reshape(member.shape[1:])
+    except _DAMAGE as error:
+        if stream is not None:
+            stream.close()
+        raise _damaged(member.path, member.name, error) from None
+    else:
+        while len(_kept) >= _MOST_KEPT:
+            _kept.popitem()[1].close()
+        _kept[key] = stream
+
+
+def _open_array(member: NpyMember) -> IO[bytes]:
+    with zipfile.ZipFile(member.path) as archive:
+        return archive.open(f"{member.name}.npy")  # outlives the archive, which counts its readers
+
+
+def _find(archive: zipfile.ZipFile, path: Path, name: str) -> zipfile.ZipInfo:
+    try:
+        return archive.getinfo(f"{name}.npy")
+    except KeyError:
+        found = sorted(item.removesuffix(".npy") for item in archive.namelist())
+        raise SourceError(f"{path}: no array '{name}'; found {found}") from None
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether stored by columns, and type. The names are untyped in numpy's stubs."""
+    npy: Any = np.lib.format
+    version = npy.read_magic(stream)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"version {version} of the .npy format")
+    shape, column_major, dtype = readers[version](stream)
+    return shape, column_major, dtype
+
+
+def _damaged(path: Path, name: str, error: Exception) -> SourceError:
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{path}: no such file")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return SourceError(f"{path}: {name}: damaged or not an .npz file ({reason}); copy it again")

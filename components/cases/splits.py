@@ -1,4 +1,4 @@
-"""Which split a patient belongs to, what a split must hold, and how it is cut into shards."""
+"""Which split a patient belongs to, what splits must hold, and how they are cut into shards."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -50,3 +50,38 @@ def cut_shards(split: str, rows: int, cases_per_shard: int) -> list[Shard]:
         raise ValueError(f"cases_per_shard: got {cases_per_shard}, wanted at least 1")
     starts = range(0, rows, cases_per_shard)
     return [Shard(split, start, min(start + cases_per_shard, rows)) for start in starts]
+
+
+class SplitCheck:
+    """Refuses a case that stands twice and a patient in two splits, saying where both are.
+
+    Args:
+      advice: what to do about a patient in two splits.
+    """
+
+    def __init__(self, advice: str = "") -> None:
+        self._advice = advice
+        self._seen: dict[str, dict[str, str]] = {}
+        self._split_of: dict[str, tuple[str, str]] = {}
+
+    def add(self, where: str, split: str, patient_id: str, **once: str) -> None:
+        """Takes in one case.
+
+        Args:
+          once: values that no other case may have, each by its kind.
+
+        Raises:
+          SourceError: another case has one of them, or the patient is in another split.
+        """
+        for kind, value in once.items():
+            first = self._seen.setdefault(kind, {}).setdefault(value, where)
+            if first is not where:
+                raise SourceError(
+                    f"{where}: {kind} '{value}' stands in {first} already; wanted it once"
+                )
+        other, first = self._split_of.setdefault(patient_id, (split, where))
+        if other != split:
+            raise SourceError(
+                f"{where}: patient '{patient_id}' in split '{split}', but in '{other}' at {first}; "
+                f"wanted one split for a patient{self._advice}"
+            )

@@ -9,7 +9,8 @@ from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import Golden, rescored_golden, unscored
 from components.baselines.history import parent_of
-from components.cases.lock import find_cases, seen_case
+from components.cases.index import record_case
+from components.cases.lock import find_cases
 from components.cases.sources import open_source
 from components.records.case import Case
 from components.records.clock import utc_now
@@ -130,7 +131,7 @@ def _added(request: AmendmentRequest) -> dict[str, Case]:
 
 def _changes(request: AmendmentRequest, added: dict[str, Case]) -> CaseChanges:
     return CaseChanges(
-        add=tuple(seen_case(added[case_id]) for case_id in request.add),
+        add=tuple(record_case(added[case_id]) for case_id in request.add),
         retire=tuple(request.retire),
         relabel=tuple(request.relabel),
         sentinel=tuple(request.sentinel),

@@ -6,14 +6,14 @@ Imports TensorFlow, and is therefore imported only where a model was given inste
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores
-from components.cases.lock import governed, verify_source
-from components.records.case import BadCase, Case, Source
+from components.cases.lock import apply_lock, usable_cases, verify_source
+from components.records.case import Case, Source
 from components.records.errors import SourceError
 from components.records.files import sha256_tree
 
@@ -35,7 +35,7 @@ def score_models(
       SourceError: a folder holds no such model.
     """
     verify_source(source, case_set)
-    found = score_cases(models, _usable(governed(source, case_set)))
+    found = score_cases(models, usable_cases(apply_lock(source, case_set)))
     return {
         name: CaseScores(
             case_ids=scored.case_ids,
@@ -68,14 +68,6 @@ def score_cases(models: Mapping[str, Path], cases: Iterable[Case]) -> dict[str, 
             for case in cases:
                 writer.write(serialized_example(case, inspect_image(case.image)[1]))
         return {name: _scored(path, records) for name, path in models.items()}
-
-
-def _usable(source: Source) -> Iterator[Case]:
-    for shard in source.shards("test"):
-        for case in source.read(shard):
-            if isinstance(case, BadCase):  # it was readable when it was verified
-                raise SourceError(f"{case.where}: {case.reason}; run again")
-            yield case
 
 
 def _scored(model: Path, records: Path) -> "Scored":

@@ -12,7 +12,7 @@ from components.attestation.statements import TRAINING
 from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.scores import CaseScores, load_scores
-from components.cases.pictures import read_pictures
+from components.cases.lock import read_pictures
 from components.cases.sources import open_source
 from components.decision import load_decision
 from components.records.files import write_atomically

@@ -98,7 +98,7 @@ def _policy_lines(path: Path) -> dict[str, int]:
 def _pictures(gated: Gated, images: "Source") -> dict[str, bytes]:
     """Those of the cases that changed, where the image is the one that was locked."""
     from components.cases.images import pixels_sha256
-    from components.cases.pictures import read_pictures
+    from components.cases.lock import read_pictures
     from components.report.worklist import pictured
 
     found = read_pictures(images, pictured(gated.decision, gated.case_set))

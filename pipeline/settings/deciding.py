@@ -18,8 +18,8 @@ MODULES = {
     "components.admission": "anomalies comparisons component",
     "components.baselines": "case_set golden locked_case scores",
     "components.cases": """
-        component example files folder images index intake lock manifest medmnist npy_rows npz
-        sources span span_source spans splits
+        component example files folder images index lock manifest medmnist npz sources
+        span_source spans splits
     """,
     "components.gate": """
         component conditions coverage decide describe evaluation judged_cases policy
@@ -31,7 +31,7 @@ MODULES = {
     """,
     "components.phantom": "arithmetic detector findings image patients seasons source spec",
     "components.records": """
-        case clock errors events files git merkle problems rows run_files schema text
+        case case_record clock errors events files git merkle problems rows run_files schema text
     """,
     "components.records.ledger": "entry head ledger records",
     "components.scoring": "component reference score served serving_session",

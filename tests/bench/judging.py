@@ -13,13 +13,14 @@ from pathlib import Path
 # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
-from components.baselines.case_set import SeenCase, load_case_set, lock_cases, save_case_set
+from components.baselines.case_set import load_case_set, lock_cases, save_case_set
 from components.baselines.golden import Approval, Golden
 from components.baselines.scores import CaseScores
 from components.cases.images import bytes_sha256, inspect_image, pixels_sha256
 from components.decision import save_decision
 from components.gate.policy import Policy, load_policy
 from components.phantom.source import PhantomSource
+from components.records.case_record import CaseRecord
 from components.records.files import sha256_tree
 from pipeline.settings.baselines import SHIPPED_BASELINES
 from tests.bench.stock_tfx import floors
@@ -59,7 +60,7 @@ def write_records(cases: int, folder: Path) -> None:
                 for case in source.read(shard):
                     writer.write(serialized_example(case, inspect_image(case.image)[1]))
                     seen.append(
-                        SeenCase(
+                        CaseRecord(
                             case_id=case.case_id,
                             label=case.label,
                             bytes_sha256=bytes_sha256(case.image),

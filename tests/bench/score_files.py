@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from components.baselines.case_set import SeenCase, lock_cases, save_case_set
+from components.baselines.case_set import lock_cases, save_case_set
+from components.records.case_record import CaseRecord
 
 VALUES = 10  # of each of two attributes: twenty slices
 POINT = 0.5
@@ -41,7 +42,7 @@ def write_files(cases: int, folder: Path) -> None:
     devices, sites = draws.integers(0, VALUES, (2, cases))
     ids = [f"case-{i:07d}" for i in range(cases)]
     seen = (
-        SeenCase(
+        CaseRecord(
             case_id=name,
             label=int(labels[i]),
             bytes_sha256=hashlib.sha256(f"bytes {i}".encode()).hexdigest(),

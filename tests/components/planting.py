@@ -5,19 +5,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.baselines.case_set import CaseSet, SeenCase, lock_cases
+from components.baselines.case_set import CaseSet, lock_cases
 from components.baselines.golden import Approval, Golden
 from components.baselines.scores import CaseScores, Servability
 from components.gate.policy import BASELINES, Check, NegativeFlips, Policy
 from components.metrics import METRICS
+from components.records.case_record import CaseRecord
 
 
 def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def seen_case(i: int, label: int, **attributes: str) -> SeenCase:
-    return SeenCase(
+def seen_case(i: int, label: int, **attributes: str) -> CaseRecord:
+    return CaseRecord(
         case_id=f"case-{i:04d}",
         label=label,
         bytes_sha256=sha(f"bytes {i}"),

@@ -8,7 +8,7 @@ the pictures, and whether a model is one that was rolled back, where its scores 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores, Servability
@@ -23,9 +23,6 @@ from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from components.records.ledger.records import looks_by_name, waivers, withdrawn
 from pipeline.evidence.bundle.checked_bundle import Evidenced
-
-if TYPE_CHECKING:
-    from components.cases.index import CaseRecord
 
 _EVALUATOR = ("evaluator", "evaluator.answer")
 _SERVABLE = "servable"
@@ -135,7 +132,7 @@ def _trained_on(training: tuple[TrainingRow, ...] | None, case_set: CaseSet) -> 
         return None
     rows = [row for row in training if row.split == "train"]
     wanted = (case.attributes for case in case_set.cases)
-    return count_values(cast("Iterable[CaseRecord]", rows), wanted)
+    return count_values(rows, wanted)
 
 
 def _untaken(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> dict[str, str]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_class_that_is_replaced_may_go() -> None:
 def test_any_text_can_be_an_id(case_id: str) -> None:
     seen = [seen_case(0, 1), seen_case(1, 0), seen_case(2, 1)]
     odd = lock_cases(
-        [type(case)(**{**vars(case), "case_id": case_id}) if i == 2 else case
+        [replace(case, case_id=case_id) if i == 2 else case
          for i, case in enumerate(seen)],
         name="odd", author="A", reason="r", date="2025-03-31", source="s",
     )  # fmt: skip

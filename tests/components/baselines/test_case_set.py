@@ -12,13 +12,13 @@ from components.baselines import case_set as case_set_module
 from components.baselines.case_set import (
     CaseSet,
     LockedCase,
-    SeenCase,
     cases_root,
     load_case_set,
     lock_cases,
     save_case_set,
     verify_cases,
 )
+from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError, NothingEvaluated
 from tests.components.planting import locked, seen_case, sha
 
@@ -166,7 +166,7 @@ def test_reencoded_without_loss_passes() -> None:
         ("missing: 12 \\(case-0000, case-0001, case-0002, ...\\)", []),
     ],
 )
-def test_other_cases_are_named(fault: str, seen: list[SeenCase]) -> None:
+def test_other_cases_are_named(fault: str, seen: list[CaseRecord]) -> None:
     with pytest.raises(IntegrityError, match=fault):
         verify_cases(locked(5, 7), seen)
 
@@ -181,7 +181,7 @@ def test_other_cases_are_named(fault: str, seen: list[SeenCase]) -> None:
         ("other patient", lambda case: replace(case, patient_id="someone")),
     ],
 )
-def test_a_changed_case_is_named(fault: str, change: Callable[[SeenCase], SeenCase]) -> None:
+def test_a_changed_case_is_named(fault: str, change: Callable[[CaseRecord], CaseRecord]) -> None:
     with pytest.raises(IntegrityError, match=f"{fault}: 1 \\(case-0003\\)"):
         verify_cases(locked(5, 7), [*SEEN[:3], change(SEEN[3]), *SEEN[4:]])
 

@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_a_change_of_one_case_is_the_only_one_named(
 
 
 def test_every_field_of_a_case_but_its_id_can_be_seen_to_change() -> None:
-    fields = {name for name in LockedCase.__slots__ if name != "case_id"}
+    fields = {field.name for field in dataclasses.fields(LockedCase)} - {"case_id"}
     assert fields == {
         "label",
         "patient_id",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.baselines.locked_case import LockedCase, RowReader, canonical_case
+from components.baselines.locked_case import LockedCase, RowReader
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
 from tests.components.planting import locked, sha
@@ -19,14 +19,14 @@ def test_a_case_is_spelled_as_canonical_json_spells_it(
     case_id: str, patient_id: str, attributes: dict[str, str], sentinel: bool
 ) -> None:
     case = LockedCase(case_id, patient_id, 1, sha("b"), sha("p"), attributes, sentinel)
-    line = canonical_case(case)
+    line = case.line()
     assert line == canonical_json(asdict(case))
     assert RowReader().case(json.loads(line)) == case
 
 
 def test_half_a_surrogate_pair_is_an_error_of_one_line() -> None:
     with pytest.raises(IntegrityError, match=r"case 'a\\ud800': got text that is not Unicode"):
-        canonical_case(LockedCase("a\ud800", "p", 1, sha("b"), sha("p")))
+        LockedCase("a\ud800", "p", 1, sha("b"), sha("p")).line()
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_two_files_of_one_case_id_are_refused(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path)
     write_picture(root / "test" / "NORMAL" / "scan.png", 1)
     write_picture(root / "test" / "NORMAL" / "scan.jpg", 1)
-    with pytest.raises(SourceError, match=r"scan\.jpg and .*scan\.png would be one case"):
+    with pytest.raises(SourceError, match=r"scan\.png: case_id '.*/scan' stands in .*scan\.jpg"):
         open_folder(root, "x")
 
 

@@ -3,16 +3,17 @@ from pathlib import Path
 import pytest
 
 from components.cases.index import (
-    CaseRecord,
     Leak,
     SplitCounts,
     check_index,
     count_values,
     find_leakage,
     read_records,
+    record_case,
     write_records,
 )
 from components.records.case import Case
+from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError, SourceError
 
 
@@ -36,7 +37,7 @@ def test_records_survive_writing_and_reading(tmp_path: Path) -> None:
 
 def test_record_of_a_case_hashes_its_bytes() -> None:
     case = Case("a", "p", 1, b"image", {"view": "PA"})
-    made = CaseRecord.of(case, "0" * 64)
+    made = record_case(case, "0" * 64)
     assert made.bytes_sha256.startswith("6105d6cc76af400325e94d588ce511be")
     assert (made.case_id, made.patient_id, made.label) == ("a", "p", 1)
     assert made.attributes == {"view": "PA"}

@@ -9,7 +9,7 @@ import pytest
 from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.cases.lock import find_cases, governed, lock_source, verify_source
+from components.cases.lock import apply_lock, find_cases, lock_source, verify_source
 from components.cases.sources import open_source
 from components.phantom.source import PhantomSource
 from components.records.case import BadCase, Case, Shard
@@ -104,16 +104,16 @@ def second(lock: CaseSet) -> CaseSet:
 
 
 def test_an_amended_lock_governs_what_is_read(second: CaseSet) -> None:
-    source = governed(Planted(*CASES), second)
+    source = apply_lock(Planted(*CASES), second)
     found = {case.case_id: case.label for case in read_cases(source, "test")}
     assert found == {"c0": 0, "c2": 1, "c3": 1, "c4": 0, "c5": 1}
     assert (source.name, source.spec, source.fingerprint()) == ("planted", "planted", "0" * 64)
-    assert pickle.loads(pickle.dumps(governed(PhantomSource.parse("phantom"), second)))
+    assert pickle.loads(pickle.dumps(apply_lock(PhantomSource.parse("phantom"), second)))
 
 
 def test_a_lock_that_was_never_amended_leaves_the_source_alone(lock: CaseSet) -> None:
     source = Planted(*CASES)
-    assert governed(source, lock) is source
+    assert apply_lock(source, lock) is source
 
 
 def test_what_an_amendment_changed_verifies_with_the_source_corrected_or_not(

@@ -22,7 +22,7 @@ ODD = 'it\'s; -- "odd"\n日本'
 @pytest.fixture
 def address(tmp_path: Path) -> StoreAddress:
     address = StoreAddress.parse("metadata.sqlite", root=tmp_path)
-    row = TrainingRow("train", "case", "patient", 1, "1" * 64, "2" * 64, {})
+    row = TrainingRow("case", "patient", 1, "1" * 64, "2" * 64, split="train")
     writer = RecordWriter(open_store(address))
     training = write_manifest([row], tmp_path)
     for error in (None, ODD):  # the second time the same run is written anew

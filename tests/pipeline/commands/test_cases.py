@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from components.baselines.case_set import SeenCase, load_case_set, lock_cases, save_case_set
+from components.baselines.case_set import load_case_set, lock_cases, save_case_set
 from components.baselines.golden import save_golden
 from pipeline.cli import main
 from pipeline.settings.workspace import Workspace
@@ -27,8 +28,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     found = Workspace(tmp_path / "workspace")
     plain = [seen_case(i, int(i < 20)) for i in range(40)]
     seen = [
-        SeenCase(**{**vars(one), "case_id": ODD_IDS[i]}) if i < len(ODD_IDS) else one
-        for i, one in enumerate(plain)
+        replace(one, case_id=ODD_IDS[i]) if i < len(ODD_IDS) else one for i, one in enumerate(plain)
     ]
     case_set = lock_cases(
         seen, name="own", author="A. Reader", reason="first", date="2025-03-31", source="nowhere"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from components.baselines.case_set import CaseSet, SeenCase, cases_root, lock_cases, save_case_set
+from components.baselines.case_set import CaseSet, cases_root, lock_cases, save_case_set
 from components.baselines.history import archive
 from components.lineage.opening import open_store
 from components.lineage.record import (
@@ -29,6 +29,7 @@ from components.lineage.record import (
 )
 from components.lineage.training import TrainingRow, write_manifest
 from components.lineage.writer import RecordWriter
+from components.records.case_record import CaseRecord
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.run_files import REQUEST, RUN_RECORD
@@ -55,9 +56,9 @@ def training(number: int, **changes: object) -> TrainingRow:
     return TrainingRow(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def seen(number: int) -> SeenCase:
+def seen(number: int) -> CaseRecord:
     picture = 1000 + number
-    return SeenCase(
+    return CaseRecord(
         case_id=f"test-{number}",
         label=number % 2,
         bytes_sha256=digest("bytes", picture),

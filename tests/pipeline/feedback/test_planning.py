@@ -14,7 +14,7 @@ from pipeline.settings.baselines import SHIPPED_BASELINES
 from pipeline.settings.config import load_config
 from tests.pipeline.feedback.making import Clinic, folder
 
-TRAINED = TrainingRow("train", "trained", "patient-trained", 1, "ab" * 32, "cd" * 32, {})
+TRAINED = TrainingRow("trained", "patient-trained", 1, "ab" * 32, "cd" * 32, split="train")
 
 
 def add_case_set(clinic: Clinic, name: str) -> Path:
@@ -81,7 +81,7 @@ def test_images_that_a_run_read_are_not_decoded_again(
 ) -> None:
     first = find_training_cases(clinic.config, clinic.workspace).known
     rows = [
-        TrainingRow("train", f"old-{i}", "p", 1, encoded, f"{i}" * 64, {})
+        TrainingRow(f"old-{i}", "p", 1, encoded, f"{i}" * 64, split="train")
         for i, encoded in enumerate(sorted(first.bytes))
     ]
     write_manifest(rows, clinic.workspace.training)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.pictures import read_pictures
+from components.cases.lock import read_pictures
 from components.cases.sources import open_source
 from components.phantom.source import PhantomSource
 

@@ -5,8 +5,8 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from components.cases import npy_rows
-from components.cases.npy_rows import NpyMember, describe_member, iterate_rows
+from components.cases import npz
+from components.cases.npz import NpyMember, describe_member, iterate_rows
 from components.records.errors import SourceError
 from tests.components.cases.making import picture
 
@@ -33,13 +33,13 @@ def test_shards_in_order_inflate_the_file_once(
     np.savez_compressed(tmp_path / "a.npz", array=picture(1, (20, 6, 5)))
     member = describe_member(tmp_path / "a.npz", "array")
     opened: list[NpyMember] = []
-    original = npy_rows._open_at_first_row
+    original = npz._open_array
 
     def counting(member: NpyMember) -> IO[bytes]:
         opened.append(member)
         return original(member)
 
-    monkeypatch.setattr(npy_rows, "_open_at_first_row", counting)
+    monkeypatch.setattr(npz, "_open_array", counting)
     for first in range(0, 20, 5):
         assert len(list(iterate_rows(member, first, first + 5))) == 5
     assert len(opened) == 1

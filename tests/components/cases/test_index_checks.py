@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from components.baselines.case_set import CaseSet, lock_cases
-from components.cases.index import CaseRecord, write_records
-from components.cases.intake import Intake, check_case_set, check_training
+from components.cases.index import Intake, check_case_set, check_training, write_records
 from components.records.case import Shard
+from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 from tests.components.planting import locked, seen_case, sha
 
