@@ -3,11 +3,12 @@
 Text, JSON, CSV and web pages are made from an answer, so each question is written once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Value = str | int | float | bool | None
+Columns = Mapping[str, str | Callable[[Any], Value]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,34 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
     links: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        title: str,
+        things: Iterable[Any],
+        columns: Columns,
+        links: Mapping[str, str] | None = None,
+    ) -> "Table":
+        """A row for each thing.
+
+        Args:
+          columns: name -> what it shows: a function of the thing, or the way to it by keys and
+            attributes, such as 'body.reason'; beyond a key that is not there, or None, is None.
+        """
+        rows = tuple(tuple(_shown(thing, it) for it in columns.values()) for thing in things)
+        return cls(name, title, tuple(columns), rows, links or {})
+
+
+def _shown(thing: Any, column: str | Callable[[Any], Value]) -> Any:
+    if callable(column):
+        return column(thing)
+    for name in column.split("."):
+        if thing is None:
+            return None
+        thing = thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name)
+    return thing
 
 
 @dataclass(frozen=True)

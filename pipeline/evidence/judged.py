@@ -18,9 +18,8 @@ from components.metrics import Outputs
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file
 from components.records.run_files import CHAMPION_SCORES, SCORES
-from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.subject import Evidence, Subject, judging_files
 from pipeline.governance.decided import baseline_named_by
-from pipeline.settings.workspace import Workspace
 
 CANDIDATE, CHAMPION, GOLDEN = "candidate", "champion", "golden"
 
@@ -56,13 +55,13 @@ def judged(evidence: Evidence, subject: Subject) -> JudgedRun:
     if decision is None:
         raise ConfigError(f"run {subject.run_id}: came to no decision, so it has no figures")
     inputs, folder = record.inputs, evidence.workspace.run_folder(subject.run_id)
-    policy = load_policy(kept(evidence.workspace, record, POLICY_FILE))
-    case_set = load_case_set(kept(evidence.workspace, record, CASE_SET_FILE))
+    policy = load_policy(kept(evidence, record, POLICY_FILE))
+    case_set = load_case_set(kept(evidence, record, CASE_SET_FILE))
     scores = {CANDIDATE: load_scores(folder / SCORES)}
     if decision.hashes["champion"]:
         scores[CHAMPION] = load_scores(folder / CHAMPION_SCORES)
     if inputs.golden_file_sha256:
-        scores[GOLDEN] = load_golden(kept(evidence.workspace, record, GOLDEN_FILE)).scores
+        scores[GOLDEN] = load_golden(kept(evidence, record, GOLDEN_FILE)).scores
     cases = JudgedCases(case_set)
     for model, found in scores.items():
         if found.scores_sha256 != decision.hashes.get(f"{model}_scores"):
@@ -81,49 +80,36 @@ def _outputs(
     return Outputs(cases.labels, answers, scores.operating_point, patients)
 
 
-def kept(workspace: Workspace, record: RunRecord, name: str) -> Path:
+def kept(evidence: Evidence, record: RunRecord, name: str) -> Path:
     """A file that a run rested on.
 
     Raises:
       ConfigError: the run's record names none.
       IntegrityError: it was altered, or is kept nowhere any more.
     """
-    sha256 = _recorded(record, name)
+    sha256 = judging_files(record.inputs)[name]
     if sha256 is None:
         raise ConfigError(f"{name}: the record of run {record.run_id} names none")
-    path = kept_still(workspace, record, name)
+    path = kept_anywhere(evidence, record, name)
     if path is None:
-        raise IntegrityError(
-            f"{workspace.kept(name, sha256)}: is gone; restore the copy that the run kept"
-        )
+        where = evidence.workspace.kept(name, sha256)
+        raise IntegrityError(f"{where}: is gone; restore the copy that the run kept")
     return path
 
 
-def kept_still(workspace: Workspace, record: RunRecord, name: str) -> Path | None:
+def kept_anywhere(evidence: Evidence, record: RunRecord, name: str) -> Path | None:
     """The run's copy, else the baseline's own where that is still the same; None for neither.
 
     Raises:
       IntegrityError: the copy was altered.
     """
-    sha256 = _recorded(record, name)
+    sha256 = judging_files(record.inputs)[name]
     if sha256 is None:
         return None
-    path = workspace.kept(name, sha256)
-    if path.exists():
-        if sha256_file(path) != sha256:
-            raise IntegrityError(f"{path}: was altered since the run; restore it from a copy")
-        return path
+    if copy := evidence.kept(name, sha256):
+        return copy
     try:
-        own = baseline_named_by(workspace.run_folder(record.run_id)) / name
+        own = baseline_named_by(evidence.workspace.run_folder(record.run_id)) / name
     except IntegrityError:
         return None
     return own if own.exists() and sha256_file(own) == sha256 else None
-
-
-def _recorded(record: RunRecord, name: str) -> str | None:
-    inputs = record.inputs
-    return {
-        POLICY_FILE: inputs.policy_sha256,
-        CASE_SET_FILE: inputs.case_set_sha256,
-        GOLDEN_FILE: inputs.golden_file_sha256,
-    }[name]

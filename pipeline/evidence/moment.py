@@ -46,6 +46,15 @@ def moment(text: str) -> Instant:
     return Instant(text, first, first + exact)
 
 
+def within(at: object, since: datetime | None, until: datetime | None = None) -> bool:
+    """Whether a record is of the time asked about; what has no readable time is rather shown."""
+    try:
+        first = moment(str(at)).first
+    except ValueError:
+        return True
+    return (since is None or first >= since) and (until is None or first < until)
+
+
 def later(start: Instant, seconds: float) -> Instant:
     """When something ended that took this long, by a record to the millisecond."""
     first = start.first + timedelta(seconds=seconds)

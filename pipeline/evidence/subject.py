@@ -1,21 +1,53 @@
 """What a question is about: the workspace's evidence, opened once, and the run or release named."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
+import orjson
+
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.decision import Decision, load_decision
 from components.lineage.reader import MetadataStore, Row
-from components.lineage.record import RunRecord, load_record
+from components.lineage.record import RunInputs, RunRecord, load_record
 from components.records.errors import ConfigError, IntegrityError
+from components.records.files import sha256_file
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.places import recorded_name
 from components.records.ledger.records import Release, releases
 from components.records.run_files import DECISION, RUN_RECORD
 from pipeline.settings.workspace import Workspace
+
+CONFIG = "config.json"
+# Of a run, as ML Metadata knows it; no more, because there may be thousands.
+RUN_COLUMNS = (
+    "run_id",
+    "state",
+    "started",
+    "finished",
+    "exit_code",
+    "error",
+    "verdict",
+    "why",
+    "why_detail",
+    "started_by",
+    "git_commit",
+    "git_dirty",
+    "case_set",
+    "case_set_version",
+    "case_set_root",
+    "training_root",
+    "environment_sha256",
+    "policy",
+    "destination",
+    "version",
+    "candidate_sha256",
+    "record_sha256",
+    "decision_sha256",
+)
 
 
 @dataclass(frozen=True)
@@ -44,14 +76,9 @@ class Evidence:
     def __enter__(self) -> "Evidence":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if "store" in self.__dict__:
-            self.store.__exit__(kind, error, where)
+            self.store.__exit__(*error)
 
     @cached_property
     def workspace_id(self) -> str:
@@ -62,9 +89,19 @@ class Evidence:
         return MetadataStore(self.workspace.store)
 
     @cached_property
+    def runs(self) -> list[Row]:
+        """What ML Metadata has of every run, newest first."""
+        return self.store.runs(self.workspace_id, columns=RUN_COLUMNS)
+
+    @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """The ledger's, verified."""
         return Ledger(self.workspace.ledger).entries()
+
+    @property
+    def ledger_line(self) -> str:
+        """The ledger as what an answer rests on."""
+        return f"{self.workspace.ledger}: {len(self.entries)} entries, chain intact"
 
     @cached_property
     def releases(self) -> tuple[Release, ...]:
@@ -107,11 +144,11 @@ class Evidence:
         """
         if text.isdecimal():
             found = [
-                release
-                for release in self.releases
-                if str(release.version) == text and destination in (None, release.destination)
+                r
+                for r in self.releases
+                if str(r.version) == text and destination in (None, r.destination)
             ]
-            places = sorted({release.destination for release in found})
+            places = sorted({r.destination for r in found})
             if len(places) > 1:
                 raise ConfigError(
                     f"version {text}: stands in {', '.join(places)}; say --destination"
@@ -123,11 +160,7 @@ class Evidence:
         return Subject(run_id, mine[-1] if mine else None)
 
     def _run(self, text: str) -> str:
-        found = [
-            folder.name
-            for folder in (self.workspace.runs.iterdir() if self.workspace.runs.is_dir() else ())
-            if text and folder.name.startswith(text)
-        ]
+        found = [name for name in self.run_ids() if text and name.startswith(text)]
         if not found:
             last = [str(release.version) for release in self.releases[-3:]]
             known = f"the last versions are {', '.join(last)}" if last else "nothing was released"
@@ -139,21 +172,18 @@ class Evidence:
             raise ConfigError(f"{text!r}: {len(found)} runs begin so; give more of the run id")
         return text if text in found else found[0]
 
+    def run_ids(self) -> set[str]:
+        """The runs that have a folder."""
+        runs = self.workspace.runs
+        return {path.name for path in runs.iterdir() if path.is_dir()} if runs.is_dir() else set()
+
     def record(self, run_id: str) -> RunRecord:
         """The run's record, which is the one that the ledger has.
 
         Raises:
           IntegrityError: it was edited, or replaced by another.
         """
-        path = self.workspace.run_folder(run_id) / RUN_RECORD
-        entry = self.last_entries.get(("run", run_id))
-        record = load_record(path, known=entry.body["record_sha256"] if entry else None)
-        if entry is not None and entry.body["record_sha256"] != record.record_sha256:
-            raise IntegrityError(
-                f"{path}: is record {record.record_sha256[:12]}..., entry {entry.seq} of the "
-                f"ledger names {entry.body['record_sha256'][:12]}...; restore it"
-            )
-        return record
+        return self._verified("run", "record", self._path(run_id, RUN_RECORD), load_record)
 
     def decision(self, run_id: str) -> Decision | None:
         """The run's decision, which is the one that the ledger has; None where it came to none.
@@ -161,17 +191,60 @@ class Evidence:
         Raises:
           IntegrityError: it was edited, replaced or removed.
         """
-        path = self.workspace.run_folder(run_id) / DECISION
-        entry = self.decided.get(run_id)
-        if not path.exists() and entry is None:
+        path = self._path(run_id, DECISION)
+        if not path.exists() and run_id not in self.decided:
             return None
-        decision = load_decision(path, known=entry.body["decision_sha256"] if entry else None)
-        if entry is not None and entry.body["decision_sha256"] != decision.decision_sha256:
+        return self._verified("decision", "decision", path, load_decision)
+
+    def _verified(self, kind: str, what: str, path: Path, load: Callable[..., Any]) -> Any:
+        """What `load` finds in a file of a run's folder, held against the ledger's entry of it."""
+        key, entry = f"{what}_sha256", self.last_entries.get((kind, path.parent.name))
+        recorded = entry.body[key] if entry else None
+        found = load(path, known=recorded)
+        if entry is not None and recorded != getattr(found, key):
             raise IntegrityError(
-                f"{path}: is decision {decision.decision_sha256[:12]}..., entry {entry.seq} of the "
-                f"ledger names {entry.body['decision_sha256'][:12]}...; restore it"
+                f"{path}: is {what} {getattr(found, key)[:12]}..., entry {entry.seq} of the ledger "
+                f"names {entry.body[key][:12]}...; restore it"
             )
-        return decision
+        return found
+
+    def config(self, record: RunRecord) -> dict[str, Any] | None:
+        """The run's configuration; None where its record has none, whatever lies in the folder.
+
+        Raises:
+          IntegrityError: the recorded one was altered or is gone.
+        """
+        wanted = record.files.get(CONFIG)
+        if wanted is None:
+            return None
+        path = self._path(record.run_id, CONFIG)
+        if not path.exists():
+            raise IntegrityError(f"{path}: is gone; restore the one that the run's record names")
+        if (found := sha256_file(path)) != wanted:
+            raise IntegrityError(
+                f"{path}: hashes to {found[:12]}..., the run's record has {wanted[:12]}...; "
+                "restore it"
+            )
+        return dict(orjson.loads(path.read_bytes()))
+
+    def kept(self, name: str, sha256: str) -> Path | None:
+        """The copy that a run kept of a file that judged it; None where there is none.
+
+        Raises:
+          IntegrityError: it was altered.
+        """
+        path = self.workspace.kept(name, sha256)
+        if not path.exists():
+            return None
+        if (found := sha256_file(path)) != sha256:
+            raise IntegrityError(
+                f"{path}: was altered since the run: its SHA-256 is {found[:12]}..., "
+                f"{sha256[:12]}... was recorded; restore it from a copy"
+            )
+        return path
+
+    def _path(self, run_id: str, name: str) -> Path:
+        return self.workspace.run_folder(run_id) / name
 
     def row(self, run_id: str) -> Row | None:
         """What ML Metadata has of a run; None where it has nothing."""
@@ -181,6 +254,19 @@ class Evidence:
         """What was put last in each destination, by the ledger."""
         return {release.destination: release for release in self.releases}
 
+    def serves(self, release: Release) -> bool:
+        """Whether nothing was put in its destination since."""
+        return self.serving()[release.destination].seq == release.seq
+
     def place(self, destination: Path) -> str:
         """How the ledger names a destination."""
         return recorded_name(destination.resolve(), self.workspace.root)
+
+
+def judging_files(inputs: RunInputs) -> dict[str, str | None]:
+    """The hash of each file of the baseline that judged a run, by its name."""
+    return {
+        POLICY: inputs.policy_sha256,
+        CASE_SET: inputs.case_set_sha256,
+        GOLDEN: inputs.golden_file_sha256,
+    }

@@ -24,7 +24,6 @@ from pipeline.evidence.questions.performance import (
     figures,
     telling,
 )
-from pipeline.evidence.run_config import config_of
 from pipeline.evidence.signatures import signed_statements, trusted_folder
 from pipeline.evidence.subject import Evidence, Subject
 from pipeline.governance.decided import baseline_named_by
@@ -73,7 +72,7 @@ def card_of(evidence: Evidence, subject: Subject) -> Card:
     """
     found = judged(evidence, subject)
     words = stated(baseline_named_by(evidence.workspace.run_folder(subject.run_id)))
-    config = config_of(evidence, found.record) or {}
+    config = evidence.config(found.record) or {}
     rows = list(figures(found, telling(found)))
     trained = trained_on(evidence, found)
     model = config.get("serving", {}).get("model_name") or "model"

@@ -1,44 +1,18 @@
 """What was not released, or released by a waiver, and why."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from components.lineage.reader import Row
 from components.records.clock import current_time
 from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
-from pipeline.evidence.answer import Answer, Table
-from pipeline.evidence.moment import asked, moment
+from pipeline.evidence.answer import Answer, Columns, Table
+from pipeline.evidence.moment import asked, within
 from pipeline.evidence.questions.known_runs import known_runs
 from pipeline.evidence.subject import Evidence
 
 STATES = ("blocked", "inconclusive", "failed", "killed")
 _NAMED = 3  # open checks that a line of the first table names
-_RUNS = ("run", "started", "state", "verdict", "why", "trigger", "commit", "exit_code")
-_CHECKS = (
-    "run",
-    "verdict",
-    "check",
-    "n",
-    "estimate",
-    "lower",
-    "upper",
-    "limit",
-    "waived",
-    "reason",
-)
-_WAIVERS = (
-    "at",
-    "check",
-    "granted_for_run",
-    "by",
-    "second",
-    "reason",
-    "expires",
-    "holds",
-    "applied_in",
-    "entry",
-)
 
 
 def blocked(evidence: Evidence, since: str | None) -> Answer:
@@ -52,7 +26,7 @@ def blocked(evidence: Evidence, since: str | None) -> Answer:
     """
     start, remark = asked(since, option="--since") if since else (None, None)
     runs = known_runs(evidence)
-    rows = [r for r in runs.rows if _since(r.get("started"), start)]
+    rows = [r for r in runs.rows if within(r.get("started"), start)]
     stopped = [row for row in rows if row.get("state") in (*STATES, "not known")]
     shown = {str(row["run_id"]) for row in rows}
     failed = [
@@ -60,7 +34,7 @@ def blocked(evidence: Evidence, since: str | None) -> Answer:
         for row in evidence.store.checks_not_passed(evidence.workspace_id)
         if row.get("run_id") in shown and row.get("role") == "gate"
     ]
-    waivers = [e for e in evidence.entries if e.kind == "waiver" and _since(e.at, start)]
+    waivers = [e for e in evidence.entries if e.kind == "waiver" and within(e.at, start)]
     counts = {s: sum(row.get("state") == s for row in stopped) for s in STATES}
     return Answer(
         question=f"what was blocked or waived{f' since {since}' if since else ''}, and why",
@@ -72,7 +46,7 @@ def blocked(evidence: Evidence, since: str | None) -> Answer:
         ),
         notes=(*([remark] if remark else []), *runs.differing),
         evidence=(
-            f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",
+            evidence.ledger_line,
             f"{evidence.workspace.store}: rows of runs, held against the ledger, and of checks, "
             "to six digits; runs/RUN/decision.json has them whole",
         ),
@@ -80,35 +54,23 @@ def blocked(evidence: Evidence, since: str | None) -> Answer:
     )
 
 
-def _since(at: object, start: datetime | None) -> bool:
-    if start is None:
-        return True
-    try:
-        return moment(str(at)).first >= start
-    except ValueError:
-        return True  # rather shown than hidden
-
-
 def _runs_table(stopped: list[Row], failed: list[Row]) -> Table:
     open_checks: dict[str, list[str]] = {}
     for row in failed:
         if not row.get("waived"):
             open_checks.setdefault(str(row["run_id"]), []).append(str(row.get("check_name")))
-    rows = tuple(
-        (
-            row.get("run_id"),
-            row.get("started"),
-            row.get("state"),
-            row.get("verdict"),
-            _why(row, open_checks.get(str(row.get("run_id")), [])),
-            row.get("why"),
-            row.get("git_commit"),
-            row.get("exit_code"),
-        )
-        for row in stopped
-    )
+    columns: Columns = {
+        "run": "run_id",
+        "started": "started",
+        "state": "state",
+        "verdict": "verdict",
+        "why": lambda row: _why(row, open_checks.get(str(row.get("run_id")), [])),
+        "trigger": "why",
+        "commit": "git_commit",
+        "exit_code": "exit_code",
+    }
     links = {"run": "run", "commit": "commit"}
-    return Table("runs", "Runs that released nothing, newest first", _RUNS, rows, links)
+    return Table.of("runs", "Runs that released nothing, newest first", stopped, columns, links)
 
 
 def _why(row: Row, checks: list[str]) -> str | None:
@@ -125,45 +87,43 @@ def _why(row: Row, checks: list[str]) -> str | None:
 def _checks_table(failed: list[Row], runs: Mapping[str, Row]) -> Table:
     """The figures of what did not pass, newest run first."""
     ordered = sorted(failed, key=lambda row: str(row["run_id"]), reverse=True)
-    rows = tuple(
-        (
-            row.get("run_id"),
-            row.get("verdict"),
-            row.get("check_name"),
-            row.get("n") or None,
-            row.get("estimate"),
-            row.get("lower_bound"),
-            row.get("upper_bound"),
-            row.get("limit_value"),
-            bool(row.get("waived")),
-            row.get("reason"),
-        )
+    shown = (
+        row
         for row in ordered
         if row.get("waived") or runs[str(row["run_id"])].get("state") in STATES
     )
+    columns: Columns = {
+        "run": "run_id",
+        "verdict": "verdict",
+        "check": "check_name",
+        "n": lambda row: row.get("n") or None,
+        "estimate": "estimate",
+        "lower": "lower_bound",
+        "upper": "upper_bound",
+        "limit": "limit_value",
+        "waived": lambda row: bool(row.get("waived")),
+        "reason": "reason",
+    }
     title = "Checks that did not pass, with those that were waived"
-    return Table("checks", title, _CHECKS, rows, {"run": "run"})
+    return Table.of("checks", title, shown, columns, {"run": "run"})
 
 
 def _waivers_table(evidence: Evidence, waivers: list[Entry]) -> Table:
     today = current_time().date().isoformat()
-    rows = tuple(
-        (
-            e.at,
-            e.body["check"],
-            e.body["run_id"],
-            e.by,
-            e.body["second"],
-            e.body["reason"],
-            e.body["expires"],
-            "expired" if e.body["expires"] < today else "still holds",
-            ", ".join(_applied(evidence, e)) or "no run",
-            e.seq,
-        )
-        for e in reversed(waivers)
-    )
+    columns: Columns = {
+        "at": "at",
+        "check": "body.check",
+        "granted_for_run": "body.run_id",
+        "by": "by",
+        "second": "body.second",
+        "reason": "body.reason",
+        "expires": "body.expires",
+        "holds": lambda e: "expired" if e.body["expires"] < today else "still holds",
+        "applied_in": lambda e: ", ".join(_applied(evidence, e)) or "no run",
+        "entry": "seq",
+    }
     links = {"granted_for_run": "run"}
-    return Table("waivers", "Waivers, newest first", _WAIVERS, rows, links)
+    return Table.of("waivers", "Waivers, newest first", reversed(waivers), columns, links)
 
 
 def _applied(evidence: Evidence, waiver: Entry) -> Iterator[str]:

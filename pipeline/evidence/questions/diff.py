@@ -15,9 +15,8 @@ from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.git import ask_git
 from components.records.merkle import merkle_root
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_still
+from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_anywhere
 from pipeline.evidence.questions.performance import UNDEFINED, figures, interval
-from pipeline.evidence.run_config import config_of
 from pipeline.evidence.subject import Evidence, Subject
 from pipeline.settings.config import REPOSITORY
 
@@ -353,7 +352,7 @@ def _machine(record: RunRecord) -> Side:
 
 
 def _configuration(evidence: Evidence, record: RunRecord) -> Side | str:
-    config = config_of(evidence, record)
+    config = evidence.config(record)
     return "recorded none" if config is None else dict(_flat(config))
 
 
@@ -362,7 +361,7 @@ def _criteria(evidence: Evidence, record: RunRecord) -> Side | str:
     sha256 = record.inputs.policy_sha256
     if sha256 is None:
         return "stopped before it had read one"
-    path = kept_still(evidence.workspace, record, POLICY)
+    path = kept_anywhere(evidence, record, POLICY)
     if path is None:
         return f"was judged by {sha256[:12]}..., whose text is kept no more"
     policy = load_policy(path)

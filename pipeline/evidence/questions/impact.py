@@ -1,39 +1,23 @@
 """Which models, runs and releases a bad package or a bad commit reached."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from operator import itemgetter
 from pathlib import Path
 
 from components.lineage.reader import Row
-from components.lineage.record import RunRecord
+from components.lineage.types import run_properties
 from components.records.errors import ConfigError, IntegrityError
 from components.records.git import ask_git
 from components.records.ledger.records import Release
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.config import REPOSITORY
 
 LEAST_DIGITS = 4  # of a shortened commit, as git has it
-
-
-# Of a run, as ML Metadata knows it; no more, because there may be thousands.
-COLUMNS = (
-    "run_id",
-    "started",
-    "state",
-    "verdict",
-    "candidate_sha256",
-    "git_commit",
-    "git_dirty",
-    "training_root",
-    "environment_sha256",
-    "case_set_root",
-)
-
-
-_AT_ONCE = 500  # values in one IN list
 
 
 @dataclass
@@ -92,16 +76,10 @@ def impact_of_package(evidence: Evidence, text: str) -> Answer:
     affected = Affected()
     affected.add(rows, f"{name} {version} was installed")
     told = contradictions(evidence, "environment_sha256", environments, rows)
-    table = Table(
-        "environments",
-        "Environments that had it",
-        ("environment", "runs"),
-        tuple(
-            (one, sum(row["environment_sha256"] == one for row in rows))
-            for one in sorted(environments)
-        ),
-        {"environment": "sha256"},
-    )
+    runs = Counter(row["environment_sha256"] for row in rows)
+    columns: Columns = {"environment": str, "runs": runs.__getitem__}
+    title, links = "Environments that had it", {"environment": "sha256"}
+    table = Table.of("environments", title, sorted(environments), columns, links)
     others = ", ".join(sorted(set(known) - {version})) or "none"
     return _answer(
         evidence,
@@ -127,15 +105,7 @@ def impact_of_commit(evidence: Evidence, text: str, *, repository: Path = REPOSI
         raise ConfigError(
             f"--commit {text!r}: wanted at least {LEAST_DIGITS} hex digits of a commit's hash"
         )
-    recorded = {
-        row["git_commit"]
-        for row in evidence.store.query(
-            "SELECT DISTINCT p.string_value AS git_commit FROM ArtifactProperty p "
-            "JOIN Artifact a ON a.id = p.artifact_id "
-            "JOIN Type t ON t.id = a.type_id AND t.name = 'CasegateRun' "
-            "WHERE p.name = 'git_commit' AND NOT p.is_custom_property"
-        )
-    }
+    recorded = {row["git_commit"] for row in evidence.runs if "git_commit" in row}
     commit = _commit(text.lower(), recorded, repository)
     history = _descendants(commit, repository)
     later = recorded & history if history is not None else set()
@@ -177,7 +147,7 @@ def _answer(
         tables=(*consequences.tables(), *more),
         notes=(*notes, *contradicted),
         evidence=(
-            f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",
+            evidence.ledger_line,
             f"{evidence.workspace.store}: runs by their properties",
         ),
         exit_code=IntegrityError.exit_code if contradicted else 0,
@@ -214,32 +184,14 @@ def _descendants(commit: str, repository: Path) -> set[str] | None:
 
 def run_rows(evidence: Evidence, column: str, values: Iterable[str]) -> list[Row]:
     """The workspace's runs whose property `column` has one of these values, oldest first."""
-    wanted, found = sorted(set(values)), list[Row]()
-    for start in range(0, len(wanted), _AT_ONCE):
-        found += evidence.store.query(
-            "SELECT a.id, p.name, p.string_value, p.int_value FROM Artifact a "
-            "JOIN Type t ON t.id = a.type_id AND t.name = 'CasegateRun' "
-            "JOIN ArtifactProperty o ON o.artifact_id = a.id AND NOT o.is_custom_property "
-            "AND o.name = 'workspace_id' AND o.string_value = :workspace_id "
-            "JOIN ArtifactProperty w ON w.artifact_id = a.id AND NOT w.is_custom_property "
-            "AND w.name = :column AND w.string_value IN :wanted "
-            "JOIN ArtifactProperty p ON p.artifact_id = a.id AND NOT p.is_custom_property "
-            "AND p.name IN :columns ORDER BY a.id",
-            workspace_id=evidence.workspace_id,
-            column=column,
-            wanted=wanted[start : start + _AT_ONCE],
-            columns=list(COLUMNS),
-        )
-    runs: dict[int, Row] = {}
-    for row in found:
-        value = row["string_value"] if row["string_value"] is not None else row["int_value"]
-        runs.setdefault(row["id"], {})[row["name"]] = value
-    if nameless := [id_ for id_, run in runs.items() if "run_id" not in run]:
+    wanted = set(values)
+    found = [row for row in reversed(evidence.runs) if row.get(column) in wanted]
+    if nameless := [row["artifact_id"] for row in found if "run_id" not in row]:
         raise IntegrityError(
             f"{evidence.workspace.store}: artifact {nameless[0]} is a run without a run_id: ML "
             "Metadata was altered; see `casegate lineage verify --all`"
         )
-    return sorted(runs.values(), key=lambda run: run["run_id"])
+    return found
 
 
 class Consequences:
@@ -256,11 +208,10 @@ class Consequences:
 
     def facts(self) -> dict[str, Value]:
         """How much is affected, in numbers, and what of it is serving now."""
-        now = self._serving()
         serving = [
             f"{release.destination} version {release.version} ({', '.join(ways)})"
             for release, ways in self.releases
-            if release.seq in now
+            if self.evidence.serves(release)
         ]
         return {
             "runs affected": len(self.affected.rows),
@@ -281,27 +232,19 @@ class Consequences:
             ways += [way for way in how[run_id] if way not in ways]
         return ways
 
-    def _serving(self) -> set[int]:
-        return {release.seq for release in self.evidence.serving().values()}
-
     def _release_table(self) -> Table:
-        now = self._serving()
-        rows = tuple(
-            (
-                release.destination,
-                release.version,
-                "serving" if release.seq in now else "replaced",
-                ", ".join(ways),
-                release.kind,
-                release.at,
-                self.evidence.run_of(release),
-                release.model_sha256,
-            )
-            for release, ways in reversed(self.releases)
-        )
-        columns = ("destination", "version", "now", "how", "kind", "at", "run", "model")
+        columns: Columns = {
+            "destination": lambda it: it[0].destination,
+            "version": lambda it: it[0].version,
+            "now": lambda it: "serving" if self.evidence.serves(it[0]) else "replaced",
+            "how": lambda it: ", ".join(it[1]),
+            "kind": lambda it: it[0].kind,
+            "at": lambda it: it[0].at,
+            "run": lambda it: self.evidence.run_of(it[0]),
+            "model": lambda it: it[0].model_sha256,
+        }
         links = {"version": "release", "run": "run", "model": "sha256"}
-        return Table("releases", "Releases affected", columns, rows, links)
+        return Table.of("releases", "Releases affected", reversed(self.releases), columns, links)
 
     def _model_table(self) -> Table:
         versions: dict[str, list[str]] = {}
@@ -318,21 +261,18 @@ class Consequences:
         return Table("models", "Models affected", columns, rows, links)
 
     def _run_table(self) -> Table:
-        rows = tuple(
-            (
-                run_id,
-                row.get("started"),
-                row.get("state"),
-                row.get("verdict"),
-                ", ".join(self.affected.how[run_id]),
-                row.get("git_commit"),
-                row.get("candidate_sha256"),
-            )
-            for run_id, row in sorted(self.affected.rows.items(), reverse=True)
-        )
-        columns = ("run", "started", "state", "verdict", "how", "commit", "model")
+        columns: Columns = {
+            "run": "run_id",
+            "started": "started",
+            "state": "state",
+            "verdict": "verdict",
+            "how": lambda row: ", ".join(self.affected.how[row["run_id"]]),
+            "commit": "git_commit",
+            "model": "candidate_sha256",
+        }
+        found = sorted(self.affected.rows.values(), key=itemgetter("run_id"), reverse=True)
         links = {"run": "run", "commit": "commit", "model": "sha256"}
-        return Table("runs", "Runs affected", columns, rows, links)
+        return Table.of("runs", "Runs affected", found, columns, links)
 
 
 def contradictions(
@@ -349,7 +289,7 @@ def contradictions(
     known, differing = {row["run_id"] for row in found}, []
     for release in evidence.serving().values():
         run_id = evidence.run_of(release)
-        named = _recorded(evidence.record(run_id), column) in values
+        named = run_properties(evidence.record(run_id)).get(column) in values
         if named != (run_id in known):
             differing.append(
                 f"Run {run_id}, which made what {release.destination} serves, is "
@@ -357,12 +297,3 @@ def contradictions(
                 "says otherwise: it was altered; see `casegate lineage verify --all`."
             )
     return tuple(differing)
-
-
-def _recorded(record: RunRecord, column: str) -> str | None:
-    """What a run's record says where ML Metadata has `column`."""
-    if column == "environment_sha256":
-        return record.environment.sha256
-    place = record.code if column == "git_commit" else record.inputs
-    value: str | None = getattr(place, column)
-    return value

@@ -4,8 +4,10 @@ An image reaches a model by being trained or tuned on, and a decision by standin
 It is looked for in every training manifest and in every version of every case set.
 """
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from components.baselines.locked_case import LockedCase
@@ -14,7 +16,7 @@ from components.lineage.training import read_manifest
 from components.lineage.training_row import TrainingRow
 from components.lineage.training_search import Sought, is_sought, search
 from components.records.errors import ConfigError, IntegrityError, SourceError
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.questions.impact import Affected, Consequences, contradictions, run_rows
 from pipeline.evidence.questions.locked import LockedSet, locked_sets
 from pipeline.evidence.subject import Evidence
@@ -39,12 +41,7 @@ class ImagePlaces:
 
     @property
     def cases(self) -> list[TrainingRow | LockedCase]:
-        found: list[TrainingRow | LockedCase] = []
-        for rows in self.training.values():
-            found += rows
-        for _, locked in self.locked:
-            found += locked
-        return found
+        return [*chain(*self.training.values()), *chain(*(cases for _, cases in self.locked))]
 
 
 def impact_of_case(evidence: Evidence, case_id: str, *, reread: bool = False) -> Answer:
@@ -112,26 +109,21 @@ def _find(evidence: Evidence, wanted: Collection[Sought], reread: bool) -> Image
     else:
         places.training = search(folder, wanted)
     for locked in locked_sets(evidence):
-        if cases := [case for case in locked.case_set.cases if _is_locked(case, wanted)]:
+        cases = [
+            case
+            for case in locked.case_set.cases
+            if any(getattr(case, kind) == value for kind, value in wanted)
+        ]
+        if cases:
             places.locked.append((locked, cases))
     return places
 
 
-def _is_locked(case: LockedCase, wanted: Iterable[Sought]) -> bool:
-    return any(getattr(case, kind) == value for kind, value in wanted)
-
-
 def _missing(evidence: Evidence) -> list[str]:
     """Roots of training data that some run recorded and whose manifest is not there."""
-    recorded = evidence.store.query(
-        "SELECT DISTINCT p.string_value AS root FROM ArtifactProperty p "
-        "JOIN ArtifactProperty o ON o.artifact_id = p.artifact_id AND o.name = 'workspace_id' "
-        "AND o.string_value = :workspace_id AND NOT o.is_custom_property "
-        "WHERE p.name = 'training_root' AND NOT p.is_custom_property",
-        workspace_id=evidence.workspace_id,
-    )
+    roots = {row["training_root"] for row in evidence.runs if "training_root" in row}
     folder = evidence.workspace.training
-    return sorted(r["root"] for r in recorded if not (folder / f"{r['root']}.jsonl").is_file())
+    return sorted(root for root in roots if not (folder / f"{root}.jsonl").is_file())
 
 
 def _answer(
@@ -163,7 +155,7 @@ def _answer(
         notes=(*notes, *contradicted),
         evidence=(
             f"{evidence.workspace.training}: {how}",
-            f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",
+            evidence.ledger_line,
             f"{evidence.workspace.store}: runs by training and case set roots",
         ),
         exit_code=IntegrityError.exit_code if contradicted or unknown else 0,
@@ -211,36 +203,18 @@ def _training_table(places: ImagePlaces) -> Table:
 
 def _case_set_table(evidence: Evidence, places: ImagePlaces) -> Table:
     """Each version of a case set with the image: how often it judged, and who was golden on it."""
-    decisions: dict[str, int] = {}
-    for entry in evidence.entries:
-        if entry.kind == "decision":
-            root = entry.body["case_set_root"]
-            decisions[root] = decisions.get(root, 0) + 1
-    rows = [
-        (
-            locked.name,
-            "current" if locked.current else "earlier",
-            case.case_id,
-            case.patient_id,
-            case.label,
-            case.sentinel,
-            decisions.get(locked.case_set.merkle_root, 0),
-            locked.golden_sha256,
-            case.pixels_sha256,
-        )
-        for locked, cases in places.locked
-        for case in cases
-    ]
-    columns = (
-        "case_set",
-        "version",
-        "case",
-        "patient",
-        "label",
-        "sentinel",
-        "decisions",
-        "golden",
-        "pixels_sha256",
-    )
+    decisions = Counter(e.body["case_set_root"] for e in evidence.entries if e.kind == "decision")
+    found = [(locked, case) for locked, cases in places.locked for case in cases]
+    columns: Columns = {
+        "case_set": lambda it: it[0].name,
+        "version": lambda it: "current" if it[0].current else "earlier",
+        "case": lambda it: it[1].case_id,
+        "patient": lambda it: it[1].patient_id,
+        "label": lambda it: it[1].label,
+        "sentinel": lambda it: it[1].sentinel,
+        "decisions": lambda it: decisions[it[0].case_set.merkle_root],
+        "golden": lambda it: it[0].golden_sha256,
+        "pixels_sha256": lambda it: it[1].pixels_sha256,
+    }
     links = {"case_set": "case_set", "case": "case", "golden": "sha256"}
-    return Table("case_sets", "Case sets it stands in", columns, tuple(rows), links)
+    return Table.of("case_sets", "Case sets it stands in", found, columns, links)

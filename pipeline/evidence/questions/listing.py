@@ -1,7 +1,7 @@
 """Runs and releases, newest first."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,23 +9,25 @@ from components.lineage.reader import Row
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.records import Release
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.moment import asked, moment
-from pipeline.evidence.questions.known_runs import commits, known_runs
+from pipeline.evidence.moment import asked, moment, within
+from pipeline.evidence.questions.known_runs import known_runs
 from pipeline.evidence.subject import Evidence
 
-COLUMNS = (
-    "at",
-    "run",
-    "state",
-    "verdict",
-    "version",
-    "serving",
-    "trigger",
-    "by",
-    "commit",
-    "case_set",
-    "destination",
-    "entry",
+COLUMNS = tuple(
+    [
+        "at",
+        "run",
+        "state",
+        "verdict",
+        "version",
+        "serving",
+        "trigger",
+        "by",
+        "commit",
+        "case_set",
+        "destination",
+        "entry",
+    ]
 )
 _LINKS = {"run": "run", "version": "release", "commit": "commit", "case_set": "case_set"}
 
@@ -65,10 +67,10 @@ def listing(evidence: Evidence, filters: Filters, *, limit: int) -> Answer:
     runs = known_runs(evidence)
     chosen = [row for row in runs.rows if _chosen(row, filters)]
     lines = [*_runs(evidence, chosen), *([] if filters.of_runs else _rollbacks(evidence))]
-    lines = [line for line in lines if _within(line["at"], since, until)]
+    lines = [line for line in lines if within(line["at"], since, until)]
     lines.sort(key=lambda line: (str(line["at"]), str(line["run"])), reverse=True)
-    rows = tuple(tuple(line.get(name) for name in COLUMNS) for line in lines[:limit])
     serving = [f"{r.destination} version {r.version}" for r in evidence.serving().values()]
+    title = "Runs and releases, newest first"
     if len(lines) > limit:
         remarks.append(f"{limit} of {len(lines):,} are shown; --limit gives more.")
     return Answer(
@@ -80,10 +82,10 @@ def listing(evidence: Evidence, filters: Filters, *, limit: int) -> Answer:
             "serving now": ", ".join(serving) or "nothing",
             "found": len(lines),
         },
-        tables=(Table("runs", "Runs and releases, newest first", COLUMNS, rows, _LINKS),),
+        tables=(Table.of("runs", title, lines[:limit], dict(zip(COLUMNS, COLUMNS)), _LINKS),),
         notes=(*remarks, *runs.differing),
         evidence=(
-            f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",
+            evidence.ledger_line,
             f"{evidence.workspace.store}: rows of runs, held against the ledger",
         ),
         exit_code=IntegrityError.exit_code if runs.differing else 0,
@@ -92,13 +94,13 @@ def listing(evidence: Evidence, filters: Filters, *, limit: int) -> Answer:
 
 def _span(filters: Filters) -> tuple[datetime | None, datetime | None, list[str]]:
     """The first and last instant, and what was taken for granted."""
-    since, until, remarks = None, None, []
-    if filters.since:
-        since, remark = asked(filters.since, option="--since")
+    found: dict[str, datetime | None] = {}
+    remarks = []
+    for name, text in (("since", filters.since), ("until", filters.until)):
+        found[name], remark = asked(text, option=f"--{name}") if text else (None, None)
         remarks += [remark] if remark else []
+    since, until = found["since"], found["until"]
     if filters.until:
-        until, remark = asked(filters.until, option="--until")
-        remarks += [remark] if remark else []
         with contextlib.suppress(ValueError):
             until = moment(filters.until).last  # the whole of the day that was named
     if since and until and until < since:
@@ -109,62 +111,44 @@ def _span(filters: Filters) -> tuple[datetime | None, datetime | None, list[str]
 def _chosen(row: Row, filters: Filters) -> bool:
     wanted = {"verdict": filters.verdict, "state": filters.state, "why": filters.trigger}
     same = all(value is None or row.get(name) == value for name, value in wanted.items())
-    return same and (filters.commit is None or bool(commits([row], filters.commit)))
-
-
-def _within(at: Value, since: datetime | None, until: datetime | None) -> bool:
-    if since is None and until is None:
-        return True
-    try:
-        instant = moment(str(at)).first
-    except ValueError:
-        return True  # rather shown than hidden
-    return (since is None or instant >= since) and (until is None or instant < until)
+    return same and str(row.get("git_commit") or "").startswith((filters.commit or "").lower())
 
 
 def _runs(evidence: Evidence, rows: list[Row]) -> Iterator[dict[str, Value]]:
-    serving = {release.seq for release in evidence.serving().values()}
     released = {r.run_id: r for r in evidence.releases if r.kind == "release"}
     for row in rows:
         run_id = str(row.get("run_id"))
-        release = released.get(run_id)
         entry = evidence.last_entries.get(("run", run_id))
         yield {
             "at": row.get("started"),
             "run": run_id,
             "state": row.get("state"),
             "verdict": row.get("verdict"),
-            "serving": _serving(release, serving),
             "trigger": row.get("why"),
             "by": row.get("started_by"),
             "commit": row.get("git_commit"),
             "case_set": row.get("case_set"),
             "entry": entry.seq if entry else None,
-            **_version(release),
+            **(_version(evidence, released[run_id]) if run_id in released else {}),
         }
 
 
 def _rollbacks(evidence: Evidence) -> Iterator[dict[str, Value]]:
-    serving = {release.seq for release in evidence.serving().values()}
     for release in evidence.releases:
         if release.kind == "rollback":
             yield {
                 "at": release.at,
                 "run": evidence.run_of(release),
                 "state": f"rollback to {release.restored}",
-                "serving": _serving(release, serving),
                 "by": release.by,
                 "entry": release.seq,
-                **_version(release),
+                **_version(evidence, release),
             }
 
 
-def _version(release: Release | None) -> Mapping[str, Value]:
-    if release is None:
-        return {}
-    return {"version": release.version, "destination": release.destination}
-
-
-def _serving(release: Release | None, serving: set[int]) -> Value:
-    """Whether it serves now; nothing for what was never released."""
-    return None if release is None else release.seq in serving
+def _version(evidence: Evidence, release: Release) -> dict[str, Value]:
+    return {
+        "version": release.version,
+        "destination": release.destination,
+        "serving": evidence.serves(release),
+    }

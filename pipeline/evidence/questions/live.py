@@ -3,29 +3,27 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError, suggestion
 from components.records.ledger.records import Release
 from components.release.serving import versions
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table
 from pipeline.evidence.moment import asked, moment
 from pipeline.evidence.subject import Evidence
 
-COLUMNS = (
-    "destination",
-    "version",
-    "since",
-    "until",
-    "still_serving",
-    "kind",
-    "by",
-    "run",
-    "model",
-    "signed",
-    "entry",
-)
-_LINKS = {"version": "release", "run": "run", "model": "sha256"}
+
+class Serving(NamedTuple):
+    """What a destination served at some time, and until when; None: nothing, or still."""
+
+    destination: str
+    release: Release | None
+    until: str | None
+
+    @property
+    def still(self) -> bool:
+        return self.until is None
 
 
 def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answer:
@@ -46,7 +44,7 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
             "known"
         )
     places = _places(evidence, destination)
-    rows = tuple(_row(evidence, place, instant) for place in places)
+    found = [_serving(evidence, place, instant) for place in places]
     notes = [remark] if remark else []
     for place in places:
         notes += _remarks(evidence, place, instant)
@@ -55,12 +53,12 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
         facts={
             "at": time_text(instant),
             "destinations": len(places),
-            "serving then": sum(row[1] is not None for row in rows),
-            "of these serving still": sum(row[4] is True for row in rows),
+            "serving then": sum(one.release is not None for one in found),
+            "of these serving still": sum(one.still for one in found),
         },
-        tables=(Table("live", f"Serving at {time_text(instant)}", COLUMNS, rows, _LINKS),),
+        tables=(_table(evidence, f"Serving at {time_text(instant)}", found),),
         notes=tuple(notes),
-        evidence=(f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",),
+        evidence=(evidence.ledger_line,),
     )
 
 
@@ -77,26 +75,33 @@ def _places(evidence: Evidence, destination: str | None) -> list[str]:
     return [name]
 
 
-def _row(evidence: Evidence, place: str, instant: datetime) -> tuple[Value, ...]:
+def _serving(evidence: Evidence, place: str, instant: datetime) -> Serving:
     history = _history(evidence, place)
     count = _put_by(history, instant)
-    if not count:
-        return (place, None, None, history[0].at, False) + (None,) * 6
-    there = history[count - 1]
-    after = history[count] if count < len(history) else None
-    return (
-        place,
-        there.version,
-        there.at,
-        after.at if after else None,
-        after is None,
-        there.kind if there.restored is None else f"rollback to {there.restored}",
-        there.by,
-        evidence.run_of(there),
-        there.model_sha256,
-        there.attestation_sha256 is not None,
-        there.seq,
-    )
+    after = history[count].at if count < len(history) else None
+    return Serving(place, history[count - 1] if count else None, after)
+
+
+def _table(evidence: Evidence, title: str, found: list[Serving]) -> Table:
+    columns: Columns = {
+        "destination": "destination",
+        "version": "release.version",
+        "since": "release.at",
+        "until": "until",
+        "still_serving": "still",
+        "kind": lambda one: one.release and _kind(one.release),
+        "by": "release.by",
+        "run": lambda one: one.release and evidence.run_of(one.release),
+        "model": "release.model_sha256",
+        "signed": lambda one: one.release and one.release.attestation_sha256 is not None,
+        "entry": "release.seq",
+    }
+    links = {"version": "release", "run": "run", "model": "sha256"}
+    return Table.of("live", title, found, columns, links)
+
+
+def _kind(release: Release) -> str:
+    return release.kind if release.restored is None else f"rollback to {release.restored}"
 
 
 def _history(evidence: Evidence, place: str) -> list[Release]:

@@ -5,28 +5,17 @@ ledger counts every look before anything is judged.
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 from components.decision import Decision
 from components.records.errors import ConfigError, IntegrityError, suggestion
 from components.records.ledger.entry import Entry
 from components.records.run_files import DECISION, HTML_REPORT, REPORT
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.questions.known_runs import KnownRuns, known_runs
 from pipeline.evidence.questions.locked import locked_sets
 from pipeline.evidence.subject import Evidence
 
-_LOOKS = (
-    "look",
-    "at",
-    "run",
-    "version",
-    "verdict",
-    "disclosed",
-    "candidate",
-    "commit",
-    "entry",
-)
-_AMENDMENTS = ("at", "by", "from_version", "to_version", "changed", "reason", "entry")
 _CHANGES = ("added", "retired", "relabelled", "sentinels", "sentinels_removed")
 
 
@@ -63,7 +52,7 @@ def looks(evidence: Evidence, name: str) -> Answer:
             _amendments_table(amended),
         ),
         notes=(*_notes(entries, last, left), *runs.differing),
-        evidence=(f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact",),
+        evidence=(evidence.ledger_line,),
         exit_code=IntegrityError.exit_code if runs.differing else 0,
     )
 
@@ -84,25 +73,21 @@ def _last_decided(evidence: Evidence, entries: list[Entry]) -> Decision | None:
 
 
 def _looks_table(evidence: Evidence, entries: list[Entry], commits: dict[str, Value]) -> Table:
-    rows = []
-    for number, entry in enumerate(entries, start=1):
-        run_id = entry.body["run_id"]
-        decided = evidence.decided.get(run_id)
-        rows.append(
-            (
-                number,
-                entry.at,
-                run_id,
-                entry.body["case_set_version"],
-                decided.body["verdict"] if decided else None,
-                _disclosed(evidence, run_id),
-                entry.body.get("candidate_sha256"),
-                commits.get(run_id),
-                entry.seq,
-            )
-        )
+    numbers = count(1)
+    verdicts = {run_id: entry.body["verdict"] for run_id, entry in evidence.decided.items()}
+    columns: Columns = {
+        "look": lambda e: next(numbers),
+        "at": "at",
+        "run": "body.run_id",
+        "version": "body.case_set_version",
+        "verdict": lambda e: verdicts.get(e.body["run_id"]),
+        "disclosed": lambda e: _disclosed(evidence, e.body["run_id"]),
+        "candidate": "body.candidate_sha256",
+        "commit": lambda e: commits.get(e.body["run_id"]),
+        "entry": "seq",
+    }
     links = {"run": "run", "candidate": "sha256", "commit": "commit"}
-    return Table("looks", "Looks, oldest first", _LOOKS, tuple(rows), links)
+    return Table.of("looks", "Looks, oldest first", entries, columns, links)
 
 
 def _disclosed(evidence: Evidence, run_id: str) -> str:
@@ -131,22 +116,21 @@ def _versions_table(entries: list[Entry]) -> Table:
 
 
 def _amendments_table(amended: list[Entry]) -> Table:
-    rows = tuple(
-        (
-            e.at,
-            e.by,
-            e.body["from_version"],
-            e.body["to_version"],
-            ", ".join(
-                f"{len(e.body[key])} {key.replace('_', ' ')}" for key in _CHANGES if e.body.get(key)
-            )
-            or None,
-            e.body["reason"],
-            e.seq,
-        )
-        for e in amended
-    )
-    return Table("amendments", "Amendments", _AMENDMENTS, rows)
+    columns: Columns = {
+        "at": "at",
+        "by": "by",
+        "from_version": "body.from_version",
+        "to_version": "body.to_version",
+        "changed": _changed,
+        "reason": "body.reason",
+        "entry": "seq",
+    }
+    return Table.of("amendments", "Amendments", amended, columns)
+
+
+def _changed(amendment: Entry) -> str | None:
+    changes = ((key.replace("_", " "), amendment.body.get(key)) for key in _CHANGES)
+    return ", ".join(f"{len(cases)} {words}" for words, cases in changes if cases) or None
 
 
 def _notes(entries: list[Entry], last: Decision | None, left: int | None) -> Iterator[str]:

@@ -2,26 +2,26 @@
 
 from collections.abc import Iterator
 
-from components.decision import CheckResult, Decision
+from components.decision import Decision
 from components.lineage.record import RunRecord
 from components.lineage.types import mebibytes, run_properties
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.records import Release
 from components.records.run_files import DECISION, DECISION_ATTESTATION, RUN_RECORD
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.subject import Evidence, Subject
 
-CHECK_COLUMNS = (
-    "verdict",
-    "check",
-    "n",
-    "estimate",
-    "lower",
-    "upper",
-    "limit",
-    "standing",
-    "reason",
-)
+CHECK_COLUMNS: Columns = {
+    "verdict": "verdict.value",
+    "check": "check",
+    "n": lambda check: check.n or None,
+    "estimate": "estimate",
+    "lower": "lower",
+    "upper": "upper",
+    "limit": "limit",
+    "standing": lambda check: "waived" if check.waived else check.role,
+    "reason": "reason",
+}
 _NOT_PROPERTIES = {"artifact_id", "name", "uri"}
 _KIND = {"release": "a release", "rollback": "a rollback, which put an earlier version back"}
 
@@ -57,27 +57,12 @@ def show(evidence: Evidence, subject: Subject) -> Answer:
 
 
 def checks_table(decision: Decision | None) -> Table:
-    """Every check of a decision, in the order they were judged."""
-    rows = tuple(
-        (
-            c.verdict.value,
-            c.check,
-            c.n or None,
-            c.estimate,
-            c.lower,
-            c.upper,
-            c.limit,
-            standing(c),
-            c.reason,
-        )
-        for c in (decision.checks if decision else ())
-    )
-    return Table("checks", "Checks of the decision", CHECK_COLUMNS, rows)
+    """Every check of a decision, in the order they were judged.
 
-
-def standing(check: CheckResult) -> str:
-    """Whether a check decides anything: gate, supporting, or waived by two persons."""
-    return "waived" if check.waived else check.role
+    Its standing is gate, supporting, or waived by two persons.
+    """
+    found = decision.checks if decision else ()
+    return Table.of("checks", "Checks of the decision", found, CHECK_COLUMNS)
 
 
 def rests_on(evidence: Evidence, subject: Subject) -> Iterator[str]:
@@ -93,7 +78,7 @@ def rests_on(evidence: Evidence, subject: Subject) -> Iterator[str]:
             yield f"{folder / name}: not in the ledger"
     if release := subject.release:
         yield f"ledger entry {release.seq}: {release.kind} of {release.destination}"
-    yield f"{evidence.workspace.ledger}: {len(evidence.entries)} entries, chain intact"
+    yield evidence.ledger_line
 
 
 def _headline(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[str, Value]:
