@@ -1,4 +1,4 @@
-"""Holds a signed statement against what is really there, subject by subject."""
+"""Compares a signed statement with what is really there, subject by subject."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from components.attestation import statements
-from components.attestation.envelope import read_envelope, verify
+from components.attestation.envelope import Signed, read_envelope, verify
 from components.attestation.keys import PublicKey
 from components.attestation.statements import SUBJECTS, Digest, Statement, check_digest
 from components.decision import load_decision
@@ -45,7 +45,7 @@ class CheckedStatement:
 def check_decision(
     envelope: Path, *, there: Found, trusted: Iterable[PublicKey], threshold: int | None
 ) -> CheckedStatement:
-    """A run's signed decision, held against every subject that is at hand.
+    """A run's signed decision, compared with every subject that is at hand.
 
     Args:
       there: subjects outside of the run's folder; what is left out is `unmeasured`, but a file
@@ -56,11 +56,7 @@ def check_decision(
       SignatureError: something is not as it was signed.
     """
     where, folder = str(envelope), envelope.parent
-    signed = verify(read_envelope(envelope), trusted, where=where)
-    if threshold is not None:
-        signed.require(threshold)
-    statement = statements.from_bytes(signed.payload, statements.DECISION_TYPE, where=where)
-    _check_run(statement, envelope)
+    signed, statement = _read(envelope, statements.DECISION_TYPE, trusted, threshold)
     inside = in_the_run(folder)
     found = {name: _measure_again(name, it) for name, it in {**inside, **there}.items()}
     for name in IN_THE_RUN:
@@ -70,13 +66,7 @@ def check_decision(
         check_digest(name, found[name], statement, where=place)
     decision = load_decision(folder / DECISION)
     statements.check_agreement(statement, decision, where=where)
-    return CheckedStatement(
-        statement=statement,
-        statement_sha256=sha256(signed.payload).hexdigest(),
-        signers=signed.names,
-        unknown=signed.unknown,
-        unmeasured=tuple(name for name in statement.subjects if name not in found),
-    )
+    return _checked(signed, statement, (n for n in statement.subjects if n not in found))
 
 
 def check_release(
@@ -95,35 +85,38 @@ def check_release(
     Raises:
       SignatureError: it is not as it was signed, or was signed on the word of another decision.
     """
-    where = str(envelope)
-    signed = verify(read_envelope(envelope), trusted, where=where)
-    statement = statements.from_bytes(signed.payload, statements.RELEASE_TYPE, where=where)
-    _check_run(statement, envelope)
+    signed, statement = _read(envelope, statements.RELEASE_TYPE, trusted)
     relied_on = statement.predicate["decision_statement_sha256"]
     if decision is not None and relied_on != decision.statement_sha256:
         raise SignatureError(
-            f"{where}: rests on statement {relied_on[:12]}..., the signed decision beside it is "
+            f"{envelope}: rests on statement {relied_on[:12]}..., the signed decision beside it is "
             f"{decision.statement_sha256[:12]}...; restore the one that was signed"
         )
     if model_folder is not None:
         found = _measure_again(statements.MODEL, model_folder)
         check_digest(statements.MODEL, found, statement, where=str(model_folder))
-    return CheckedStatement(
-        statement=statement,
-        statement_sha256=sha256(signed.payload).hexdigest(),
-        signers=signed.names,
-        unknown=signed.unknown,
-        unmeasured=() if model_folder else (statements.MODEL,),
-    )
+    return _checked(signed, statement, () if model_folder else (statements.MODEL,))
 
 
-def _check_run(statement: Statement, envelope: Path) -> None:
+def _read(
+    envelope: Path, kind: str, trusted: Iterable[PublicKey], threshold: int | None = None
+) -> tuple[Signed, Statement]:
     """An envelope belongs to the run in whose folder it lies, and to no other."""
+    signed = verify(read_envelope(envelope), trusted, where=str(envelope))
+    if threshold is not None:
+        signed.require(threshold)
+    statement = statements.from_bytes(signed.payload, kind, where=str(envelope))
     run_id = statement.predicate["run_id"]
     if run_id != envelope.parent.name:
         raise SignatureError(
             f"{envelope}: was signed for run {run_id}, not for this one; restore its own"
         )
+    return signed, statement
+
+
+def _checked(signed: Signed, statement: Statement, unmeasured: Iterable[str]) -> CheckedStatement:
+    digest = sha256(signed.payload).hexdigest()
+    return CheckedStatement(statement, digest, signed.names, signed.unknown, tuple(unmeasured))
 
 
 def subjects_of(named: Mapping[str, Sequence[str]], *, unchanged: bool = False) -> Found:

@@ -1,10 +1,14 @@
-"""Reads the files of keys and passphrases: small files, and secret ones only where they are so."""
+"""Reads the files of keys and passphrases: small files, and secret ones only where they are so.
+
+A private key has no place in a repository, where the next commit would publish it.
+"""
 
 import os
 import stat
 from pathlib import Path
 
 from components.records.errors import ConfigError
+from components.records.git import run_git
 
 PASSPHRASE_VARIABLE = "CASEGATE_KEY_PASSPHRASE"  # noqa: S105 - where it is, not what
 PASSPHRASE_FILE_VARIABLE = "CASEGATE_KEY_PASSPHRASE_FILE"  # noqa: S105
@@ -57,3 +61,27 @@ def read_key_file(path: Path, *, private: bool) -> bytes:
     if len(content) > MOST_BYTES:
         raise ConfigError(f"{path}: more than {MOST_BYTES} bytes; that is no key")
     return content
+
+
+def refuse_in_checkout(path: Path) -> None:
+    """Refuses a private key where git would pick it up.
+
+    Raises:
+      ConfigError: it lies inside a git checkout that does not ignore it, or git cannot say.
+    """
+    place = path.resolve()
+    for folder in place.parents:
+        if (folder / ".git").exists():
+            if not _ignored(place, folder):
+                raise ConfigError(
+                    f"{path}: lies in the git checkout {folder}, which does not ignore it; keep "
+                    "private keys outside of repositories"
+                )
+            return
+
+
+def _ignored(path: Path, checkout: Path) -> bool:
+    """Whether git says so; only a clear yes counts."""
+    # A hook that runs this has variables that would point git at another repository.
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return not run_git(checkout, "check-ignore", "--quiet", "--", str(path), environ=environ).failed

@@ -1,4 +1,4 @@
-"""Signs what a run decided and released, and refuses what nobody who counts vouches for."""
+"""Signs what a run decided and released, and refuses what nobody who counts has signed."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from components.attestation.checking import (
 )
 from components.attestation.envelope import sign
 from components.attestation.keys import Signer, load_trusted
-from components.attestation.statements import check_digest
+from components.attestation.statements import Statement, check_digest
 from components.decision import Verdict, load_decision
 from components.records.clock import utc_now
 from components.records.errors import SignatureError
@@ -37,9 +37,7 @@ def attest_decision(folder: Path, known: Found, signers: Sequence[Signer]) -> Pa
     found = {name: digest for name, digest in decided.items() if digest}
     found |= {name: measure(name, it) for name, it in {**in_the_run(folder), **known}.items()}
     statement = statements.decision_statement(decision, found, signed_at=utc_now())
-    path = folder / DECISION_ATTESTATION
-    write_atomically(path, sign(statements.to_bytes(statement), signers))
-    return path
+    return _write(folder / DECISION_ATTESTATION, statement, signers)
 
 
 def attest_release(
@@ -48,7 +46,7 @@ def attest_release(
     model_folder: Path,
     destination: str,
     version: int,
-    vouched: CheckedStatement,
+    decision: CheckedStatement,
     signers: Sequence[Signer],
 ) -> Path:
     """Signs that a model goes to a destination; returns the envelope's path, in the run's folder.
@@ -56,29 +54,32 @@ def attest_release(
     Args:
       model_folder: the version's files, in the destination or about to be renamed into it.
       destination: as the ledger names it.
-      vouched: the decision that lets it.
+      decision: the signed one that lets it.
 
     Raises:
       SignatureError: these are not the files that the decision was signed for.
     """
     where = str(model_folder)
     found = sha256_tree(model_folder)
-    check_digest(statements.MODEL, found, vouched.statement, where=where)
+    check_digest(statements.MODEL, found, decision.statement, where=where)
     statement = statements.release_statement(
         model_sha256=found,
         destination=destination,
         version=version,
-        run_id=vouched.statement.predicate["run_id"],
-        decision_statement_sha256=vouched.statement_sha256,
-        decision_signed_by=vouched.signers,
+        run_id=decision.statement.predicate["run_id"],
+        decision_statement_sha256=decision.statement_sha256,
+        decision_signed_by=decision.signers,
         released_at=utc_now(),
     )
-    path = folder / RELEASE_ATTESTATION
+    return _write(folder / RELEASE_ATTESTATION, statement, signers)
+
+
+def _write(path: Path, statement: Statement, signers: Sequence[Signer]) -> Path:
     write_atomically(path, sign(statements.to_bytes(statement), signers))
     return path
 
 
-def vouched(
+def check_releasable(
     envelope: Path,
     *,
     model_folder: Path,
@@ -108,8 +109,10 @@ def vouched(
     left = [name for name in checked.unmeasured if name not in set(unmeasured)]
     if left:
         raise SignatureError(f"{envelope}: {left[0]} was signed and was not compared; refused")
-    told = checked.statement.predicate
-    if told["verdict"] != Verdict.PASS.value or told["already_released"]:
-        why = "it is released already" if told["already_released"] else f"it is a {told['verdict']}"
-        raise SignatureError(f"{envelope}: the signed decision lets nothing be released: {why}")
+    facts = checked.statement.predicate
+    if facts["verdict"] != Verdict.PASS.value or facts["already_released"]:
+        why = "released already" if facts["already_released"] else f"a {facts['verdict']}"
+        raise SignatureError(
+            f"{envelope}: the signed decision lets nothing be released: it is {why}"
+        )
     return checked

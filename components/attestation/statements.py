@@ -78,7 +78,7 @@ def decision_statement(
     if missing:
         raise IntegrityError(f"run {decision.run_id}: {missing[0]} is missing, so nobody can sign")
     absent = [name for name in SUBJECTS if name not in subjects]
-    predicate = {**_told_by(decision), "signed_at": signed_at, "absent": absent}
+    predicate = {**_facts_of(decision), "signed_at": signed_at, "absent": absent}
     statement = Statement(DECISION_TYPE, subjects, predicate)
     check_agreement(statement, decision, where=f"run {decision.run_id}")
     return statement
@@ -150,7 +150,7 @@ def from_bytes(payload: bytes, predicate_type: str, *, where: str) -> Statement:
 
 def check_agreement(statement: Statement, decision: Decision, *, where: str) -> None:
     """Raises SignatureError where a statement says something else than its decision does."""
-    for key, wanted in _told_by(decision).items():
+    for key, wanted in _facts_of(decision).items():
         if statement.predicate[key] != wanted:
             raise SignatureError(
                 f"{where}: {key} is {statement.predicate[key]!r} in the signed statement and "
@@ -171,7 +171,7 @@ def check_digest(name: str, found: str | None, statement: Statement, *, where: s
     raise SignatureError(f"{where}: {name} {got}, {wanted}; restore what was signed")
 
 
-def _told_by(decision: Decision) -> dict[str, Any]:
+def _facts_of(decision: Decision) -> dict[str, Any]:
     return {
         "run_id": decision.run_id,
         "verdict": decision.verdict.value,

@@ -15,7 +15,7 @@ from tfx.utils import path_utils, proto_utils
 
 from components.attestation.checking import CheckedStatement, subjects_of
 from components.attestation.keys import load_signers
-from components.attestation.signing import attest_release, vouched
+from components.attestation.signing import attest_release, check_releasable
 from components.attestation.statements import TRAINING
 from components.decision import Verdict, load_decision
 from components.records.errors import IntegrityError
@@ -93,7 +93,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
                     model_folder=incoming / str(stamped),
                     destination=recorded_name(destination, Path(told["workspace"])),
                     version=version,
-                    vouched=signed,
+                    decision=signed,
                     signers=load_signers(),
                 )
         (incoming / str(stamped)).rename(target)
@@ -135,7 +135,7 @@ def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> CheckedSt
         return None  # with a key at hand it was signed, so an envelope that is gone was taken away
     model = artifact_utils.get_single_instance(input_dict["model"])
     with reported(told["problems"]):
-        return vouched(
+        return check_releasable(
             envelope,
             model_folder=Path(path_utils.serving_model_path(model.uri)),
             there=subjects_of(told["subjects"]),

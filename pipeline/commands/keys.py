@@ -47,7 +47,7 @@ def init(out: Path, name: str, passphrase_env: str | None) -> int:
     Signatures count once NAME.pub.pem lies in the folder `keys` beside the policy, in git like the
     policy itself. The private key belongs in no repository, and cannot be made there.
     """
-    from components.attestation.new_key import new_key
+    from components.attestation.keys import new_key
     from components.records.errors import ConfigError
 
     passphrase = None

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.attestation.checking import CheckedStatement
-from components.attestation.keys import PUBLIC, Signer
-from components.attestation.new_key import new_key
-from components.attestation.signing import attest_decision, vouched
+from components.attestation.keys import PUBLIC, Signer, new_key
+from components.attestation.signing import attest_decision, check_releasable
 from components.attestation.statements import CHAMPION, ENVIRONMENT, MODEL, TRAINING
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.decision import Decision, save_decision
@@ -67,9 +66,9 @@ class PlantedRun:
         attest_decision(self.folder, self.there, signers)
         return self
 
-    def vouched(self, threshold: int = 1, **changed: Any) -> CheckedStatement:
+    def check_releasable(self, threshold: int = 1, **changed: Any) -> CheckedStatement:
         given = {"model_folder": self.model, "there": self.there, "trusted_keys": self.keys}
-        return vouched(self.envelope, threshold=threshold, **{**given, **changed})
+        return check_releasable(self.envelope, threshold=threshold, **{**given, **changed})
 
 
 def planted_run(root: Path, *, run_id: str = RUN, **changed: Any) -> PlantedRun:

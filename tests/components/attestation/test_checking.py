@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> PlantedRun:
 
 
 def release(run: PlantedRun, signer: object, version: int = 7) -> Path:
-    told = {"destination": "serving/chest", "version": version, "vouched": run.vouched()}
+    told = {"destination": "serving/chest", "version": version, "decision": run.check_releasable()}
     return attest_release(run.folder, model_folder=run.model, signers=[signer], **told)
 
 

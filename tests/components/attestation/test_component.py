@@ -79,7 +79,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlantedRun:
 def test_the_report_is_written_and_signed_with_the_rest(run: PlantedRun) -> None:
     made = attest(run)
     assert (run.folder / "report.html").read_text() == "<p>made by the run"
-    assert run.vouched().signers == ("Ann",)
+    assert run.check_releasable().signers == ("Ann",)
     assert (Path(made.uri) / "decision.dsse.json").read_bytes() == run.envelope.read_bytes()
     assert made.get_int_custom_property("signed") == 1
     assert made.get_string_custom_property("signers") == "Ann"

@@ -16,8 +16,7 @@ from components.attestation.envelope import (
     sign,
     verify,
 )
-from components.attestation.keys import Signer
-from components.attestation.new_key import new_key
+from components.attestation.keys import Signer, new_key
 from components.records.errors import ConfigError, SignatureError
 
 PAYLOAD = b'{"a": 1}'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.attestation.new_key import new_key
+from components.attestation.keys import new_key
 from components.attestation.signing import attest_release
 from tests.components.attestation.making import PlantedRun, person, planted_run
 from tests.foreign import answer, complaint, needs
@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> PlantedRun:
     ann = person(made, "Ann")
     made.signed(ann)
     given = {"model_folder": made.model, "destination": "serving/chest", "version": 7}
-    attest_release(made.folder, vouched=made.vouched(), signers=[ann], **given)
+    attest_release(made.folder, decision=made.check_releasable(), signers=[ann], **given)
     return made
 
 

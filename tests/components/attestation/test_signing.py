@@ -25,14 +25,14 @@ def run(tmp_path: Path) -> PlantedRun:
 
 def refused(run: PlantedRun, words: str, threshold: int = 1, **changed: Any) -> None:
     with pytest.raises(SignatureError, match=words) as refusal:
-        run.vouched(threshold, **changed)
+        run.check_releasable(threshold, **changed)
     assert "\n" not in str(refusal.value)
 
 
 def test_what_was_signed_is_vouched_for(run: PlantedRun) -> None:
-    vouched = run.vouched()
-    assert vouched.signers == ("Ann",)
-    assert vouched.model_sha256 == load_decision(run.folder / DECISION).hashes["candidate"]
+    checked = run.check_releasable()
+    assert checked.signers == ("Ann",)
+    assert checked.model_sha256 == load_decision(run.folder / DECISION).hashes["candidate"]
 
 
 def test_an_unsigned_decision_is_not(tmp_path: Path) -> None:
@@ -58,11 +58,11 @@ def test_two_are_wanted_and_one_signed(run: PlantedRun) -> None:
 
 
 def test_two_people_sign_one_decision(run: PlantedRun) -> None:
-    before = run.vouched().statement_sha256
+    before = run.check_releasable().statement_sha256
     content = add_signatures(run.envelope.read_bytes(), [person(run, "Bob")], where="w")
     run.envelope.write_bytes(content)
-    assert set(run.vouched(threshold=2).signers) == {"Ann", "Bob"}
-    assert run.vouched(threshold=2).statement_sha256 == before
+    assert set(run.check_releasable(threshold=2).signers) == {"Ann", "Bob"}
+    assert run.check_releasable(threshold=2).statement_sha256 == before
 
 
 @pytest.mark.parametrize("name", [DECISION, SCORES, HTML_REPORT, REPORT, "champion_scores.json"])
@@ -135,8 +135,8 @@ def test_a_whole_run_cannot_pass_for_another(run: PlantedRun) -> None:
 def test_a_subject_that_is_not_compared_is_not_taken_on_trust(run: PlantedRun) -> None:
     there = {name: it for name, it in run.there.items() if name != TRAINING}
     refused(run, "training was signed and was not compared", there=there)
-    vouched = run.vouched(there=there, unmeasured=[TRAINING])
-    assert vouched.unmeasured == (TRAINING,)
+    checked = run.check_releasable(there=there, unmeasured=[TRAINING])
+    assert checked.unmeasured == (TRAINING,)
 
 
 def test_a_golden_that_was_absent_and_appears(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_golden_that_was_absent_and_appears(tmp_path: Path) -> None:
     known = {name: it for name, it in made.there.items() if name != GOLDEN}
     attest_decision(made.folder, known, [person(made, "Ann")])
     refused(made, "golden.json .* was absent when it was signed")
-    assert made.vouched(there=known).statement.predicate["absent"] == [GOLDEN]
+    assert made.check_releasable(there=known).statement.predicate["absent"] == [GOLDEN]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_something_else_that_ann_signed_is_no_decision(run: PlantedRun, tmp_path
 
 def test_a_threshold_of_nobody_is_a_mistake(run: PlantedRun) -> None:
     with pytest.raises(ConfigError, match="at least 1"):
-        run.vouched(0)
+        run.check_releasable(0)
 
 
 def test_nothing_is_written_where_a_file_is_missing(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_nothing_is_written_where_a_file_is_missing(tmp_path: Path) -> None:
 
 def test_a_release_is_signed_for_the_model_that_was_vouched_for(run: PlantedRun) -> None:
     bob = person(run, "Bob")
-    told = {"destination": "serving/chest", "version": 7, "vouched": run.vouched()}
+    told = {"destination": "serving/chest", "version": 7, "decision": run.check_releasable()}
     path = attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
     assert path.name == "release.dsse.json"
     (run.model / "saved_model.pb").write_text("another")

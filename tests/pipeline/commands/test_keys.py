@@ -7,8 +7,7 @@ from click.testing import CliRunner, Result
 
 from components.attestation.checking import check_decision
 from components.attestation.key_files import PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE
-from components.attestation.keys import VARIABLE, Signer, load_trusted
-from components.attestation.new_key import new_key
+from components.attestation.keys import VARIABLE, Signer, load_trusted, new_key
 from components.attestation.signing import attest_decision, attest_release
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
@@ -216,7 +215,7 @@ def sign_release(root: Path, *, version: int, entered: int | None = None) -> Pat
         model_folder=model,
         destination=PLACE,
         version=version,
-        vouched=checked,
+        decision=checked,
         signers=[trusted(root, f"releaser-{version}")],
     )
     ledger = Ledger(workspace / "ledger.jsonl")

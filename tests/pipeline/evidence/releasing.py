@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.attestation.keys import Signer
-from components.attestation.signing import attest_decision, attest_release, vouched
+from components.attestation.signing import attest_decision, attest_release, check_releasable
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.golden import save_golden
 from components.baselines.scores import save_scores
@@ -202,7 +202,7 @@ def _sign(
         model_folder=model,
         destination=PLACE,
         version=VERSION,
-        vouched=vouched(
+        decision=check_releasable(
             envelope,
             model_folder=model,
             there={**known, **champion},

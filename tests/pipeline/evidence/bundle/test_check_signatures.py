@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.attestation.keys import PUBLIC, Signer
-from components.attestation.new_key import new_key
+from components.attestation.keys import PUBLIC, Signer, new_key
 from components.bundle.archive import read_archive
 from components.decision import Decision
 from components.records.errors import ConfigError, IntegrityError, SignatureError

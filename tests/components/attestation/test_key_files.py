@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.attestation.keys import load_signer
-from components.attestation.new_key import new_key
+from components.attestation.keys import load_signer, new_key
 from components.records.errors import ConfigError
 
 
