@@ -6,7 +6,7 @@ from components.decision import CheckResult, Decision, Verdict
 from components.records.text import one_line
 from components.report.context import ReportContext
 from components.report.evidence import ReportEvidence
-from components.report.words import blocking, sentence, standing, title
+from components.report.words import blocking, explain, sentence, standing, title
 
 SHOWN = 10  # GitHub keeps ten annotations of a kind per step
 
@@ -41,7 +41,7 @@ def _annotations(
         if where and (line := context.line(check)):
             where["line"] = str(line)
         words = {"title": f"{standing(check)}: {title(check)}"}
-        lines.append(workflow_command(kind, where | words, f"{check.check}: {check.reason}"))
+        lines.append(workflow_command(kind, where | words, explain(check)))
     if len(shown) < len(checks):
         more = f"{len(checks) - len(shown)} more checks: see the report"
         lines.append(workflow_command(kind, {"title": "casegate"}, more))

@@ -4,66 +4,116 @@ Keeps to the schemas of Jenkins and of Ant, but that Ant's knows no output of a 
 there a waived check could not be told from one that passed.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from components.decision import CheckResult, Decision, Verdict
 from components.report.context import ReportContext
-from components.report.evidence import ReportEvidence
 from components.report.words import sentence, standing
+
+if TYPE_CHECKING:  # it imports NumPy
+    from components.report.evidence import ReportEvidence
 
 FAULTS = ("scores", "self_test")  # the gate could not judge, which is not a failed check
 
 
-def junit(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
+def junit(decision: Decision, evidence: "ReportEvidence | None", context: ReportContext) -> str:
     """The decision as one test suite; what is not PASS and still blocks is a failure or an error.
 
     INCONCLUSIVE is a failure of type `inconclusive`, never skipped: CI servers count skipped tests
     as harmless. Waived and supporting checks pass, and say so.
     """
-    cases = [_case(check) for check in decision.checks]
-    counts = {
-        "tests": str(len(cases)),
-        "failures": str(sum(case.find("failure") is not None for case in cases)),
-        "errors": str(sum(case.find("error") is not None for case in cases)),
-        "time": "0",
-    }
+    return junit_document([decision_suite(decision, context)])
+
+
+def decision_suite(decision: Decision, context: ReportContext) -> ElementTree.Element:
+    """A suite with a case per check."""
     name = f"casegate {decision.case_set['name']} version {decision.case_set['version']}"
-    suite = ElementTree.Element(
+    return suite(
+        f"{name}, policy {decision.policy}",
+        [_case(check) for check in decision.checks],
+        at=decision.created,
+        facts=_facts(decision, context),
+        output=_output(decision),
+    )
+
+
+def junit_document(suites: Iterable[ElementTree.Element]) -> str:
+    """The whole file."""
+    root = ElementTree.Element("testsuites")
+    for number, one in enumerate(suites):
+        one.set("id", str(number))
+        root.append(one)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+
+
+def suite(
+    name: str,
+    cases: Sequence[ElementTree.Element],
+    *,
+    at: str,
+    facts: Mapping[str, str],
+    output: str,
+) -> ElementTree.Element:
+    """Args:
+    at: when it was judged, ISO 8601 in UTC.
+    facts: what its properties say.
+    """
+    found = ElementTree.Element(
         "testsuite",
         {
-            "name": _text(f"{name}, policy {decision.policy}"),
-            **counts,
+            "name": _text(name),
+            "tests": str(len(cases)),
+            "failures": str(sum(case.find("failure") is not None for case in cases)),
+            "errors": str(sum(case.find("error") is not None for case in cases)),
+            "time": "0",
             "skipped": "0",
-            "timestamp": decision.created[:19],
+            "timestamp": at[:19],
             "hostname": "localhost",
             "id": "0",
             "package": "casegate",
         },
     )
-    suite.append(_properties(_facts(decision, context)))
-    suite.extend(cases)
-    ElementTree.SubElement(suite, "system-out").text = _text(_said(decision))
-    ElementTree.SubElement(suite, "system-err")
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+    properties = ElementTree.SubElement(found, "properties")
+    for key, value in facts.items():
+        ElementTree.SubElement(properties, "property", {"name": _text(key), "value": _text(value)})
+    found.extend(cases)
+    ElementTree.SubElement(found, "system-out").text = _text(output)
+    ElementTree.SubElement(found, "system-err")
+    return found
+
+
+def case(
+    name: str, place: str, *, kind: str = "", sort: str = "", message: str = "", text: str = ""
+) -> ElementTree.Element:
+    """Args:
+    kind: failure or error; empty for a case that passes, of which `text` is the output.
+    sort: which failure or error it is.
+    """
+    found = ElementTree.Element(
+        "testcase", {"name": _text(name), "classname": _text(place), "time": "0"}
+    )
+    if kind:
+        of = {"type": sort, "message": _text(message)}
+        ElementTree.SubElement(found, kind, of).text = _text(text)
+    elif text:
+        ElementTree.SubElement(found, "system-out").text = _text(text)
+    return found
 
 
 def _case(check: CheckResult) -> ElementTree.Element:
-    place = _text(f"casegate.{check.metric or check.rule}")
-    case = ElementTree.Element(
-        "testcase", {"name": _text(check.check), "classname": place, "time": "0"}
-    )
+    name, place = check.check, f"casegate.{check.metric or check.rule}"
     if check.open:
         kind = "error" if check.rule in FAULTS else "failure"
         sort = check.rule if kind == "error" else check.verdict.value.lower()
-        problem = ElementTree.SubElement(case, kind, {"type": sort, "message": _text(check.reason)})
-        problem.text = _text(f"{standing(check)}: {check.reason}{_numbers(check)}")
-    elif check.verdict is not Verdict.PASS:
-        out = ElementTree.SubElement(case, "system-out")
-        out.text = _text(f"{standing(check)}, does not block: {check.reason}{_numbers(check)}")
-    return case
+        text = f"{standing(check)}: {check.reason}{_numbers(check)}"
+        return case(name, place, kind=kind, sort=sort, message=check.reason, text=text)
+    if check.verdict is not Verdict.PASS:
+        text = f"{standing(check)}, does not block: {check.reason}{_numbers(check)}"
+        return case(name, place, text=text)
+    return case(name, place)
 
 
 def _numbers(check: CheckResult) -> str:
@@ -93,14 +143,7 @@ def _supporting(decision: Decision) -> list[CheckResult]:
     return [check for check in decision.checks if check.role == "supporting"]
 
 
-def _properties(facts: dict[str, str]) -> ElementTree.Element:
-    properties = ElementTree.Element("properties")
-    for name, value in facts.items():
-        ElementTree.SubElement(properties, "property", {"name": _text(name), "value": _text(value)})
-    return properties
-
-
-def _said(decision: Decision) -> str:
+def _output(decision: Decision) -> str:
     waivers = [
         f"waiver ({w.state}): {w.check} by {w.by} and {w.second} until {w.expires}: {w.reason}"
         for w in decision.waivers

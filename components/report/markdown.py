@@ -65,11 +65,16 @@ def _waivers(decision: Decision) -> list[str]:
 
 
 def _open(decision: Decision) -> list[str]:
-    lines = [
+    lines = open_checks(decision)
+    return _section("What stands in the way", lines) if lines else []
+
+
+def open_checks(decision: Decision) -> list[str]:
+    """A line for each check that stands in the way."""
+    return [
         f"- **{check.verdict.value}** {safe(words.title(check))}: {safe(check.reason)}"
         for check in words.blocking(decision)
     ]
-    return _section("What stands in the way", lines) if lines else []
 
 
 def _checks(decision: Decision) -> list[str]:

@@ -5,15 +5,15 @@ Code scanning services then follow a finding from run to run and show it beside 
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from components.decision import EXIT_BROKEN, CheckResult, Decision, Verdict
 from components.records.files import sha256_json
 from components.records.text import one_line
 from components.report.context import ReportContext
-from components.report.evidence import ReportEvidence
 from components.report.words import sentence, standing, title
 
 HELP = {
@@ -41,14 +41,27 @@ HELP = {
     "itself.",
 }
 
+if TYPE_CHECKING:  # it imports NumPy
+    from components.report.evidence import ReportEvidence
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
 
-def sarif(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
+def sarif(decision: Decision, evidence: "ReportEvidence | None", context: ReportContext) -> str:
     """The decision as one SARIF run; no result where every check passes."""
+    return sarif_document([decision_run(decision, context)])
+
+
+def sarif_document(runs: Sequence[dict[str, Any]]) -> str:
+    """The whole file."""
+    document = {"$schema": SCHEMA, "version": "2.1.0", "runs": list(runs)}
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def decision_run(decision: Decision, context: ReportContext) -> dict[str, Any]:
+    """A run with a result per check that does not pass."""
     results = [
         _result(check, decision, context)
         for check in decision.checks
@@ -57,26 +70,48 @@ def sarif(decision: Decision, evidence: ReportEvidence | None, context: ReportCo
     rules = sorted({check.rule for check in decision.checks})
     for result in results:
         result["ruleIndex"] = rules.index(result["ruleId"])
-    run = {
-        "tool": {"driver": {"name": "casegate", **_version(), "rules": [_rule(r) for r in rules]}},
-        "automationDetails": {"id": _identity(decision)},
-        "invocations": [
-            {
-                "executionSuccessful": decision.exit_code != EXIT_BROKEN,
-                "exitCode": decision.exit_code,
-                "exitCodeDescription": sentence(decision),
-            }
-        ],
-        "results": results,
-        "columnKind": "unicodeCodePoints",
+    return {
+        **sarif_run(
+            _identity(decision),
+            [_rule(rule) for rule in rules],
+            results,
+            successful=decision.exit_code != EXIT_BROKEN,
+            exit_code=decision.exit_code,
+            description=sentence(decision),
+        ),
         "properties": {
             "verdict": decision.verdict.value,
             "synthetic": context.synthetic,
             "sha256": {**decision.hashes, "decision": decision.decision_sha256},
         },
     }
-    document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def sarif_run(
+    identity: str,
+    rules: Sequence[dict[str, Any]],
+    results: Sequence[dict[str, Any]],
+    *,
+    successful: bool,
+    exit_code: int,
+    description: str,
+) -> dict[str, Any]:
+    """Args:
+    identity: category and run, parted by a slash.
+    """
+    return {
+        "tool": {"driver": {"name": "casegate", **_version(), "rules": list(rules)}},
+        "automationDetails": {"id": identity},
+        "invocations": [
+            {
+                "executionSuccessful": successful,
+                "exitCode": exit_code,
+                "exitCodeDescription": description,
+            }
+        ],
+        "results": list(results),
+        "columnKind": "unicodeCodePoints",
+    }
 
 
 def _result(check: CheckResult, decision: Decision, context: ReportContext) -> dict[str, Any]:
@@ -85,7 +120,7 @@ def _result(check: CheckResult, decision: Decision, context: ReportContext) -> d
     result: dict[str, Any] = {
         "ruleId": check.rule,
         "level": _level(check),
-        "message": {"text": _message(message)},
+        "message": {"text": sarif_message(message)},
         "partialFingerprints": {
             "casegateCheck/v1": sha256_json(
                 [decision.case_set["name"], decision.policy, check.check]
@@ -158,7 +193,7 @@ def _version() -> dict[str, str]:
         return {}
 
 
-def _message(text: str) -> str:
+def sarif_message(text: str) -> str:
     """A message in which nothing can become a link or a placeholder (SARIF 3.11.5, 3.11.6)."""
     text = one_line(text, " ")
     text = re.sub(r"([\[\]\\])", r"\\\1", text) if re.search(r"\]\s*\(", text) else text

@@ -126,6 +126,11 @@ def standing(check: CheckResult) -> str:
     return f"{word}, supporting" if check.role == "supporting" else word
 
 
+def explain(check: CheckResult) -> str:
+    """Which check it is and why it came out so, such as `latency.p95: 9.1 ms, wanted 5 ms`."""
+    return f"{check.check}: {check.reason}"
+
+
 def title(check: CheckResult) -> str:
     """What a person calls the check, such as `Sensitivity, change against golden`."""
     against = "" if check.against == "none" else f" against {check.against}"

@@ -6,15 +6,20 @@ a missing file would look like a fault of the job, or hide one of the model.
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.files import write_atomically
 from components.records.run_files import DECISION, HTML_REPORT, SCORES
 from pipeline.ci.checked import CheckedCommit, JudgedBaseline
-from pipeline.ci.job_reports import junit, sarif
 from pipeline.ci.plan import shown
+
+if TYPE_CHECKING:
+    from components.decision import Decision
+    from components.report.context import ReportContext
 
 JUNIT, SARIF, SUMMARY, RESULT = "junit.xml", "casegate.sarif", "summary.md", "result.json"
 FILES = (JUNIT, SARIF, SUMMARY, RESULT, HTML_REPORT, DECISION, SCORES)
@@ -128,6 +133,53 @@ def annotations(checked: CheckedCommit) -> str:
     if checked.error:
         lines.append(command("error", {"title": "casegate: stopped"}, str(checked.error)))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _with_context(checked: CheckedCommit) -> "Iterator[tuple[Decision, ReportContext]]":
+    for one in checked.judged:
+        from pipeline.run.show_gate import context_of
+
+        yield one.gated.decision, context_of(one.gated)
+
+
+def junit(checked: CheckedCommit) -> str:
+    """A suite per decision; one of the check itself where there is none, or it was stopped."""
+    from components.report.junit import case, decision_suite, junit_document, suite
+
+    suites = [decision_suite(*one) for one in _with_context(checked)]
+    if checked.error or not checked.judged:
+        name, text = f"plan: {checked.plan.kind}", str(checked.error)
+        done = case(name, "casegate")
+        if checked.error:
+            kind = type(checked.error).__name__
+            done = case(name, "casegate", kind="error", sort=kind, message=text, text=text)
+        why = "; ".join(checked.plan.reasons)
+        suites.append(suite("casegate ci", [done], at=utc_now(), facts={}, output=why))
+    return junit_document(suites)
+
+
+def sarif(checked: CheckedCommit) -> str:
+    """A run per decision; one of the check itself where there is none, or it was stopped."""
+    from components.report.sarif import decision_run, sarif_document, sarif_message, sarif_run
+
+    runs = [decision_run(*one) for one in _with_context(checked)]
+    if checked.error or not checked.judged:
+        text = "The check ended without a verdict."
+        results = []
+        if checked.error:
+            message = {"text": sarif_message(checked.error.line)}
+            results = [{"ruleId": "stopped", "level": "error", "message": message}]
+        runs.append(
+            sarif_run(
+                "casegate ci/",
+                [{"id": "stopped", "shortDescription": {"text": text}}],
+                results,
+                successful=checked.error is None,
+                exit_code=checked.exit_code,
+                description=text if checked.error else "Nothing had to be judged.",
+            )
+        )
+    return sarif_document(runs)
 
 
 def _as_json(one: JudgedBaseline) -> dict[str, Any]:

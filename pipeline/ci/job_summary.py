@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from components.decision import CheckResult, Decision, Flips, Verdict
 from components.report import words
+from components.report.markdown import open_checks
 from components.report.markdown import safe as text
 from components.report.markdown import table_lines as table
 from pipeline.ci.checked import CANDIDATE, CheckedCommit, JudgedBaseline
@@ -81,15 +82,8 @@ def _judged(one: JudgedBaseline, *, several: bool) -> list[str]:
     lines = [f"## {text(one.name)}", ""] if several else []
     if one.remark:
         lines += [f"**{text(one.remark[:1].upper() + one.remark[1:])}.**", ""]
-    blocking = [check for check in decision.checks if check.open]
-    blocking.sort(key=lambda check: check.verdict is not Verdict.FAIL)
-    if blocking:
-        lines += ["### What stands in the way", ""]
-        lines += [
-            f"- **{check.verdict.value}** {text(words.title(check))}: {text(check.reason)}"
-            for check in blocking[:LISTED]
-        ]
-        lines.append("")
+    if blocking := open_checks(decision):
+        lines += ["### What stands in the way", "", *blocking[:LISTED], ""]
     lines += _limits(one.limits)
     lines += _checks(one)
     known = [compared.flips] if compared and compared.flips else []

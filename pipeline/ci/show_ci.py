@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.report.words import counted
+from components.report.words import blocking, counted, explain
 from pipeline.ci.checked import CANDIDATE, CheckedCommit, JudgedBaseline
 from pipeline.ci.limits import LOOSENED
 from pipeline.ci.plan import NOTHING
@@ -27,9 +27,9 @@ def _judged(one: JudgedBaseline) -> Iterator[str]:
     decision = one.gated.decision
     where = f"{one.name}, {one.whose}" if one.whose != CANDIDATE else one.name
     yield f"{decision.verdict.value}  {where}" + (f"; {one.remark}" if one.remark else "")
-    left = [check for check in decision.checks if check.open]
+    left = blocking(decision)
     for check in left[:LISTED]:
-        yield f"  {check.verdict.value:<12}  {check.check}: {check.reason}"
+        yield f"  {check.verdict.value:<12}  {explain(check)}"
     if len(left) > LISTED:
         yield f"  and {counted(len(left) - LISTED, 'check')} more in the report"
     for change in one.limits:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.decision import CheckResult, Decision, Verdict
+from components.report.words import explain, standing
 
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 WIDE = 108
@@ -37,7 +38,7 @@ def show_decision(
     console.print(checks_table(decision.checks, wide=console.width >= WIDE))
     for check in decision.checks:
         if check.verdict is not Verdict.PASS:
-            console.print(_worded(f"{check.check}: {check.reason}", _style(check)))
+            console.print(_worded(explain(check), _style(check)))
     for finding in decision.findings:
         console.print(_worded(f"note: {finding}", "dim"))
 
@@ -54,7 +55,7 @@ def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
         digits = 0 if check.rule in COUNTS else 3
         size = [str(check.n) if check.n else "", _number(check.estimate, digits)]
         table.add_row(
-            Text(_standing(check), style=_style(check)),
+            Text(standing(check), style=_style(check)),
             check_name(check),
             Text(check.slice or ""),
             *(size if wide else []),
@@ -74,14 +75,6 @@ def check_name(check: CheckResult) -> str:
     return f"{check.metric} " + (
         f"vs {check.against}" if check.against != "none" else check.rule.replace("_", "-")
     )
-
-
-def _standing(check: CheckResult) -> str:
-    """The verdict, and why it does not block where it would."""
-    word = check.verdict.value
-    if check.waived:
-        return f"{word} waived"
-    return word if check.role == "gate" else f"{word} (supporting)"
 
 
 def _style(check: CheckResult) -> str:

@@ -14,6 +14,7 @@ from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, HTML_REPORT, RUN_RECORD
 from components.records.text import one_line
+from components.report.words import explain
 from pipeline.settings.workspace import Workspace
 
 METRICS = ("sensitivity", "specificity")
@@ -183,9 +184,7 @@ def _margins(decision: Decision) -> dict[str, Margin]:
 
 
 def _reasons(decision: Decision) -> Iterator[str]:
-    for check in decision.checks:
-        if check.open:
-            yield f"{check.check}: {check.reason}"
+    yield from (explain(check) for check in decision.checks if check.open)
 
 
 def _only_golden(decision: Decision) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from components.decision import CheckResult, Decision, Verdict
 from components.notify.notice import Message
+from components.report.words import blocking, explain
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import Attempt
 
@@ -59,7 +60,7 @@ def message(
 def _subject(attempt: Attempt, decision: Decision | None) -> str:
     state, version = attempt.state, attempt.version
     if decision is not None and state in ("blocked", "inconclusive"):
-        found = _open(decision)
+        found = blocking(decision)
         return f"{state}: {len(found)} of {len(decision.checks)} checks stand in the way"
     if state == "nothing_new":
         stood = f", which {_STOOD[decision.verdict]}" if decision else ""
@@ -85,7 +86,7 @@ def _what(attempt: Attempt, decision: Decision | None) -> list[str]:
         f"{decision.verdict.value} on {cases['cases']} cases of {cases['name']} version "
         f"{cases['version']}, policy {decision.policy}."
     )
-    found = _open(decision)
+    found = blocking(decision)
     lines += [f"{check.verdict.value} {_in_words(check)}" for check in found[:MOST_CHECKS]]
     if len(found) > MOST_CHECKS:
         lines.append(f"and {len(found) - MOST_CHECKS} more, in the report")
@@ -99,12 +100,6 @@ def _what(attempt: Attempt, decision: Decision | None) -> list[str]:
     return lines
 
 
-def _open(decision: Decision) -> list[CheckResult]:
-    """The checks that stand in the way: those that failed first, then what is undecided."""
-    found = [check for check in decision.checks if check.open]
-    return sorted(found, key=lambda check: check.verdict is not Verdict.FAIL)
-
-
 def _in_words(check: CheckResult) -> str:
     numbers = []
     if check.estimate is not None:
@@ -114,7 +109,7 @@ def _in_words(check: CheckResult) -> str:
     if check.limit is not None:
         numbers.append(f"limit {check.limit:.4g}")
     figures = f" ({', '.join(numbers)})" if numbers else ""
-    return f"{check.check}: {check.reason}{figures}"
+    return f"{explain(check)}{figures}"
 
 
 def _where(attempt: Attempt, workspace: Workspace) -> list[str]:
@@ -139,7 +134,7 @@ def _next(
     attempt: Attempt, decision: Decision | None, workspace: Workspace, log: Path
 ) -> list[str]:
     state = attempt.state
-    if decision is not None and [c.check for c in _open(decision)] == ["baseline.golden"]:
+    if decision is not None and [c.check for c in blocking(decision)] == ["baseline.golden"]:
         return [
             "Next: look at the report, then approve the first golden scores by name: "
             f"casegate baseline bootstrap --workspace {workspace.root} --by NAME --reason TEXT"
@@ -168,6 +163,6 @@ def _facts(attempt: Attempt, decision: Decision | None, workspace: Workspace) ->
         "data": attempt.data,
         "report": attempt.report,
         "error": attempt.error,
-        "failed_checks": [check.check for check in _open(decision)] if decision else [],
+        "failed_checks": [check.check for check in blocking(decision)] if decision else [],
         "workspace": str(workspace.root),
     }

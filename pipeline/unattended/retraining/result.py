@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from components.decision import EXIT_FAIL, EXIT_INCONCLUSIVE, Verdict
 from components.records.errors import CasegateError
+from components.report.words import explain
 from pipeline.settings.config import Config
 from pipeline.unattended.retraining.attempt import Attempt
 from pipeline.unattended.retraining.tries import ChildOutcome, Try
@@ -75,5 +76,5 @@ def _state(outcome: ChildOutcome, before: int | None, config: Config, *, again: 
 
 
 def _first_open(outcome: ChildOutcome) -> str:
-    found = [check for check in outcome.decision.checks if check.open]
-    return f"{found[0].check}: {found[0].reason}" if found else "the gate gave no reason"
+    found = (explain(check) for check in outcome.decision.checks if check.open)
+    return next(found, "the gate gave no reason")

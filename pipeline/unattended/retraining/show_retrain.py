@@ -2,6 +2,7 @@
 
 import click
 
+from components.report.words import blocking, explain
 from pipeline.unattended.retraining import Retrained
 
 WORDS = {
@@ -19,9 +20,8 @@ def show_retrained(retrained: Retrained) -> None:
     attempt, outcome = retrained.attempt, retrained.outcome
     click.echo(f"\n{_headline(retrained)}")
     if outcome and attempt.state != "nothing_new":
-        for check in outcome.decision.checks:
-            if check.open:
-                click.echo(f"{check.verdict.value} {check.check}: {check.reason}")
+        for check in blocking(outcome.decision):
+            click.echo(f"{check.verdict.value} {explain(check)}")
     served = f"version {attempt.version}" if attempt.version is not None else "nothing is released"
     places = [("served", served), ("data", attempt.data)]
     places += [("run", attempt.run_id)] if attempt.run_id else []
