@@ -9,7 +9,7 @@ import click
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.unattended.monitoring import Monitored
+    from pipeline.unattended.monitoring.monitor import Monitored
 
 
 @click.command()
@@ -55,7 +55,7 @@ def monitor(
     """
     from pipeline.settings.config import load_config
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.monitoring import monitor as look
+    from pipeline.unattended.monitoring.monitor import monitor as look
     from pipeline.unattended.monitoring.show_monitor import as_text
 
     overrides = [*settings, *(["monitoring.retrain=true"] if retrain else [])]
@@ -77,8 +77,8 @@ def _retrained(
 ) -> dict[str, Any] | None:
     """What became of the retraining; a failure of it is shown, and leaves the drift as it is."""
     from components.records.errors import CasegateError
-    from pipeline.unattended.retraining import retrain
-    from pipeline.unattended.retraining.show_retrain import show_retrained
+    from pipeline.unattended.retraining.notice import show_retrained
+    from pipeline.unattended.retraining.retrain import retrain
 
     try:
         done = retrain(config, settings, place, trigger="drift", why=monitored.why, say=_say)

@@ -46,7 +46,7 @@ def test(config: Path | None, settings: tuple[str, ...], format_: str) -> int:
 
     Exits 0 where every channel took it, else 2.
     """
-    from pipeline.unattended.notifying import try_out
+    from pipeline.unattended.notifying.notify import try_out
 
     read = _notify_config(config, settings)
     deliveries = try_out(read)
@@ -69,8 +69,8 @@ def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form
     What goes out is taken from the dead letters. Exits 0 where none is left, else 2.
     """
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.notifying import resend as send_again
-    from pipeline.unattended.notifying.telling import journal
+    from pipeline.unattended.notifying.notify import journal
+    from pipeline.unattended.notifying.notify import resend as send_again
 
     place = Workspace(workspace.resolve())
     deliveries = send_again(_notify_config(config, settings), place)
@@ -96,9 +96,9 @@ def show(
 ) -> int:
     """Shows the channels, what was sent last, and the dead letters."""
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.notifying.standing import standing
+    from pipeline.unattended.notifying.notify import show_notices
 
-    found = standing(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
+    found = show_notices(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
     if format_ == "json":
         echo_json(found)
     else:

@@ -41,8 +41,7 @@ def prune(
     """
     from pipeline.settings.config import load_config
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.retention import prune
-    from pipeline.unattended.retention.show_prune import lines
+    from pipeline.unattended.retention.prune import lines, prune
 
     config = load_config(config_path, settings)
     found = prune(config.retention, Workspace(workspace), dry_run=dry_run)

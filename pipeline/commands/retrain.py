@@ -55,8 +55,8 @@ def retrain(
     """
     from pipeline.settings.config import shipped_config
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.retraining import retrain as retrain_once
-    from pipeline.unattended.retraining.show_retrain import show_retrained
+    from pipeline.unattended.retraining.notice import show_retrained
+    from pipeline.unattended.retraining.retrain import retrain as retrain_once
 
     overrides = list(settings)
     if data is not None:

@@ -9,7 +9,7 @@ from pipeline.commands.schedule_run import of_job, run
 from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
 
 if TYPE_CHECKING:
-    from pipeline.unattended.scheduling.standing import Standing
+    from pipeline.unattended.scheduling.status import Standing
     from pipeline.unattended.scheduling.systemd import UnitPlace
 
 
@@ -64,10 +64,8 @@ def install(
     from components.records.errors import UsageError
     from pipeline.settings.workspace import Workspace
     from pipeline.unattended.scheduling import crontab, systemd
-    from pipeline.unattended.scheduling.job import make_job
-    from pipeline.unattended.scheduling.loop import stamp
-    from pipeline.unattended.scheduling.slots import Slots
-    from pipeline.unattended.scheduling.told import check_told
+    from pipeline.unattended.scheduling.job import check_notices, make_job
+    from pipeline.unattended.scheduling.loop import Slots, stamp
 
     job = make_job(name, config, settings, workspace)
     wants_systemd = how == "systemd" or scope is not None or directory is not None
@@ -79,13 +77,13 @@ def install(
             for path, text in systemd.unit_files(job, place).items():
                 click.echo(f"# {path}\n{text}")
             return 0
-        check_told(job, place.secrets(job.name))
+        check_notices(job, place.secrets(job.name))
         said = systemd.install(job, place)
     elif only_print:
         click.echo(crontab.line(job))
         return 0
     else:
-        check_told(job, None)
+        check_notices(job, None)
         said = crontab.install(job)
         Slots(Workspace(job.workspace), job.cron).begin(current_time())
     click.echo("\n".join(said))
@@ -132,7 +130,7 @@ def status(
     """Says where it is installed, what comes next, what came of the last, what was missed."""
     from components.records.clock import current_time
     from pipeline.unattended.scheduling.job import make_job
-    from pipeline.unattended.scheduling.standing import standing
+    from pipeline.unattended.scheduling.status import standing
 
     job = make_job(name, config, settings, workspace)
     found = standing(job, _places(directory), now=current_time())

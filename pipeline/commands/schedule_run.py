@@ -51,11 +51,10 @@ def run(config: Path, workspace: Path, settings: tuple[str, ...], once: bool) ->
     from components.records.clock import current_time
     from pipeline.settings.config import load_config
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.notifying import check as check_notify
-    from pipeline.unattended.retraining.stopping import terminated_as_interrupted
+    from pipeline.unattended.notifying.channels import check as check_notify
+    from pipeline.unattended.retraining.retrain import terminated_as_interrupted
     from pipeline.unattended.scheduling.cron import Cron
-    from pipeline.unattended.scheduling.loop import Loop, stamp
-    from pipeline.unattended.scheduling.slots import Slots
+    from pipeline.unattended.scheduling.loop import Loop, Slots, stamp
 
     read = load_config(config, settings)
     check_notify(read.notify)
@@ -74,8 +73,8 @@ def _runner(
     """Retrains for a slot, with the settings as the file then has them."""
 
     def retrain_for(slot: "datetime") -> int:
-        from pipeline.unattended.retraining import retrain
-        from pipeline.unattended.retraining.show_retrain import show_retrained
+        from pipeline.unattended.retraining.notice import show_retrained
+        from pipeline.unattended.retraining.retrain import retrain
         from pipeline.unattended.scheduling.loop import stamp
 
         retrained = retrain(

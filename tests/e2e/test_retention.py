@@ -9,7 +9,7 @@ from components.decision import Verdict
 from pipeline.cli import main
 from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retention import prune
+from pipeline.unattended.retention.prune import prune
 from tests.e2e.auditing import HARSH
 from tests.e2e.conftest import Released
 from tests.e2e.making import POLICY, released_sha256, watched_run

@@ -1,4 +1,4 @@
-"""What a monitoring found, as its two files keep it: report.json, the record, and a page."""
+"""What a monitoring found, as a person gets it: report.json, the record, a page, and a notice."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,17 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.drift.findings import Drift
+from components.drift.findings import MOVED, Drift
 from components.drift.limits import Limit
 from components.drift.page import PageContext, drift_page
-from components.drift.page_words import time_words
+from components.drift.page_words import feature, measure, moved_first, number, time_words
+from components.notify.notice import Message
 from components.records.clock import time_text
 from components.records.errors import ConfigError
 from components.records.files import canonical_json, sha256_file, write_atomically
+from components.records.text import spell
 from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.breach import Breach
-from pipeline.unattended.monitoring.reference import MonitoringReference
-from pipeline.unattended.monitoring.served import ServedWindow
+from pipeline.unattended.monitoring.served import MonitoringReference, ServedWindow
 
 JSON, PAGE = "report.json", "report.html"
 NOTHING_FOLLOWS = "Nothing follows: no retraining is started where nothing moved."
@@ -134,5 +135,47 @@ def _context(findings: Findings, found: Mapping[str, Any]) -> PageContext:
             "reference, SHA-256": reference.sha256,
             "model, SHA-256": reference.champion.sha256,
             "limits, SHA-256": found["schema_sha256"],
+        },
+    )
+
+
+def drift_message(findings: Findings, breach: Breach, report: Path) -> Message:
+    """What moved, how far, what it points to, and what follows.
+
+    Its key is the same for the same model, features and day, so that it is sent once.
+    """
+    drift, reference = findings.drift, findings.reference
+    version = reference.champion.version
+    moved = ", ".join(spell(feature(name)) for name in breach.moved)
+    lines = [
+        spell(drift.reading.words),
+        f"{drift.cases:,} cases from {time_words(drift.first)} to {time_words(drift.last)}, "
+        f"compared with {len(reference.sample):,} of run {reference.run_id}.",
+    ]
+    lines += [
+        f"{spell(feature(shift.name))}: {measure(shift.measure)} {number(shift.value)}, limit "
+        f"{number(shift.limit)}; {spell(shift.words)}"
+        for shift in moved_first(drift.shifts)
+        if shift.state == MOVED
+    ]
+    lines += [f"{chart.name}: outside its control limits" for chart in drift.charts if chart.signal]
+    lines += [breach.words, f"Report: {report}"]
+    day = (drift.last or "")[:10]
+    return Message(
+        kind="drift",
+        subject=f"drift: {reference.model} version {version}: {moved}",
+        lines=tuple(lines),
+        key=f"drift {reference.sha256[:16]} {' '.join(breach.moved)} {day}",
+        facts={
+            "moved": list(breach.moved),
+            "reading": drift.reading.kind,
+            "where": list(drift.reading.where),
+            "version": version,
+            "run_id": reference.run_id,
+            "cases": drift.cases,
+            "first": drift.first,
+            "last": drift.last,
+            "retraining": breach.retrain,
+            "report": str(report),
         },
     )

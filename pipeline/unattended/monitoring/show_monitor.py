@@ -11,7 +11,7 @@ from rich.text import Text
 from components.drift import page_words as words
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
 from components.records.text import spell
-from pipeline.unattended.monitoring.watching import Monitored
+from pipeline.unattended.monitoring.monitor import Monitored
 
 PAGE = 120  # columns, where nobody's terminal says otherwise
 WIDE = 100

@@ -1,15 +1,18 @@
 """What a person is told of an attempt: what became of it, why, and what to do next."""
 
 from pathlib import Path
-from typing import Any
 
-from components.decision import CheckResult, Decision, Verdict
+import click
+
+from components.decision import CheckResult, Decision
 from components.notify.notice import Message
 from components.report.words import blocking, explain
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining.attempt import Attempt
+from pipeline.unattended.retraining.attempt import Attempt, Retrained
 
-# What state goes by what name; what leaves the release as it was, on purpose, is nothing new.
+# What can become of an attempt, and what a person is told of it as; what leaves the release as it
+# was, on purpose, is nothing new. Beside the states of a run that decided: nothing_new, failed,
+# interrupted (it was told to end) and killed (it ended without a word).
 KINDS = {
     "released": "released",
     "passed": "nothing_new",
@@ -22,20 +25,19 @@ KINDS = {
     "killed": "failed",
 }
 MOST_CHECKS = 10
-_STOOD = {
-    Verdict.PASS: "passed",
-    Verdict.FAIL: "was blocked",
-    Verdict.INCONCLUSIVE: "was inconclusive",
+_STOOD = {"PASS": "passed", "FAIL": "was blocked", "INCONCLUSIVE": "was inconclusive"}
+HEADLINES = {
+    "released": "released",
+    "passed": "passed, and not released: serving.release is false",
+    "already_released": "the candidate is what is released already",
+    "blocked": "not released: checks failed",
+    "inconclusive": "not released: the cases do not decide it",
+    "failed": "failed",
 }
 
 
 def message(
-    attempt: Attempt,
-    decision: Decision | None,
-    workspace: Workspace,
-    *,
-    model: str,
-    log: Path,
+    attempt: Attempt, decision: Decision | None, workspace: Workspace, *, model: str, log: Path
 ) -> Message:
     """The notice about an attempt that ended.
 
@@ -44,8 +46,10 @@ def message(
       model: its name at the destination.
       log: what the children said, if there were any.
     """
-    lines = [*_what(attempt, decision), *_where(attempt, workspace)]
-    lines.append(_served(attempt))
+    lines = [*_what(attempt, decision), f"Data: {attempt.data}"]
+    lines += [f"Run: {attempt.run_id}"] if attempt.run_id else []
+    lines += [f"Report: {attempt.report}"] if attempt.report else []
+    lines += [f"Workspace: {workspace.root}", _served(attempt)]
     lines += _next(attempt, decision, workspace, log)
     what = attempt.error if KINDS[attempt.state] == "failed" else attempt.run_id
     return Message(
@@ -53,7 +57,20 @@ def message(
         subject=f"{model}: {_subject(attempt, decision)}",
         lines=tuple(lines),
         key=f"retraining {attempt.state}: {what}",
-        facts=_facts(attempt, decision, workspace),
+        facts={
+            "attempt_id": attempt.attempt_id,
+            "state": attempt.state,
+            "trigger": attempt.trigger,
+            "exit_code": attempt.exit_code,
+            "run_id": attempt.run_id,
+            "verdict": decision.verdict.value if decision else None,
+            "version": attempt.version,
+            "data": attempt.data,
+            "report": attempt.report,
+            "error": attempt.error,
+            "failed_checks": [check.check for check in blocking(decision)] if decision else [],
+            "workspace": str(workspace.root),
+        },
     )
 
 
@@ -63,7 +80,7 @@ def _subject(attempt: Attempt, decision: Decision | None) -> str:
         found = blocking(decision)
         return f"{state}: {len(found)} of {len(decision.checks)} checks stand in the way"
     if state == "nothing_new":
-        stood = f", which {_STOOD[decision.verdict]}" if decision else ""
+        stood = f", which {_STOOD[decision.verdict.value]}" if decision else ""
         return f"nothing new since run {attempt.run_id}{stood}"
     return {
         "released": f"released as version {version}",
@@ -112,16 +129,6 @@ def _in_words(check: CheckResult) -> str:
     return f"{explain(check)}{figures}"
 
 
-def _where(attempt: Attempt, workspace: Workspace) -> list[str]:
-    lines = [f"Data: {attempt.data}"]
-    if attempt.run_id:
-        lines.append(f"Run: {attempt.run_id}")
-    if attempt.report:
-        lines.append(f"Report: {attempt.report}")
-    lines.append(f"Workspace: {workspace.root}")
-    return lines
-
-
 def _served(attempt: Attempt) -> str:
     if attempt.version is None:
         return "Nothing is released."
@@ -133,8 +140,8 @@ def _served(attempt: Attempt) -> str:
 def _next(
     attempt: Attempt, decision: Decision | None, workspace: Workspace, log: Path
 ) -> list[str]:
-    state = attempt.state
-    if decision is not None and [c.check for c in blocking(decision)] == ["baseline.golden"]:
+    state, found = attempt.state, blocking(decision) if decision else []
+    if [check.check for check in found] == ["baseline.golden"]:
         return [
             "Next: look at the report, then approve the first golden scores by name: "
             f"casegate baseline bootstrap --workspace {workspace.root} --by NAME --reason TEXT"
@@ -151,18 +158,32 @@ def _next(
     return []
 
 
-def _facts(attempt: Attempt, decision: Decision | None, workspace: Workspace) -> dict[str, Any]:
-    return {
-        "attempt_id": attempt.attempt_id,
-        "state": attempt.state,
-        "trigger": attempt.trigger,
-        "exit_code": attempt.exit_code,
-        "run_id": attempt.run_id,
-        "verdict": decision.verdict.value if decision else None,
-        "version": attempt.version,
-        "data": attempt.data,
-        "report": attempt.report,
-        "error": attempt.error,
-        "failed_checks": [check.check for check in blocking(decision)] if decision else [],
-        "workspace": str(workspace.root),
-    }
+def show_retrained(retrained: Retrained) -> None:
+    """The state, the checks that stand in the way, and where everything is."""
+    attempt, outcome = retrained.attempt, retrained.outcome
+    click.echo(f"\n{_headline(retrained)}")
+    if outcome and attempt.state != "nothing_new":
+        for check in blocking(outcome.decision):
+            click.echo(f"{check.verdict.value} {explain(check)}")
+    served = f"version {attempt.version}" if attempt.version is not None else "nothing is released"
+    places = [("served", served), ("data", attempt.data)]
+    places += [("run", attempt.run_id)] if attempt.run_id else []
+    places += [("report", attempt.report)] if attempt.report else []
+    places += [("attempt", attempt.attempt_id)]
+    for name, place in places:
+        click.echo(f"{name:<9}{place}")
+    for delivery in retrained.deliveries:
+        click.echo(f"{'told':<9}{delivery.channel}: {delivery.state}")
+    if retrained.pruned and retrained.pruned.files:
+        mebibytes = retrained.pruned.bytes / 2**20
+        click.echo(f"{'pruned':<9}{retrained.pruned.files} files, {mebibytes:.1f} MiB")
+
+
+def _headline(retrained: Retrained) -> str:
+    attempt, outcome = retrained.attempt, retrained.outcome
+    if outcome is None:
+        return HEADLINES[attempt.state]
+    verdict = outcome.decision.verdict.value
+    if attempt.state == "nothing_new":
+        return f"nothing new since run {attempt.run_id}, whose verdict was {verdict}"
+    return f"{verdict}  {HEADLINES[attempt.state]}"

@@ -4,15 +4,17 @@ Cron knows neither UTC nor missed times. So its line only asks, every few minute
 retraining is due: that question is the same as the foreground loop's, with the same answer.
 """
 
+import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.records.errors import ConfigError
 from pipeline.unattended.scheduling.job import ScheduledJob, mark
-from pipeline.unattended.scheduling.quoting import cron_command
 
 EVERY = "*/5 * * * *"
+LONGEST_LINE = 990  # cron itself takes no command of 1,000 bytes or more
 
 
 def line(job: ScheduledJob) -> str:
@@ -111,3 +113,24 @@ def _crontab(argument: str, content: bytes = b"") -> "subprocess.CompletedProces
             f"crontab: cannot be run: {type(error).__name__}; install cron, or use --systemd or "
             "`casegate schedule run`"
         ) from None
+
+
+def cron_command(words: Sequence[str], *, folder: str, remark: str) -> str:
+    """The command of a crontab's line, run in `folder`.
+
+    Raises:
+      ConfigError: cron would not run it as it is meant.
+    """
+    for word in (folder, *words):
+        if "\\" in word:  # crons differ in what becomes of it
+            raise ConfigError(
+                f"{word!r}: got a backslash, which a crontab cannot hold; use systemd"
+            )
+    command = f"cd {shlex.quote(folder)} && exec {shlex.join(words)} # {remark}"
+    escaped = command.replace("%", "\\%")
+    if len(escaped.encode()) > LONGEST_LINE:
+        raise ConfigError(
+            f"crontab: got a line of {len(escaped.encode())} bytes, wanted at most {LONGEST_LINE}; "
+            "use shorter paths, put settings into the file, or use systemd"
+        )
+    return escaped

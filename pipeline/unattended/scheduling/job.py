@@ -4,14 +4,14 @@ import hashlib
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.records.errors import ConfigError
 from pipeline.settings.config import Config, load_config
+from pipeline.unattended.notifying.channels import check as check_channels
 from pipeline.unattended.scheduling.cron import Cron
-from pipeline.unattended.scheduling.quoting import checked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -74,7 +74,7 @@ def make_job(
         cron=Cron.parse(config.schedule.cron),
     )
     for word in (*job.command(), str(job.folder), *map(str, job.written)):
-        checked(word, "schedule")
+        _check_word(word)
     return job
 
 
@@ -105,3 +105,40 @@ def _program() -> Path:
     if found is None:
         raise ConfigError("casegate: got no such program on the PATH, wanted it installed there")
     return Path(found).absolute()
+
+
+def _check_word(word: str) -> None:
+    """Refuses a word with signs that no quoting brings across to systemd or cron."""
+    if not word.isprintable() or word != word.strip() or word.endswith("\\"):
+        raise ConfigError(
+            f"schedule: got {word!r}, wanted printable text that neither begins nor ends with a "
+            "space or ends with a backslash"
+        )
+
+
+def check_notices(job: ScheduledJob, secrets: Path | None) -> None:
+    """Refuses an installation that would be silent.
+
+    Args:
+      secrets: the file of variables that it will have; None where it will have none.
+
+    Raises:
+      ConfigError: a setting of notify is unusable, or a secret is not where it will be looked for.
+    """
+    try:
+        check_channels(job.config.notify, _variables(secrets) if secrets else {})
+    except ConfigError as error:
+        place = f"{secrets} is its environment" if secrets else "cron has no environment of yours"
+        raise ConfigError(f"{error} ({place})") from None
+
+
+def _variables(file: Path) -> Mapping[str, str]:
+    """The lines NAME=VALUE of a file, without the quotes around a value; none without a file."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{file}: cannot be read, wanted NAME=VALUE a line") from None
+    pairs = (line.strip().partition("=") for line in lines if not line.lstrip().startswith("#"))
+    return {name: value.strip().strip("'\"") for name, _, value in pairs}

@@ -1,17 +1,178 @@
-"""Puts the two unit files where systemd finds them, and takes away only what it put there."""
+"""The service that retrains and its timer, as files where systemd finds them.
+
+Only what was put there by `install` is taken away.
+"""
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.records.errors import ConfigError
 from components.records.files import write_atomically
+from pipeline.unattended.scheduling.cron import Cron
 from pipeline.unattended.scheduling.job import ScheduledJob, mark
-from pipeline.unattended.scheduling.units import service, timer
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
+DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+
+
+def on_calendar(cron: Cron) -> list[str]:
+    """The values of OnCalendar= that together come when the expression does.
+
+    systemd wants a day to fit both the weekday and the date. Where cron takes either, that is two
+    values, of which a timer takes whichever comes first.
+    """
+    date = f"*-{_listed(cron.months, 1, 12)}-"
+    days = _listed(cron.days, 1, 31)
+    time = f"{_listed(cron.hours, 0, 23)}:{_listed(cron.minutes, 0, 59)}:00 UTC"
+    weekdays = ",".join(DAYS[day] for day in sorted(cron.weekdays)) + " "
+    if len(cron.weekdays) == len(DAYS):
+        weekdays = ""
+    if not cron.either_day:
+        return [f"{weekdays}{date}{days} {time}"]
+    if not weekdays or days == "*":  # one of the two fits every day
+        return [f"{date}* {time}"]
+    return [f"{date}{days} {time}", f"{weekdays}{date}* {time}"]
+
+
+def _listed(numbers: Set[int], lowest: int, highest: int) -> str:
+    if len(numbers) == highest - lowest + 1:
+        return "*"
+    return ",".join(f"{number:02d}" for number in sorted(numbers))
+
+
+def systemd_plain(text: str) -> str:
+    """The rest of a line that systemd takes as it is, but for its specifiers."""
+    return text.replace("%", "%%")
+
+
+def systemd_word(word: str) -> str:
+    """One word of a list, in quotes where it needs them."""
+    if _PLAIN.fullmatch(word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{systemd_plain(escaped)}"'
+
+
+def systemd_command(words: Sequence[str]) -> str:
+    """The value of ExecStart=.
+
+    A dollar is doubled in arguments. In the program's own path it is not read as a variable, and
+    doubled it would stay so: there, `env` starts the program.
+    """
+    program, *arguments = words
+    if "$" in program:
+        program, arguments = "/usr/bin/env", list(words)
+    quoted = [systemd_word(word).replace("$", "$$") for word in arguments]
+    return " ".join([systemd_word(program), *quoted])
+
+
+# What may come after a retraining was ended for lasting too long: telling a person, pruning.
+AFTER_TIMEOUT_MINUTES = 30
+STOP_SECONDS = 180  # the run's own grace, then notices over channels that do not answer
+# The run is ended at its limit, and said to have been; the system's limit is there in case that is
+# too slow, and so lies above it.
+MEMORY_SPARE_GIB = 1.0
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108, what PrivateTmp= replaces
+
+
+def service(job: ScheduledJob, *, user: str | None = None) -> str:
+    """The service's file.
+
+    Args:
+      user: whose account it runs under; None for the one whose systemd it is.
+
+    GPUs stay usable: nothing here hides or limits devices. Nor is a capability dropped, which a
+    user's own systemd may not do.
+    """
+    limits = job.config.retraining
+    lines = [
+        _head(job),
+        "[Unit]",
+        f"Description=casegate: retrains {systemd_plain(str(job.workspace))}",
+        "Wants=network-online.target" if user else "",
+        "After=network-online.target" if user else "",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"User={user}" if user else "",
+        f"WorkingDirectory={systemd_plain(str(job.folder))}",
+        f"ExecStart={systemd_command(job.command('retrain', '--trigger', 'schedule'))}",
+        "# Secrets and the like, NAME=VALUE a line; readable by its owner alone.",
+        f"EnvironmentFile=-%E/casegate/{job.name}.env",
+        "CacheDirectory=casegate",
+        "Environment=CASEGATE_CACHE=%C/casegate",
+        f"TimeoutStartSec={limits.timeout_minutes + AFTER_TIMEOUT_MINUTES}min",
+        f"TimeoutStopSec={STOP_SECONDS}s",
+        "# Only the supervisor is told to end: it ends the run, closes its record, tells a person.",
+        "KillMode=mixed",
+        _memory(limits.memory_gib),
+        "OOMPolicy=continue",
+        "Nice=10",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=read-only",
+        f"ReadWritePaths={' '.join(systemd_word(str(path)) for path in job.written)}",
+        "" if _in_temporary(_paths(job)) else "PrivateTmp=yes",
+        "ProtectControlGroups=yes",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+        "SystemCallArchitectures=native",
+    ]
+    return _text(lines)
+
+
+def timer(job: ScheduledJob) -> str:
+    """The timer's file; a time that was missed is made up for once."""
+    calendar = [f"OnCalendar={value}" for value in on_calendar(job.cron)]
+    lines = [
+        _head(job),
+        "[Unit]",
+        f"Description=casegate: when to retrain {systemd_plain(str(job.workspace))}",
+        "",
+        "[Timer]",
+        f"# {job.cron.expression}",
+        *calendar,
+        "Persistent=true",
+        "AccuracySec=1s",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+    return _text(lines)
+
+
+def _head(job: ScheduledJob) -> str:
+    return f"# {job.mark}: by `casegate schedule install`, which overwrites what is changed here."
+
+
+def _memory(gib: float | None) -> str:
+    if gib is None:
+        return ""
+    return f"MemoryMax={round((gib + MEMORY_SPARE_GIB) * 1024)}M"
+
+
+def _paths(job: ScheduledJob) -> Iterable[Path]:
+    yield from (job.program, job.config_path, job.folder, *job.written)
+    yield job.folder / job.config.data.source
+
+
+def _in_temporary(paths: Iterable[Path]) -> bool:
+    """Whether a private /tmp would hide any of them."""
+    return any(path.is_relative_to(folder) for path in paths for folder in TEMPORARY)
+
+
+def _text(lines: list[str]) -> str:
+    """The lines without those that do not apply, a blank one before each section."""
+    kept = "\n".join(line for line in lines if line)
+    return kept.replace("\n[", "\n\n[") + "\n"
+
 
 SYSTEM_CONFIG = Path("/etc")
 SYSTEM_FOLDER = SYSTEM_CONFIG / "systemd" / "system"

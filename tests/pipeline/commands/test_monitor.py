@@ -64,9 +64,9 @@ class Retraining:
 @pytest.fixture
 def retraining(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     made = Retraining()
-    monkeypatch.setattr("pipeline.unattended.retraining.retrain", made)
+    monkeypatch.setattr("pipeline.unattended.retraining.retrain.retrain", made)
     monkeypatch.setattr(
-        "pipeline.unattended.retraining.show_retrain.show_retrained",
+        "pipeline.unattended.retraining.notice.show_retrained",
         lambda done: print("retrained: released"),
     )
     return made
@@ -188,7 +188,7 @@ def test_a_retraining_that_cannot_start_leaves_the_drift_as_it_is(
 ) -> None:
     service.serve(NEW_DEVICE, until=now())
     busy = Retraining(WorkspaceBusy("another retraining goes on"))
-    monkeypatch.setattr("pipeline.unattended.retraining.retrain", busy)
+    monkeypatch.setattr("pipeline.unattended.retraining.retrain.retrain", busy)
     result = run(service, "--retrain")
     assert result.exit_code == 1 and result.stdout.startswith("MOVED")
     assert "retraining: WorkspaceBusy: another retraining goes on" in result.stderr

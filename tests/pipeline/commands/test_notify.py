@@ -6,8 +6,8 @@ from click.testing import CliRunner, Result
 
 from pipeline.commands.notify import notify
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.notifying import tell
 from pipeline.unattended.notifying.channels import WEBHOOK_SECRET
+from pipeline.unattended.notifying.notify import tell
 from tests.components.notify.serving import SECRET, closed_port, message, receiving
 
 

@@ -97,7 +97,7 @@ def test_once_retrains_for_what_is_due(
         told.append(message)
         return ()
 
-    monkeypatch.setattr("pipeline.unattended.notifying.tell", tell)
+    monkeypatch.setattr("pipeline.unattended.notifying.notify.tell", tell)
     result = invoked("run", *given, "--once", "--set", "schedule.cron='* * * * *'")
     assert "retraining for 2" in result.output
     assert "free, wanted 1e+09 (retraining.free_disk_gib)" in result.output

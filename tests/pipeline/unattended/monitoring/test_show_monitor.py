@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from components.drift.findings import NOT_ENOUGH, STEADY, Drift, DriftReading
-from pipeline.unattended.monitoring import Monitored
+from pipeline.unattended.monitoring.monitor import Monitored
 from pipeline.unattended.monitoring.show_monitor import as_text, show_monitored
 from tests.components.drift.page_making import drift, word_shift
 

@@ -20,7 +20,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retention import Pruned, prune
+from pipeline.unattended.retention.prune import Pruned, prune
 from tests.components.planting import sha
 
 PLACE = "serving/pneumonia"

@@ -11,7 +11,8 @@ from typing import Any
 
 from components.decision import Decision, Verdict
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining import Retrained, retrain
+from pipeline.unattended.retraining.attempt import Retrained
+from pipeline.unattended.retraining.retrain import retrain
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
 

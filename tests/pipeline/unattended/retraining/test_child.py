@@ -13,8 +13,7 @@ import pytest
 
 from components.records.errors import SourceError
 from components.records.problems import json_line
-from pipeline.unattended.retraining.child import Ended, Limits, supervise
-from pipeline.unattended.retraining.lines import HIDDEN
+from pipeline.unattended.retraining.child import HIDDEN, Ended, Limits, supervise
 from tests.pipeline.unattended.retraining.making import FAKE, alive, wait_until
 
 pytestmark = pytest.mark.process

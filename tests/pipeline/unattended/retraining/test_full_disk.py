@@ -9,7 +9,7 @@ import pytest
 from components.records.errors import CasegateError
 from pipeline.settings.config import load_config
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining.disk import refuse_full_disk
+from pipeline.unattended.retraining.retrain import refuse_full_disk
 from tests.pipeline.unattended.retraining.making import Unattended
 
 

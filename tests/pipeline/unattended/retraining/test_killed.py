@@ -19,8 +19,8 @@ pytestmark = pytest.mark.process
 RETRAIN = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.unattended.retraining import aftermath
-from pipeline.unattended.retraining.journal import AttemptJournal
+from pipeline.unattended.retraining import retrain
+from pipeline.unattended.retraining.attempt import AttemptJournal
 from tests.pipeline.unattended.retraining.making import Unattended
 
 def dying(call, moment):
@@ -33,7 +33,7 @@ def dying(call, moment):
 
 moment, _, name = sys.argv[2].partition(" ")
 if name:
-    place = AttemptJournal if hasattr(AttemptJournal, name) else aftermath
+    place = AttemptJournal if hasattr(AttemptJournal, name) else retrain
     setattr(place, name, dying(getattr(place, name), moment))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 unattended = Unattended(Path(sys.argv[1]))
@@ -86,7 +86,7 @@ def test_a_child_that_ignores_sigterm_dies_with_its_supervisor(unattended: Unatt
         ("after tell", ["released", "released"]),
         ("before close", ["released", "released"]),
         ("after close", ["released", "nothing_new"]),
-        ("before pruned", ["released", "nothing_new"]),
+        ("before apply_retention", ["released", "nothing_new"]),
     ],
 )
 def test_wherever_it_is_killed_a_person_is_told_of_the_release_once(

@@ -4,11 +4,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from components.decision import CheckResult, Flips, Verdict
+from components.notify.delivery import Delivery
 from components.notify.notice import Message
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining.attempt import STATES, Attempt
-from pipeline.unattended.retraining.notice import KINDS, message
+from pipeline.unattended.retraining.attempt import Attempt, Retrained
+from pipeline.unattended.retraining.notice import KINDS, message, show_retrained
+from pipeline.unattended.retraining.tries import ChildOutcome
 from tests.pipeline.unattended.retraining.making import decision
 
 ATTEMPT = Attempt(
@@ -45,8 +49,7 @@ def noticed(attempt: Attempt, log: Path = Path("/nowhere"), made: object = MISSE
 
 
 def test_every_state_is_told_as_a_kind_that_can_be_asked_for() -> None:
-    assert set(KINDS) == set(STATES)
-    for state in STATES:
+    for state in KINDS:
         told = noticed(replace(ATTEMPT, state=state, error="x"), made=None)
         assert told.kind == KINDS[state]
         assert told.subject.startswith("pneumonia: ")
@@ -105,3 +108,50 @@ def test_the_same_failure_is_the_same_notice_and_another_run_is_not() -> None:
     assert noticed(failed).key == noticed(replace(failed, attempt_id="other", run_id="r")).key
     assert noticed(failed).key != noticed(replace(failed, error="ConfigError: yes")).key
     assert noticed(ATTEMPT).key != noticed(replace(ATTEMPT, run_id="run-2")).key
+
+
+def shown(capsys: pytest.CaptureFixture[str], state: str, verdict: str | None) -> str:
+    attempt = Attempt(
+        attempt_id="20260131T030000Z-4f2a91",
+        trigger="schedule",
+        why=None,
+        started="2026-01-31T03:00:00.000Z",
+        pid=1,
+        data="data/chest/span-0001",
+        version_before=3,
+        version=3,
+        state=state,
+        run_id="run-1",
+    )
+    outcome = (
+        ChildOutcome(decision(verdict), 0, False, False, 3, None, "report.html")
+        if verdict
+        else None
+    )
+    show_retrained(Retrained(attempt, outcome, (Delivery("smtp", "sent", "id"),)))
+    return capsys.readouterr().out
+
+
+def test_what_is_blocked_names_each_check_and_what_is_served(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = shown(capsys, "blocked", "FAIL")
+    assert "FAIL  not released: checks failed" in out
+    assert "FAIL sensitivity[overall].non_inferiority.golden: the loss is at least" in out
+    assert "served   version 3" in out
+    assert "told     smtp: sent" in out
+
+
+def test_nothing_new_names_the_run_that_stands_and_lists_no_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = shown(capsys, "nothing_new", "FAIL")
+    assert "nothing new since run run-1, whose verdict was FAIL" in out
+    assert "sensitivity" not in out
+
+
+def test_what_failed_says_what_is_served_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = shown(capsys, "failed", None)
+    assert out.startswith("\nfailed\nserved   version 3\n")

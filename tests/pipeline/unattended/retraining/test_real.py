@@ -9,7 +9,8 @@ import pytest
 from components.release.serving import find_champion
 from pipeline.governance.approval import bootstrap_golden
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining import Retrained, retrain
+from pipeline.unattended.retraining.attempt import Retrained
+from pipeline.unattended.retraining.retrain import retrain
 from tests.e2e.making import POLICY, SETTINGS, SmallData, make_small_data
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

@@ -13,7 +13,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.problems import json_line
 from pipeline.run.recorder import Recorder
 from pipeline.settings.config import Config
-from pipeline.unattended import retention
+from pipeline.unattended.retention import prune as retention
 from tests.pipeline.unattended.retraining.making import Unattended, wait_until
 
 pytestmark = pytest.mark.process

@@ -1,5 +1,6 @@
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,22 @@ def test_without_cron_it_says_what_else_there_is(
         crontab.install(made)
     assert not crontab.is_installed("chest", made.workspace)
     assert crontab.remove("chest", made.workspace) == []
+
+
+def test_what_cron_passes_on_is_what_was_meant() -> None:
+    words = ["/bin/echo", "100% 'a' $x `id` \"b\" # c", "--set", "%%"]
+    line = crontab.cron_command(words, folder="/usr", remark="casegate-x 0")
+    assert "%" not in line.replace("\\%", "")
+    shell = line.replace("\\%", "%")  # as cron does
+    said = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True)
+    assert said.stdout == "100% 'a' $x `id` \"b\" # c --set %%\n"
+
+
+def test_a_backslash_has_no_meaning_that_all_crons_share() -> None:
+    with pytest.raises(ConfigError, match="use systemd"):
+        crontab.cron_command(["/c", "a\\b"], folder="/", remark="x")
+
+
+def test_a_line_that_cron_would_cut_is_refused() -> None:
+    with pytest.raises(ConfigError, match="got a line of 10"):
+        crontab.cron_command(["/c", "a" * 1000], folder="/", remark="x")

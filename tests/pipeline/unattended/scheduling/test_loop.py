@@ -8,8 +8,7 @@ from components.records.errors import ConfigError, WorkspaceBusy
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling import loop as loop_module
 from pipeline.unattended.scheduling.cron import Cron
-from pipeline.unattended.scheduling.loop import Loop
-from pipeline.unattended.scheduling.slots import Slots
+from pipeline.unattended.scheduling.loop import Loop, Slots
 from tests.pipeline.unattended.scheduling.making import Clock, at
 
 HOUR = timedelta(hours=1)

@@ -14,8 +14,7 @@ import pytest
 
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling.cron import Cron
-from pipeline.unattended.scheduling.loop import Loop
-from pipeline.unattended.scheduling.slots import Slots
+from pipeline.unattended.scheduling.loop import Loop, Slots
 from tests.pipeline.unattended.scheduling.making import at
 
 pytestmark = pytest.mark.process
@@ -24,11 +23,11 @@ pytestmark = pytest.mark.process
 SCHEDULER = """
 import sys
 from pathlib import Path
-from pipeline.unattended.retraining import retrain
-from pipeline.unattended.retraining.stopping import terminated_as_interrupted
+from pipeline.unattended.retraining.retrain import retrain
+from pipeline.unattended.retraining.retrain import terminated_as_interrupted
 from pipeline.unattended.scheduling.cron import Cron
 from pipeline.unattended.scheduling.loop import Loop
-from pipeline.unattended.scheduling.slots import Slots
+from pipeline.unattended.scheduling.loop import Slots
 from pipeline.settings.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))

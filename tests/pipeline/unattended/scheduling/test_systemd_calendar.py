@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.unattended.scheduling.calendar import on_calendar
 from pipeline.unattended.scheduling.cron import Cron
+from pipeline.unattended.scheduling.systemd import on_calendar
 from tests.pipeline.unattended.scheduling.making import at
 
 START = at("2026-02-27 12:00")

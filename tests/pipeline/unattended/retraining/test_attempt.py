@@ -8,10 +8,19 @@ from pathlib import Path
 import filelock
 import pytest
 
+from components.decision import CheckResult, Verdict
 from components.records.errors import UsageError
+from pipeline.settings.config import load_config
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining.attempt import Attempt, new_attempt_id
-from pipeline.unattended.retraining.journal import AttemptJournal, Damaged
+from pipeline.unattended.retraining.attempt import (
+    Attempt,
+    AttemptJournal,
+    Damaged,
+    new_attempt_id,
+    settled,
+)
+from pipeline.unattended.retraining.tries import ChildOutcome, Try
+from tests.pipeline.unattended.retraining.making import decision
 
 BEGUN = Attempt(
     attempt_id="20260131T030000Z-4f2a91",
@@ -80,17 +89,17 @@ def test_a_state_that_says_nothing_is_not_taken_for_a_good_end(
 
 
 def refused(journal: AttemptJournal) -> str:
-    with pytest.raises(UsageError) as error, AttemptJournal(Workspace(journal.root)).held():
+    with pytest.raises(UsageError) as error, AttemptJournal(Workspace(journal.root)).locked():
         raise AssertionError("it holds it")
     return f"{type(error.value).__name__}: {error.value}"
 
 
 def test_one_at_a_time_and_the_other_is_named(journal: AttemptJournal) -> None:
-    with journal.held():
+    with journal.locked():
         journal.begin(BEGUN)
         words = refused(journal)
     assert words.startswith(f"WorkspaceBusy: {journal.root}: process 4711 (since 2026-01-31T03:00")
-    with AttemptJournal(Workspace(journal.root)).held():
+    with AttemptJournal(Workspace(journal.root)).locked():
         pass
 
 
@@ -117,3 +126,24 @@ def test_a_line_that_does_not_fit_on_the_disk_is_no_line(
     with pytest.raises(OSError, match="No space left on device"):
         journal.end(ENDED)
     assert not journal.has_line(ENDED)
+
+
+BROKEN = CheckResult("self_test", "self_test", Verdict.INCONCLUSIVE, "the gate is broken")
+
+
+@pytest.mark.parametrize("code", [4, 5, 70])
+def test_a_gate_that_could_not_judge_is_a_failure_with_its_reason(code: int) -> None:
+    made = replace(decision("INCONCLUSIVE"), exit_code=code, checks=(BROKEN,))
+    outcome = ChildOutcome(made, code, False, False, 3, None, "report.html")
+    attempt = settled(BEGUN, [Try(code, 1.0, outcome=outcome)], load_config(None), again=False)
+    assert (attempt.state, attempt.exit_code) == ("failed", code)
+    assert attempt.error == "self_test: the gate is broken"
+
+
+@pytest.mark.parametrize("version, state", [(3, "nothing_new"), (4, "released")])
+def test_after_a_death_it_is_what_is_served_that_tells_whether_it_released(
+    version: int, state: str
+) -> None:
+    outcome = ChildOutcome(decision("PASS"), 0, True, True, version, None, "report.html")
+    attempt = settled(BEGUN, [Try(0, 1.0, outcome=outcome)], load_config(None), again=True)
+    assert (BEGUN.version_before, attempt.state) == (3, state)

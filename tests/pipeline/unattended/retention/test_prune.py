@@ -10,7 +10,7 @@ from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import sha256_tree, write_atomically
 from components.records.run_files import LINEAGE
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retention import prune
+from pipeline.unattended.retention.prune import Pruned, lines, prune, size
 from tests.pipeline.unattended.retention.making import NOW, STRICT, Aged, run_of
 
 OLD, LAST = "2026-01-01", "2026-06-30"
@@ -186,3 +186,25 @@ def test_a_relative_workspace_is_pruned_too(aged: Aged, monkeypatch) -> None:
     monkeypatch.chdir(aged.workspace.root.parent)
     prune(STRICT, Workspace(aged.workspace.root.relative_to(aged.workspace.root.parent)), now=NOW)
     assert aged.there(old.values()) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (12_340_000_000, "12.3 GB"),
+        (5_000_000_000_000_000, "5e+03 TB"),
+    ],
+)
+def test_sizes_have_three_digits(count: int, words: str) -> None:
+    assert size(count) == words
+
+
+def test_names_cannot_smuggle_control_characters_into_a_terminal() -> None:
+    found = Pruned((), {}, ("artifacts/Trainer/model/\x1b[31m",), dry_run=False)
+    *_, line = lines(found)
+    assert "\x1b" not in line and line.startswith("stays: artifacts/Trainer/model/")

@@ -9,9 +9,8 @@ from components.notify.notice import Message
 from components.release.serving import Champion
 from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.breach import Breach, moved_names
-from pipeline.unattended.monitoring.notice import drift_message
-from pipeline.unattended.monitoring.reference import MonitoringReference
-from pipeline.unattended.monitoring.report import Findings
+from pipeline.unattended.monitoring.report import Findings, drift_message
+from pipeline.unattended.monitoring.served import MonitoringReference
 from tests.components.drift.page_making import drift, number_shift
 from tests.pipeline.unattended.monitoring.making import NOW
 

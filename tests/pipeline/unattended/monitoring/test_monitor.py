@@ -24,8 +24,9 @@ from components.records.errors import (
 from components.records.files import canonical_json, sha256_file
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import REFERENCE
-from pipeline.unattended.monitoring import Monitored, watching
-from pipeline.unattended.monitoring import monitor as look
+from pipeline.unattended.monitoring import monitor as module
+from pipeline.unattended.monitoring.monitor import Monitored
+from pipeline.unattended.monitoring.monitor import monitor as look
 from tests.pipeline.unattended.monitoring.making import (
     BRIGHTER,
     NEW_DEVICE,
@@ -47,7 +48,7 @@ class Told(list[Message]):
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     found = Told()
-    monkeypatch.setattr(watching, "_tell", lambda config, workspace, message: found.append(message))
+    monkeypatch.setattr(module, "_tell", lambda config, workspace, message: found.append(message))
     return found
 
 
@@ -370,7 +371,7 @@ def test_killed_before_the_entry_it_is_told_again_and_not_lost(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(watching, "_record", killed)
+        patch.setattr(module, "_record", killed)
         with pytest.raises(KeyboardInterrupt):
             monitored(service, "monitoring.retrain=true")
     assert monitored(service, "monitoring.retrain=true").may_retrain
@@ -397,8 +398,8 @@ def test_one_that_never_ends_is_waited_for_and_then_named(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.serve(NEW_DEVICE)
-    monkeypatch.setattr(watching, "WAIT_S", 0)
-    with watching._alone(service.workspace), pytest.raises(WorkspaceBusy, match="another monitor"):
+    monkeypatch.setattr(module, "WAIT_S", 0)
+    with module._alone(service.workspace), pytest.raises(WorkspaceBusy, match="another monitor"):
         monitored(service)
 
 

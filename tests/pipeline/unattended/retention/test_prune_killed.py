@@ -51,7 +51,7 @@ def trashes(aged: Aged) -> list[Path]:
 
 def cut_short(aged: Aged, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
     """A prune that ends after so many folders were put aside."""
-    import pipeline.unattended.retention.removal as removal
+    import pipeline.unattended.retention.prune as removal
 
     put_aside, left = removal._put_aside, after
 

@@ -9,8 +9,8 @@ import pytest
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling import systemd
 from pipeline.unattended.scheduling.job import ScheduledJob
-from pipeline.unattended.scheduling.slots import Slots
-from pipeline.unattended.scheduling.standing import Standing, standing
+from pipeline.unattended.scheduling.loop import Slots
+from pipeline.unattended.scheduling.status import Standing, standing
 from pipeline.unattended.scheduling.systemd import UnitPlace
 from tests.pipeline.unattended.scheduling.making import at, job
 
@@ -111,8 +111,7 @@ def test_a_foreground_schedule_that_stopped_has_missed(tmp_path: Path) -> None:
 def test_a_retraining_goes_on_while_its_process_lives(
     tmp_path: Path, pid: object, running: bool
 ) -> None:
-    from pipeline.unattended.retraining.attempt import Attempt
-    from pipeline.unattended.retraining.journal import AttemptJournal
+    from pipeline.unattended.retraining.attempt import Attempt, AttemptJournal
 
     made = installed(tmp_path)
     attempt = Attempt("a", "schedule", None, "2026-11-30T03:00:01Z", pid, "phantom", None)  # type: ignore[arg-type]

@@ -20,11 +20,9 @@ from components.records.ledger.ledger import Ledger
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.monitoring.breach import KIND, Breach, weigh
-from pipeline.unattended.monitoring.notice import drift_message
-from pipeline.unattended.monitoring.reference import find_reference
-from pipeline.unattended.monitoring.report import JSON, PAGE, Findings, write_report
-from pipeline.unattended.monitoring.served import read_served
-from pipeline.unattended.notifying import check as refuse_untellable
+from pipeline.unattended.monitoring.report import JSON, PAGE, Findings, drift_message, write_report
+from pipeline.unattended.monitoring.served import find_reference, read_served
+from pipeline.unattended.notifying.channels import check as refuse_untellable
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
 EXIT_CODES = {STEADY: 0, MOVED: 1, NOT_ENOUGH: 3}
@@ -149,7 +147,7 @@ def _alone(workspace: Workspace) -> Iterator[None]:
 
 
 def _tell(config: Config, workspace: Workspace, message: Message) -> None:
-    from pipeline.unattended.notifying import tell
+    from pipeline.unattended.notifying.notify import tell
 
     tell(config.notify, workspace, message)
 

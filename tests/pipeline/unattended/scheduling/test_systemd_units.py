@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.unattended.scheduling.job import ScheduledJob
-from pipeline.unattended.scheduling.units import service, timer
+from pipeline.unattended.scheduling.systemd import service, systemd_command, systemd_word, timer
 from tests.pipeline.unattended.scheduling.making import job
 
 needs_systemd = pytest.mark.skipif(
@@ -88,3 +88,20 @@ def test_no_secret_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CASEGATE_WEBHOOK_SECRET", "0123456789abcdef")
     made = job(tmp_path, "notify.webhook.url=https://hooks.example/x")
     assert "0123456789abcdef" not in service(made) + timer(made)
+
+
+def test_plain_words_stay_plain() -> None:
+    words = ["/usr/bin/casegate", "retrain", "--set", "data.source=a/{b}"]
+    assert systemd_command(words) == '/usr/bin/casegate retrain --set "data.source=a/{b}"'
+
+
+def test_systemds_own_signs_are_doubled() -> None:
+    assert systemd_command(["/c", 'a "b" \\c 5% $x']) == '/c "a \\"b\\" \\\\c 5%% $$x"'
+
+
+def test_a_dollar_in_the_programs_path_is_read_by_env() -> None:
+    assert systemd_command(["/a $b/c", "d"]) == '/usr/bin/env "/a $$b/c" d'
+
+
+def test_a_path_is_no_command_and_keeps_its_dollar() -> None:
+    assert systemd_word("/a $b") == '"/a $b"'

@@ -9,12 +9,11 @@ from typing import Any
 from components.records.clock import parse_time
 from components.records.json_lines import read_objects
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retraining.journal import AttemptJournal
+from pipeline.unattended.retraining.attempt import AttemptJournal
 from pipeline.unattended.scheduling import crontab, systemd
 from pipeline.unattended.scheduling.cron import Cron
 from pipeline.unattended.scheduling.job import ScheduledJob
-from pipeline.unattended.scheduling.loop import stamp
-from pipeline.unattended.scheduling.slots import Slots
+from pipeline.unattended.scheduling.loop import Slots, stamp
 from pipeline.unattended.scheduling.systemd import UnitPlace
 
 # A slot that is over for less is not missed yet: cron's line asks every five minutes.

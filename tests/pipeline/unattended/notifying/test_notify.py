@@ -11,8 +11,7 @@ from components.notify.journal import NoticeJournal
 from components.records.errors import WorkspaceBusy
 from pipeline.settings.config import NotifyConfig
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.notifying import resend, tell, try_out
-from pipeline.unattended.notifying.telling import journal
+from pipeline.unattended.notifying.notify import journal, resend, tell, try_out
 from tests.components.notify.mailing import mailing
 from tests.components.notify.serving import (
     SECRET,

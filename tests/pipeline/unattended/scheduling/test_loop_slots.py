@@ -7,7 +7,7 @@ import pytest
 from components.records.errors import CasegateError, ConfigError, WorkspaceBusy
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling.cron import Cron
-from pipeline.unattended.scheduling.slots import Slots
+from pipeline.unattended.scheduling.loop import Slots
 from tests.dying import killed_before_each_change
 from tests.pipeline.unattended.scheduling.making import at
 
@@ -144,7 +144,7 @@ def test_a_busy_workspace_leaves_the_slot_due(slots: Slots) -> None:
 
 
 def test_the_state_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.unattended.scheduling.slots.KEPT", 5)
+    monkeypatch.setattr("pipeline.unattended.scheduling.loop.KEPT", 5)
     slots = Slots(Workspace(tmp_path), Cron.parse("* * * * *"))
     ran = [run(slots, MONDAY + MINUTE * n) for n in range(8)]
     assert all(ran)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import filelock
 
@@ -22,6 +23,7 @@ from pipeline.unattended.notifying.channels import makers
 
 # What happens to the files when the disk is full or another process holds them for long.
 UNUSABLE = (OSError, filelock.Timeout)
+Sleep = Callable[[float], None]
 
 
 def journal(workspace: Workspace) -> NoticeJournal:
@@ -34,7 +36,7 @@ def tell(
     workspace: Workspace,
     message: Message,
     *,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Sleep = time.sleep,
     now: datetime | None = None,
 ) -> tuple[Delivery, ...]:
     """Tells of `message` on every channel, where its kind is asked for.
@@ -49,14 +51,14 @@ def tell(
         return ()
     notes, notice = journal(workspace), Notice.of(message)
     moment = now or current_time()
-    told = []
+    deliveries = []
     for name, make in makers(config).items():
         if _is_repeated(notes, name, message.key, config.repeat_after_minutes, moment):
-            told.append(Delivery(name, "repeated", notice.delivery))
+            deliveries.append(Delivery(name, "repeated", notice.delivery))
             continue
-        delivery = _delivered(name, make, notice, retries=config.retries, sleep=sleep)
-        told.append(_noted(notes, delivery, notice))
-    return tuple(told)
+        delivery = _delivered(name, make, notice, config.retries, sleep)
+        deliveries.append(_noted(notes, delivery, notice))
+    return tuple(deliveries)
 
 
 def try_out(config: NotifyConfig) -> tuple[Delivery, ...]:
@@ -65,16 +67,15 @@ def try_out(config: NotifyConfig) -> tuple[Delivery, ...]:
     Raises:
       ConfigError: a setting is unusable, or a secret is missing.
     """
-    ways = [make() for make in makers(config).values()]
-    notice = Notice.of(
-        Message(
-            kind="test",
-            subject="a test: this channel works",
-            lines=("Somebody ran `casegate notify test`. There is nothing to do.",),
-            key="test",
-        )
+    channels = [make() for make in makers(config).values()]
+    message = Message(
+        kind="test",
+        subject="a test: this channel works",
+        lines=("Somebody ran `casegate notify test`. There is nothing to do.",),
+        key="test",
     )
-    return tuple(deliver(way, notice, retries=0) for way in ways)
+    notice = Notice.of(message)
+    return tuple(deliver(channel, notice, retries=0) for channel in channels)
 
 
 def resend(config: NotifyConfig, workspace: Workspace) -> tuple[Delivery, ...]:
@@ -91,8 +92,7 @@ def resend(config: NotifyConfig, workspace: Workspace) -> tuple[Delivery, ...]:
                 raise WorkspaceBusy(f"{notes.folder}: dead letters are being sent by another")
             return tuple(_resent(config, notes, letter) for letter in notes.dead().letters)
     except UNUSABLE as error:
-        words = getattr(error, "strerror", None) or "another process holds it"
-        raise ConfigError(f"{notes.folder}: cannot be used: {words}") from None
+        raise ConfigError(f"{notes.folder}: cannot be used: {_reason(error)}") from None
 
 
 def _resent(config: NotifyConfig, notes: NoticeJournal, letter: DeadLetter) -> Delivery:
@@ -100,7 +100,7 @@ def _resent(config: NotifyConfig, notes: NoticeJournal, letter: DeadLetter) -> D
     if make is None:
         reason = f"{letter.channel}: no longer among the settings of notify"
         return Delivery(letter.channel, "failed", letter.notice.delivery, (reason,), kept=True)
-    delivery = _delivered(letter.channel, make, letter.notice, retries=0, sleep=time.sleep)
+    delivery = _delivered(letter.channel, make, letter.notice, 0)
     if delivery.state == "failed":
         return replace(delivery, kept=True)
     notes.note_sent(letter.channel, letter.notice)
@@ -109,18 +109,13 @@ def _resent(config: NotifyConfig, notes: NoticeJournal, letter: DeadLetter) -> D
 
 
 def _delivered(
-    name: str,
-    make: Callable[[], Channel],
-    notice: Notice,
-    *,
-    retries: int,
-    sleep: Callable[[float], None],
+    name: str, make: Callable[[], Channel], notice: Notice, retries: int, sleep: Sleep = time.sleep
 ) -> Delivery:
     try:
-        way = make()
+        channel = make()
     except ConfigError as error:
         return Delivery(name, "failed", notice.delivery, (str(error),))
-    return deliver(way, notice, retries=retries, sleep=sleep)
+    return deliver(channel, notice, retries=retries, sleep=sleep)
 
 
 def _is_repeated(notes: NoticeJournal, name: str, key: str, minutes: int, now: datetime) -> bool:
@@ -138,7 +133,51 @@ def _noted(notes: NoticeJournal, delivery: Delivery, notice: Notice) -> Delivery
             return delivery
         notes.bury(delivery, notice)
     except UNUSABLE as error:
-        words = getattr(error, "strerror", None) or "another process holds it"
-        reason = f"{notes.folder}: cannot be written: {words}"
+        reason = f"{notes.folder}: cannot be written: {_reason(error)}"
         return replace(delivery, reasons=(*delivery.reasons, reason))
     return replace(delivery, kept=True)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "another process holds it"
+
+
+def show_notices(config: NotifyConfig, workspace: Workspace, limit: int) -> dict[str, Any]:
+    """The channels, the newest `limit` notices that were sent, and every dead letter.
+
+    Raises:
+      ConfigError: the files of the workspace cannot be read.
+    """
+    notes = journal(workspace)
+    try:
+        sent, dead = notes.sent(), notes.dead()
+    except UNUSABLE as error:
+        raise ConfigError(f"{notes.folder}: cannot be read: {_reason(error)}") from None
+    return {
+        "about": list(config.about),
+        "channels": _channels(config),
+        "sent": sent[-limit:],
+        "dead_letters": [
+            {
+                "channel": letter.channel,
+                "delivery": letter.notice.delivery,
+                "event": letter.notice.message.kind,
+                "failed_at": letter.failed_at,
+                "subject": letter.notice.message.subject,
+                "reason": letter.reasons[-1] if letter.reasons else "unknown",
+            }
+            for letter in dead.letters
+        ],
+        "unreadable": dead.unreadable,
+    }
+
+
+def _channels(config: NotifyConfig) -> dict[str, str]:
+    """Where each leads, or what is wrong with it."""
+    found = {}
+    for name, make in makers(config).items():
+        try:
+            found[name] = make().where
+        except ConfigError as error:
+            found[name] = f"unusable: {error}"
+    return found

@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import filelock
@@ -9,6 +13,15 @@ import pytest
 
 from components.records.errors import AnomaliesFound, CasegateError, ConfigError, WorkspaceBusy
 from components.records.problems import json_line
+from pipeline.settings.config import load_config
+from pipeline.settings.workspace import Workspace
+from pipeline.unattended.retraining.retrain import (
+    CASEGATE,
+    environment,
+    run_command,
+    terminated_as_interrupted,
+    write_settings,
+)
 from tests.pipeline.unattended.retraining.making import Unattended
 
 
@@ -252,3 +265,79 @@ def test_a_listener_that_left_ends_nothing(unattended: Unattended) -> None:
 class _Closed(list):
     def append(self, _line: str) -> None:
         raise BrokenPipeError(os.strerror(32))
+
+
+def test_the_settings_that_decide_read_back_as_they_were(tmp_path: Path) -> None:
+    config = load_config(None, ["model.filters=[8, 16]", "metadata=null", "notify.smtp.port=26"])
+    read = load_config(write_settings(config, tmp_path))
+    assert read.deciding_sha256() == config.deciding_sha256()
+    assert read.notify.smtp.port == 25
+
+
+@pytest.mark.process
+def test_a_folder_called_pipeline_where_it_is_started_does_not_come_in_its_way(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "__init__.py").write_text("raise SystemExit(9)")
+    done = subprocess.run(
+        [*CASEGATE, "run", "--nonsense"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("casegate run: No such option")
+
+
+def test_secrets_of_notices_do_not_reach_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASEGATE_WEBHOOK_SECRET", "hunter2")
+    monkeypatch.setenv("CASEGATE_SMTP_PASSWORD", "hunter2")
+    given = environment()
+    assert "hunter2" not in given.values()
+    assert given["PATH"] == os.environ["PATH"]
+
+
+def test_no_reason_is_no_flag() -> None:
+    workspace = Workspace(Path("/ws"))
+    command = run_command(["casegate"], Path("c.json"), workspace, trigger="drift", why=None)
+    assert " ".join(command) == (
+        "casegate run --config c.json --workspace /ws --trigger drift --format json"
+    )
+
+
+@pytest.mark.process
+def test_whoever_supervises_imports_no_tensorflow() -> None:
+    program = (
+        "import sys, pipeline.commands.retrain, pipeline.unattended.retraining.retrain\n"
+        "import pipeline.unattended.retraining.notice, "
+        "pipeline.unattended.notifying.notify, pipeline.unattended.retention.prune, "
+        "pipeline.run.recorder\n"
+        "heavy = {'tensorflow', 'tfx', 'ml_metadata', 'apache_beam'} & set(sys.modules)\n"
+        "sys.exit(' '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_first_one_interrupts_and_a_second_leaves_the_end_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    cleaned = []
+    with pytest.raises(KeyboardInterrupt), terminated_as_interrupted():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleaned.append(True)
+    assert cleaned == [True]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_outside_the_main_thread_it_changes_nothing() -> None:
+    seen: list[object] = []
+
+    def work() -> None:
+        with terminated_as_interrupted():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]
