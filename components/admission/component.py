@@ -18,8 +18,12 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Schema
 from tfx.utils import io_utils
 
-from components.admission.anomalies import describe
-from components.admission.comparisons import FEWEST, FeatureComparison, comparisons
+from components.admission.findings import (
+    FEWEST,
+    FeatureComparison,
+    describe_anomalies,
+    list_comparisons,
+)
 from components.artifacts import DataAdmission
 from components.records.errors import AnomaliesFound, IntegrityError
 from components.records.files import write_atomically
@@ -55,7 +59,7 @@ def DataGate(
         for split in artifact_utils.decode_split_names(anomalies.split_names):
             uri = artifact_utils.get_split_uri([anomalies], split)
             record = (Path(uri) / "SchemaDiff.pb").read_bytes()
-            found += describe(anomalies_pb2.Anomalies.FromString(record), split)
+            found += describe_anomalies(anomalies_pb2.Anomalies.FromString(record), split)
         view = stats_artifact_utils.load_statistics(statistics, "train")
         contract = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
         released = _statistics(previous_statistics, previous_sha256)
@@ -97,7 +101,7 @@ def _compare(
         measured += _drift(latest, contract, before, of=newest, against=previous)
     if released is not None:
         skew = tfdv.validate_statistics(released, contract, serving_statistics=latest)
-        measured += comparisons(skew, of=newest, against=RELEASED, skew=True)
+        measured += list_comparisons(skew, of=newest, against=RELEASED, skew=True)
     return measured, []
 
 
@@ -105,7 +109,7 @@ def _drift(
     now: Any, contract: schema_pb2.Schema, before: Any, *, of: str, against: str
 ) -> list[FeatureComparison]:
     found = tfdv.validate_statistics(now, contract, previous_statistics=before)
-    return comparisons(found, of=of, against=against)
+    return list_comparisons(found, of=of, against=against)
 
 
 def _whole(view: Any) -> statistics_pb2.DatasetFeatureStatisticsList:

@@ -5,28 +5,15 @@ into the ledger, its fields into ML Metadata. What is not known is None, never a
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, sha256_json, write_atomically
 from components.records.schema import read_json, read_known
 
 SCHEMA_VERSION = 1
-
-# What can become of a run. `running` is only true while the process that wrote it lives.
-STATES = (
-    "running",
-    "released",
-    "passed",
-    "already_released",
-    "blocked",
-    "inconclusive",
-    "failed",
-    "killed",
-    "unchanged",
-)
 
 
 @dataclass(frozen=True)
@@ -260,21 +247,17 @@ def load_record(path: Path, *, known: str | None = None) -> RunRecord:
 def _from_document(document: dict[str, Any]) -> RunRecord:
     parts: dict[str, Any] = {k: v for k, v in document.items() if k != "schema_version"}
     for name, kind in _PARTS.items():
-        if parts[name] is not None:
-            parts[name] = kind(**parts[name])
-    parts["components"] = tuple(ComponentRun(**row) for row in parts["components"])
+        part = parts[name]
+        if isinstance(part, list):
+            parts[name] = tuple(kind(**row) for row in part)
+        elif part is not None:
+            parts[name] = kind(**part)
     return RunRecord(**parts)
 
 
-_PARTS: dict[str, Any] = {
-    "who": Who,
-    "where": Where,
-    "why": Why,
-    "code": Code,
-    "environment": Environment,
-    "seeds": Seeds,
-    "inputs": RunInputs,
-    "decision": Decided,
-    "release": Released,
-    "store": Stored,
+# The fields that are parts of their own, each with its class: of `Decided | None`, Decided.
+_PARTS: Mapping[str, Any] = {
+    field.name: kind
+    for field in fields(RunRecord)
+    if is_dataclass(kind := (get_args(field.type) or (field.type,))[0])
 }

@@ -5,10 +5,11 @@ else, so that a row which differs from its record was changed.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
 from components.decision import CheckResult
-from components.lineage.record import RunRecord
+from components.lineage.record import Code, Decided, RunInputs, RunRecord, Seeds, Stored, Where
 from components.records.ledger.records import Release
 
 RUN = "CasegateRun"
@@ -23,125 +24,61 @@ Value = str | int | float | None
 # Versions are text: they count seconds, and the servers' integers end in 2038. Names avoid what
 # SQL reserves, because `lineage sql` shows them as columns.
 
-_TEXT, _INT, _REAL = str, int, float
+_KINDS: Mapping[type, type] = {str: str, int: int, bool: int, float: float}
+
+
+def _kinds_of(part: type) -> dict[str, type]:
+    """The fields of a part of the record, each with the kind that ML Metadata has for it."""
+    return {f.name: _KINDS[(get_args(f.type) or (f.type,))[0]] for f in fields(part)}
+
+
+def _texts(*names: str) -> dict[str, type]:
+    return dict.fromkeys(names, str)
+
 
 RUN_PROPERTIES: Mapping[str, type] = {
-    "run_id": _TEXT,
-    "workspace_id": _TEXT,
-    "state": _TEXT,
-    "started": _TEXT,
-    "finished": _TEXT,
-    "exit_code": _INT,
-    "error": _TEXT,
-    "record_sha256": _TEXT,
-    "started_by": _TEXT,
-    "host": _TEXT,
-    "owner": _TEXT,
-    "ci_provider": _TEXT,
-    "ci_job": _TEXT,
-    "ci_url": _TEXT,
-    "commit_author": _TEXT,
-    "why": _TEXT,
-    "why_detail": _TEXT,
-    "git_commit": _TEXT,
-    "git_dirty": _INT,
-    "diff_sha256": _TEXT,
-    "code_sha256": _TEXT,
-    "environment_sha256": _TEXT,
-    "lock_file_sha256": _TEXT,
-    "python": _TEXT,
-    "os": _TEXT,
-    "container": _TEXT,
-    "seed": _INT,
-    "deterministic_ops": _INT,
-    "config_sha256": _TEXT,
-    "policy": _TEXT,
-    "policy_sha256": _TEXT,
-    "policy_commit": _TEXT,
-    "policy_committed": _TEXT,
-    "case_set": _TEXT,
-    "case_set_version": _INT,
-    "case_set_cases": _INT,
-    "case_set_root": _TEXT,
-    "case_set_sha256": _TEXT,
-    "golden_sha256": _TEXT,
-    "golden_file_sha256": _TEXT,
-    "golden_approved_by": _TEXT,
-    "champion_sha256": _TEXT,
-    "champion_version": _TEXT,
-    "schema_sha256": _TEXT,
-    "data": _TEXT,
-    "data_sha256": _TEXT,
-    "training_root": _TEXT,
-    "training_cases": _INT,
-    "verdict": _TEXT,
-    "decision_sha256": _TEXT,
-    "candidate_sha256": _TEXT,
-    "statement_sha256": _TEXT,
-    "destination": _TEXT,
-    "version": _TEXT,
-    "attestation_sha256": _TEXT,
-    "pipeline": _TEXT,
-    "pipeline_run": _TEXT,
-    "lineage_sha256": _TEXT,
-    "seconds": _REAL,
-    "peak_memory_mib": _INT,
-}
+    **_texts("run_id", "workspace_id", "state", "started", "finished"),
+    "exit_code": int,
+    **_texts("error", "record_sha256", "started_by", "host", "owner"),
+    **_kinds_of(Where),
+    **_texts("why", "why_detail"),
+    **_kinds_of(Code),
+    **_texts("environment_sha256", "lock_file_sha256", "python", "os", "container"),
+    **_kinds_of(Seeds),
+    **_kinds_of(RunInputs),
+    **_kinds_of(Decided),
+    **_texts("destination", "version", "attestation_sha256"),
+    **_kinds_of(Stored),
+    "seconds": float,
+    "peak_memory_mib": int,
+} | _texts("champion_version")
 
 ENVIRONMENT_PROPERTIES: Mapping[str, type] = {
-    "python": _TEXT,
-    "os": _TEXT,
-    "cpu": _TEXT,
-    "cores": _INT,
-    "memory_mib": _INT,
-    "container": _TEXT,
-    "lock_file_sha256": _TEXT,
+    **_texts("python", "os", "cpu"),
+    "cores": int,
+    "memory_mib": int,
+    **_texts("container", "lock_file_sha256"),
 }
 
 TRAINING_DATA_PROPERTIES: Mapping[str, type] = {
-    "training_root": _TEXT,
-    "cases": _INT,
-    "train_cases": _INT,
-    "tune_cases": _INT,
-    "positives": _INT,
-    "patients": _INT,
-    "data": _TEXT,
-    "data_sha256": _TEXT,
+    "training_root": str,
+    **dict.fromkeys(("cases", "train_cases", "tune_cases", "positives", "patients"), int),
+    **_texts("data", "data_sha256"),
 }
 
 CHECK_PROPERTIES: Mapping[str, type] = {
-    "run_id": _TEXT,
-    "workspace_id": _TEXT,
-    "check_name": _TEXT,
-    "rule": _TEXT,
-    "verdict": _TEXT,
-    "role": _TEXT,
-    "waived": _INT,
-    "metric": _TEXT,
-    "slice": _TEXT,
-    "against": _TEXT,
-    "n": _INT,
-    "estimate": _REAL,
-    "lower_bound": _REAL,
-    "upper_bound": _REAL,
-    "limit_value": _REAL,
-    "method": _TEXT,
-    "reason": _TEXT,
+    **_texts("run_id", "workspace_id", "check_name", "rule", "verdict", "role"),
+    "waived": int,
+    **_texts("metric", "slice", "against"),
+    "n": int,
+    **dict.fromkeys(("estimate", "lower_bound", "upper_bound", "limit_value"), float),
+    **_texts("method", "reason"),
 }
 
 RELEASE_PROPERTIES: Mapping[str, type] = {
-    "workspace_id": _TEXT,
-    "run_id": _TEXT,
-    "destination": _TEXT,
-    "version": _TEXT,
-    "model_sha256": _TEXT,
-    "decision_sha256": _TEXT,
-    "attestation_sha256": _TEXT,
-    "kind": _TEXT,
-    "restored": _TEXT,
-    "by_person": _TEXT,
-    "at": _TEXT,
-    "ledger_seq": _INT,
+    **_texts("workspace_id", "run_id", "destination", "version", "model_sha256"),
+    **_texts("decision_sha256", "attestation_sha256", "kind", "restored", "by_person", "at"),
+    "ledger_seq": int,
 }
 
 TYPES: Mapping[str, Mapping[str, type]] = {
@@ -209,51 +146,29 @@ def environment_properties(record: RunRecord) -> dict[str, Value]:
 
 def check_properties(record: RunRecord, check: CheckResult) -> dict[str, Value]:
     """A check's figures; a bound that is not finite has no property."""
-    return stored(
-        {
-            "run_id": record.run_id,
-            "workspace_id": record.workspace_id,
-            "check_name": check.check,
-            "rule": check.rule,
-            "verdict": check.verdict.value,
-            "role": check.role,
-            "waived": check.waived,
-            "metric": check.metric,
-            "slice": check.slice,
-            "against": check.against,
-            "n": check.n,
-            "estimate": check.estimate,
-            "lower_bound": check.lower,
-            "upper_bound": check.upper,
-            "limit_value": check.limit,
-            "method": check.method,
-            "reason": check.reason,
-        },
-        CHECK_PROPERTIES,
-    )
+    named = {
+        "run_id": record.run_id,
+        "workspace_id": record.workspace_id,
+        "check_name": check.check,
+        "verdict": check.verdict.value,
+        "lower_bound": check.lower,
+        "upper_bound": check.upper,
+        "limit_value": check.limit,
+    }
+    return stored({**vars(check), **named}, CHECK_PROPERTIES)
 
 
 def release_properties(
     release: Release, *, workspace_id: str, run_id: str | None
 ) -> dict[str, Value]:
     """A version that was put in a destination, as the ledger has it."""
-    return stored(
-        {
-            "workspace_id": workspace_id,
-            "run_id": run_id,
-            "destination": release.destination,
-            "version": release.version,
-            "model_sha256": release.model_sha256,
-            "decision_sha256": release.decision_sha256,
-            "attestation_sha256": release.attestation_sha256,
-            "kind": release.kind,
-            "restored": release.restored,
-            "by_person": release.by,
-            "at": release.at,
-            "ledger_seq": release.seq,
-        },
-        RELEASE_PROPERTIES,
-    )
+    named = {
+        "workspace_id": workspace_id,
+        "run_id": run_id,
+        "by_person": release.by,
+        "ledger_seq": release.seq,
+    }
+    return stored({**vars(release), **named}, RELEASE_PROPERTIES)
 
 
 def stored(flat: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Value]:

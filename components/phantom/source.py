@@ -9,7 +9,7 @@ are phantoms of different seeds.
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from components.phantom.image import render
-from components.phantom.patients import CaseDraft, draft, first_row_of, patient_of
-from components.phantom.spec import PhantomOptions
-from components.records.case import SPLITS, Case, Shard
+from components.phantom.arithmetic import random_stream
+from components.phantom.detector import DEVICES, DORADO
+from components.phantom.findings import AETIOLOGIES
+from components.phantom.image import AGE_BANDS, Picture, render
+from components.phantom.spec import SEASONS, PhantomOptions
+from components.records.case import NEGATIVE, POSITIVE, SPLITS, Case, Shard
 from components.records.errors import SourceError, suggestion
 
 GENERATOR_VERSION = 1
@@ -31,9 +33,28 @@ DEVELOPMENT_SEED = 2**32 + 2
 
 _TRAIN_SHARE = 0.7
 _BATCH_PIXELS = 32 * 64 * 64  # drawn at a time: more no longer pays
-_PARTS = (
-    "source", "arithmetic", "detector", "findings", "image", "patients", "seasons", "spec",
-)  # fmt: skip
+
+# Thirteen images of ten patients, again and again: three in ten come back for a second image.
+_PATIENT_OF_ROW = (0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9)
+_PATIENTS = 10
+
+# Tenths of each site's images per device, in the order of DEVICES.
+_DEVICE_SHARES = {
+    "Northgate": (6, 3, 1),
+    "Harbour": (2, 6, 2),
+    "Lakeside": (3, 3, 4),
+    "Hillcrest": (4, 4, 2),
+}
+
+
+@dataclass(frozen=True)
+class CaseDraft:
+    """A case without its image."""
+
+    picture: Picture
+    label: int
+    site: str
+    sex: str
 
 
 @dataclass(frozen=True)
@@ -91,11 +112,10 @@ class PhantomSource:
         return cls(options.spec(), options)
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the spec, the generator's version and the generator's source."""
+        """SHA-256 (hex) of the spec, the generator's version and its source, this package."""
         digest = hashlib.sha256(f"{self.spec}\n{GENERATOR_VERSION}\n".encode())
-        for part in _PARTS:
-            source = Path(__file__).with_name(f"{part}.py").read_bytes()
-            digest.update(hashlib.sha256(source).digest())
+        for part in sorted(Path(__file__).parent.glob("*.py")):
+            digest.update(hashlib.sha256(part.read_bytes()).digest())
         return digest.hexdigest()
 
     def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
@@ -167,3 +187,64 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, format="PNG", compress_level=1)
     return file.getvalue()
+
+
+def patient_of(row: int) -> int:
+    block, place = divmod(row, len(_PATIENT_OF_ROW))
+    return block * _PATIENTS + _PATIENT_OF_ROW[place]
+
+
+def first_row_of(patient: int) -> int:
+    block, place = divmod(patient, _PATIENTS)
+    return block * len(_PATIENT_OF_ROW) + _PATIENT_OF_ROW.index(place)
+
+
+def draft(options: PhantomOptions, row: int) -> CaseDraft:
+    """Draws who is imaged (once per patient) and how (once per image)."""
+    patient = patient_of(row)
+    person = random_stream(options.seed, patient, "person").random(5)
+    visit = random_stream(options.seed, row, "visit").random(5)
+    aetiologies = [kind for kind in AETIOLOGIES if kind != options.leave_out]
+    positives, age = options.positives, _pick(AGE_BANDS, person[3])
+    aetiology = _pick(aetiologies, person[1])
+    if options.season:
+        season = SEASONS[options.season]
+        positives *= season.positives
+        age = _pick_by_share(dict(zip(AGE_BANDS, season.ages)), person[3])
+        aetiology = _pick_by_share({k: season.aetiologies[k] for k in aetiologies}, person[1])
+    ill = person[0] < positives
+    site = _pick(list(_DEVICE_SHARES), person[2])
+    device = _device(options, site, visit)
+    lying = 0.7 if age in AGE_BANDS[:2] else 0.2  # small children are imaged lying, from in front
+    picture = Picture(
+        seed=options.seed,
+        patient=patient,
+        row=row,
+        age_band=age,
+        view="AP" if visit[0] < lying else "PA",
+        device=device,
+        aetiology=aetiology if ill else "none",
+        exposure=options.exposure,
+        broken=device == options.fault and bool(visit[4] < options.fault_share),
+    )
+    label = POSITIVE if ill else NEGATIVE
+    if visit[2] < options.label_noise:
+        label = POSITIVE + NEGATIVE - label
+    sex = "female" if person[4] < 0.48 else "male"
+    return CaseDraft(picture, label, site, sex)
+
+
+def _device(options: PhantomOptions, site: str, visit: npt.NDArray[np.float64]) -> str:
+    if visit[3] < options.vendor:
+        return DORADO
+    shares = dict(zip(DEVICES, _DEVICE_SHARES[site]))
+    shares.pop(options.leave_out, None)
+    return _pick_by_share(shares, visit[1])
+
+
+def _pick(choices: Sequence[str], draw: float) -> str:
+    return choices[int(draw * len(choices))]
+
+
+def _pick_by_share(shares: Mapping[str, int], draw: float) -> str:
+    return _pick([choice for choice, share in shares.items() for _ in range(share)], draw)

@@ -1,14 +1,42 @@
 """The options of `phantom:key=value,...`, checked one by one before any image is drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from components.phantom.detector import DEVICES, DORADO
 from components.phantom.findings import AETIOLOGIES
-from components.phantom.seasons import SEASONS
 from components.records.errors import SourceError, suggestion
 
 CASE_SETS = ("locked", "development")
+
+
+@dataclass(frozen=True)
+class Season:
+    """Shares of the patients, in hundredths; both add up to 100.
+
+    Attributes:
+      positives: the share of patients with a finding is multiplied by it, up to 1.
+      aetiologies: of the patients with a finding.
+      ages: in the order of the age bands.
+    """
+
+    positives: float
+    aetiologies: Mapping[str, int]
+    ages: tuple[int, ...]
+
+
+SEASONS = {
+    "winter": Season(
+        positives=1.4,
+        aetiologies={"consolidation": 20, "interstitial": 70, "effusion": 10},
+        ages=(58, 24, 11, 7),
+    ),
+    "summer": Season(
+        positives=0.7,
+        aetiologies={"consolidation": 55, "interstitial": 15, "effusion": 30},
+        ages=(5, 12, 28, 55),
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Names of the files in a run's folder, which outlive the run and are read by the next."""
+"""Names of the files in a run's folder, which outlive it, and of the states that it can be in."""
 
 DECISION = "decision.json"
 REQUEST = "request.json"
@@ -23,3 +23,9 @@ REFERENCE = "reference.npz"
 # Signed in-toto statements, in DSSE envelopes.
 DECISION_ATTESTATION = "decision.dsse.json"
 RELEASE_ATTESTATION = "release.dsse.json"
+
+# What can become of a run. `running` is only true while the process that wrote it lives.
+RUN_STATES = (
+    *("running", "released", "passed", "already_released", "blocked", "inconclusive"),
+    *("failed", "killed", "unchanged"),
+)

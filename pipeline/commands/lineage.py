@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.records.run_files import RUN_STATES
 from pipeline.commands.lineage_card import card
 from pipeline.commands.lineage_diff import diff
 from pipeline.commands.lineage_export import check, export
@@ -20,18 +21,6 @@ from pipeline.commands.lineage_verify import verify
 if TYPE_CHECKING:
     from pipeline.evidence.answer import Answer
     from pipeline.evidence.subject import Evidence, Subject
-
-_STATES = (
-    "running",
-    "released",
-    "passed",
-    "already_released",
-    "blocked",
-    "inconclusive",
-    "failed",
-    "killed",
-    "unchanged",
-)
 
 
 @click.group()
@@ -111,7 +100,7 @@ def blocked(evidence: "Evidence", since: str | None) -> "Answer":
 @click.option(
     "--verdict", type=click.Choice(["PASS", "FAIL", "INCONCLUSIVE"], case_sensitive=False)
 )
-@click.option("--state", type=click.Choice(_STATES), help="What became of the run.")
+@click.option("--state", type=click.Choice(RUN_STATES), help="What became of the run.")
 @click.option("--since", metavar="DATE", help="From this day or time on.")
 @click.option("--until", metavar="DATE", help="Up to the end of this day, or this time.")
 @click.option("--commit", metavar="SHA", help="Runs of this commit, or of those that begin so.")

@@ -30,7 +30,7 @@ def rollback(
     """
     from components.records.errors import CasegateError
     from pipeline.governance.rollback import roll_back
-    from pipeline.run.recorder import tell_store
+    from pipeline.run.recorder import update_store
     from pipeline.settings.workspace import Workspace
 
     done = roll_back(
@@ -42,7 +42,7 @@ def rollback(
     )
     click.echo(f"version {done.from_version} is withdrawn (entry {done.seq} of the ledger)")
     try:
-        tell_store(Workspace(workspace.resolve()))
+        update_store(Workspace(workspace.resolve()))
     except CasegateError as error:
         # It is done and in the ledger, which counts; the next run tells ML Metadata.
         click.echo(f"not yet in ML Metadata: {error}", err=True)

@@ -1,7 +1,12 @@
-"""What TFX's Trainer runs: fit on train, stop early and set the operating point on tune."""
+"""What TFX's Trainer runs: fit on train, stop early and set the operating point on tune.
+
+Records become batches in memory where they fit, and are streamed where they don't.
+"""
 
 import math
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
@@ -14,13 +19,60 @@ import tensorflow_transform as tft
 
 from components.records import events
 from components.records.clock import utc_now
+from components.records.errors import NothingEvaluated
 from components.records.problems import reported
-from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
 from pipeline.model.export import Classifier, export
-from pipeline.model.network import build_network
-from pipeline.model.operating_point import choose_operating_point
+from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
+from pipeline.model.network import augmented, build_network
 from pipeline.settings.config import ModelConfig
 from pipeline.settings.provenance import environment, git_state
+
+# Prepared pixels are kept in memory up to this many bytes; more is decoded again each epoch,
+# so that memory does not grow with the data.
+CACHE_BYTES = 192 * 2**20
+SHUFFLE_RECORDS = 4096
+READ_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one split, with the transform that prepares them.
+
+    Attributes:
+      files: gzipped TFRecord files.
+      prepare: Transform's graph as a layer.
+      count, positives: number of records, and of positive ones.
+    """
+
+    files: Sequence[str]
+    prepare: tf.keras.layers.Layer
+    image_size: int
+    count: int
+    positives: int
+
+    def fits_in_memory(self) -> bool:
+        return self.count * self.image_size**2 * 4 <= CACHE_BYTES
+
+    def serialized(self) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(list(self.files), compression_type="GZIP")
+
+    def prepared(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+        """Batches (pixels float32 (n, size, size, 1), label float32 (n,)) of serialized records."""
+
+        def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            raw = tf.io.parse_example(serialized, RECORD_SPEC)
+            features = self.prepare(raw)
+            return features[PIXELS], tf.cast(features[LABEL], tf.float32)
+
+        return records.batch(batch_size).map(parse, num_parallel_calls=2).prefetch(2)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """All pixels and labels at once, for splits that fit in memory."""
+        batches = list(self.prepared(self.serialized(), READ_BATCH).as_numpy_iterator())
+        return (
+            np.concatenate([pixels for pixels, _ in batches]),
+            np.concatenate([labels for _, labels in batches]),
+        )
 
 
 def run_fn(fn_args: Any) -> None:
@@ -119,3 +171,92 @@ class _Progress(keras.callbacks.Callback):
             done=epoch + 1,
             total=self._epochs,
         )
+
+
+def open_records(
+    files: Sequence[str], transform: tft.TFTransformOutput, image_size: int
+) -> Records:
+    """Records of the files that match `files` (patterns), counted by reading them through once."""
+    names = sorted(tf.io.gfile.glob(list(files)))
+    count, positives = _counted(names)
+    prepare = transform.transform_features_layer()
+    return Records(names, prepare, image_size, count, positives)
+
+
+def _counted(names: Sequence[str]) -> tuple[int, int]:
+    """How many records there are, and how many of them are positive."""
+    spec = {LABEL: RECORD_SPEC[LABEL]}
+    labels = (
+        tf.data.TFRecordDataset(list(names), compression_type="GZIP")
+        .batch(READ_BATCH)
+        .map(lambda records: tf.io.parse_example(records, spec)[LABEL])
+    )
+    count = positives = 0
+    for batch in labels.as_numpy_iterator():
+        count += batch.size
+        positives += int(batch.sum())
+    return count, positives
+
+
+def training_batches(
+    records: Records, *, batch_size: int, seed: int, augment: bool
+) -> tf.data.Dataset:
+    """Shuffled, augmented training batches; the same seed gives the same batches."""
+    if records.fits_in_memory():
+        pixels, labels = (tf.constant(array) for array in records.arrays())
+        batches = (
+            tf.data.Dataset.range(records.count)
+            .shuffle(records.count, seed=seed)
+            .batch(batch_size)
+            .map(lambda rows: (tf.gather(pixels, rows), tf.gather(labels, rows)))
+        )
+    else:
+        shuffled = records.serialized().shuffle(SHUFFLE_RECORDS, seed=seed)
+        batches = records.prepared(shuffled, batch_size)
+    if not augment:
+        return batches
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    return (
+        tf.data.Dataset.zip(batches, seeds)
+        .map(lambda batch, pair: (augmented(batch[0], pair), batch[1]), num_parallel_calls=2)
+        .prefetch(2)
+    )
+
+
+def tuning_batches(records: Records, *, batch_size: int) -> tf.data.Dataset:
+    """The tuning records in order."""
+    if records.fits_in_memory():
+        return tf.data.Dataset.from_tensor_slices(records.arrays()).batch(batch_size)
+    return records.prepared(records.serialized(), batch_size)
+
+
+def choose_operating_point(
+    scores: np.ndarray, labels: np.ndarray, *, target_sensitivity: float
+) -> float:
+    """The highest score at or above which the target share of positives is called.
+
+    Args:
+      scores: float, shape (n,), in [0, 1]; the tuning split's.
+      labels: shape (n,), 1 positive, 0 negative.
+      target_sensitivity: in (0, 1).
+
+    Returns:
+      A threshold midway between the last positive that must be called and the next lower
+      score, so that rounding in another runtime does not flip that positive.
+
+    Raises:
+      NothingEvaluated: no positive, or a score that is not finite.
+    """
+    positives = np.sort(scores[labels == 1].astype(np.float64))[::-1]
+    if positives.size == 0 or not np.isfinite(scores).all():
+        raise NothingEvaluated(
+            f"operating point: got {positives.size} tuning positives and "
+            f"{int((~np.isfinite(scores)).sum())} scores that are not finite, wanted at least one "
+            "positive and finite scores; check the tuning split and the training log"
+        )
+    # 0.55 * 100 is 55.00000000000001, and 55 positives are enough.
+    needed = max(1, int(np.ceil(target_sensitivity * positives.size - 1e-9)))
+    last_called = positives[needed - 1]
+    lower = scores[scores < last_called]
+    next_lower = float(lower.max()) if lower.size else 0.0
+    return float((last_called + next_lower) / 2.0)

@@ -11,12 +11,14 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.attestation.envelope import read_envelope, verify
 from components.baselines.golden import load_golden
 from components.baselines.names import POLICY
+from components.cases.index import read_records
 from components.decision import Decision, load_decision
 from components.lineage.graph import WROTE, Graph
 from components.lineage.record import (
@@ -31,8 +33,10 @@ from components.lineage.record import (
     load_record,
     save_record,
 )
-from components.lineage.training import TrainingData
+from components.lineage.training import TrainingData, write_manifest
+from components.lineage.training_row import TrainingRow
 from components.records import events
+from components.records.case_record import CaseRecord
 from components.records.clock import utc_now
 from components.records.errors import CasegateError
 from components.records.files import canonical_json, sha256_file, write_atomically
@@ -40,7 +44,6 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.run_files import DECISION, DECISION_ATTESTATION, DIFF, LINEAGE, RUN_RECORD
 from pipeline.run.inputs import Inputs
-from pipeline.run.training_data import keep_training_data
 from pipeline.settings import provenance
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 INTERRUPTED = 130  # as shells have it
+_case_values = attrgetter(*(field.name for field in dataclasses.fields(CaseRecord)))
 MOST_DIFF_BYTES = 5_000_000  # a larger one is known by its hash alone
 
 
@@ -80,7 +84,7 @@ class Recorder:
             write_atomically(self.folder / DIFF, diff)
         self._save()
 
-    def took(self, inputs: Inputs) -> None:
+    def record_inputs(self, inputs: Inputs) -> None:
         """Writes down what the run was given."""
         commit, committed = provenance.committed(inputs.baseline / POLICY)
         golden = load_golden(inputs.golden_path) if inputs.golden_sha256 else None
@@ -107,7 +111,7 @@ class Recorder:
         self.record = self.record.with_(inputs=given)
         self._save()
 
-    def heard(self, event: events.Event) -> None:
+    def record_event(self, event: events.Event) -> None:
         """Takes down when a component starts and ends, and the memory it needed."""
         if event.kind == "started":
             begun = ComponentRun(event.component, "running", utc_now())
@@ -149,10 +153,10 @@ class Recorder:
         close(self.workspace, self.record, decision=decision)
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator["Recorder"]:
+    def recording(self) -> Iterator["Recorder"]:
         """Closes the record as failed where the block raises."""
         try:
-            with events.listening(self.heard):
+            with events.listening(self.record_event):
                 yield self
         except BaseException as error:
             code = error.exit_code if isinstance(error, CasegateError) else CasegateError.exit_code
@@ -243,7 +247,7 @@ def close_dead(workspace: Workspace) -> list[str]:
     return closed
 
 
-def tell_store(workspace: Workspace) -> None:
+def update_store(workspace: Workspace) -> None:
     """Brings ML Metadata up to the ledger after a person released or took back something.
 
     Raises:
@@ -278,6 +282,20 @@ def _training(graph: Graph, workspace: Workspace) -> TrainingData | None:
         if artifact.type == "CasegateCaseIndex" and of == "TrainingCases" and artifact.uri:
             return keep_training_data(Path(artifact.uri), workspace.training)
     return None
+
+
+def keep_training_data(index: Path, folder: Path) -> TrainingData:
+    """Writes the manifest into `folder`, unless it holds it already.
+
+    Args:
+      index: as CaseExampleGen writes it, a file for each shard, named by its split.
+    """
+    rows = (
+        TrainingRow(*_case_values(row), split=path.name.partition("-")[0])
+        for path in sorted(index.glob("*-*.jsonl"))
+        for row in read_records(path)
+    )
+    return write_manifest(rows, folder)
 
 
 def decided_in(decision: Decision, folder: Path) -> Decided:

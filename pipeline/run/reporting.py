@@ -22,7 +22,7 @@ from components.report.html import html_report
 from components.report.markdown import write_report
 from components.report.worklist import pictured
 from pipeline.run.inputs import Inputs
-from pipeline.run.training_data import keep_training_data
+from pipeline.run.recorder import keep_training_data
 from pipeline.settings.config import Config
 
 

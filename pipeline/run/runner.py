@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.attestation.keys import VARIABLE, load_signers, load_trusted
 from components.baselines.scores import load_scores
 from components.decision import Decision, Verdict, load_decision
 from components.lineage.password import Redacting, read_password
 from components.lineage.record import Released, Why
 from components.records import events
 from components.records.clock import time_id
-from components.records.errors import CasegateError, IntegrityError
+from components.records.errors import CasegateError, ConfigError, IntegrityError
 from components.records.files import write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
@@ -26,7 +27,6 @@ from components.release.recording import record_release
 from components.release.serving import Champion, discard_incoming, find_champion
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
-from pipeline.run.signing import refuse_unsigned
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 
@@ -103,7 +103,7 @@ def run(
     with workspace.opened(), events.listening(listener):
         workspace.keep_store_at(config.metadata)
         close_dead(workspace)
-        with Recorder(config, workspace, time_id(), why).kept() as recorder:
+        with Recorder(config, workspace, time_id(), why).recording() as recorder:
             outcome = _run(config, workspace, recorder, champion_scores)
             state = _state(outcome, releasing=config.serving.release)
             released = outcome.release if state == "released" else None
@@ -121,7 +121,7 @@ def _run(
 ) -> RunOutcome:
     events.publish("started", "inputs")
     inputs = prepare(config, workspace, recorder.record.run_id, champion_scores=champion_scores)
-    recorder.took(inputs)
+    recorder.record_inputs(inputs)
     if inputs.spans and inputs.spans.notice:
         events.publish("progress", detail=inputs.spans.notice)
     events.publish("finished", "inputs")
@@ -148,6 +148,33 @@ def _run(
                 )
             raise problem from None
     return _outcome(inputs, log)
+
+
+def refuse_unsigned(inputs: Inputs) -> None:
+    """Raises ConfigError where the run's keys are not those that its release has to be signed by.
+
+    A key that is given has to count, even where unsigned releases are allowed: a signature that
+    nobody trusts looks like one that somebody does. Without golden nothing can be released, and the
+    folder of the keys may not be there yet; so the first run on new data needs none. Nor does a run
+    that releases nothing.
+    """
+    if not inputs.golden_sha256 or not inputs.config.serving.release:
+        return
+    signing, signers = inputs.config.signing, load_signers()
+    if not signers:
+        if signing.unsigned:
+            return
+        raise ConfigError(
+            f"{VARIABLE}: names no private key, and a release has to be signed; make one with "
+            "`casegate keys init`, or allow unsigned releases with signing.unsigned: true"
+        )
+    trusted = {key.id for key in load_trusted(inputs.keys)}
+    counting = {signer.id for signer in signers} & trusted
+    if len(counting) < signing.threshold:
+        raise ConfigError(
+            f"{VARIABLE}: got {len(counting)} of {len(signers)} keys that are in {inputs.keys}, "
+            f"wanted {signing.threshold}; put NAME.pub.pem there, in a commit of its own"
+        )
 
 
 def _state(outcome: RunOutcome, *, releasing: bool) -> str:

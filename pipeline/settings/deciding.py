@@ -15,7 +15,7 @@ from pipeline.settings.provenance import environment
 # admit data, score and judge, with the graph, its inputs, and the program that scores.
 MODULES = {
     "components": "artifacts decision",
-    "components.admission": "anomalies comparisons component",
+    "components.admission": "component findings",
     "components.baselines": "case_set golden locked_case scores",
     "components.cases": """
         component example files folder images index lock manifest medmnist npz sources
@@ -29,7 +29,7 @@ MODULES = {
     "components.metrics": """
         __init__ auc brier ece outputs probability rightness sensitivity specificity
     """,
-    "components.phantom": "arithmetic detector findings image patients seasons source spec",
+    "components.phantom": "arithmetic detector findings image source spec",
     "components.records": """
         case case_record clock errors events files git merkle problems rows run_files schema text
     """,
@@ -38,7 +38,7 @@ MODULES = {
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
-    "pipeline.model": "batches export features network operating_point preprocessing trainer",
+    "pipeline.model": "export features network preprocessing trainer",
     "pipeline.run": "inputs pipeline",
     "pipeline.settings": "config deciding provenance",
 }

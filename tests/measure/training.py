@@ -20,10 +20,9 @@ from components.baselines.scores import CaseScores
 from components.cases.sources import open_source
 from components.records.case import Case
 from components.records.files import sha256_json
-from pipeline.model.batches import Records
 from pipeline.model.network import build_network
 from pipeline.model.preprocessing import decoded
-from pipeline.model.trainer import fit
+from pipeline.model.trainer import Records, fit
 from pipeline.settings.config import REPOSITORY, ModelConfig, load_config, shipped_config
 from tests.measure.damage import Pixels, flipped, thinned
 from tests.measure.jobs import HONEST, Job

@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from markupsafe import Markup
 
 from components.decision import Verdict
-from components.lineage.record import STATES
 from components.pages.svg import Scale, element, label, line, mark
 from components.records.clock import parse_time
 from components.records.errors import CasegateError
 from components.records.ledger.records import Release
+from components.records.run_files import RUN_STATES
 from pipeline.evidence.answer import Table
 from pipeline.evidence.questions.listing import Filters, listing
 from pipeline.evidence.show_answer import shown_words
@@ -315,7 +315,7 @@ def _form(wanted: Mapping[str, str]) -> Form:
         places.RUNS,
         "Show",
         (
-            Field("state", "State", wanted["state"], _choices(STATES)),
+            Field("state", "State", wanted["state"], _choices(RUN_STATES)),
             Field("verdict", "Verdict", wanted["verdict"], _choices(v.value for v in Verdict)),
             Field("trigger", "Started by", wanted["trigger"], _choices(TRIGGERS)),
             Field("commit", "Commit", wanted["commit"], hint="its beginning"),

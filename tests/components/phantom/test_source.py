@@ -18,8 +18,7 @@ from components.phantom import source as phantom
 from components.phantom.detector import DEVICES
 from components.phantom.findings import AETIOLOGIES
 from components.phantom.image import Picture, render
-from components.phantom.patients import CaseDraft, draft
-from components.phantom.source import PhantomSource
+from components.phantom.source import CaseDraft, PhantomSource, draft
 from components.records.case import POSITIVE, SPLITS, Case, Shard
 from components.records.errors import SourceError
 

@@ -46,7 +46,7 @@ def test_a_record_is_there_from_the_first_moment(workspace: Workspace) -> None:
 
 
 def test_an_error_is_written_down_and_goes_on(workspace: Workspace) -> None:
-    with pytest.raises(ConfigError), begun(workspace).kept():
+    with pytest.raises(ConfigError), begun(workspace).recording():
         events.publish("started", "inputs")
         raise ConfigError("data.source:\n got nothing")
     made = record_of(workspace)
@@ -62,7 +62,7 @@ def test_an_error_is_written_down_and_goes_on(workspace: Workspace) -> None:
 def test_whatever_ends_a_run_is_told(
     workspace: Workspace, error: BaseException, code: int, words: str
 ) -> None:
-    with pytest.raises(type(error)), begun(workspace).kept():
+    with pytest.raises(type(error)), begun(workspace).recording():
         raise error
     made = record_of(workspace)
     assert made.exit_code == code and words in str(made.error)
@@ -108,7 +108,7 @@ def test_closing_twice_changes_nothing_but_adds_no_row(workspace: Workspace) -> 
 
 def test_components_have_their_time_and_memory(workspace: Workspace) -> None:
     recorder = begun(workspace)
-    with recorder.kept():
+    with recorder.recording():
         events.publish("started", "Trainer")
         held = bytearray(64 << 20)
         events.publish("cached", "Trainer")

@@ -1,4 +1,4 @@
-"""How far the data moved, feature by feature, as TFDV's comparators measure it."""
+"""What TFDV found, for a person: anomalies, and how far each feature moved."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -41,7 +41,7 @@ class FeatureComparison:
         return {**asdict(self), "moved": self.moved}
 
 
-def comparisons(
+def list_comparisons(
     anomalies: Any, *, of: str, against: str, skew: bool = False
 ) -> list[FeatureComparison]:
     """Every measurement that TFDV made, sorted by feature.
@@ -60,3 +60,20 @@ def comparisons(
                 FeatureComparison(of, against, feature, measure, measured.value, measured.threshold)
             )
     return sorted(found, key=lambda one: one.feature)
+
+
+def describe_anomalies(anomalies: Any, where: str) -> list[str]:
+    """Clauses such as "train: mean: Out-of-range values: ...", sorted by feature.
+
+    Args:
+      anomalies: tensorflow_metadata's `Anomalies`.
+      where: the split, as a person calls it.
+    """
+    clauses = []
+    if anomalies.HasField("dataset_anomaly_info"):
+        info = anomalies.dataset_anomaly_info
+        clauses.append(f"{where}: {info.short_description}: {info.description}")
+    for name in sorted(anomalies.anomaly_info):
+        info = anomalies.anomaly_info[name]
+        clauses.append(f"{where}: {name}: {info.short_description}: {info.description}")
+    return [" ".join(clause.split()).rstrip(".") for clause in clauses]

@@ -6,7 +6,7 @@ import pytest
 from components.attestation.keys import VARIABLE
 from components.records.errors import ConfigError
 from pipeline.run.inputs import Inputs
-from pipeline.run.signing import refuse_unsigned
+from pipeline.run.runner import refuse_unsigned
 from tests.pipeline.making import Small
 from tests.pipeline.test_cli import casegate
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from components.records.errors import NothingEvaluated
-from pipeline.model.operating_point import choose_operating_point
+from pipeline.model.trainer import choose_operating_point
+
+pytestmark = pytest.mark.tensorflow
 
 
 def chosen(positives: list[float], negatives: list[float], target: float) -> float:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.model import batches as batches_module
-from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
+from pipeline.model import trainer
 from pipeline.model.features import IMAGE, LABEL, PIXELS
+from pipeline.model.trainer import Records, open_records, training_batches, tuning_batches
 
 pytestmark = pytest.mark.tensorflow
 
@@ -49,7 +49,7 @@ def records(tmp_path: Path) -> Records:
 @pytest.fixture(params=["cached", "streamed"])
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "streamed":
-        monkeypatch.setattr(batches_module, "CACHE_BYTES", 0)
+        monkeypatch.setattr(trainer, "CACHE_BYTES", 0)
     return str(request.param)
 
 
