@@ -11,7 +11,7 @@ PURE := not slow and not tensorflow and not process and not store
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check lint bench gate-oc mutants shape schemas lock clean help
+.PHONY: run test test-all check lint bench gate-oc mutants shape schemas reference lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ shape: .venv/.synced  ## how the product is built, in figures
 
 schemas: .venv/.synced  ## schemas/config.json, made of the dataclasses that hold the settings
 	.venv/bin/python -m tests.schemas
+
+reference: schemas  ## the pages under docs/reference, made of the code and the schemas
+	.venv/bin/python -m tests.reference
 
 lock: $(UV)  ## resolves the dependencies of setup.py anew
 	$(UV) lock

@@ -23,6 +23,7 @@ from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
 from pipeline.cli import main
 from pipeline.settings.config import Config, load_config
+from tests import reference
 from tests.components.planting import approved, check, locked, policy, scored
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,23 +154,64 @@ def settings_of(instance: object, prefix: str = "") -> dict[str, str]:
         if dataclasses.is_dataclass(value):
             found |= settings_of(value, f"{prefix}{item.name}.")
         else:
-            written = value if isinstance(value, str) else json.dumps(value)
-            found[prefix + item.name] = written
+            found[prefix + item.name] = value if isinstance(value, str) else json.dumps(value)
     return found
 
 
-def test_config_reference_is_the_configuration() -> None:
-    rows = table("docs/operator.md", "key")[1:]
+def test_reference_of_the_settings_has_every_key_with_its_default() -> None:
+    rows = table("docs/reference/settings.md", "key")[1:]
     assert {row[0].strip("`"): row[1].strip("`") for row in rows} == settings_of(Config())
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/quickstart.md", "docs/operator.md", "docs/design.md"]
-)
-def test_exit_codes_are_those_of_the_code(page: str) -> None:
+@pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.name)
+def test_reference_is_as_the_code_makes_it(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert "<!-- made: " in text
+    assert text == reference.made_anew(text), "make reference"
+
+
+# Pages of figures that a program writes are as long as what was measured.
+MEASURED = ("benchmarks.md", "gate-operating-characteristics.md")
+READERS = [
+    page for page in (ROOT / "docs").glob("*.md") if page.name not in MEASURED
+] + [ROOT / "README.md"]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", READERS, ids=lambda page: page.name)
+def test_page_of_a_reader_is_read_in_one_sitting(page: Path) -> None:
+    assert len(page.read_text("utf-8").split()) <= 1500
+
+
+@pytest.mark.parametrize("page", READERS, ids=lambda page: page.name)
+def test_page_that_uses_a_word_of_the_glossary_links_it_first(page: Path) -> None:
+    if page.name == "design.md":
+        return  # the glossary itself
+    text = page.read_text("utf-8")
+    words = [
+        word.strip() for row in table("docs/design.md", "word")[1:] for word in row[0].split(",")
+    ]
+    body = text.index("\n", text.index("# "))  # what the page is called may be any word
+    uses = re.search(rf"\b({'|'.join(words)})s?\b", text[body:])
+    link = re.search(r"design\.md#the-words", text[body:])
+    assert uses is None or (link is not None and link.start() < uses.start() + 250), uses
+
+
+def test_nothing_is_said_on_two_pages() -> None:
+    """A sentence of twelve words or more stands once."""
+    seen: dict[str, str] = {}
+    twice = []
+    for page in [*READERS, *(ROOT / "docs" / "adr").glob("*.md")]:
+        prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+        for sentence in re.split(r"(?<=[.:])\s", re.sub(r"\s+", " ", prose)):
+            if len(sentence.split()) >= 12 and seen.setdefault(sentence, page.name) != page.name:
+                twice.append((seen[sentence], page.name, sentence))
+    assert twice == []
+
+
+def test_exit_codes_are_those_of_the_code() -> None:
     of_verdicts = {v for name, v in vars(decision_module).items() if name.startswith("EXIT_")}
     of_errors = {kind.exit_code for kind in error_classes()}
-    assert {int(row[0]) for row in table(page, "code")[1:]} == of_verdicts | of_errors
+    assert {int(row[0]) for row in exit_codes()} == of_verdicts | of_errors
 
 
 def error_classes() -> list[type[errors.CasegateError]]:
@@ -178,13 +220,13 @@ def error_classes() -> list[type[errors.CasegateError]]:
 
 
 def test_every_error_stands_beside_its_exit_code() -> None:
-    rows = {int(row[0]): re.findall(r"`(\w+)`", row[2]) for row in operator_codes()}
+    rows = {int(row[0]): re.findall(r"`(\w+)`", row[2]) for row in exit_codes()}
     documented = {name: code for code, names in rows.items() for name in names}
     assert documented == {kind.__name__: kind.exit_code for kind in error_classes()}
 
 
-def operator_codes() -> list[list[str]]:
-    return table("docs/operator.md", "code")[1:]
+def exit_codes() -> list[list[str]]:
+    return table("docs/errors.md", "code")[1:]
 
 
 def test_readme_draws_the_components_of_the_graph() -> None:
@@ -211,7 +253,7 @@ def test_policy_and_settings_in_the_pages_are_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["margin", "floor"])
 def test_tables_of_what_the_cases_can_prove_are_computed(what: str) -> None:
-    head, *rows = table("docs/clinical-owner.md", what)
+    head, *rows = table("docs/case-set.md", what)
     for limit, *cells in rows:
         for n, cell in zip(map(int, head[1:]), cells, strict=True):
             most = -1 if cell == "never" else int(cell)
@@ -277,8 +319,9 @@ def test_auditors_program_finds_the_ledgers_entries(program: dict, tmp_path: Pat
 )
 def test_auditor_is_told_of_every_key(schema: str) -> None:
     keys = json.loads((ROOT / f"schemas/{schema}.json").read_text("utf-8"))["properties"]
-    told = (ROOT / "docs/auditor.md").read_text("utf-8")
-    assert [key for key in keys if f"`{key}`" not in told] == []
+    page = (ROOT / "docs/reference/files.md").read_text("utf-8")
+    part = page.split(f"## `schemas/{schema}.json`")[1].split("\n## ")[0]
+    assert [key for key in keys if f"`{key}`" not in part] == []
 
 
 @BY_PAGE
