@@ -9,7 +9,8 @@ import re
 import stat
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import write_atomically
@@ -127,3 +128,40 @@ def _contents(
                     )
         found[entry.filename] = bytes(content)
     return found
+
+
+class BundleMember:
+    """As much of `pathlib.Path` as those readers use."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self._name = PurePosixPath(name)
+        self._content = content
+
+    def __str__(self) -> str:
+        return str(self._name)
+
+    @property
+    def name(self) -> str:
+        return self._name.name
+
+    @property
+    def stem(self) -> str:
+        return self._name.stem
+
+    def exists(self) -> bool:
+        return True
+
+    def read_bytes(self) -> bytes:
+        return self._content
+
+    def read_text(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._content.decode(encoding, errors)
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        assert mode == "rb"
+        return io.BytesIO(self._content)
+
+
+def as_path(name: str, content: bytes) -> Path:
+    """The file as its readers' signatures have it; `name` is what their errors call it."""
+    return cast(Path, BundleMember(name, content))

@@ -8,7 +8,6 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from components.records.clock import parse_time
@@ -104,7 +103,7 @@ def _document(bill: Bill) -> dict[str, Any]:
     bom = Bom(
         components=[*packages, *datasets],
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"urn:casegate:{bill.serial}"),
-        metadata=BomMetaData(component=model, timestamp=_moment(bill.at)),
+        metadata=BomMetaData(component=model, timestamp=parse_time(bill.at) if bill.at else None),
     )
     bom.register_dependency(model, [*packages, *datasets])
     document: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
@@ -166,11 +165,8 @@ def _reference(dataset: Dataset) -> str:
 def _model_card(bill: Bill) -> dict[str, Any]:
     metrics = []
     for metric in bill.metrics:
-        row: dict[str, Any] = {
-            "type": metric.name,
-            "slice": metric.slice,
-            "value": str(metric.value),
-        }
+        row: dict[str, Any] = {"type": metric.name, "slice": metric.slice}
+        row["value"] = str(metric.value)
         bounds = {"lowerBound": metric.lower, "upperBound": metric.upper}
         known = {name: str(value) for name, value in bounds.items() if value is not None}
         if known:
@@ -188,7 +184,3 @@ def _model_card(bill: Bill) -> dict[str, Any]:
     if metrics:
         card["quantitativeAnalysis"] = {"performanceMetrics": metrics}
     return card
-
-
-def _moment(at: str | None) -> datetime | None:
-    return parse_time(at) if at else None

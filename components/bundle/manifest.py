@@ -98,12 +98,8 @@ def check_manifest(files: Mapping[str, bytes]) -> Manifest:
 
 def _rows(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     return [
-        {
-            "name": name,
-            "bytes": len(files[name]),
-            "sha256": hashlib.sha256(files[name]).hexdigest(),
-        }
-        for name in sorted(files)
+        {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(files.items())
     ]
 
 

@@ -40,8 +40,7 @@ def openlineage_jsonl(graph: TraceGraph, *, namespace: str, run_id: str) -> byte
     from openlineage.client.serde import Serde
 
     events = [Serde.to_dict(event) for event in run_events(graph, namespace, run_id)]
-    order = {"START": 0}
-    events.sort(key=lambda e: (e["eventTime"], order.get(e["eventType"], 1)))
+    events.sort(key=lambda event: (event["eventTime"], event["eventType"] != "START"))
     return b"".join(canonical_json(event) + b"\n" for event in events)
 
 
@@ -112,10 +111,7 @@ class _Writer:
                 description=node.label, producer=PRODUCER
             ),
             "jobType": job_type_job.JobTypeJobFacet(
-                processingType="BATCH",
-                integration="CASEGATE",
-                jobType=kind,
-                producer=PRODUCER,
+                processingType="BATCH", integration="CASEGATE", jobType=kind, producer=PRODUCER
             ),
         }
 

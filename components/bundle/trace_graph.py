@@ -10,28 +10,16 @@ from typing import Any
 
 Value = str | int | float | bool | None
 
-# What a node may be. An execution did something; a person answers for something; the rest are
-# things that were read or made.
+# An execution did something; a person answers for something; other nodes are things that were read
+# or made.
 EXECUTION, PERSON = "execution", "person"
-KINDS = (
-    "release",
-    "run",
-    "model",
-    "decision",
-    "evidence",
-    "data",
-    "rule",
-    "code",
-    EXECUTION,
-    PERSON,
-)
 
 
 @dataclass(frozen=True)
 class TraceNode:
     """Attributes:
     key: unique in the graph, and the same every time it is drawn.
-    kind: one of KINDS.
+    kind: release, run, model, decision, evidence, data, rule, code, EXECUTION or PERSON.
     label: a few words.
     facts: what is known of it, in the order it is shown; None is not known.
     sha256: hash (hex) that identifies its content, where there is one.

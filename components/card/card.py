@@ -4,13 +4,25 @@ Everything in it is on record or was stated by a person; a card knows the differ
 fact that is not known and one that nobody stated, and shows both.
 """
 
-from collections.abc import Mapping
+import functools
+import html
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from components.pages.page import source_hash, templates
 
 Value = str | int | float | bool | None
 
 NOT_KNOWN = "not known"
 NOT_STATED = "not stated"
+
+FOLDER = Path(__file__).parent
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
 @dataclass(frozen=True)
@@ -55,3 +67,64 @@ def shown(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else f"{value:,}"
+
+
+def card_html(card: Card) -> str:
+    """The whole page; everything from data is escaped by the template."""
+    style = (FOLDER / "card.css").read_text(encoding="utf-8")
+    page = _template().render(
+        card=card,
+        style=Markup(style),  # noqa: S704 - a file of this package
+        style_hash=source_hash(style),
+    )
+    return str(page).strip() + "\n"
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@functools.cache
+def _template() -> Any:
+    environment = templates(FOLDER)
+    environment.filters["shown"] = shown
+    environment.tests["numeric"] = _is_number
+    return environment.get_template("card.html.j2")
+
+
+def card_markdown(card: Card) -> str:
+    """The whole card; nothing in it is read as markup but its own headings and tables."""
+    lines = [f"# {_text(card.title)}", "", _text(card.lead), ""]
+    for warning in card.warnings:
+        lines += [f"> **{_text(warning)}**", ""]
+    for section in card.sections:
+        lines += _section(section)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(section: CardSection) -> list[str]:
+    lines = [f"## {_text(section.title)}", ""]
+    for text in section.texts:
+        lines += [_text(text), ""]
+    lines += [f"- {_text(name)}: {_text(shown(value))}" for name, value in section.facts.items()]
+    if section.facts:
+        lines.append("")
+    for table in section.tables:
+        lines += _table(table)
+    return lines
+
+
+def _table(table: CardTable) -> list[str]:
+    lines = [f"### {_text(table.title)}", "", _row(table.columns)]
+    lines.append(_row("---" for _ in table.columns))
+    lines += [_row(_text(shown(value)) for value in row) for row in table.rows]
+    return [*lines, ""]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(text: str) -> str:
+    """One line, with everything escaped that Markdown or HTML would take for more than text."""
+    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))

@@ -28,7 +28,7 @@ def card(
     Every figure is from the record. What only people know, such as the intended use, they state in
     card.yaml beside the policy; what nobody stated says so.
     """
-    from components.card import card_html, card_markdown
+    from components.card.card import card_html, card_markdown
     from pipeline.commands.lineage_shared import write_out
     from pipeline.evidence.card.card import card_of
     from pipeline.evidence.subject import Evidence

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.card.html import card_html
-from components.card.markdown import card_markdown
+from components.card.card import card_html, card_markdown
 from pipeline.evidence.bundle.names import CARD, CARD_HTML
 from pipeline.evidence.card.card import card_of
 from pipeline.evidence.subject import Evidence, Subject

@@ -9,8 +9,8 @@ from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import Golden, load_golden
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.scores import CaseScores, load_scores
+from components.bundle.archive import as_path
 from components.bundle.manifest import Manifest
-from components.bundle.member import as_path
 from components.decision import Decision, load_decision
 from components.gate.policy import Policy, load_policy
 from components.lineage.record import RunRecord, load_record

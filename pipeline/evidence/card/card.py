@@ -7,8 +7,7 @@ from typing import Any
 
 from components.attestation.keys import load_trusted
 from components.baselines.locked_case import LockedCase
-from components.card import NOT_STATED, Card, CardSection, CardTable
-from components.card.card import Value
+from components.card.card import NOT_STATED, Card, CardSection, CardTable, Value
 from components.lineage.training import manifest_path, read_manifest
 from components.lineage.training_row import TrainingRow
 from components.records.errors import ConfigError

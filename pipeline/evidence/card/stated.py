@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from components.card import NOT_STATED
+from components.card.card import NOT_STATED
 from components.records.errors import ConfigError
 from components.records.files import sha256_file
 from components.records.git import ask_git

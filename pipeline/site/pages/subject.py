@@ -130,7 +130,7 @@ def question_page(view: View, about: AboutPage, what: str) -> Page:
 
 def card_document(view: View, about: AboutPage) -> Document:
     """The model card, as the page of its own that it is."""
-    from components.card import card_html
+    from components.card.card import card_html
     from pipeline.evidence.card.card import card_of
 
     body = card_html(card_of(view.evidence, about.subject)).encode()

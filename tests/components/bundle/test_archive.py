@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from components.bundle.archive import archive_bytes, read_archive, write_archive
+from components.baselines.case_set import load_case_set, save_case_set
+from components.bundle.archive import archive_bytes, as_path, read_archive, write_archive
 from components.records.errors import ConfigError, IntegrityError
+from tests.components.planting import locked
 
 FILES = {"a.json": b"{}\n", "training/b.jsonl": b"x" * 3000}
 
@@ -134,3 +136,14 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(content)
     with pytest.raises(IntegrityError, match="link or encrypted"):
         read_archive(tmp_path / "b.zip")
+
+
+def test_a_case_set_in_memory_reads_as_the_one_on_disk(tmp_path: Path) -> None:
+    save_case_set(locked(3, 3), tmp_path / "case_set.json")
+    content = (tmp_path / "case_set.json").read_bytes()
+    assert load_case_set(as_path("case_set.json", content)) == locked(3, 3)
+
+
+def test_a_fault_is_named_with_the_files_name() -> None:
+    with pytest.raises(IntegrityError, match=r"b\.zip: case_set\.json: not valid JSON"):
+        load_case_set(as_path("b.zip: case_set.json", b"{"))

@@ -1,6 +1,6 @@
 import re
 
-from components.card import Card, CardSection, CardTable, card_html, card_markdown
+from components.card.card import Card, CardSection, CardTable, card_html, card_markdown
 
 NASTY = '<script>alert("x")</script> | *b* [l](javascript:x) & `c`'
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.card import card_html
+from components.card.card import card_html
 from tests.components.card.test_card import NASTY, card
 from tests.components.report.browser import CHROMIUM, chromium
 

@@ -10,8 +10,7 @@ import pytest
 
 from components.baselines.case_set import load_case_set, save_case_set
 from components.baselines.golden import Golden, load_golden, save_golden
-from components.bundle.archive import read_archive, write_archive
-from components.bundle.member import as_path
+from components.bundle.archive import as_path, read_archive, write_archive
 from components.records.errors import IntegrityError
 from components.records.files import sha256_json
 from pipeline.evidence.answer import Answer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.card import Card, CardSection
+from components.card.card import Card, CardSection
 from components.lineage.training import manifest_path, write_manifest
 from components.records.errors import IntegrityError
 from pipeline.evidence.card.card import (
