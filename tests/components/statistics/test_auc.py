@@ -212,10 +212,11 @@ def test_perfect_separation_counts_patients_not_images() -> None:
     assert area.lower == pytest.approx(0.025 ** (1 / 4))
 
 
-def test_an_independent_pair_takes_two_patients() -> None:
-    # Ten patients with images of both classes make five pairs.
-    labels = np.arange(20) < 10
-    area = auc(labels.astype(float), labels, clusters=np.arange(20) % 10)
+@pytest.mark.parametrize("count", [10, 11])
+def test_an_independent_pair_takes_two_patients(count: int) -> None:
+    # Ten patients with images of both classes make five pairs, and so do eleven.
+    labels = np.arange(2 * count) < count
+    area = auc(labels.astype(float), labels, clusters=np.arange(2 * count) % count)
     assert area.lower == pytest.approx(0.025 ** (1 / 5))
 
 

@@ -55,6 +55,7 @@ def test_bins_hold_equally_many_cases_and_equal_scores_share_one() -> None:
     labels = np.arange(100) < 50
     assert reliability(np.arange(100) / 100, labels, bins=10).n.tolist() == [10] * 10
     assert reliability(np.full(100, 0.3), labels, bins=10).n.tolist() == [100]
+    assert reliability(np.arange(100) / 100, labels).n.size == 15
 
 
 @pytest.mark.parametrize("measure", SINGLE)

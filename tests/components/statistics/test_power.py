@@ -84,6 +84,40 @@ def test_fewest_cases_follow_the_closed_forms() -> None:
     assert fewest_cases_for_floor(0.9, method="wilson") == math.ceil(z * z * 0.9 / 0.1)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_bound_that_equals_the_margin_is_not_enough(method: str) -> None:
+    margin = -difference_of(200, 0, 0, 0, alpha=0.025, method=method).lower
+    assert most_lost(200, margin, method=method) is None
+    assert fewest_cases_for_margin(margin, method=method) == 201
+
+
+@pytest.mark.parametrize("method", FLOORS)
+def test_fewest_cases_for_the_bound_of_n_cases_are_n(method: str) -> None:
+    floor = float(proportion(200, 200, method=method).lower)
+    assert fewest_cases_for_floor(floor, method=method) == 200
+
+
+def test_every_answer_follows_the_error_rate_that_is_asked_for() -> None:
+    # At 5 % a side: the closed forms of a model without a fault, and the exact bound of one.
+    z = NormalDist().inv_cdf(0.95)
+    assert fewest_cases_for_margin(0.02, alpha=0.05) == math.floor(z * z * 0.98 / 0.02) + 1
+    assert fewest_cases_for_floor(0.9, alpha=0.05) == math.ceil(math.log(0.05) / math.log(0.9))
+    floor = float(proportion(93, 100, alpha=0.05).lower)
+    assert most_wrong(100, floor, alpha=0.05) == 7 > most_wrong(100, floor)
+    passed = binom.cdf(7, 100, 0.04)
+    assert power_floor(100, floor, true=0.96, alpha=0.05) == pytest.approx(passed)
+    lost = most_lost(300, 0.05, alpha=0.05)
+    assert lost is not None and tango(0, lost, 300, alpha=0.05).lower > -0.05
+    assert tango(0, lost + 1, 300, alpha=0.05).lower <= -0.05
+    lax, strict = (
+        power_non_inferiority(300, 0.05, discordant=0.1, alpha=alpha) for alpha in (0.05, 0.025)
+    )
+    assert lax > strict + 0.05
+    assert sample_size_non_inferiority(0.05, discordant=0.1, alpha=0.05) == pytest.approx(
+        liu(0.05, 0.1, 0.0, 0.8, alpha=0.05), rel=0.04
+    )
+
+
 def test_what_no_number_of_cases_can_prove_has_none() -> None:
     assert fewest_cases_for_margin(0) is None and fewest_cases_for_floor(1) is None
     assert most_lost(10**6, 0) is None and most_wrong(10**6, 1) is None
@@ -166,7 +200,9 @@ def test_a_share_at_the_floor_passes_no_more_often_than_alpha() -> None:
         assert power_floor(n, 0.9, true=0.9) <= 0.025
 
 
-def liu(margin: float, discordant: float, difference: float, power: float) -> float:
+def liu(
+    margin: float, discordant: float, difference: float, power: float, alpha: float = 0.025
+) -> float:
     """Cases by the approximation of Nam (1997) and Liu et al. (2002), Stat Med 21:231-245."""
     # The limit of the lost share under the hypothesis, by Tango's quadratic in shares.
     b = margin * (2 + difference) - discordant
@@ -174,7 +210,7 @@ def liu(margin: float, discordant: float, difference: float, power: float) -> fl
     q = (-b + math.sqrt(b * b + 8 * product)) / 4
     null = 2 * q + margin * (1 - margin)
     true = discordant - difference**2
-    z_alpha, z_beta = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(power)
+    z_alpha, z_beta = NormalDist().inv_cdf(1 - alpha), NormalDist().inv_cdf(power)
     return (z_alpha * null**0.5 + z_beta * true**0.5) ** 2 / (margin + difference) ** 2
 
 
@@ -208,18 +244,24 @@ def test_no_case_is_an_error() -> None:
 
 
 ASKED = [
-    lambda share: most_lost(10, share),
-    lambda share: most_wrong(10, share),
-    lambda share: fewest_cases_for_margin(share),
-    lambda share: fewest_cases_for_floor(share),
-    lambda share: power_floor(10, 0.9, true=share),
-    lambda share: power_non_inferiority(10, 0.02, discordant=share),
-    lambda share: power_non_inferiority(10, 0.02, discordant=0.1, difference=2 * share),
+    ("margin", lambda share: most_lost(10, share)),
+    ("floor", lambda share: most_wrong(10, share)),
+    ("margin", fewest_cases_for_margin),
+    ("floor", fewest_cases_for_floor),
+    ("true share", lambda share: power_floor(10, 0.9, true=share)),
+    ("margin", lambda share: power_non_inferiority(10, share, discordant=0.1)),
+    ("discordant share", lambda share: power_non_inferiority(10, 0.02, discordant=share)),
+    (
+        "difference",
+        lambda share: power_non_inferiority(10, 0.02, discordant=0.05, difference=share),
+    ),
 ]
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])
-@pytest.mark.parametrize("asked", ASKED)
-def test_shares_out_of_range_are_refused(asked: Callable[[float], object], wrong: float) -> None:
-    with pytest.raises(ValueError, match="wanted"):
+@pytest.mark.parametrize("name, asked", ASKED)
+def test_shares_out_of_range_are_refused(
+    name: str, asked: Callable[[float], object], wrong: float
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: got {wrong}, "):
         asked(wrong)
