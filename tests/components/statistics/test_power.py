@@ -227,6 +227,40 @@ def test_sample_size_agrees_with_liu(margin: float, discordant: float, differenc
     assert all(power_non_inferiority(n + k, margin, **shares) >= 0.8 for k in range(1, 60))
 
 
+# Sizes that a search by halves calls the smallest, though a later tooth falls short.
+@pytest.mark.parametrize(
+    "margin, discordant, power, found, too_few",
+    [(0.11, 0.26, 0.49, 86, 85), (0.1, 0.12, 0.7, 92, 91), (0.09, 0.09, 0.56, 72, 71)],
+)
+def test_a_size_before_a_tooth_that_falls_short_is_no_answer(
+    margin: float, discordant: float, power: float, found: int, too_few: int
+) -> None:
+    reached = [
+        n
+        for n in range(too_few, 2 * found)
+        if power_non_inferiority(n, margin, discordant=discordant) >= power
+    ]
+    assert reached == list(range(found, 2 * found))
+    assert sample_size_non_inferiority(margin, discordant=discordant, power=power) == found
+
+
+def test_a_power_that_is_just_reached_is_enough() -> None:
+    reached = min(power_non_inferiority(n, 0.1, discordant=0.2) for n in range(200, 300))
+    (n,) = [n for n in range(200, 300) if power_non_inferiority(n, 0.1, discordant=0.2) == reached]
+    assert sample_size_non_inferiority(0.1, discordant=0.2, power=reached) <= n
+
+
+def test_sizes_for_a_narrow_margin_are_found_without_trying_each() -> None:
+    n = sample_size_non_inferiority(0.01, discordant=0.02)
+    assert n == pytest.approx(liu(0.01, 0.02, 0.0, 0.8), rel=0.04)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 1.5, float("nan")])
+def test_a_power_that_no_size_reaches_or_any_does_is_refused(power: float) -> None:
+    with pytest.raises(ValueError, match=f"power {power} "):
+        sample_size_non_inferiority(0.05, discordant=0.1, power=power)
+
+
 def test_sizes_for_a_loss_beyond_the_margin_are_refused() -> None:
     with pytest.raises(ValueError, match="above -0.02"):
         sample_size_non_inferiority(0.02, discordant=0.1, difference=-0.02)
