@@ -24,6 +24,7 @@ import tomli
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "mutants"
 REASONS = Path(__file__).with_name("mutants.toml")
+LIVES = (0, 2, 5, 33)  # pytest's exit codes: passed, interrupted, no test; no test reaches it
 LEAST_KILLED = 0.97  # of those that change anything
 
 # What decides, and the tests that must see a change of it.
@@ -72,12 +73,15 @@ def prepare(room: str) -> Path:
         "also_copy": COPIED,
         "pytest_add_cli_args": ["-m", marks, *(f"-pno:{plugin}" for plugin in UNUSED)],
         "pytest_add_cli_args_test_selection": ROOMS[room],
+        "timeout_multiplier": ["3"],  # of the time on a quiet machine, and the seconds below
+        "timeout_constant": ["4"],
         "on_dependency_change": ["ignore"],
     }
-    lines = [f"{key} =\n  " + "\n  ".join(values) + "\n" for key, values in settings.items()]
-    (folder / "setup.cfg").write_text(
-        "[mutmut]\n" + "".join(lines).replace("=\n  ignore", "= ignore")
-    )
+    lines = [
+        f"{key} = {values[0]}" if len(values) == 1 else "\n  ".join([f"{key} =", *values])
+        for key, values in settings.items()
+    ]
+    (folder / "setup.cfg").write_text("\n".join(["[mutmut]", *lines, ""]), "utf-8")
     mutants = folder / "mutants"
     for name in COPIED:
         shutil.rmtree(mutants / name, ignore_errors=True)
@@ -112,7 +116,7 @@ def run(room: str, names: list[str]) -> int:
     reasons = tomli.loads(REASONS.read_text("utf-8"))
     for path, results in metas():
         for name, code in results.items():
-            if code != 1 and change(name, path) not in reasons.get(path, {}):
+            if code in LIVES and change(name, path) not in reasons.get(path, {}):
                 results[name] = None
         save(path, results)
     cli(["run", "--max-children", "1", *names], standalone_mode=False)
@@ -191,7 +195,7 @@ def report(room: str, reasons: dict[str, dict[str, str]], asked: str) -> int:
         listed = dict(reasons.get(path, {}))
         results = {name: code for name, code in results.items() if fnmatch(name, asked)}
         for name, code in results.items():
-            reason = listed.pop(change(name, path), None) if code in (0, 5, 33) else None
+            reason = listed.pop(change(name, path), None) if code in LIVES else None
             kind = kind_of(code, reason)
             counts[kind] += 1
             if kind == "lives":
@@ -207,7 +211,7 @@ def report(room: str, reasons: dict[str, dict[str, str]], asked: str) -> int:
 def kind_of(code: int | None, reason: str | None) -> str:
     if code is None:
         return "not tried"
-    if code not in (0, 5, 33):  # survived, and no test reaches it
+    if code not in LIVES:
         return "killed"
     if reason is None:
         return "lives"

@@ -168,14 +168,14 @@ def test_something_else_that_ann_signed_is_no_decision(run: PlantedRun, tmp_path
 
 
 def test_a_threshold_of_nobody_is_a_mistake(run: PlantedRun) -> None:
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="threshold: got 0, "):
         run.check_releasable(0)
 
 
 def test_nothing_is_written_where_a_file_is_missing(tmp_path: Path) -> None:
     made = planted_run(tmp_path)
     (made.folder / REPORT).unlink()
-    with pytest.raises(IntegrityError, match="report.md is missing"):
+    with pytest.raises(IntegrityError, match=rf"{made.folder.name}.*\b{REPORT}\b"):
         made.signed(person(made, "Ann"))
     assert not made.envelope.exists()
 
@@ -186,5 +186,5 @@ def test_a_release_is_signed_for_the_model_that_was_vouched_for(run: PlantedRun)
     path = attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
     assert path.name == "release.dsse.json"
     (run.model / "saved_model.pb").write_text("another")
-    with pytest.raises(SignatureError, match="model is"):
+    with pytest.raises(SignatureError, match=f"{run.model}: model is [0-9a-f]{{12}}"):
         attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
