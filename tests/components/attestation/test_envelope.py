@@ -18,6 +18,7 @@ from components.attestation.envelope import (
 )
 from components.attestation.keys import Signer, new_key
 from components.records.errors import ConfigError, SignatureError
+from tests.refusing import refused
 
 PAYLOAD = b'{"a": 1}'
 
@@ -38,7 +39,7 @@ def altered(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
     return json.dumps(document).encode()
 
 
-def refused(content: bytes, *trusted: Signer) -> str:
+def refusal_of(content: bytes, *trusted: Signer) -> str:
     with pytest.raises(SignatureError) as refusal:
         verify(content, [one.public for one in trusted], where="w").require(1)
     assert "\n" not in str(refusal.value)
@@ -69,30 +70,30 @@ def test_every_flipped_bit_is_noticed(ann: Signer) -> None:
 def test_another_payload_under_the_same_signature(ann: Signer) -> None:
     other = base64.b64encode(b'{"a": 2}').decode()
     content = altered(sign(PAYLOAD, [ann]), lambda it: it.update(payload=other))
-    assert "'Ann' does not fit" in refused(content, ann)
+    assert "'Ann'" in refusal_of(content, ann)
 
 
 def test_a_signature_from_another_envelope(ann: Signer) -> None:
     other = json.loads(sign(b'{"a": 2}', [ann]))["signatures"]
     content = altered(sign(PAYLOAD, [ann]), lambda it: it.update(signatures=other))
-    assert "'Ann' does not fit" in refused(content, ann)
+    assert "'Ann'" in refusal_of(content, ann)
 
 
 def test_another_payload_type(ann: Signer) -> None:
     content = altered(sign(PAYLOAD, [ann]), lambda it: it.update(payloadType="text/plain"))
-    assert "payloadType" in refused(content, ann)
+    assert "payloadType" in refusal_of(content, ann)
 
 
 def test_an_unknown_key_is_named_and_does_not_count(ann: Signer, bob: Signer) -> None:
     content = sign(PAYLOAD, [ann, bob])
     signed = verify(content, [ann.public], where="w")
     assert (signed.names, signed.unknown) == (("Ann",), (bob.id,))
-    assert f"signed by the unknown {ann.id[:12]}, {bob.id[:12]}" in refused(content)
+    assert f"{ann.id[:12]}, {bob.id[:12]}" in refusal_of(content)
 
 
 def test_a_key_id_that_somebody_else_claims(ann: Signer, bob: Signer) -> None:
     content = altered(sign(PAYLOAD, [bob]), lambda it: it["signatures"][0].update(keyid=ann.id))
-    assert "'Ann' does not fit" in refused(content, ann, bob)
+    assert "'Ann'" in refusal_of(content, ann, bob)
 
 
 def test_two_people_sign_one(ann: Signer, bob: Signer) -> None:
@@ -103,30 +104,30 @@ def test_two_people_sign_one(ann: Signer, bob: Signer) -> None:
 
 
 def test_the_same_key_does_not_sign_twice(ann: Signer) -> None:
-    with pytest.raises(ConfigError, match="'Ann' .* signed it already"):
+    with refused(ConfigError, "w:", "'Ann'", ann.id[:12]):
         add_signatures(sign(PAYLOAD, [ann]), [ann], where="w")
 
 
 def test_the_same_signature_twice_is_no_second_person(ann: Signer, bob: Signer) -> None:
     content = altered(sign(PAYLOAD, [ann]), lambda it: it.update(signatures=it["signatures"] * 2))
-    with pytest.raises(SignatureError, match="Multiple signatures"):
+    with refused(SignatureError, "w:"):
         verify(content, [ann.public, bob.public], where="w")
 
 
 def test_one_person_is_not_two(ann: Signer, bob: Signer) -> None:
     signed = verify(sign(PAYLOAD, [ann]), [ann.public, bob.public], where="w")
-    with pytest.raises(SignatureError, match=r"got 1 \(Ann\) .* wanted 2"):
+    with refused(SignatureError, "w:", "1 (Ann)", "wanted 2"):
         signed.require(2)
 
 
 @pytest.mark.parametrize("threshold", [0, -1])
 def test_a_threshold_of_nobody_is_refused(ann: Signer, threshold: int) -> None:
-    with pytest.raises(ConfigError, match="at least 1"):
+    with refused(ConfigError, "threshold", str(threshold), "1"):
         verify(sign(PAYLOAD, [ann]), [], where="w").require(threshold)
 
 
 def test_nothing_is_signed_by_nobody() -> None:
-    with pytest.raises(ConfigError, match="no key"):
+    with refused(ConfigError, "envelope"):
         sign(PAYLOAD, [])
 
 
@@ -144,17 +145,17 @@ def test_nothing_is_signed_by_nobody() -> None:
     ],
 )
 def test_what_is_no_envelope(content: bytes, ann: Signer) -> None:
-    assert refused(content, ann).startswith("w: ")
+    assert refusal_of(content, ann).startswith("w: ")
 
 
 @pytest.mark.parametrize("payload", ["YQ", "YR==", "Y Q==", "YQ==\n", "-_=="])
 def test_base64_has_one_spelling(ann: Signer, payload: str) -> None:
-    refused(altered(sign(b"a", [ann]), lambda it: it.update(payload=payload)), ann)
+    refusal_of(altered(sign(b"a", [ann]), lambda it: it.update(payload=payload)), ann)
 
 
 def test_a_field_that_nobody_signed_is_refused(ann: Signer) -> None:
     content = altered(sign(PAYLOAD, [ann]), lambda it: it.update(note="fine"))
-    assert "unknown key 'note'" in refused(content, ann)
+    assert "'note'" in refusal_of(content, ann)
 
 
 def test_a_hundred_megabytes_are_not_read(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_a_hundred_megabytes_are_not_read(tmp_path: Path) -> None:
         file.truncate(100 * 1000 * 1000)
     tracemalloc.start()
     try:
-        with pytest.raises(SignatureError, match=f"more than {MOST_BYTES}"):
+        with refused(SignatureError, path, MOST_BYTES):
             read_envelope(path)
         assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
     finally:
@@ -171,5 +172,5 @@ def test_a_hundred_megabytes_are_not_read(tmp_path: Path) -> None:
 
 
 def test_no_envelope_means_nobody_signed(tmp_path: Path) -> None:
-    with pytest.raises(SignatureError, match="nobody signed"):
+    with refused(SignatureError, tmp_path / "decision.dsse.json"):
         read_envelope(tmp_path / "decision.dsse.json")

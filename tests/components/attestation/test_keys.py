@@ -27,6 +27,7 @@ from components.attestation.keys import (
     new_key,
 )
 from components.records.errors import ConfigError
+from tests.refusing import refused
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def refused(load: Callable[..., Any], *arguments: Any) -> str:
+def refusal_of(load: Callable[..., Any], *arguments: Any) -> str:
     """The one line that a wrong input gets."""
     with pytest.raises(ConfigError) as refusal:
         load(*arguments)
@@ -53,40 +54,40 @@ def written(path: Path, content: bytes) -> Path:
 def test_a_key_that_others_can_read_is_not_used(tmp_path: Path, mode: int) -> None:
     private, _, _ = new_key(tmp_path, "Ann")
     private.chmod(mode)
-    assert f"mode {mode:o}" in refused(load_signer, private)
+    assert f"mode {mode:o}" in refusal_of(load_signer, private)
 
 
 def test_a_missing_key(tmp_path: Path) -> None:
-    assert "No such file" in refused(load_signer, tmp_path / "Ann.key.pem")
-    assert "No such file" in refused(load_public, tmp_path / "Ann.pub.pem")
+    assert "No such file" in refusal_of(load_signer, tmp_path / "Ann.key.pem")
+    assert "No such file" in refusal_of(load_public, tmp_path / "Ann.pub.pem")
 
 
 def test_a_folder_or_a_pipe_for_a_key(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "is no file" in refused(load_signer, tmp_path / "pipe")
-    assert "Is a directory" in refused(load_signer, tmp_path)
+    assert "is no file" in refusal_of(load_signer, tmp_path / "pipe")
+    assert "Is a directory" in refusal_of(load_signer, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\xff\x00", b"-----BEGIN PRIVATE KEY-----\n"])
 def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
-    assert "no private key" in refused(load_signer, written(tmp_path / "a.pem", content))
+    assert "no private key" in refusal_of(load_signer, written(tmp_path / "a.pem", content))
     if b"PRIVATE" not in content:
-        assert "no public key" in refused(load_public, written(tmp_path / "b.pub.pem", content))
+        assert "no public key" in refusal_of(load_public, written(tmp_path / "b.pub.pem", content))
 
 
 def test_a_key_file_without_end(tmp_path: Path) -> None:
-    assert "more than" in refused(load_signer, written(tmp_path / "a.pem", b"x" * (1 << 17)))
+    assert "more than" in refusal_of(load_signer, written(tmp_path / "a.pem", b"x" * (1 << 17)))
 
 
 def test_the_public_key_given_for_the_private_one(tmp_path: Path) -> None:
     _, public, _ = new_key(tmp_path, "Ann")
     public.chmod(0o600)
-    assert "holds a public key" in refused(load_signer, public)
+    assert "holds a public key" in refusal_of(load_signer, public)
 
 
 def test_the_private_key_given_for_the_public_one(tmp_path: Path) -> None:
     private, _, _ = new_key(tmp_path, "Ann")
-    assert "holds a private key" in refused(load_public, private)
+    assert "holds a private key" in refusal_of(load_public, private)
 
 
 @pytest.mark.parametrize(
@@ -99,24 +100,26 @@ def test_the_private_key_given_for_the_public_one(tmp_path: Path) -> None:
 def test_a_key_of_another_kind(tmp_path: Path, key: Any, kind: str) -> None:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     shown = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    assert f"got {kind} key" in refused(load_signer, written(tmp_path / "a.pem", pem))
-    assert f"got {kind} key" in refused(load_public, written(tmp_path / "a.pub.pem", shown))
+    assert f"got {kind} key" in refusal_of(load_signer, written(tmp_path / "a.pem", pem))
+    assert f"got {kind} key" in refusal_of(load_public, written(tmp_path / "a.pub.pem", shown))
 
 
 def test_two_public_keys_in_one_file(tmp_path: Path) -> None:
     texts = [new_key(tmp_path, name)[1].read_bytes() for name in ("Ann", "Bob")]
-    assert "no public key" in refused(load_public, written(tmp_path / "C.pub.pem", b"".join(texts)))
+    assert "no public key" in refusal_of(
+        load_public, written(tmp_path / "C.pub.pem", b"".join(texts))
+    )
 
 
 def test_a_wrong_passphrase_and_a_missing_one(tmp_path: Path) -> None:
     private, _, _ = new_key(tmp_path, "Ann", "right")
-    assert "is wrong" in refused(load_signer, private, "wrong")
-    assert PASSPHRASE_VARIABLE in refused(load_signer, private, None)
+    assert "is wrong" in refusal_of(load_signer, private, "wrong")
+    assert PASSPHRASE_VARIABLE in refusal_of(load_signer, private, None)
 
 
 def test_an_error_does_not_repeat_the_passphrase(tmp_path: Path) -> None:
     private, _, _ = new_key(tmp_path, "Ann", "right")
-    assert "hunter2" not in refused(load_signer, private, "hunter2")
+    assert "hunter2" not in refusal_of(load_signer, private, "hunter2")
 
 
 def test_a_signer_does_not_show_its_key(tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_no_variable_no_key() -> None:
 
 def test_one_key_named_twice(tmp_path: Path) -> None:
     private, _, _ = new_key(tmp_path, "Ann")
-    assert "twice" in refused(load_signers, [private, private])
+    assert str(private) in refusal_of(load_signers, [private, private])
 
 
 def test_the_passphrase_comes_from_a_private_file(tmp_path: Path, monkeypatch) -> None:
@@ -144,26 +147,26 @@ def test_the_passphrase_comes_from_a_private_file(tmp_path: Path, monkeypatch) -
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", b"right\n")))
     assert [signer.name for signer in load_signers()] == ["Ann"]
     (tmp_path / "p").chmod(0o644)
-    assert "others can read it" in refused(load_signers)
+    assert "mode 644" in refusal_of(load_signers)
 
 
 def test_two_passphrases_are_one_too_many(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv(PASSPHRASE_VARIABLE, "one")
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", b"other")))
-    assert "both are set" in refused(read_passphrase)
+    assert PASSPHRASE_FILE_VARIABLE in refusal_of(read_passphrase)
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"\n", "is empty"), (b"\xff", "not UTF-8")])
 def test_a_passphrase_file_without_one(tmp_path, monkeypatch, content, words) -> None:
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", content)))
-    assert words in refused(read_passphrase)
+    assert words in refusal_of(read_passphrase)
 
 
 def test_one_key_under_two_names_is_not_trusted_twice(tmp_path: Path) -> None:
     _, public, _ = new_key(tmp_path / "private", "Ann")
     for name in ("Ann", "Bob"):
         (tmp_path / f"{name}.pub.pem").write_bytes(public.read_bytes())
-    assert "one key has one name" in refused(load_trusted, tmp_path)
+    assert "one key has one name" in refusal_of(load_trusted, tmp_path)
 
 
 def test_a_folder_that_is_not_there_trusts_nobody(tmp_path: Path) -> None:
@@ -172,7 +175,7 @@ def test_a_folder_that_is_not_there_trusts_nobody(tmp_path: Path) -> None:
 
 def test_a_broken_key_among_the_trusted_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "Ann.pub.pem").write_text("junk")
-    assert "Ann.pub.pem" in refused(load_trusted, tmp_path)
+    assert "Ann.pub.pem" in refusal_of(load_trusted, tmp_path)
 
 
 def test_the_private_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -195,7 +198,7 @@ def test_no_two_keys_are_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize("there", ["Ann.key.pem", "Ann.pub.pem"])
 def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("mine")
-    with pytest.raises(ConfigError, match="never overwritten"):
+    with refused(ConfigError, tmp_path / there):
         new_key(tmp_path, "Ann")
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "mine"
@@ -203,7 +206,7 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
 
 def test_a_dangling_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "Ann.key.pem").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match="never overwritten"):
+    with refused(ConfigError, tmp_path / "Ann.key.pem"):
         new_key(tmp_path, "Ann")
     assert not (tmp_path / "elsewhere").exists()
 
@@ -215,7 +218,7 @@ def test_a_passphrase_encrypts_the_file(tmp_path: Path) -> None:
 
 
 def test_an_empty_passphrase_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="empty"):
+    with refused(ConfigError, "passphrase"):
         new_key(tmp_path, "Ann", "")
 
 
@@ -231,5 +234,5 @@ def test_a_name_that_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="no key can be written there"):
+    with refused(ConfigError, tmp_path / "file"):
         new_key(tmp_path / "file", "Ann")

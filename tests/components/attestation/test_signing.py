@@ -14,6 +14,7 @@ from components.decision import Verdict, load_decision, save_decision
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.run_files import DECISION, HTML_REPORT, REPORT, SCORES
 from tests.components.attestation.making import PlantedRun, person, planted_run
+from tests.refusing import refused
 
 
 @pytest.fixture
@@ -23,10 +24,9 @@ def run(tmp_path: Path) -> PlantedRun:
     return made.signed(person(made, "Ann"))
 
 
-def refused(run: PlantedRun, words: str, threshold: int = 1, **changed: Any) -> None:
-    with pytest.raises(SignatureError, match=words) as refusal:
+def releases_nothing(run: PlantedRun, *facts: object, threshold: int = 1, **changed: Any) -> None:
+    with refused(SignatureError, *facts):
         run.check_releasable(threshold, **changed)
-    assert "\n" not in str(refusal.value)
 
 
 def test_what_was_signed_is_vouched_for(run: PlantedRun) -> None:
@@ -38,23 +38,23 @@ def test_what_was_signed_is_vouched_for(run: PlantedRun) -> None:
 def test_an_unsigned_decision_is_not(tmp_path: Path) -> None:
     made = planted_run(tmp_path)
     person(made, "Ann")
-    refused(made, "nobody signed this")
+    releases_nothing(made, made.envelope)
 
 
 def test_a_signature_by_somebody_unknown_is_not_enough(tmp_path: Path) -> None:
     made = planted_run(tmp_path)
     made.signed(person(made, "Mallory", trusted=False))
     person(made, "Ann")
-    refused(made, "got none of the trusted keys")
+    releases_nothing(made, made.envelope, "got none", "wanted 1")
 
 
 def test_nobody_is_trusted_where_there_are_no_keys(run: PlantedRun) -> None:
-    refused(run, "got none", trusted_keys=run.root / "nowhere")
+    releases_nothing(run, "got none", trusted_keys=run.root / "nowhere")
 
 
 def test_two_are_wanted_and_one_signed(run: PlantedRun) -> None:
     person(run, "Bob")
-    refused(run, r"got 1 \(Ann\)", threshold=2)
+    releases_nothing(run, "1 (Ann)", "wanted 2", threshold=2)
 
 
 def test_two_people_sign_one_decision(run: PlantedRun) -> None:
@@ -74,7 +74,7 @@ def test_a_file_of_the_run_that_is_not_what_was_signed(
         (run.folder / name).unlink()
     else:
         (run.folder / name).write_text("another")
-    refused(run, f"{name} is")
+    releases_nothing(run, f" {name} ")
 
 
 @pytest.mark.parametrize("name", ["policy.yaml", "case_set.json", "golden.json"])
@@ -85,7 +85,7 @@ def test_a_baseline_file_that_is_not_what_was_signed(run: PlantedRun, name: str,
         path.unlink()
     else:
         path.write_text("another")
-    refused(run, name)
+    releases_nothing(run, name)
 
 
 @pytest.mark.parametrize(
@@ -100,23 +100,23 @@ def test_a_baseline_file_that_is_not_what_was_signed(run: PlantedRun, name: str,
 )
 def test_another_model_is_not_vouched_for(run: PlantedRun, change: Callable[..., object]) -> None:
     change(run.model)
-    refused(run, "model")
+    releases_nothing(run, "model ", run.model)
 
 
 def test_another_champion_is_noticed(run: PlantedRun) -> None:
     (run.root / "champion" / "saved_model.pb").write_text("another")
-    refused(run, "/champion: champion is")
+    releases_nothing(run, "/champion:", " champion ")
 
 
 @pytest.mark.parametrize("name", [TRAINING, ENVIRONMENT])
 def test_another_training_set_or_environment_is_noticed(run: PlantedRun, name: str) -> None:
-    refused(run, f"{name} is", there={**run.there, name: "0" * 64})
+    releases_nothing(run, f" {name} ", "0" * 12, there={**run.there, name: "0" * 64})
 
 
 def test_a_redated_decision_is_refused_though_its_own_hash_fits(run: PlantedRun) -> None:
     decision = load_decision(run.folder / DECISION)
     save_decision(replace(decision, created="2025-06-01T00:00:00Z"), run.folder / DECISION)
-    refused(run, "decision.json is")
+    releases_nothing(run, " decision.json ")
 
 
 def test_envelopes_of_two_runs_cannot_be_swapped(tmp_path: Path) -> None:
@@ -124,17 +124,18 @@ def test_envelopes_of_two_runs_cannot_be_swapped(tmp_path: Path) -> None:
     ann = person(one, "Ann")
     one.signed(ann), other.signed(ann)
     one.envelope.write_bytes(other.envelope.read_bytes())
-    refused(one, "was signed for run other")
+    releases_nothing(one, one.envelope, "run other")
 
 
 def test_a_whole_run_cannot_pass_for_another(run: PlantedRun) -> None:
     shutil.copytree(run.folder, run.root / "runs" / "copy")
-    refused(replace(run, folder=run.root / "runs" / "copy"), "not for this one")
+    copy = replace(run, folder=run.root / "runs" / "copy")
+    releases_nothing(copy, copy.envelope, run.folder.name)
 
 
 def test_a_subject_that_is_not_compared_is_not_taken_on_trust(run: PlantedRun) -> None:
     there = {name: it for name, it in run.there.items() if name != TRAINING}
-    refused(run, "training was signed and was not compared", there=there)
+    releases_nothing(run, run.envelope, TRAINING, there=there)
     checked = run.check_releasable(there=there, unmeasured=[TRAINING])
     assert checked.unmeasured == (TRAINING,)
 
@@ -143,39 +144,39 @@ def test_a_golden_that_was_absent_and_appears(tmp_path: Path) -> None:
     made = planted_run(tmp_path)
     known = {name: it for name, it in made.there.items() if name != GOLDEN}
     attest_decision(made.folder, known, [person(made, "Ann")])
-    refused(made, "golden.json .* was absent when it was signed")
+    releases_nothing(made, "golden.json", "absent")
     assert made.check_releasable(there=known).statement.predicate["absent"] == [GOLDEN]
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "why"),
     [
-        ({"verdict": Verdict.FAIL, "exit_code": 1}, "it is a FAIL"),
-        ({"verdict": Verdict.INCONCLUSIVE, "exit_code": 3}, "it is a INCONCLUSIVE"),
-        ({"already_released": True}, "released already"),
+        ({"verdict": Verdict.FAIL, "exit_code": 1}, "FAIL"),
+        ({"verdict": Verdict.INCONCLUSIVE, "exit_code": 3}, "INCONCLUSIVE"),
+        ({"already_released": True}, "already"),
     ],
 )
 def test_a_signature_under_a_refusal_releases_nothing(
-    tmp_path: Path, changed: dict[str, Any], words: str
+    tmp_path: Path, changed: dict[str, Any], why: str
 ) -> None:
     made = planted_run(tmp_path, **changed)
-    refused(made.signed(person(made, "Ann")), words)
+    releases_nothing(made.signed(person(made, "Ann")), made.envelope, why)
 
 
 def test_something_else_that_ann_signed_is_no_decision(run: PlantedRun, tmp_path: Path) -> None:
     run.envelope.write_bytes(sign(b'{"hello": "world"}', [person(run, "Bob")]))
-    refused(run, "key '.*' is missing|unknown key")
+    releases_nothing(run, run.envelope)
 
 
 def test_a_threshold_of_nobody_is_a_mistake(run: PlantedRun) -> None:
-    with pytest.raises(ConfigError, match="threshold: got 0, "):
+    with refused(ConfigError, "threshold", "0"):
         run.check_releasable(0)
 
 
 def test_nothing_is_written_where_a_file_is_missing(tmp_path: Path) -> None:
     made = planted_run(tmp_path)
     (made.folder / REPORT).unlink()
-    with pytest.raises(IntegrityError, match=rf"{made.folder.name}.*\b{REPORT}\b"):
+    with refused(IntegrityError, made.folder.name, REPORT):
         made.signed(person(made, "Ann"))
     assert not made.envelope.exists()
 
@@ -186,5 +187,5 @@ def test_a_release_is_signed_for_the_model_that_was_vouched_for(run: PlantedRun)
     path = attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
     assert path.name == "release.dsse.json"
     (run.model / "saved_model.pb").write_text("another")
-    with pytest.raises(SignatureError, match=f"{run.model}: model is [0-9a-f]{{12}}"):
+    with refused(SignatureError, run.model, " model "):
         attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
