@@ -49,7 +49,7 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
 
     by, reason = said(by, "--by"), said(reason, "--reason")
     case_set = lock_source(open_source(source), to / CASE_SET, author=by, reason=reason)
-    click.echo(f"{to / 'case_set.json'}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
+    click.echo(f"{to / CASE_SET}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
     return 0
 
 

@@ -29,7 +29,7 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
         folder = Path(config.case_set.directory) / name
         if not (folder / CASE_SET).exists():
             raise ConfigError(
-                f"case_set.directory: got {folder}, which has no case_set.json; wanted a folder "
+                f"case_set.directory: got {folder}, which has no {CASE_SET}; wanted a folder "
                 "of baselines; lock one with `casegate cases lock`"
             )
         return folder.resolve()

@@ -71,3 +71,16 @@ def test_a_file_cannot_be_a_workspace(tmp_path: Path, below: str) -> None:
         Workspace(tmp_path / "file" / below).opened(),
     ):
         pytest.fail("opened")
+
+
+def test_releases_go_where_the_settings_say_else_into_the_workspace(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    assert workspace.destination("chest", None) == tmp_path / "serving" / "chest"
+    assert workspace.destination("chest", "served") == Path("served").resolve() / "chest"
+
+
+def test_the_log_that_a_command_names_goes_before_the_configured_one(tmp_path: Path) -> None:
+    workspace, named = Workspace(tmp_path), Path("here.jsonl")
+    assert workspace.prediction_log(named, "log.jsonl") == named
+    assert workspace.prediction_log(None, "log.jsonl") == Path("log.jsonl")
+    assert workspace.prediction_log(None, None) == tmp_path / "predictions"
