@@ -5,8 +5,8 @@ import click
 from pipeline.commands.audit import audit
 from pipeline.commands.baseline import baseline
 from pipeline.commands.cases import cases
-from pipeline.commands.cases_draw import draw
 from pipeline.commands.ci import ci
+from pipeline.commands.ending import group
 from pipeline.commands.feedback import feedback
 from pipeline.commands.gate import gate
 from pipeline.commands.hooks import hook
@@ -21,15 +21,12 @@ from pipeline.commands.retrain import retrain
 from pipeline.commands.rollback import rollback
 from pipeline.commands.run import run
 from pipeline.commands.schedule import schedule
-from pipeline.commands.shared import OneLineGroup
 from pipeline.commands.store import store
 from pipeline.commands.timeline import timeline
 from pipeline.commands.waive import waive
 
 
-@click.group(
-    name="casegate", cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@group(name="casegate", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="casegate")
 def main() -> None:
     """Releases medical-imaging classifiers; refuses one that is worse than before.
@@ -39,7 +36,6 @@ def main() -> None:
     """
 
 
-cases.add_command(draw)
 for command in (
     run,
     ci,

@@ -5,28 +5,18 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import group
 
 
-@click.group()
+@group()
 def audit() -> None:
     """Releases, runs, lineage and ledger as web pages; read-only."""
 
 
 @audit.command()
-@workspace_option(exists=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8421, show_default=True, help="0 takes any."
-)
-@click.option(
-    "--allow-remote",
-    "names",
-    metavar="NAME",
-    multiple=True,
-    help="Lets --host be one that other machines reach, under this name; there is no password.",
-)
-@refusing_in_one_line
+@options.workspace(exists=True)
+@options.listening(8421, remote="; there is no password.")
 def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> int:
     """Serves the pages until Ctrl+C, to this machine's browsers alone."""
     from pipeline.site.server import serve as start
@@ -36,14 +26,13 @@ def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> int:
 
 
 @audit.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     required=True,
     help="A new folder.",
 )
-@refusing_in_one_line
 def build(workspace: Path, out: Path) -> int:
     """Writes the pages as files that need no server.
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import group
 
 if TYPE_CHECKING:
     from components.baselines.case_set import CaseSet
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.governance.golden_view import GoldenStep
 
 
-@click.group()
+@group()
 def baseline() -> None:
     """The golden scores that every candidate is compared with."""
 
@@ -24,18 +25,16 @@ def _baseline_option() -> Callable[[Any], Any]:
     return click.option(
         "--baseline",
         "folder",
-        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        type=options.EXISTING_FOLDER,
         metavar="DIR",
         help="The baseline's folder; default: the one that judged the newest run.",
     )
 
 
 @baseline.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option("--run", "run_id", metavar="ID", help="Default: the newest run with a decision.")
-@click.option("--by", required=True, metavar="NAME", help="Who approves.")
-@click.option("--reason", required=True, metavar="TEXT")
-@refusing_in_one_line
+@options.person("Who approves.")
 def bootstrap(workspace: Path, run_id: str | None, by: str, reason: str) -> int:
     """Approves a run's candidate as the first golden, by name.
 
@@ -52,10 +51,9 @@ def bootstrap(workspace: Path, run_id: str | None, by: str, reason: str) -> int:
 
 
 @baseline.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option("--run", "run_id", required=True, metavar="ID", help="The run that passed.")
 @click.option("--by", metavar="NAME", help="Who proposes; default: the login name.")
-@refusing_in_one_line
 def propose(workspace: Path, run_id: str, by: str | None) -> int:
     """Puts the candidate of a run that passed up for approval as golden.
 
@@ -78,10 +76,8 @@ def propose(workspace: Path, run_id: str, by: str | None) -> int:
 
 
 @baseline.command()
-@workspace_option(exists=True)
-@click.option("--by", required=True, metavar="NAME", help="Who approves.")
-@click.option("--reason", required=True, metavar="TEXT")
-@refusing_in_one_line
+@options.workspace(exists=True)
+@options.person("Who approves.")
 def approve(workspace: Path, by: str, reason: str) -> int:
     """Makes the proposal golden, by name; the golden before it is kept in history/."""
     from pipeline.governance.approval import approve_golden
@@ -95,9 +91,8 @@ def approve(workspace: Path, by: str, reason: str) -> int:
 
 
 @baseline.command()
-@workspace_option(exists=False)
+@options.workspace(exists=False)
 @_baseline_option()
-@refusing_in_one_line
 def show(workspace: Path, folder: Path | None) -> int:
     """Prints what golden is now, who approved it, and what waits for approval."""
     from pipeline.governance.golden_view import show_golden
@@ -124,9 +119,8 @@ def show(workspace: Path, folder: Path | None) -> int:
 
 
 @baseline.command()
-@workspace_option(exists=False)
+@options.workspace(exists=False)
 @_baseline_option()
-@refusing_in_one_line
 def history(workspace: Path, folder: Path | None) -> int:
     """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
     from components.records.errors import IntegrityError

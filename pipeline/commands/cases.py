@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from components.baselines.names import CASE_SET
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import console, echo_json, group, progress_bar
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
 
 
-@click.group()
+@group()
 def cases() -> None:
     """The locked case set.
 
@@ -19,28 +20,16 @@ def cases() -> None:
     """
 
 
-def format_option() -> Any:
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-    )
-
-
 @cases.command()
 @click.argument("source")
 @click.option(
     "--to",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     required=True,
     metavar="DIR",
     help="The baseline's folder, e.g. baselines/chest.",
 )
-@click.option("--by", required=True, metavar="NAME", help="Who locks it.")
-@click.option("--reason", required=True, metavar="TEXT")
-@refusing_in_one_line
+@options.person("Who locks it.")
 def lock(source: str, to: Path, by: str, reason: str) -> int:
     """Locks the test split of SOURCE: ids, labels, attributes and content hashes."""
     from components.cases.lock import lock_source
@@ -58,12 +47,11 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
 @click.option("--source", metavar="SOURCE", help="Default: the source the lock names.")
 @click.option(
     "--model",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     metavar="SAVEDMODEL",
     help="Also try this model on the images, as TensorFlow Serving would run it.",
 )
-@workspace_option(exists=False)
-@refusing_in_one_line
+@options.workspace(exists=False)
 def verify(case_set: str, source: str | None, model: Path | None, workspace: Path) -> int:
     """Reads every image again and compares it with the lock; exit code 4 names what differs.
 
@@ -88,9 +76,8 @@ def verify(case_set: str, source: str | None, model: Path | None, workspace: Pat
 
 @cases.command()
 @click.argument("case_set", metavar="NAME|FILE")
-@workspace_option(exists=False)
-@format_option()
-@refusing_in_one_line
+@options.workspace(exists=False)
+@options.form()
 def show(case_set: str, workspace: Path, form: str) -> int:
     """Who locked which cases and why, and the cases in numbers. NAME@2 shows version 2."""
     from components.baselines.summary import summarise
@@ -102,20 +89,17 @@ def show(case_set: str, workspace: Path, form: str) -> int:
     if form == "json":
         echo_json({**described(found), **summarise(found).as_json()})
         return 0
-    from rich.console import Console
-
     from pipeline.governance.show_cases import show_case_set
 
-    show_case_set(Console(highlight=False), found)
+    show_case_set(console(), found)
     return 0
 
 
 @cases.command()
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@workspace_option(exists=False)
-@format_option()
-@refusing_in_one_line
+@options.workspace(exists=False)
+@options.form()
 def diff(before: str, after: str, workspace: Path, form: str) -> int:
     """What changed from A to B, each a NAME, a FILE or, with its version, NAME@2."""
     from components.baselines.diff import diff_case_sets
@@ -129,11 +113,9 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
     if form == "json":
         echo_json({"before": described(a), "after": described(b), "changes": found.as_json()})
         return 0
-    from rich.console import Console
-
     from pipeline.governance.show_cases import show_diff
 
-    show_diff(Console(highlight=False), a, b, found)
+    show_diff(console(), a, b, found)
     return 0
 
 
@@ -154,8 +136,7 @@ def _relabelling(
 
 @cases.command()
 @click.argument("case_set", metavar="NAME|FILE")
-@click.option("--by", required=True, metavar="NAME", help="Who amends it.")
-@click.option("--reason", required=True, metavar="TEXT")
+@options.person("Who amends it.")
 @click.option("--retire", multiple=True, metavar="ID", help="Leave the case out from now on.")
 @click.option(
     "--relabel",
@@ -170,32 +151,29 @@ def _relabelling(
 @click.option("--source", metavar="SOURCE", help="Where the added cases are.")
 @click.option(
     "--golden-model",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=options.EXISTING_FOLDER,
     metavar="SAVEDMODEL",
     help="Golden's model, to score added cases. Default: found by its hash in the workspace.",
 )
-@workspace_option(exists=False)
-@refusing_in_one_line
+@options.workspace(exists=False)
 def amend(case_set: str, workspace: Path, **asked: Any) -> int:
     """Makes the next version of a case set, with golden scored on it.
 
     Every option but --by, --reason, --source and --golden-model may be given several times. The
     old version stays under history/, and the ledger of the workspace records the change.
     """
-    from rich.console import Console
-
     from pipeline.governance.amendment import amend
     from pipeline.governance.amendment_plan import AmendmentRequest
     from pipeline.governance.show_cases import show_amended
 
     done = amend(workspace, AmendmentRequest(case_set=case_set, **asked))
-    show_amended(Console(highlight=False), done)
+    show_amended(console(), done)
     return 0
 
 
 @cases.command("propose-sentinels")
 @click.argument("case_set", metavar="NAME|FILE")
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option(
     "--least",
     type=click.IntRange(min=1),
@@ -204,8 +182,7 @@ def amend(case_set: str, workspace: Path, **asked: Any) -> int:
     metavar="N",
     help="How many past models must have missed a case.",
 )
-@format_option()
-@refusing_in_one_line
+@options.form()
 def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     """Positives that past models missed and that champion and golden get right."""
     from pipeline.governance.sentinels import propose_sentinels
@@ -214,11 +191,41 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     if form == "json":
         echo_json(found.as_json())
         return 0
-    from rich.console import Console
-
     from pipeline.governance.case_sets import typed
     from pipeline.governance.show_proposal import show_proposal
 
     command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
-    show_proposal(Console(highlight=False), found, least=least, command=command)
+    show_proposal(console(), found, least=least, command=command)
+    return 0
+
+
+@cases.command()
+@click.option(
+    "--data",
+    required=True,
+    metavar="SOURCE",
+    help="Whose training and tuning cases, e.g. phantom:n=400,seed=3,season=winter.",
+)
+@click.option(
+    "--out",
+    type=options.FOLDER,
+    required=True,
+    metavar="DIR",
+    help="A new folder, e.g. data/phantom/span-0001.",
+)
+def draw(data: str, out: Path) -> int:
+    """Writes SOURCE's training and tuning cases as images with a manifest.csv.
+
+    The folder takes its name when it is complete, as a span has to arrive.
+    """
+    from components.cases.draw import draw as write
+    from components.cases.sources import open_source
+
+    source = open_source(data)
+    with progress_bar() as progress:
+        drawn = write(source, out, progress=lambda done, of: progress("drawing", done, of))
+    click.echo(
+        f"{out}: {drawn.cases:,} cases of {drawn.patients:,} patients, {drawn.positives:,} "
+        f"positive, from {source.spec}"
+    )
     return 0

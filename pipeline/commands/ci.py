@@ -1,7 +1,6 @@
 """`casegate ci`: what a commit needs, found out from its changes, done, and shown to CI."""
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,31 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import echo_json, group
 
 if TYPE_CHECKING:
     from components.records.events import Event
     from pipeline.ci.checked import CheckedCommit
     from pipeline.settings.config import Config
 
-_CONFIG = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="YAML file of settings; without it the one shipped for the data, if any.",
-)
-_DATA = click.option("--data", metavar="SOURCE", help="As of `casegate run`.")
-_SET = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Overrides one setting; may be repeated.",
-)
+_CONFIG = options.config()
+_DATA = options.data("As of `casegate run`.")
+_SET = options.settings()
 
 
-@click.group(invoke_without_command=True)
+@group(invoke_without_command=True)
 @_CONFIG
 @_DATA
 @_SET
@@ -49,36 +37,32 @@ _SET = click.option(
 )
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     metavar="DIR",
     help="Keeps results by content; restore it between jobs.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     default=Path("ci-results"),
     show_default=True,
     metavar="DIR",
     help="Gets junit.xml, casegate.sarif, summary.md, report.html, decision.json, result.json.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@options.form()
 @click.pass_context
-def ci(context: click.Context, /, **options: Any) -> None:
+def ci(context: click.Context, /, **given: Any) -> int:
     """Checks a commit: does what its changes need, and no more.
 
     Documentation alone needs nothing; policy or baselines judge the released model anew; anything
     else runs the pipeline on the development case set, or with --release, a tag or the label
     `release` on the locked one. Nothing is ever released. The exit code is the verdict.
     """
-    if context.invoked_subcommand is None:
-        _check(**options)
+    return _check(**given) if context.invoked_subcommand is None else 0
 
 
-@refusing_in_one_line
 def _check(
-    config_path: Path | None,
+    config: Path | None,
     data: str | None,
     settings: tuple[str, ...],
     base: str | None,
@@ -94,9 +78,9 @@ def _check(
     from pipeline.ci.job_files import clear, write_files
     from pipeline.ci.steps import Steps
 
-    config, path = _settings(config_path, data, settings)
+    resolved, path = _settings(config, data, settings)
     clear(out)
-    asked = CheckRequest(Path.cwd(), config, path, base, head, release, registry, cache, out)
+    asked = CheckRequest(Path.cwd(), resolved, path, base, head, release, registry, cache, out)
     to_stderr = form == "json"
     steps = Steps(lambda line: click.echo(line, err=to_stderr))
     checked = check(asked, steps, os.environ, lambda: _watched(2 if to_stderr else 1))
@@ -106,15 +90,14 @@ def _check(
 
 
 @ci.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @_CONFIG
 @_DATA
 @_SET
 @click.option("--registry", metavar="DIR|URL", help="Where to.  [default: ci.registry]")
-@refusing_in_one_line
 def publish(
     workspace: Path,
-    config_path: Path | None,
+    config: Path | None,
     data: str | None,
     settings: tuple[str, ...],
     registry: str | None,
@@ -126,11 +109,11 @@ def publish(
     from components.records.errors import UsageError
     from pipeline.ci.publishing import publish_release
 
-    config, _ = _settings(config_path, data, settings)
-    address = registry or config.ci.registry
+    resolved, _ = _settings(config, data, settings)
+    address = registry or resolved.ci.registry
     if address is None:
         raise UsageError("--registry: got none, and ci.registry is null; name a folder or bucket")
-    told, place = publish_release(config, workspace, address)
+    told, place = publish_release(resolved, workspace, address)
     click.echo(f"published version {told.version}, {told.model_sha256[:12]}: {place}")
     for root, (name, _) in sorted(told.files.items()):
         click.echo(f"  case set {root[:12]}  {name}")
@@ -143,9 +126,8 @@ def _settings(
     """The configuration, and the file it came from."""
     from pipeline.settings.config import load_config, shipped_config
 
-    given = [*settings, *([f"data.source={json.dumps(data)}"] if data is not None else [])]
     path = path or shipped_config(data or "phantom")
-    return load_config(path, given), path
+    return load_config(path, options.with_data(settings, data)), path
 
 
 @contextlib.contextmanager

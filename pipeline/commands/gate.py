@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import echo_utf8, refusing_in_one_line
+from pipeline.commands import options
+from pipeline.commands.ending import command, echo_utf8
 
 if TYPE_CHECKING:
     from pipeline.run.score_gate import Gated
@@ -14,13 +15,8 @@ if TYPE_CHECKING:
 FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 
 
-@click.command()
-@click.option(
-    "--case-set",
-    required=True,
-    metavar="NAME|FILE",
-    help="A baseline's name, shipped or in the workspace, or a case_set.json.",
-)
+@command()
+@options.case_set()
 @click.option(
     "--candidate",
     type=click.Path(path_type=Path),
@@ -42,7 +38,7 @@ FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 )
 @click.option(
     "--policy",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.FILE,
     metavar="FILE",
     help="The acceptance criteria.  [default: policy.yaml beside the case set]",
 )
@@ -60,28 +56,27 @@ FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
     metavar="SOURCE",
     help="The case set's images: to score a SavedModel, and for the pictures in HTML.",
 )
-@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True)
+@options.form(*FORMS)
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.FILE,
     metavar="FILE",
     help="Where to write it; without this, to the screen.",
 )
 @click.option(
     "--workspace",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     metavar="DIR",
     help="Counts the look in its ledger, and keeps the decision under runs/.",
 )
 @click.option(
     "--ledger",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.FILE,
     metavar="FILE",
     help="As --workspace, in this ledger and in runs/ beside it.",
 )
 @click.option("--run-id", metavar="ID", help="Names the decision.  [default: the time]")
 @click.option("--created", metavar="TIME", help="ISO 8601 in UTC.  [default: now]")
-@refusing_in_one_line
 def gate(
     case_set: str,
     candidate: Path,

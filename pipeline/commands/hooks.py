@@ -1,18 +1,19 @@
 """`casegate hook`: what git is asked to refuse; for pre-commit, for git's own hooks and for CI."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line
+from pipeline.commands import options
+from pipeline.commands.ending import group
 
 if TYPE_CHECKING:
     from pipeline.ci.hooks.revision import Rule
 
 
-@click.group()
+@group()
 def hook() -> None:
     """Checks of a change to what judges, before it becomes a commit.
 
@@ -21,71 +22,65 @@ def hook() -> None:
     """
 
 
-def _options(command: Callable[..., int]) -> click.Command:
-    wrapped: Any = refusing_in_one_line(command)
-    for option in (
-        click.option(
-            "--to-ref",
-            envvar="PRE_COMMIT_TO_REF",
-            metavar="COMMIT",
-            help="The newest commit to look at.",
-        ),
-        click.option(
-            "--from-ref",
-            envvar="PRE_COMMIT_FROM_REF",
-            metavar="COMMIT",
-            help="Look at the commits that this one has not.  [default: at what is staged]",
-        ),
-        click.option(
-            "--baselines",
-            default="baselines",
-            show_default=True,
-            metavar="DIR",
-            help="The folder with the baselines, in the checkout.",
-        ),
-    ):
-        wrapped = option(wrapped)
-    return wrapped
+_revisions = options.stacked(
+    click.option(
+        "--baselines",
+        default="baselines",
+        show_default=True,
+        metavar="DIR",
+        help="The folder with the baselines, in the checkout.",
+    ),
+    click.option(
+        "--from-ref",
+        envvar="PRE_COMMIT_FROM_REF",
+        metavar="COMMIT",
+        help="Look at the commits that this one has not.  [default: at what is staged]",
+    ),
+    click.option(
+        "--to-ref",
+        envvar="PRE_COMMIT_TO_REF",
+        metavar="COMMIT",
+        help="The newest commit to look at.",
+    ),
+)
 
 
 @hook.command()
-@_options
-def policy(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
+@_revisions
+def policy(**revisions: Any) -> int:
     """A changed policy keeps its schema, and each of its checks can be passed."""
     from pipeline.ci.hooks.rules import policies
 
-    return _held([policies], baselines, from_ref, to_ref)
+    return _check([policies], **revisions)
 
 
 @hook.command(name="case-set")
-@_options
-def case_set(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
+@_revisions
+def case_set(**revisions: Any) -> int:
     """A changed case set is what its hashes say, and amends the version before it."""
     from pipeline.ci.hooks.rules import case_sets
 
-    return _held([case_sets], baselines, from_ref, to_ref)
+    return _check([case_sets], **revisions)
 
 
 @hook.command(name="no-pixels")
-@_options
-def no_pixels(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
+@_revisions
+def no_pixels(**revisions: Any) -> int:
     """No picture, array or archive lies under the baselines, whatever it is called."""
     from pipeline.ci.hooks.rules import no_pixels
 
-    return _held([no_pixels], baselines, from_ref, to_ref)
+    return _check([no_pixels], **revisions)
 
 
 @hook.command(name="baselines-alone")
 @click.option(
     "--ledger",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.FILE,
     metavar="FILE",
     help="A ledger that has to hold the entry of each approval and amendment.",
 )
-@_options
-def baselines_alone(
-    ledger: Path | None, baselines: str, from_ref: str | None, to_ref: str | None
-) -> int:
+@_revisions
+def baselines_alone(ledger: Path | None, **revisions: Any) -> int:
     """What judges changes in a commit of its own, and golden only by approval.
 
     Of commits that are made already, the message has to name who approved.
@@ -93,38 +88,37 @@ def baselines_alone(
     from pipeline.ci.hooks.rules import alone, recorded_in
 
     rules = [alone, recorded_in(ledger)] if ledger else [alone]
-    return _held(rules, baselines, from_ref, to_ref)
+    return _check(rules, **revisions)
 
 
 @hook.command(name="all")
-@_options
-def everything(baselines: str, from_ref: str | None, to_ref: str | None) -> int:
+@_revisions
+def everything(**revisions: Any) -> int:
     """All of the above, as CI asks for it of the commits of a change."""
     from pipeline.ci.hooks.rules import alone, case_sets, no_pixels, policies
 
-    return _held([policies, case_sets, no_pixels, alone], baselines, from_ref, to_ref)
+    return _check([policies, case_sets, no_pixels, alone], **revisions)
 
 
 @hook.command()
-@click.argument("message", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("message", metavar="FILE", type=options.FILE)
 @click.option("--baselines", default="baselines", show_default=True, metavar="DIR")
-@refusing_in_one_line
 def approver(message: Path, baselines: str) -> int:
     """The message in FILE names who approved the staged change of baselines."""
     from pipeline.ci.hooks.rules import named_approver
 
-    return _held([named_approver], baselines, None, None, message=message)
+    return _check([named_approver], baselines, message=message)
 
 
-def _held(
+def _check(
     rules: "Sequence[Rule]",
     baselines: str,
-    from_ref: str | None,
-    to_ref: str | None,
+    from_ref: str | None = None,
+    to_ref: str | None = None,
     *,
     message: Path | None = None,
 ) -> int:
-    """Says each thing that does not hold on a line of its own; returns the exit code."""
+    """Prints each fault on a line of its own; returns the exit code."""
     from components.records.text import one_line
     from pipeline.ci.hooks.revision import check_revisions
 

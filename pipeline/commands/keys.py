@@ -2,29 +2,23 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.answers import FORMATS, give
+from pipeline.commands.ending import group
 
-if TYPE_CHECKING:
-    from pipeline.evidence.answer import Answer
-
-FORMATS = ("text", "json", "csv")
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path)
 _keys = click.option(
     "--keys",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=options.EXISTING_FOLDER,
     help="Public keys that count; by default those that the run was configured with.",
 )
-_format = click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True
-)
+_format = options.form(*FORMATS)
 
 
-@click.group()
+@group()
 def keys() -> None:
     """Signs decisions, and says who signed them.
 
@@ -35,12 +29,11 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--out", type=_FOLDER, required=True, help="Folder for the two files.")
+@click.option("--out", type=options.FOLDER, required=True, help="Folder for the two files.")
 @click.option("--name", required=True, help="Of the person or machine that will sign.")
 @click.option(
     "--passphrase-env", metavar="VARIABLE", help="Encrypts the private key with its value."
 )
-@refusing_in_one_line
 def init(out: Path, name: str, passphrase_env: str | None) -> int:
     """Makes a key pair (Ed25519): NAME.key.pem, to keep, and NAME.pub.pem, to hand out.
 
@@ -70,9 +63,8 @@ def init(out: Path, name: str, passphrase_env: str | None) -> int:
 )
 @_keys
 @_format
-@workspace_option(exists=True)
-@refusing_in_one_line
-def sign(run: str, key: tuple[Path, ...], keys: Path | None, format_: str, workspace: Path) -> int:
+@options.workspace(exists=True)
+def sign(run: str, key: tuple[Path, ...], keys: Path | None, form: str, workspace: Path) -> int:
     """Adds a signature to a run's signed decision, after checking all that it stands for.
 
     The statement stays what it was; whoever signs puts their name under it.
@@ -89,16 +81,15 @@ def sign(run: str, key: tuple[Path, ...], keys: Path | None, format_: str, works
     with Workspace(workspace.resolve()).opened(), Evidence(workspace) as evidence:
         answer = sign_run(evidence, evidence.subject(run), signers, keys)
     click.echo(f"signed by {', '.join(one.name for one in signers)}", err=True)
-    return _give(answer, format_)
+    return give(answer, form=form)
 
 
 @keys.command()
 @click.argument("what", metavar="VERSION|RUN|FILE")
 @_keys
 @_format
-@workspace_option(exists=False)
-@refusing_in_one_line
-def show(what: str, keys: Path | None, format_: str, workspace: Path) -> int:
+@options.workspace(exists=False)
+def show(what: str, keys: Path | None, form: str, workspace: Path) -> int:
     """Who signed a run's decision and release, and whether that counts; or what a file holds.
 
     A FILE is a key (*.pem) or an envelope (*.dsse.json), and needs no workspace. Exits 4 where
@@ -108,13 +99,6 @@ def show(what: str, keys: Path | None, format_: str, workspace: Path) -> int:
     from pipeline.evidence.subject import Evidence
 
     if Path(what).is_file():
-        return _give(signed_file(Path(what), keys), format_)
+        return give(signed_file(Path(what), keys), form=form)
     with Evidence(workspace) as evidence:
-        return _give(signatures(evidence, evidence.subject(what), keys), format_)
-
-
-def _give(answer: "Answer", format_: str) -> int:
-    from pipeline.commands.lineage_shared import give
-
-    give(answer, format_=format_, table=None, out=None)
-    return answer.exit_code
+        return give(signatures(evidence, evidence.subject(what), keys), form=form)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import echo_json, group
 
 if TYPE_CHECKING:
     from components.records.ledger.entry import Entry
@@ -30,19 +31,18 @@ KINDS = (
 )
 
 
-@click.group()
+@group()
 def ledger() -> None:
     """The hash-chained record of decisions, approvals, waivers, releases and the rest."""
 
 
 @ledger.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option(
     "--holds",
     metavar="HASH",
     help="An entry's hash that was noted elsewhere; fails where no entry has it.",
 )
-@refusing_in_one_line
 def verify(workspace: Path, holds: str | None) -> int:
     """Checks the chain, the decisions it names and the versions being served.
 
@@ -57,20 +57,17 @@ def verify(workspace: Path, holds: str | None) -> int:
 
 
 @ledger.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@refusing_in_one_line
-def show(workspace: Path, kind: str | None, format_: str) -> int:
+@options.form()
+def show(workspace: Path, kind: str | None, form: str) -> int:
     """Lists the entries, oldest first, after checking the chain."""
     from components.records.ledger.ledger import Ledger
     from pipeline.settings.workspace import Workspace
 
     entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
     chosen = [entry for entry in entries if kind in (None, entry.kind)]
-    if format_ == "json":
+    if form == "json":
         echo_json([vars(entry) for entry in chosen])
     elif chosen:
         _show_table(chosen)

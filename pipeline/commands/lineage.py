@@ -1,29 +1,23 @@
 """`casegate lineage`: what an auditor asks of runs and releases, each question one command."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from components.records.run_files import RUN_STATES
-from pipeline.commands.lineage_card import card
-from pipeline.commands.lineage_diff import diff
-from pipeline.commands.lineage_export import check, export
-from pipeline.commands.lineage_impact import impact
-from pipeline.commands.lineage_independence import independence
-from pipeline.commands.lineage_performance import performance
-from pipeline.commands.lineage_prove import prove
-from pipeline.commands.lineage_reproduce import reproduce
-from pipeline.commands.lineage_shared import answered, of_one
-from pipeline.commands.lineage_trace import trace
-from pipeline.commands.lineage_verify import verify
+from pipeline.commands import options
+from pipeline.commands.answers import answered, of_one
+from pipeline.commands.ending import group
+from pipeline.commands.lineage_files import card, check, export, prove, trace
 
 if TYPE_CHECKING:
     from pipeline.evidence.answer import Answer
     from pipeline.evidence.subject import Evidence, Subject
 
 
-@click.group()
+@group()
 def lineage() -> None:
     """What was run, judged and released: questions to the ledger, the records and ML Metadata.
 
@@ -77,7 +71,7 @@ def looks(evidence: "Evidence", case_set: str) -> "Answer":
     metavar="DATETIME",
     help="Such as 2026-03-31T09:30:00+02:00; without a zone it is UTC.",
 )
-@click.option("--destination", metavar="DIR", help="Only this one, such as serving/pneumonia.")
+@options.destination("Only this one, such as serving/pneumonia.")
 @answered
 def live(evidence: "Evidence", at: str, destination: str | None) -> "Answer":
     """What was serving at some time, and whether it still is."""
@@ -143,17 +137,181 @@ def sql(evidence: "Evidence", *, query: str | None, show_views: bool, limit: int
     return sql(evidence, sys.stdin.read() if query is None else query, limit=limit)
 
 
-for command in (
-    trace,
-    diff,
-    impact,
-    performance,
-    independence,
-    prove,
-    reproduce,
-    verify,
-    card,
-    export,
-    check,
-):
+@lineage.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@options.destination("serving/MODEL, where a version stands in several.")
+@answered
+def diff(evidence: "Evidence", first: str, second: str, destination: str | None) -> "Answer":
+    """What changed from A to B, each a version or a run.
+
+    Code, data (cases added and removed), packages, configuration, acceptance criteria, metrics
+    with intervals and their paired change, cases gained and lost, and who approved.
+    """
+    from pipeline.evidence.questions.diff import diff
+
+    one, other = (evidence.subject(name, destination=destination) for name in (first, second))
+    return diff(evidence, one, other)
+
+
+@lineage.command()
+@click.option("--case", metavar="ID", help="A withdrawn or mislabelled case.")
+@click.option(
+    "--image",
+    type=options.EXISTING_FILE,
+    help="A picture; it is known again however its file was encoded.",
+)
+@click.option("--package", metavar="NAME==VERSION", help="A version that was withdrawn.")
+@click.option("--commit", metavar="SHA", help="A bad commit, or its beginning.")
+@click.option(
+    "--reread",
+    is_flag=True,
+    help="Read every training manifest from end to end, and trust no index beside it.",
+)
+@answered
+def impact(
+    evidence: "Evidence",
+    *,
+    case: str | None,
+    image: Path | None,
+    package: str | None,
+    commit: str | None,
+    reread: bool,
+) -> "Answer":
+    """Which models, runs and releases a bad image, package or commit reached.
+
+    Says what of it is serving now. An image is looked for in all training data and in every
+    version of every case set. Exit code 4 says that the answer is not complete, or that ML
+    Metadata was altered.
+    """
+    from components.records.errors import UsageError
+
+    if sum(word is not None for word in (case, image, package, commit)) != 1:
+        raise UsageError("wanted one of --case, --image, --package and --commit")
+    if reread and case is None and image is None:
+        raise UsageError("--reread goes with --case or --image")
+    if package is not None or commit is not None:
+        from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package
+
+        if package is not None:
+            return impact_of_package(evidence, package)
+        return impact_of_commit(evidence, str(commit))
+    from pipeline.evidence.questions.impact_image import impact_of_case, impact_of_image
+
+    if image is not None:
+        return impact_of_image(evidence, image, reread=reread)
+    return impact_of_case(evidence, str(case), reread=reread)
+
+
+@lineage.command()
+@click.option("--by", metavar="ATTRIBUTE", help="Only this attribute, beside the overall figures.")
+@answered
+@of_one
+def performance(evidence: "Evidence", subject: "Subject", by: str | None) -> "Answer":
+    """Every metric with its interval, overall and for every value of every attribute.
+
+    Computed anew from the kept scores on the case set as it judged.
+    """
+    from pipeline.evidence.questions.performance import performance
+
+    return performance(evidence, subject, by=by)
+
+
+@lineage.command()
+@answered
+@of_one
+def independence(evidence: "Evidence", subject: "Subject") -> "Answer":
+    """Is any image or patient of the case set in the training data.
+
+    Joins the two lists exactly, after checking both against the Merkle roots that the run
+    recorded. Exit code 0: independent; 1: not; 4: it cannot be known, because a list is missing
+    or is not the recorded one.
+    """
+    from pipeline.evidence.questions.independence import independence
+
+    return independence(evidence, subject)
+
+
+@lineage.command()
+@click.argument("name", metavar="[VERSION|RUN]", required=False)
+@click.option("--all", "all_", is_flag=True, help="Every run and release of the workspace.")
+@answered
+def verify(evidence: "Evidence", name: str | None, all_: bool) -> "Answer":
+    """Recomputes every hash: models, scores, decisions, ledger, case sets, training data.
+
+    Signatures and ML Metadata's rows are held against the records too. Without a name, what is
+    serving now is verified. Names the first difference, and exits 4.
+    """
+    from components.records.errors import ConfigError
+    from pipeline.evidence.verify.verify import verify
+
+    if name is not None and all_:
+        raise ConfigError(f"--all: leave it out to verify {name} alone, or leave out {name}")
+    if all_:
+        return verify(evidence, None)
+    if name is not None:
+        return verify(evidence, [evidence.subject(name)])
+    return verify(
+        evidence,
+        [
+            evidence.subject(str(r.version), destination=r.destination)
+            for r in evidence.serving().values()
+        ],
+    )
+
+
+@lineage.command()
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-6,
+    show_default=True,
+    metavar="SIZE",
+    help="The largest difference of a score that counts as reproduced.",
+)
+@click.option(
+    "--repository",
+    type=options.EXISTING_FOLDER,
+    metavar="DIR",
+    help="The git checkout that has the run's commit; by default the one casegate runs from.",
+)
+@options.data("Where the training data are now.")
+@click.option(
+    "--fresh", is_flag=True, help="Makes code and environment anew even where they are here."
+)
+@click.option("--keep", is_flag=True, help="Leaves the scratch folder, and says where it is.")
+@answered
+@of_one
+def reproduce(
+    evidence: "Evidence",
+    subject: "Subject",
+    *,
+    tolerance: float,
+    repository: Path | None,
+    data: str | None,
+    fresh: bool,
+    keep: bool,
+) -> "Answer":
+    """Runs the same code, packages, configuration and data once more, and compares the scores.
+
+    In a scratch workspace, with the policy, case set, golden, champion and ledger as they were.
+    Exit code 0: identical, or within the tolerance; 1: not; 2: it cannot be repeated here; 4:
+    data, code or evidence is not what was recorded.
+    """
+    from pipeline.evidence.reproduce.reproduce import reproduce
+    from pipeline.settings.config import REPOSITORY
+
+    return reproduce(
+        evidence,
+        subject,
+        repository=(repository or REPOSITORY).resolve(),
+        say=lambda line: click.echo(line, err=True),
+        tolerance=tolerance,
+        data=data,
+        fresh=fresh,
+        keep=keep,
+    )
+
+
+for command in (trace, card, prove, export, check):
     lineage.add_command(command)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command, echo_json
 
 if TYPE_CHECKING:
     from pipeline.unattended.monitoring.monitor import Monitored
 
 
-@click.command()
+@command()
 @click.option(
     "--log",
     type=click.Path(path_type=Path),
@@ -20,33 +21,22 @@ if TYPE_CHECKING:
     help="Prediction log, .jsonl or .jsonl.gz.  [default: monitoring.log, or predictions/ in the "
     "workspace]",
 )
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="YAML file of settings."
-)
-@workspace_option(exists=True)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Overrides one setting; may be repeated.",
-)
+@options.config("YAML file of settings.")
+@options.workspace(exists=True)
+@options.settings()
 @click.option(
     "--retrain",
     is_flag=True,
     help="Starts a retraining where something moved, once per monitoring.cooldown_days.",
 )
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@refusing_in_one_line
+@options.form()
 def monitor(
     log: Path | None,
     config: Path | None,
     workspace: Path,
     settings: tuple[str, ...],
     retrain: bool,
-    format_: str,
+    form: str,
 ) -> int:
     """Compares what the released model predicted lately with its own data.
 
@@ -61,12 +51,12 @@ def monitor(
     overrides = [*settings, *(["monitoring.retrain=true"] if retrain else [])]
     place = Workspace(workspace.resolve())
     monitored = look(load_config(config, overrides), place, log)
-    if format_ == "text":
+    if form == "text":
         click.echo(as_text(monitored, terminal=sys.stdout.isatty()), nl=False)
     retrained = None
     if monitored.may_retrain:
-        retrained = _retrained(monitored, config, overrides, place, text=format_ == "text")
-    if format_ == "json":
+        retrained = _retrained(monitored, config, overrides, place, text=form == "text")
+    if form == "json":
         answer = {**monitored.as_json(), "retrained": retrained}
         echo_json(answer)
     return monitored.exit_code

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import echo_json, group
 
 if TYPE_CHECKING:
     from components.notify.delivery import Delivery
@@ -14,24 +15,14 @@ if TYPE_CHECKING:
 
 UNDELIVERED = 2  # as for a setting that does not work
 
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of settings; its section notify says who is told of what, and how.",
+_config = options.config(
+    "YAML file of settings; its section notify says who is told of what, and how."
 )
-_settings = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Overrides one setting; may be repeated.",
-)
-_format = click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+_settings = options.settings()
+_format = options.form()
 
 
-@click.group()
+@group()
 def notify() -> None:
     """Being told of releases, blocked candidates, failures and drift."""
 
@@ -40,8 +31,7 @@ def notify() -> None:
 @_config
 @_settings
 @_format
-@refusing_in_one_line
-def test(config: Path | None, settings: tuple[str, ...], format_: str) -> int:
+def test(config: Path | None, settings: tuple[str, ...], form: str) -> int:
     """Sends a test notice on every channel, now and once.
 
     Exits 0 where every channel took it, else 2.
@@ -50,20 +40,19 @@ def test(config: Path | None, settings: tuple[str, ...], format_: str) -> int:
 
     read = _notify_config(config, settings)
     deliveries = try_out(read)
-    if not deliveries and format_ == "text":
+    if not deliveries and form == "text":
         click.echo("no channel is set: see notify.webhook, notify.smtp and notify.command")
         return UNDELIVERED
-    _give(deliveries, format_)
+    _give(deliveries, form)
     return 0 if deliveries and _all_sent(deliveries) else UNDELIVERED
 
 
 @notify.command()
 @_config
 @_settings
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @_format
-@refusing_in_one_line
-def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, format_: str) -> int:
+def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form: str) -> int:
     """Tries once more what could not be delivered.
 
     What goes out is taken from the dead letters. Exits 0 where none is left, else 2.
@@ -75,10 +64,10 @@ def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form
     place = Workspace(workspace.resolve())
     deliveries = send_again(_notify_config(config, settings), place)
     left = journal(place).dead()
-    if format_ == "text" and not deliveries:
+    if form == "text" and not deliveries:
         click.echo("no dead letter")
     else:
-        _give(deliveries, format_)
+        _give(deliveries, form)
     if left.unreadable:
         click.echo(f"{journal(place).dead_path}: {left.unreadable} unreadable lines", err=True)
     return UNDELIVERED if left.letters or left.unreadable else 0
@@ -87,19 +76,18 @@ def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form
 @notify.command()
 @_config
 @_settings
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @_format
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
-@refusing_in_one_line
 def show(
-    config: Path | None, settings: tuple[str, ...], workspace: Path, format_: str, limit: int
+    config: Path | None, settings: tuple[str, ...], workspace: Path, form: str, limit: int
 ) -> int:
     """Shows the channels, what was sent last, and the dead letters."""
     from pipeline.settings.workspace import Workspace
     from pipeline.unattended.notifying.notify import show_notices
 
     found = show_notices(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
-    if format_ == "json":
+    if form == "json":
         echo_json(found)
     else:
         click.echo("\n".join(_lines(found)))
@@ -116,8 +104,8 @@ def _all_sent(deliveries: "Sequence[Delivery]") -> bool:
     return all(delivery.state == "sent" for delivery in deliveries)
 
 
-def _give(deliveries: "Sequence[Delivery]", format_: str) -> None:
-    if format_ == "json":
+def _give(deliveries: "Sequence[Delivery]", form: str) -> None:
+    if form == "json":
         echo_json([vars(delivery) for delivery in deliveries])
         return
     for delivery in deliveries:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from components.baselines.names import GOLDEN
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import echo_json, group
 
 if TYPE_CHECKING:
     from pipeline.governance.show_policy import Preflight
 
 
-@click.group()
+@group()
 def policy() -> None:
     """The acceptance criteria, written before the result."""
 
@@ -27,13 +28,8 @@ def _share(context: click.Context, option: click.Parameter, value: float | None)
 
 
 @policy.command()
-@click.argument("path", metavar="POLICY", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--case-set",
-    required=True,
-    metavar="NAME|FILE",
-    help="A baseline's name, shipped or in the workspace, or a case_set.json.",
-)
+@click.argument("path", metavar="POLICY", type=options.FILE)
+@options.case_set()
 @click.option(
     "--discordant",
     type=float,
@@ -41,11 +37,8 @@ def _share(context: click.Context, option: click.Parameter, value: float | None)
     metavar="SHARE",
     help="Of the cases, that equally good models call differently.  [default: the policy's]",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@workspace_option(exists=False)
-@refusing_in_one_line
+@options.form()
+@options.workspace(exists=False)
 def check(path: Path, case_set: str, discordant: float | None, form: str, workspace: Path) -> int:
     """What each check of POLICY can prove on a case set, and how often it will pass.
 

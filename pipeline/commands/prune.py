@@ -4,32 +4,18 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command, echo_json
 
 
-@click.command()
-@workspace_option(exists=True)
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Run configuration, for its section retention.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="A setting on top of the file, e.g. retention.keep_days=90.",
-)
+@command()
+@options.workspace(exists=True)
+@options.config("Run configuration, for its section retention.")
+@options.settings("A setting on top of the file, e.g. retention.keep_days=90.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and touch nothing.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@refusing_in_one_line
+@options.form()
 def prune(
-    workspace: Path, config_path: Path | None, settings: tuple[str, ...], dry_run: bool, form: str
+    workspace: Path, config: Path | None, settings: tuple[str, ...], dry_run: bool, form: str
 ) -> int:
     """Removes intermediate files of old runs, and what killed runs left.
 
@@ -43,8 +29,8 @@ def prune(
     from pipeline.settings.workspace import Workspace
     from pipeline.unattended.retention.prune import lines, prune
 
-    config = load_config(config_path, settings)
-    found = prune(config.retention, Workspace(workspace), dry_run=dry_run)
+    retention = load_config(config, settings).retention
+    found = prune(retention, Workspace(workspace), dry_run=dry_run)
     if form == "json":
         echo_json(found.as_json())
     else:

@@ -1,32 +1,18 @@
 """`casegate retrain`: the whole pipeline, unattended."""
 
-import json
 from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command, echo_json
 
 
-@click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of settings; without it the one shipped for the data, if any.",
-)
-@click.option(
-    "--data",
-    metavar="SOURCE",
-    help="As `casegate run` takes it; with {SPAN} in a path, the spans that are there.",
-)
-@workspace_option(exists=False)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Overrides one setting; may be repeated.",
-)
+@command()
+@options.config()
+@options.data("As `casegate run` takes it; with {SPAN} in a path, the spans that are there.")
+@options.workspace(exists=False)
+@options.settings()
 @click.option(
     "--trigger",
     type=click.Choice(["schedule", "drift", "manual"]),
@@ -34,11 +20,8 @@ from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_
     show_default=True,
     help="What started this retraining, for its record.",
 )
-@click.option("--why", metavar="TEXT", help="One line for the run's record.")
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@refusing_in_one_line
+@options.why()
+@options.form()
 def retrain(
     config: Path | None,
     data: str | None,
@@ -46,7 +29,7 @@ def retrain(
     settings: tuple[str, ...],
     trigger: str,
     why: str | None,
-    format_: str,
+    form: str,
 ) -> int:
     """Runs the pipeline once under supervision, and tells a person what came of it.
 
@@ -58,13 +41,10 @@ def retrain(
     from pipeline.unattended.retraining.notice import show_retrained
     from pipeline.unattended.retraining.retrain import retrain as retrain_once
 
-    overrides = list(settings)
-    if data is not None:
-        overrides.append(f"data.source={json.dumps(data)}")
-    as_json = format_ == "json"
+    as_json = form == "json"
     retrained = retrain_once(
         config or shipped_config(data or "phantom"),
-        overrides,
+        options.with_data(settings, data),
         Workspace(workspace),
         trigger=trigger,
         why=why,

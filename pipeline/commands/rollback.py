@@ -4,22 +4,21 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command
 
 
-@click.command()
-@workspace_option(exists=True)
+@command()
+@options.workspace(exists=True)
 @click.option("--to", "version", required=True, type=int, metavar="VERSION")
-@click.option("--by", required=True, metavar="NAME", help="Who takes the champion back.")
-@click.option("--reason", required=True, metavar="TEXT")
+@options.person("Who takes the champion back.")
 @click.option("--model-name", default="pneumonia", show_default=True, metavar="NAME")
 @click.option(
     "--serving",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=options.EXISTING_FOLDER,
     metavar="DIR",
     help="Where releases go; default: serving/ in the workspace.",
 )
-@refusing_in_one_line
 def rollback(
     workspace: Path, version: int, by: str, reason: str, model_name: str, serving: Path | None
 ) -> int:

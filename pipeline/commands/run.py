@@ -1,32 +1,18 @@
 """`casegate run`: the whole pipeline, to a verdict."""
 
-import json
 from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command, echo_json
 
 
-@click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of settings; without it the one shipped for the data, if any.",
-)
-@click.option(
-    "--data",
-    metavar="SOURCE",
-    help="phantom[:n=2000,...], a MedMNIST .npz, medmnist:NAME, or a folder.",
-)
-@workspace_option(exists=False)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Overrides one setting; may be repeated.",
-)
+@command()
+@options.config()
+@options.data("phantom[:n=2000,...], a MedMNIST .npz, medmnist:NAME, or a folder.")
+@options.workspace(exists=False)
+@options.settings()
 @click.option(
     "--skip-bad-cases",
     type=click.IntRange(min=0),
@@ -38,11 +24,8 @@ from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_
     type=click.Choice(["commit", "schedule", "drift", "manual"]),
     help="What started this run, for its record; by default commit in CI, else manual.",
 )
-@click.option("--why", metavar="TEXT", help="One line for the run's record.")
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@refusing_in_one_line
+@options.why()
+@options.form()
 def run(
     config: Path | None,
     data: str | None,
@@ -51,7 +34,7 @@ def run(
     skip_bad_cases: int | None,
     trigger: str | None,
     why: str | None,
-    format_: str,
+    form: str,
 ) -> int:
     """Trains, judges and, where the verdict is PASS, releases."""
     from rich.console import Console
@@ -62,14 +45,12 @@ def run(
     from pipeline.settings.config import load_config, shipped_config
     from pipeline.settings.provenance import where
 
-    overrides = list(settings)
-    if data is not None:
-        overrides.append(f"data.source={json.dumps(data)}")
+    overrides = options.with_data(settings, data)
     if skip_bad_cases is not None:
         overrides.append(f"data.skip_bad_cases={skip_bad_cases}")
     resolved = load_config(config or shipped_config(data or "phantom"), overrides)
     started = trigger or ("commit" if where().ci_provider else "manual")
-    as_json = format_ == "json"
+    as_json = form == "json"
     stream = own_stream(2 if as_json else 1)
     console = Console(file=stream, width=None if stream.isatty() else 120)
     with Progress(console).shown() as progress:

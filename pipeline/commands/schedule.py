@@ -5,25 +5,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.schedule_run import of_job, run
-from pipeline.commands.shared import echo_json, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import echo_json, group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.scheduling.status import Standing
     from pipeline.unattended.scheduling.systemd import UnitPlace
 
-
+_of_job = options.stacked(
+    options.config(
+        "YAML file of settings; schedule.cron in it says when, in UTC.",
+        type=options.EXISTING_FILE,
+        required=True,
+    ),
+    options.workspace(exists=False),
+    options.settings(),
+)
 _name = click.option(
     "--name", metavar="NAME", help="What it is called; by default as the workspace's folder."
 )
 _directory = click.option(
     "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     help="A folder of unit files other than systemd's own.",
 )
 
 
-@click.group()
+@group()
 def schedule() -> None:
     """When to retrain: once a week or as schedule.cron says, in UTC.
 
@@ -32,7 +44,7 @@ def schedule() -> None:
 
 
 @schedule.command()
-@of_job
+@_of_job
 @_name
 @click.option("--systemd", "how", flag_value="systemd", help="A service and a timer.")
 @click.option("--cron", "how", flag_value="cron", help="One line of your crontab.")
@@ -42,7 +54,6 @@ def schedule() -> None:
 )
 @_directory
 @click.option("--print", "only_print", is_flag=True, help="Writes nothing; shows what it would.")
-@refusing_in_one_line
 def install(
     *,
     config: Path,
@@ -92,10 +103,9 @@ def install(
 
 
 @schedule.command()
-@workspace_option(exists=False)
+@options.workspace(exists=False)
 @_name
 @_directory
-@refusing_in_one_line
 def remove(workspace: Path, name: str | None, directory: Path | None) -> int:
     """Removes what `install` wrote for this workspace, and nothing else."""
     from pipeline.unattended.scheduling import crontab, systemd
@@ -111,13 +121,10 @@ def remove(workspace: Path, name: str | None, directory: Path | None) -> int:
 
 
 @schedule.command()
-@of_job
+@_of_job
 @_name
 @_directory
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@refusing_in_one_line
+@options.form()
 def status(
     *,
     config: Path,
@@ -125,7 +132,7 @@ def status(
     settings: tuple[str, ...],
     name: str | None,
     directory: Path | None,
-    format_: str,
+    form: str,
 ) -> int:
     """Says where it is installed, what comes next, what came of the last, what was missed."""
     from components.records.clock import current_time
@@ -134,7 +141,7 @@ def status(
 
     job = make_job(name, config, settings, workspace)
     found = standing(job, _places(directory), now=current_time())
-    if format_ == "json":
+    if form == "json":
         echo_json(found.as_json())
     else:
         click.echo("\n".join(_lines(found)))
@@ -192,4 +199,58 @@ def _last(attempt: dict[str, Any] | None) -> str:
     return f"{ended}, started by {attempt.get('trigger')}{why}"
 
 
-schedule.add_command(run)
+@schedule.command()
+@_of_job
+@click.option("--once", is_flag=True, help="Runs what is due, if anything, and ends.")
+def run(config: Path, workspace: Path, settings: tuple[str, ...], once: bool) -> int:
+    """Retrains at each time of schedule.cron, until it is told to end.
+
+    Of several on one workspace, one runs each time. SIGTERM ends it, and a retraining that goes on
+    with it, which is then made up for at the next start. With --once, exits as `casegate retrain`
+    does, or with 0 and without a word where nothing is due.
+    """
+    from components.records.clock import current_time
+    from pipeline.settings.config import load_config
+    from pipeline.settings.workspace import Workspace
+    from pipeline.unattended.notifying.channels import check as check_notify
+    from pipeline.unattended.retraining.retrain import terminated_as_interrupted
+    from pipeline.unattended.scheduling.cron import Cron
+    from pipeline.unattended.scheduling.loop import Loop, Slots, stamp
+
+    read = load_config(config, settings)
+    check_notify(read.notify)
+    cron, place = Cron.parse(read.schedule.cron), Workspace(workspace.resolve())
+    loop = Loop(Slots(place, cron), _runner(config, settings, place), _say)
+    with terminated_as_interrupted():
+        if once:
+            return loop.once()
+        _say(f"waiting for {cron.expression} (UTC), next {stamp(cron.after(current_time()))}")
+        return loop.forever()
+
+
+def _runner(
+    config: Path, settings: tuple[str, ...], workspace: "Workspace"
+) -> "Callable[[datetime], int]":
+    """Retrains for a slot, with the settings as the file then has them."""
+
+    def retrain_for(slot: "datetime") -> int:
+        from pipeline.unattended.retraining.notice import show_retrained
+        from pipeline.unattended.retraining.retrain import retrain
+        from pipeline.unattended.scheduling.loop import stamp
+
+        retrained = retrain(
+            config, settings, workspace, trigger="schedule", why=f"due {stamp(slot)}", say=_say
+        )
+        show_retrained(retrained)
+        if retrained.attempt.error:
+            click.echo(retrained.attempt.error, err=True)
+        return retrained.exit_code
+
+    return retrain_for
+
+
+def _say(line: str) -> None:
+    from components.records.clock import current_time
+    from pipeline.unattended.scheduling.loop import stamp
+
+    click.echo(f"{stamp(current_time())} {line}")

@@ -2,31 +2,26 @@
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.answers import FORMATS, give
+from pipeline.commands.ending import group, progress_bar
 
-FORMATS = ("text", "json", "csv")
 
-
-@click.group()
+@group()
 def store() -> None:
     """The metadata store: what is in it, and moving it to PostgreSQL or MySQL."""
 
 
 @store.command()
-@workspace_option(exists=True)
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
-@refusing_in_one_line
-def show(workspace: Path, format_: str) -> int:
+@options.workspace(exists=True)
+@options.form(*FORMATS)
+def show(workspace: Path, form: str) -> int:
     """Says where the store is, its version and size, and what this account may do there."""
     from components.lineage.facts import store_facts
-    from pipeline.commands.lineage_shared import give
     from pipeline.evidence.answer import Answer, Table
     from pipeline.settings.workspace import Workspace
 
@@ -44,19 +39,18 @@ def show(workspace: Path, format_: str) -> int:
         },
         tables=(Table("rows", "rows by table", ("table", "rows"), rows),),
     )
-    give(answer, format_=format_, table=None, out=None)
+    give(answer, form=form)
     return 0
 
 
 @store.command()
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option(
     "--to",
     required=True,
     metavar="URL",
     help="postgresql://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE.",
 )
-@refusing_in_one_line
 def migrate(workspace: Path, to: str) -> int:
     """Copies the workspace's SQLite store to an empty database on a server, and uses that.
 
@@ -79,7 +73,7 @@ def migrate(workspace: Path, to: str) -> int:
             unmark(target)  # in case a copy was interrupted just before
             click.echo(f"{target}: the store of this workspace already")
             return 0
-        with _progress() as progress:
+        with progress_bar() as progress:
             contents = copy(source, target, progress=progress)
         write_atomically(place.store_file, json.dumps({"metadata": target.url}).encode())
         unmark(target)
@@ -96,20 +90,3 @@ def _size(count: int) -> str:
     if count < 2**20:
         return f"{count / 2**10:.1f} KiB"
     return f"{count / 2**20:,.1f} MiB"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal; silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, rows: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as view:
-        bar = view.add_task("reading", total=None)
-        yield lambda what, done, rows: view.update(
-            bar, description=what, completed=done, total=max(rows, 1)
-        )

@@ -8,25 +8,19 @@ from urllib.parse import quote
 
 import click
 
-from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command, echo_utf8
 
 
-@click.command()
-@workspace_option(exists=True)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "html"]),
-    default="text",
-    show_default=True,
-)
+@command()
+@options.workspace(exists=True)
+@options.form("text", "json", "html")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.FILE,
     help="Writes to this file instead of standard output.",
 )
-@refusing_in_one_line
-def timeline(workspace: Path, format_: str, output: Path | None) -> int:
+def timeline(workspace: Path, form: str, output: Path | None) -> int:
     """What was released when and why, what was not, what moved and who approved."""
     from components.records.files import write_atomically
     from pipeline.governance.show_ledger import sentence
@@ -36,11 +30,11 @@ def timeline(workspace: Path, format_: str, output: Path | None) -> int:
 
     place = Workspace(workspace.resolve())
     found = steps(place, sentence)
-    if format_ == "json":
+    if form == "json":
         text = json.dumps(
             [dataclasses.asdict(step) for step in found], indent=2, ensure_ascii=False
         )
-    elif format_ == "html":
+    elif form == "html":
         beside = output.resolve().parent if output else Path.cwd()
         above = Path(os.path.relpath(place.root, beside))
         text = timeline_page(
@@ -49,7 +43,7 @@ def timeline(workspace: Path, format_: str, output: Path | None) -> int:
     else:
         text = as_text(found)
     if output is None:
-        (click.echo if format_ == "text" else echo_utf8)(text.rstrip("\n"))
+        (click.echo if form == "text" else echo_utf8)(text.rstrip("\n"))
     else:
         write_atomically(output, f"{text.rstrip()}\n".encode())
         click.echo(f"{len(found)} steps: {output}")

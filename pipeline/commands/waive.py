@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import command
 
 
-@click.command()
+@command()
 @click.argument("check")
-@workspace_option(exists=True)
+@options.workspace(exists=True)
 @click.option("--run", "run_id", required=True, metavar="ID", help="The run in which it failed.")
 @click.option("--by", required=True, metavar="NAME", help="Who lets it through.")
 @click.option("--second", required=True, metavar="NAME", help="Who agrees: another person.")
@@ -17,7 +18,6 @@ from pipeline.commands.shared import refusing_in_one_line, workspace_option
 @click.option(
     "--expires", required=True, metavar="DATE", help="Last day it holds, 366 days at most."
 )
-@refusing_in_one_line
 def waive(
     check: str, workspace: Path, run_id: str, by: str, second: str, reason: str, expires: str
 ) -> int:

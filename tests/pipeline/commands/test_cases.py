@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 
 from components.baselines.case_set import load_case_set, lock_cases, save_case_set
 from components.baselines.golden import save_golden
+from components.cases.sources import open_source
 from pipeline.cli import main
+from pipeline.commands.cases import draw
 from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import picture, write_npz
 from tests.components.gate.test_decide import judged
@@ -202,3 +204,23 @@ def test_a_large_difference_is_cut_short_in_text(workspace: Workspace) -> None:
     save_case_set(locked(100, 100), workspace.root / "case_set.json")
     page = told(casegate("diff", "own", str(workspace.root / "case_set.json")))
     assert "more: --format json lists all" in page
+
+
+def test_draw_says_what_was_written_and_the_folder_is_a_source(tmp_path: Path) -> None:
+    out = tmp_path / "data" / "phantom" / "span-0001"
+    arguments = ["--data", "phantom:seed=3,n=60", "--out", str(out)]
+    done = CliRunner().invoke(draw, arguments)
+    assert done.exit_code == 0 and done.stderr == ""
+    assert done.stdout == (
+        f"{out}: 60 cases of 46 patients, 27 positive, from phantom:n=60,seed=3\n"
+    )
+    assert open_source(str(out)).name == "span-0001"
+
+
+def test_a_mistake_in_draw_is_one_line_and_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "span-0001").mkdir()
+    for data, out in (("phantom:n=20", "span-0001"), ("phantm", "span-0002")):
+        arguments = ["--data", data, "--out", str(tmp_path / out)]
+        done = CliRunner().invoke(draw, arguments)
+        assert done.exit_code == 2 and done.stdout == ""
+        assert done.stderr.startswith("SourceError: ") and done.stderr.count("\n") == 1

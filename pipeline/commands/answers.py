@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.shared import echo_utf8, refusing_in_one_line, workspace_option
+from pipeline.commands import options
+from pipeline.commands.ending import echo_utf8
 
 if TYPE_CHECKING:
     from pipeline.evidence.answer import Answer
@@ -28,27 +29,17 @@ def answered(command: "Callable[..., Answer]") -> Callable[..., None]:
     code. Its own arguments and options are declared above this one.
     """
 
-    @workspace_option(exists=True)
-    @click.option(
-        "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True
-    )
+    @options.workspace(exists=True)
+    @options.form(*FORMATS)
     @click.option("--table", metavar="NAME", help="Only this table; CSV has the first if none.")
-    @click.option(
-        "--out",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Writes the answer to this file.",
-    )
-    @refusing_in_one_line
+    @options.out("Writes the answer to this file.")
     @wraps(command)
-    def wrapped(
-        workspace: Path, format_: str, table: str | None, out: Path | None, **own: Any
-    ) -> int:
+    def wrapped(workspace: Path, form: str, table: str | None, out: Path | None, **own: Any) -> int:
         from pipeline.evidence.subject import Evidence
 
         with Evidence(workspace) as evidence:
             answer = command(evidence, **own)
-        give(answer, format_=format_, table=table, out=out)
-        return answer.exit_code
+        return give(answer, form=form, table=table, out=out)
 
     return wrapped
 
@@ -57,11 +48,7 @@ def of_one(command: "Callable[..., Answer]") -> "Callable[..., Answer]":
     """For a question about one run or release: `command(evidence, subject, ...)`."""
 
     @click.argument("name", metavar="VERSION|RUN")
-    @click.option(
-        "--destination",
-        metavar="DIR",
-        help="serving/MODEL, where the version stands in several.",
-    )
+    @options.destination()
     @wraps(command)
     def wrapped(evidence: Any, name: str, destination: str | None, **own: Any) -> "Answer":
         return command(evidence, evidence.subject(name, destination=destination), **own)
@@ -69,8 +56,8 @@ def of_one(command: "Callable[..., Answer]") -> "Callable[..., Answer]":
     return wrapped
 
 
-def give(answer: "Answer", *, format_: str, table: str | None, out: Path | None) -> None:
-    """Prints the answer, or writes it to a file.
+def give(answer: "Answer", *, form: str, table: str | None = None, out: Path | None = None) -> int:
+    """Prints the answer, or writes it to a file; returns its exit code.
 
     Raises:
       ConfigError: it has no table of this name, or the file cannot be written.
@@ -79,25 +66,21 @@ def give(answer: "Answer", *, format_: str, table: str | None, out: Path | None)
 
     if table is not None:
         answer = _with_one_table(answer, table)
-    if format_ == "json":
+    if form == "json":
         text = as_json(answer)
-    elif format_ == "csv":
+    elif form == "csv":
         text = as_csv(answer)
     elif out is None and sys.stdout.isatty():
         width, colour = shutil.get_terminal_size().columns, "NO_COLOR" not in os.environ
         text = as_text(answer, width=width, colour=colour)
     else:
         text = as_text(answer, width=_WIDTH_OF_A_FILE)
-    if out is None and format_ == "text":
-        click.echo(text, nl=False)
-    elif out is None:
-        echo_utf8(text)
-    else:
-        write_out(out, text.encode())
+    print_or_write(text, out, for_people=form == "text")
+    return answer.exit_code
 
 
-def write_out(path: Path, content: bytes) -> None:
-    """Writes what a person asked for, atomically.
+def print_or_write(text: str, out: Path | None, *, for_people: bool = False) -> None:
+    """Prints what was asked for, in UTF-8 where programs read it; or writes it to a file.
 
     Raises:
       ConfigError: it cannot be written.
@@ -105,10 +88,16 @@ def write_out(path: Path, content: bytes) -> None:
     from components.records.errors import ConfigError
     from components.records.files import write_atomically
 
+    if out is None:
+        if for_people:
+            click.echo(text, nl=False)
+        else:
+            echo_utf8(text)
+        return
     try:
-        write_atomically(path, content)
+        write_atomically(out, text.encode())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
 
 
 def _with_one_table(answer: "Answer", name: str) -> "Answer":

@@ -1,40 +1,22 @@
-"""What every command shares: how it refuses, how it ends, and options that mean the same."""
+"""How every command refuses, ends and prints what a program reads."""
 
 import itertools
 import json
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
-from functools import wraps
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from components.records.errors import CasegateError, UsageError
 from components.records.problems import json_line
 
-
-def refusing_in_one_line(command: Callable[..., int]) -> Callable[..., None]:
-    """Ends the process with the command's exit code; an error becomes one line on stderr.
-
-    With `--format json` that line is an object: docs/errors.md.
-    """
-
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        as_json = "json" in (options.get("form"), options.get("format_"))
-        try:
-            code = command(*arguments, **options)
-        except CasegateError as error:
-            code = _refuse(error, f"{type(error).__name__}: {error}", as_json=as_json)
-        except Exception as error:
-            words = f"internal error: {_story(error)}"
-            code = _refuse(CasegateError(words), words, as_json=as_json)
-        sys.exit(code)
-
-    return wrapped
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def _refuse(error: CasegateError, words: str, *, as_json: bool) -> int:
@@ -53,8 +35,30 @@ def _story(error: Exception) -> str:
     return f"{type(error).__name__}: {words}; the traceback is in {file.name}"
 
 
-class OneLineGroup(click.Group):
+class OneLineCommand(click.Command):
+    """Ends the process with what the command returns, its exit code.
+
+    An error becomes one line on stderr: with `--format json` an object, as docs/errors.md says.
+    """
+
+    def invoke(self, context: click.Context) -> NoReturn:
+        as_json = context.params.get("form") == "json"
+        try:
+            code = super().invoke(context)
+        except CasegateError as error:
+            code = _refuse(error, f"{type(error).__name__}: {error}", as_json=as_json)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            words = f"internal error: {_story(error)}"
+            code = _refuse(CasegateError(words), words, as_json=as_json)
+        sys.exit(code)
+
+
+class OneLineGroup(OneLineCommand, click.Group):
     """Usage errors in one line and with exit code 2, an interrupt with 130 as shells expect."""
+
+    command_class = OneLineCommand
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         try:
@@ -78,6 +82,10 @@ class OneLineGroup(click.Group):
         sys.exit(code or 0)
 
 
+command = partial(click.command, cls=OneLineCommand)
+group = partial(click.group, cls=OneLineGroup)
+
+
 def _asked_for_json(given: Sequence[str] | None) -> bool:
     """Whether the command line, which could not be understood, has `--format json` in it."""
     words = list(sys.argv[1:] if given is None else given)
@@ -89,17 +97,30 @@ def echo_utf8(text: str) -> None:
     click.echo(text.encode("utf-8", "replace"), nl=not text.endswith("\n"))
 
 
+def console() -> "Console":
+    """Where tables are printed; figures in them keep the colour of the text around them."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Callable[[str, int, int], None]]":
+    """On a terminal, a bar: of what, how much is done, and of how much; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as view:
+        bar = view.add_task("", total=None)
+        yield lambda what, done, of: view.update(
+            bar, description=what, completed=done, total=max(of, 1)
+        )
+
+
 def echo_json(document: Any) -> None:
     """Prints a document as JSON; in RFC 8259 there is neither NaN nor another encoding."""
     echo_utf8(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def workspace_option(*, exists: bool) -> Callable[[Any], Any]:
-    """`--workspace DIR`, by default the one in this folder."""
-    return click.option(
-        "--workspace",
-        type=click.Path(path_type=Path, file_okay=False, exists=exists),
-        default=Path("workspace"),
-        show_default=True,
-        help="Where runs, releases, the ledger and metadata are kept.",
-    )

@@ -1,4 +1,4 @@
-"""`casegate lineage export` and `check`, as a person types them."""
+"""`casegate lineage trace`, `export` and `check`, as a person types them."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from components.bundle.archive import read_archive, write_archive
-from pipeline.commands import lineage_export
+from pipeline.commands import lineage_files
 from tests.pipeline.evidence.releasing import ReleasedRun, released
+
+BEGINS = {
+    "text": "version 7, back to its training examples\n",
+    "json": '{\n  "subject": "version 7"',
+    "dot": "digraph trace {",
+    "mermaid": "flowchart LR\n",
+    "svg": "<svg ",
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +32,11 @@ def bundle(run: ReleasedRun, tmp_path: Path) -> Path:
 
 def exported(run: ReleasedRun, out: Path, *words: str) -> Result:
     command = ["7", "--workspace", str(run.workspace.root), "--out", str(out), *words]
-    return CliRunner().invoke(lineage_export.export, command)
+    return CliRunner().invoke(lineage_files.export, command)
 
 
 def checked(*words: str) -> Result:
-    return CliRunner().invoke(lineage_export.check, list(words))
+    return CliRunner().invoke(lineage_files.check, list(words))
 
 
 def test_export_says_how_large_it_is_and_what_to_note(run: ReleasedRun, tmp_path: Path) -> None:
@@ -69,3 +77,26 @@ def test_the_first_difference_is_one_line_and_4(bundle: Path) -> None:
 
 def test_an_absent_bundle_is_a_usage_error(tmp_path: Path) -> None:
     assert checked(str(tmp_path / "none.zip")).exit_code == 2
+
+
+@pytest.mark.parametrize("form", lineage_files.DRAWINGS)
+def test_every_form_is_printed(run: ReleasedRun, form: str) -> None:
+    words = ["7", "--workspace", str(run.workspace.root), "--format", form]
+    result = CliRunner().invoke(lineage_files.trace, words)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(BEGINS[form])
+
+
+def test_a_file_gets_what_the_screen_would(run: ReleasedRun, tmp_path: Path) -> None:
+    words = ["7", "--workspace", str(run.workspace.root), "--format", "json"]
+    printed = CliRunner().invoke(lineage_files.trace, words).output
+    result = CliRunner().invoke(lineage_files.trace, [*words, "--out", str(tmp_path / "t.json")])
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "t.json").read_text(encoding="utf-8") == printed
+    assert json.loads(printed)["root"] == "release-7"
+
+
+def test_an_unknown_version_is_a_usage_error(run: ReleasedRun) -> None:
+    result = CliRunner().invoke(lineage_files.trace, ["8", "--workspace", str(run.workspace.root)])
+    assert result.exit_code == 2
+    assert "no version and no run" in result.output

@@ -1,0 +1,126 @@
+"""The options that two commands or more share: each means the same wherever it stands."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Any], Any]
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+TRIGGERS = ("commit", "schedule", "drift", "manual")
+
+
+def stacked(*options: Decorator) -> Decorator:
+    """One decorator of several, in the order in which `--help` lists their options."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def workspace(*, exists: bool) -> Decorator:
+    """`--workspace DIR`, by default the one in this folder."""
+    return click.option(
+        "--workspace",
+        type=EXISTING_FOLDER if exists else FOLDER,
+        default=Path("workspace"),
+        show_default=True,
+        help="Where runs, releases, the ledger and metadata are kept.",
+    )
+
+
+def config(
+    words: str = "YAML file of settings; without it the one shipped for the data, if any.",
+    **other: Any,
+) -> Decorator:
+    return click.option("--config", **{"type": FILE, "help": words, **other})
+
+
+def settings(words: str | None = "Overrides one setting; may be repeated.") -> Decorator:
+    return click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help=words)
+
+
+def data(words: str, **other: Any) -> Decorator:
+    return click.option("--data", metavar="SOURCE", help=words, **other)
+
+
+def form(*formats: str, words: str | None = None) -> Decorator:
+    """`--format`, by default the first of those there are; without any, text and JSON."""
+    choices = formats or ("text", "json")
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(choices),
+        default=choices[0],
+        show_default=True,
+        help=words,
+    )
+
+
+def out(words: str, **other: Any) -> Decorator:
+    return click.option("--out", **{"type": FILE, "help": words, **other})
+
+
+def why() -> Decorator:
+    return click.option("--why", metavar="TEXT", help="One line for the run's record.")
+
+
+def person(by: str) -> Decorator:
+    """`--by NAME` and `--reason TEXT`, of what a person decides."""
+    return stacked(
+        click.option("--by", required=True, metavar="NAME", help=by),
+        click.option("--reason", required=True, metavar="TEXT"),
+    )
+
+
+def destination(
+    words: str = "serving/MODEL, where the version stands in several.",
+) -> Decorator:
+    return click.option("--destination", metavar="DIR", help=words)
+
+
+def case_set() -> Decorator:
+    return click.option(
+        "--case-set",
+        required=True,
+        metavar="NAME|FILE",
+        help="A baseline's name, shipped or in the workspace, or a case_set.json.",
+    )
+
+
+def listening(port: int, remote: str) -> Decorator:
+    """Where a server listens, and whether other machines may reach it."""
+    return stacked(
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=port,
+            show_default=True,
+            help="0 takes any.",
+        ),
+        click.option(
+            "--allow-remote",
+            "names",
+            metavar="NAME",
+            multiple=True,
+            help=f"Lets --host be one that other machines reach, under this name{remote}",
+        ),
+    )
+
+
+def with_data(settings: tuple[str, ...], data: str | None) -> list[str]:
+    """The settings, with `--data` as one more of them."""
+    import json
+
+    return [*settings, *([f"data.source={json.dumps(data)}"] if data is not None else [])]
