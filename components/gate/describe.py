@@ -8,7 +8,7 @@ from components.decision import Comparison, Flips, SliceEstimate
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy, slice_name
 from components.metrics import METRICS, Outputs
-from components.metrics.probability import refuse_improbable
+from components.metrics.calibration import refuse_improbable
 from components.records.errors import NothingEvaluated
 from components.statistics.calibration_line import calibration_line
 from components.statistics.mcnemar import mcnemar

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from components.metrics.auc import auc, auc_change
-from components.metrics.brier import brier, brier_change
-from components.metrics.ece import ece, ece_change
-from components.metrics.outputs import FLOOR_METHODS, PAIRED_METHODS, Estimate, Outputs
-from components.metrics.sensitivity import sensitivity, sensitivity_change
-from components.metrics.specificity import specificity, specificity_change
+from components.metrics.calibration import brier, brier_change, ece, ece_change
+from components.metrics.calls import (
+    sensitivity,
+    sensitivity_change,
+    specificity,
+    specificity_change,
+)
+from components.metrics.outputs import Estimate, Outputs
+from components.statistics.intervals import PROPORTION_METHODS
+from components.statistics.paired import PAIRED_METHODS
 
 
 class EstimateFunction(Protocol):
@@ -40,13 +45,10 @@ class Metric:
     change: ChangeFunction
 
 
+_OF_SHARES = (tuple(PROPORTION_METHODS), PAIRED_METHODS, True)
 METRICS = {
-    "sensitivity": Metric(
-        "positives", FLOOR_METHODS, PAIRED_METHODS, True, sensitivity, sensitivity_change
-    ),
-    "specificity": Metric(
-        "negatives", FLOOR_METHODS, PAIRED_METHODS, True, specificity, specificity_change
-    ),
+    "sensitivity": Metric("positives", *_OF_SHARES, sensitivity, sensitivity_change),
+    "specificity": Metric("negatives", *_OF_SHARES, specificity, specificity_change),
     "auc": Metric("all", ("delong",), ("delong",), True, auc, auc_change),
     "brier": Metric("all", ("normal",), ("normal",), False, brier, brier_change),
     "ece": Metric("all", ("normal",), ("normal",), False, ece, ece_change),

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FLOOR_METHODS = ("clopper_pearson", "wilson")
-PAIRED_METHODS = ("tango", "newcombe")
-
 
 @dataclass(frozen=True, eq=False)
 class Outputs:

@@ -26,9 +26,7 @@ MODULES = {
         preconditions record rules self_test waiving yaml_lines
     """,
     "components.lineage": "record",
-    "components.metrics": """
-        __init__ auc brier ece outputs probability rightness sensitivity specificity
-    """,
+    "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings image source spec",
     "components.records": """
         case case_record clock errors events files git merkle problems rows run_files schema text
