@@ -34,9 +34,9 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
     """Locks the test split of SOURCE: ids, labels, attributes and content hashes."""
     from components.cases.lock import lock_source
     from components.cases.sources import open_source
-    from pipeline.governance.persons import said
+    from pipeline.governance.persons import require_text
 
-    by, reason = said(by, "--by"), said(reason, "--reason")
+    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     case_set = lock_source(open_source(source), to / CASE_SET, author=by, reason=reason)
     click.echo(f"{to / CASE_SET}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
     return 0
@@ -162,8 +162,7 @@ def amend(case_set: str, workspace: Path, **asked: Any) -> int:
     Every option but --by, --reason, --source and --golden-model may be given several times. The
     old version stays under history/, and the ledger of the workspace records the change.
     """
-    from pipeline.governance.amendment import amend
-    from pipeline.governance.amendment_plan import AmendmentRequest
+    from pipeline.governance.amendment import AmendmentRequest, amend
     from pipeline.governance.show_cases import show_amended
 
     done = amend(workspace, AmendmentRequest(case_set=case_set, **asked))
@@ -192,7 +191,7 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
         echo_json(found.as_json())
         return 0
     from pipeline.governance.case_sets import typed
-    from pipeline.governance.show_proposal import show_proposal
+    from pipeline.governance.show_cases import show_proposal
 
     command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
     show_proposal(console(), found, least=least, command=command)

@@ -11,7 +11,7 @@ from components.records.text import spell
 from pipeline.feedback.images import keep_image, read_image
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCase, ServedCases
-from pipeline.governance.persons import said, same_person
+from pipeline.governance.persons import require_text, same_person
 
 LONGEST_NAME, LONGEST_NOTE = 100, 2000
 
@@ -121,8 +121,10 @@ def tidy(given: GivenOpinion) -> GivenOpinion:
     """
     if given.label not in LABELS:
         raise ConfigError(f"label: got '{spell(given.label)}', wanted one of {', '.join(LABELS)}")
-    by = said(given.by, "by")
-    note = said(given.note, "note") if given.note is not None and given.note.strip() else None
+    by = require_text(given.by, "by")
+    note = (
+        require_text(given.note, "note") if given.note is not None and given.note.strip() else None
+    )
     for name, text, most in (("by", by, LONGEST_NAME), ("note", note or "", LONGEST_NOTE)):
         if len(text) > most:
             raise ConfigError(f"{name}: got {len(text):,} characters, wanted at most {most:,}")

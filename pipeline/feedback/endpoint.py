@@ -51,7 +51,7 @@ from pipeline.feedback.add import (
 )
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCases
-from pipeline.governance.persons import said
+from pipeline.governance.persons import require_text
 from pipeline.settings.config import FeedbackConfig
 from pipeline.settings.listening import LOOPBACK, address_of, answer_until_interrupted, listen
 
@@ -117,7 +117,7 @@ def _parse_token_line(where: str, line: str) -> tuple[str, str]:
         )
     if " " in token:
         raise ConfigError(f"{where}: the token has a space in it")
-    return said(name, f"{where}: name"), token
+    return require_text(name, f"{where}: name"), token
 
 
 def _hashed(token: str) -> bytes:

@@ -49,7 +49,7 @@ from pipeline.feedback.writing import (
     write_proposal,
     write_span,
 )
-from pipeline.governance.persons import said
+from pipeline.governance.persons import require_text
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 
@@ -309,7 +309,7 @@ def promote(
       IntegrityError: feedback, ledger, case set or an earlier promotion was altered.
       WorkspaceBusy: another promotion is at work.
     """
-    by, reason = said(by, "--by"), said(reason, "--reason")
+    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     places, ledger = FeedbackPlaces(workspace.root), Ledger(workspace.ledger)
     with _held(places):
         cut_short = settle_unfinished(workspace, ledger)

@@ -1,50 +1,90 @@
-"""Carries out an amendment: a new version of the case set, golden on it, and the ledger's entry.
+"""An amendment: a new version of the case set, golden on it, and the ledger's entry.
 
-What is written, and in this order: the old version and the old golden under `history/`, the new
-version, the ledger's entry, the new golden. A run refuses a golden that was scored on another
-version, so an interruption anywhere leaves nothing that could be judged by; the same amendment,
-run again, does what is left.
+Everything is made and checked before anything is written. What is written, and in this order: the
+old version and the old golden under `history/`, the new version, the ledger's entry, the new
+golden. A run refuses a golden that was scored on another version, so an interruption anywhere
+leaves nothing that could be judged by; the same amendment, run again, does what is left.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from components.baselines.case_set import CaseSet, save_case_set
+from components.baselines.amend import CaseChanges, amend_case_set
+from components.baselines.case_set import CaseSet, load_case_set, save_case_set
 from components.baselines.diff import Diff, diff_case_sets
-from components.baselines.golden import save_golden
-from components.baselines.history import archive
+from components.baselines.golden import (
+    Golden,
+    load_golden,
+    rescored_golden,
+    save_golden,
+    unscored,
+)
+from components.baselines.history import archive, parent_of
 from components.baselines.names import GOLDEN
+from components.cases.index import record_case
+from components.cases.lock import find_cases
+from components.cases.sources import open_source
+from components.records.case import Case
 from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
-from components.records.files import sha256_file
+from components.records.files import sha256_file, sha256_tree
+from components.records.ledger.entry import FIRST_PREVIOUS, Entry, new_entry
 from components.records.ledger.ledger import Ledger
-from pipeline.governance.amendment_plan import AmendmentPlan, AmendmentRequest, make_plan
-from pipeline.governance.golden_record import archive_golden, held
-from pipeline.governance.persons import said
+from components.records.text import first_few
+from pipeline.governance.case_sets import typed, typed_changes
+from pipeline.governance.golden_record import archive_golden, finish, hold_baseline
+from pipeline.governance.persons import require_text
 from pipeline.settings.baselines import find_case_set
 from pipeline.settings.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Amended:
-    """What came of it.
+class AmendmentRequest:
+    """What a person asks for: the case set by name or file, the changes by case id, and why."""
+
+    case_set: str
+    by: str
+    reason: str
+    retire: Sequence[str] = ()
+    relabel: Sequence[tuple[str, int]] = ()
+    sentinel: Sequence[str] = ()
+    unsentinel: Sequence[str] = ()
+    add: Sequence[str] = ()
+    source: str | None = None
+    golden_model: Path | None = None
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What is to be written, and once it is, what came of it.
 
     Attributes:
-      resumed: an interrupted amendment was finished; the version is older than this call.
-      carried, scored: golden's scores that carried over, and those its model made; None where
-        there is no golden.
+      golden: None where it stands already, or where there is none.
+      body: of the ledger's entry, None where it stands already.
+      carried, scored: golden's scores that carry over, and those its model made; None where there
+        is no golden.
+      resumed: `after` stands already, left by an interrupted amendment that this one finishes.
+      sha256: of the case set's file when it was read.
     """
 
     path: Path
     before: CaseSet
     after: CaseSet
-    diff: Diff
-    resumed: bool
+    golden: Golden | None
+    body: dict[str, Any] | None
     carried: int | None
     scored: int | None
+    resumed: bool
+    sha256: str
+
+    @property
+    def diff(self) -> Diff:
+        return diff_case_sets(self.before, self.after)
 
 
-def amend(root: Path, request: AmendmentRequest) -> Amended:
+def amend(root: Path, request: AmendmentRequest) -> Amendment:
     """Makes the next version of a case set, or finishes one that was interrupted.
 
     Args:
@@ -55,31 +95,250 @@ def amend(root: Path, request: AmendmentRequest) -> Amended:
       IntegrityError: the case set, its history, golden or the ledger was edited.
       WorkspaceBusy: a run, an approval or another amendment is at work.
     """
-    request = replace(request, by=said(request.by, "--by"), reason=said(request.reason, "--reason"))
+    by, reason = require_text(request.by, "--by"), require_text(request.reason, "--reason")
+    request = replace(request, by=by, reason=reason)
     if bool(request.add) != (request.source is not None):
         raise ConfigError("cases amend: --add and --source go together; give both or neither")
     if request.golden_model is not None and not request.add:
         raise ConfigError("cases amend: --golden-model is needed with --add only; leave it out")
     workspace = Workspace(root.resolve())
     path = find_case_set(request.case_set, workspace).resolve()
-    with workspace.opened(), held(path.parent):
+    with workspace.opened(), hold_baseline(path.parent):
         ledger = Ledger(workspace.ledger)
-        plan = make_plan(path, request, workspace, ledger.entries())
-        _write(plan, ledger)
-    diff = diff_case_sets(plan.before, plan.after)
-    return Amended(path, plan.before, plan.after, diff, plan.resumed, plan.carried, plan.scored)
+        amendment = _prepare(path, request, workspace, ledger.entries())
+        _write(amendment, ledger)
+    return amendment
 
 
-def _write(plan: AmendmentPlan, ledger: Ledger) -> None:
-    golden = plan.path.parent / GOLDEN
-    if not plan.resumed:
-        if sha256_file(plan.path) != plan.sha256:
-            raise IntegrityError(f"{plan.path}: changed meanwhile; nothing was written: run again")
-        archive(plan.path, plan.before)
-        if plan.golden is not None:
+def _write(amendment: Amendment, ledger: Ledger) -> None:
+    golden = amendment.path.parent / GOLDEN
+    if not amendment.resumed:
+        if sha256_file(amendment.path) != amendment.sha256:
+            raise IntegrityError(
+                f"{amendment.path}: changed meanwhile; nothing was written: run again"
+            )
+        archive(amendment.path, amendment.before)
+        if amendment.golden is not None:
             archive_golden(golden.parent)
-        save_case_set(plan.after, plan.path)
-    if plan.body is not None:
-        ledger.append("amendment", plan.body, by=plan.after.author, at=utc_now())
-    if plan.golden is not None:
-        save_golden(plan.golden, golden)
+        save_case_set(amendment.after, amendment.path)
+    if amendment.body is not None:
+        ledger.append("amendment", amendment.body, by=amendment.after.author, at=utc_now())
+    if amendment.golden is not None:
+        save_golden(amendment.golden, golden)
+
+
+def _prepare(
+    path: Path, request: AmendmentRequest, workspace: Workspace, entries: tuple[Entry, ...]
+) -> Amendment:
+    """Everything that `request` comes to, or what is left of it after an interruption."""
+    sha256, current = sha256_file(path), load_case_set(path)
+    added = find_cases(open_source(request.source), request.add) if request.source else {}
+    changes = _changes(request, added)
+    parent = parent_of(path, current)
+    resumed = parent is not None and _makes(parent, changes, current)
+    if resumed and parent is not None:
+        before, after = parent, current
+    else:
+        _refuse_unfinished(path, current, parent)
+        finish(workspace, path.parent, entries)
+        before = current
+        after = amend_case_set(
+            current, changes, author=request.by, reason=request.reason, date=utc_now()[:10]
+        )
+    golden, entry = _golden_of(path), _entry_of(entries, before, after)
+    if resumed and entry and (golden is None or _scored_on(golden, after)):
+        raise ConfigError(
+            f"{path}: this amendment is version {after.version} already, by {after.author} on "
+            f"{after.date}; nothing is left to do"
+        )
+    ids = unscored(before, after) if golden else ()
+    rescored = None
+    if golden is not None and not _scored_on(golden, after):
+        new = _new_scores(golden, [added[name] for name in ids], request, workspace)
+        rescored = rescored_golden(golden, before, after, new)
+        _refuse_other_golden(path, rescored, entry)
+    return Amendment(
+        path=path,
+        before=before,
+        after=after,
+        golden=rescored,
+        body=None if entry else _checked(_entry_body(before, after, golden, rescored), after),
+        carried=len(after.cases) - len(ids) if golden else None,
+        scored=len(ids) if golden else None,
+        resumed=resumed,
+        sha256=sha256,
+    )
+
+
+def _checked(body: dict[str, Any], after: CaseSet) -> dict[str, Any]:
+    """The body, refused by its contract now rather than between the writing of two files."""
+    new_entry("amendment", body, by=after.author, at=utc_now(), seq=1, previous=FIRST_PREVIOUS)
+    return body
+
+
+def _changes(request: AmendmentRequest, added: dict[str, Case]) -> CaseChanges:
+    return CaseChanges(
+        add=tuple(record_case(added[case_id]) for case_id in request.add),
+        retire=tuple(request.retire),
+        relabel=tuple(request.relabel),
+        sentinel=tuple(request.sentinel),
+        unsentinel=tuple(request.unsentinel),
+    )
+
+
+def _makes(parent: CaseSet, changes: CaseChanges, current: CaseSet) -> bool:
+    """Whether `changes` are what made `current` of its parent."""
+    try:
+        made = amend_case_set(
+            parent, changes, author=current.author, reason=current.reason, date=current.date
+        )
+    except ConfigError:
+        return False
+    return made == current
+
+
+def _new_scores(
+    golden: Golden, cases: list[Case], request: AmendmentRequest, workspace: Workspace
+) -> dict[str, float]:
+    if not cases:
+        return {}
+    model = _golden_model(golden, workspace, request.golden_model, cases)
+    return score_with_golden(golden, model, cases)
+
+
+def _golden_of(path: Path) -> Golden | None:
+    golden = path.parent / GOLDEN
+    return load_golden(golden) if golden.exists() else None
+
+
+def _scored_on(golden: Golden, case_set: CaseSet) -> bool:
+    return golden.scores.scored_case_set == case_set.merkle_root
+
+
+def _entry_of(entries: Iterable[Entry], before: CaseSet, after: CaseSet) -> Entry | None:
+    """The ledger's word on the amendment of `before` to `after`.
+
+    Taking an amendment back gives an earlier root again, so that a root alone does not name one.
+    """
+    made = _versions(before, after)
+    for entry in entries:
+        if entry.kind == "amendment" and all(entry.body[key] == made[key] for key in made):
+            return entry
+    return None
+
+
+def _versions(before: CaseSet, after: CaseSet) -> dict[str, Any]:
+    return {
+        "case_set": after.name,
+        "from_version": before.version,
+        "from_root": before.merkle_root,
+        "to_version": after.version,
+        "to_root": after.merkle_root,
+    }
+
+
+def _entry_body(
+    before: CaseSet, after: CaseSet, golden: Golden | None, rescored: Golden | None
+) -> dict[str, Any]:
+    """The ledger's entry: what changed, spelled out, and what became of golden."""
+    diff = diff_case_sets(before, after)
+    changed = {
+        "added": list(diff.added),
+        "retired": list(diff.retired),
+        "relabelled": list(diff.relabelled),
+        "sentinels": list(diff.sentinels_added),
+        "sentinels_removed": list(diff.sentinels_removed),
+    }
+    goldens = {"to_golden_sha256": golden.golden_sha256 if golden else None}
+    if rescored is not None and golden is not None:
+        goldens = {
+            "from_golden_sha256": golden.golden_sha256,
+            "to_golden_sha256": rescored.golden_sha256,
+        }
+    return {
+        **_versions(before, after),
+        "reason": after.reason,
+        **{key: ids for key, ids in changed.items() if ids},
+        **goldens,
+    }
+
+
+def _refuse_unfinished(path: Path, current: CaseSet, parent: CaseSet | None) -> None:
+    golden = _golden_of(path)
+    if golden is None or _scored_on(golden, current):
+        return
+    if parent is not None and _scored_on(golden, parent):
+        done = typed_changes(diff_case_sets(parent, current))
+        raise IntegrityError(
+            f"{path.parent / GOLDEN}: scored on version {parent.version}: the amendment to "
+            f"version {current.version} was interrupted; finish it first: casegate cases amend "
+            f"{typed(str(path))} {done} --by ... --reason ..."
+        )
+    raise IntegrityError(
+        f"{path.parent / GOLDEN}: scored on case set {golden.scores.scored_case_set[:12]}..., not "
+        f"on version {current.version} ({current.merkle_root[:12]}...); restore both from version "
+        "control, or approve golden anew"
+    )
+
+
+def _refuse_other_golden(path: Path, rescored: Golden, record: Entry | None) -> None:
+    """The golden that finishes an amendment has to be the one that the ledger recorded."""
+    if record is not None and record.body.get("to_golden_sha256") != rescored.golden_sha256:
+        raise IntegrityError(
+            f"{path.parent / GOLDEN}: its model scores otherwise than when entry {record.seq} of "
+            "the ledger was written; finish the amendment where it was begun, or restore the "
+            "files from version control"
+        )
+
+
+def _golden_model(
+    golden: Golden, workspace: Workspace, given: Path | None, cases: Sequence[Case]
+) -> Path:
+    """The SavedModel that golden's scores came from.
+
+    Args:
+      given: where a person says it is; None looks among the releases and the models of past runs.
+      cases: those it is needed for.
+
+    Raises:
+      IntegrityError: the given folder holds another model.
+      ConfigError: none was given and none is found.
+    """
+    wanted = golden.scores.model_sha256
+    if given is not None:
+        digest = sha256_tree(given)
+        if digest != wanted:
+            raise IntegrityError(
+                f"--golden-model {given}: has SHA-256 {digest[:12]}..., golden was scored by "
+                f"{wanted[:12]}...; nothing was written: give that model"
+            )
+        return given
+    released, trained = workspace.serving.glob("*/*"), workspace.artifacts.rglob("Format-Serving")
+    for folder in [*sorted(released), *sorted(trained)]:
+        if (folder / "saved_model.pb").is_file() and sha256_tree(folder) == wanted:
+            return folder
+    raise ConfigError(
+        f"golden has no score for {first_few(case.case_id for case in cases)}, and its model "
+        f"{wanted[:12]}... is neither under {workspace.serving} nor under {workspace.artifacts}; "
+        "nothing was written: give it with --golden-model SAVEDMODEL"
+    )
+
+
+def score_with_golden(golden: Golden, model: Path, cases: Sequence[Case]) -> dict[str, float]:
+    """The model's score of each case, by id.
+
+    Raises:
+      IntegrityError: the model calls at another operating point than golden does, or answers for
+        other cases.
+    """
+    from pipeline.run.model_scores import score_cases
+
+    scored = score_cases({"golden": model}, cases)["golden"]
+    if scored.operating_point != golden.scores.operating_point:
+        raise IntegrityError(
+            f"{model}: calls at {scored.operating_point}, golden at "
+            f"{golden.scores.operating_point}; nothing was written"
+        )
+    if list(scored.case_ids) != [case.case_id for case in cases]:
+        raise IntegrityError(f"{model}: did not answer for each case once; nothing was written")
+    return dict(zip(scored.case_ids, map(float, scored.scores)))

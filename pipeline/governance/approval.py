@@ -24,10 +24,10 @@ from pipeline.governance.golden_record import (
     PROPOSAL,
     archive_golden,
     finish,
-    held,
+    hold_baseline,
     put_in_place,
 )
-from pipeline.governance.persons import said
+from pipeline.governance.persons import require_text
 from pipeline.settings.workspace import Workspace
 
 
@@ -54,14 +54,14 @@ def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) ->
       ConfigError: no such run, nobody named, or its candidate failed a floor.
       IntegrityError: golden scores exist already, or should exist.
     """
-    by, reason = said(by, "--by"), said(reason, "--reason")
+    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     workspace = Workspace(root.resolve())
     with workspace.opened():
         ledger = Ledger(workspace.ledger)
         entries = ledger.entries()
         run = find_run(workspace, run_id, entries)
         baseline, _ = run.baseline()
-        with held(baseline):
+        with hold_baseline(baseline):
             path = baseline / GOLDEN
             if golden := finish(workspace, baseline, entries):
                 return Approved(path, golden, finished=True)
@@ -90,13 +90,13 @@ def propose_golden(
         there is now, or its model is golden already.
       IntegrityError: decision, scores, case set, golden or ledger were altered.
     """
-    by = said(by if by is not None else getpass.getuser(), "--by")
+    by = require_text(by if by is not None else getpass.getuser(), "--by")
     workspace = Workspace(root.resolve())
     with workspace.opened():
         entries = Ledger(workspace.ledger).entries()
         run = find_run(workspace, run_id, entries)
         baseline, _ = run.baseline()
-        with held(baseline):
+        with hold_baseline(baseline):
             finish(workspace, baseline, entries)
             _refuse_unapprovable(run, baseline)
             waived = tuple(check.check for check in run.decision.checks if check.waived)
@@ -116,18 +116,18 @@ def approve_golden(root: Path, *, by: str, reason: str) -> Approved:
       ConfigError: nobody named, no proposal or several, or as `propose_golden`.
       IntegrityError: as `propose_golden`.
     """
-    by, reason = said(by, "--by"), said(reason, "--reason")
+    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     workspace = Workspace(root.resolve())
     with workspace.opened():
         ledger = Ledger(workspace.ledger)
         entries = ledger.entries()
         folders = known_baselines(workspace)
         for folder in folders:
-            with held(folder):
+            with hold_baseline(folder):
                 if golden := finish(workspace, folder, entries):
                     return Approved(folder / GOLDEN, golden, finished=True)
         baseline = _only_one_proposed(folders, workspace)
-        with held(baseline):
+        with hold_baseline(baseline):
             proposal = load_proposal(baseline / PROPOSAL)
             run = find_run(workspace, proposal.run_id, entries)
             _refuse_altered(proposal, run, baseline)

@@ -125,7 +125,7 @@ def archive_golden(baseline: Path) -> None:
 
 
 @contextmanager
-def held(baseline: Path) -> Iterator[None]:
+def hold_baseline(baseline: Path) -> Iterator[None]:
     """One approval at a time in a baseline, whatever workspace it comes from."""
     descriptor = os.open(baseline, os.O_RDONLY)
     try:

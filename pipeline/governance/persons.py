@@ -7,7 +7,7 @@ from components.records.errors import ConfigError
 JOINERS = "\u200c\u200d"  # part of how some languages are written
 
 
-def said(text: str, option: str) -> str:
+def require_text(text: str, option: str) -> str:
     """What a person gave for `option`, on one line, without white space around it.
 
     Raises:

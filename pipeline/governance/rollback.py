@@ -32,7 +32,7 @@ from components.release.serving import (
     versions,
 )
 from components.scoring.served import probe
-from pipeline.governance.persons import said
+from pipeline.governance.persons import require_text
 from pipeline.settings.workspace import Workspace
 
 
@@ -64,7 +64,7 @@ def roll_back(
       IntegrityError: the version's files are not those of a model that passed here.
       Unservable: TensorFlow Serving cannot run it.
     """
-    by, reason = said(by, "--by"), said(reason, "--reason")
+    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     if model_name != Path(model_name).name or model_name.startswith(".") or not model_name:
         raise ConfigError(f"--model-name: got '{model_name}', wanted a plain folder name")
     workspace = Workspace(root.resolve())

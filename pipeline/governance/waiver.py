@@ -14,7 +14,7 @@ from components.records.errors import ConfigError, suggestion
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from pipeline.governance.decided import DecidedRun, find_run
-from pipeline.governance.persons import said, same_person
+from pipeline.governance.persons import require_text, same_person
 from pipeline.settings.workspace import Workspace
 
 LONGEST = timedelta(days=366)
@@ -44,12 +44,12 @@ def waive_check(
         twice, or a date that is none, past or too far ahead.
       IntegrityError: the decision or the ledger was edited.
     """
-    by, second = said(by, "--by"), said(second, "--second")
+    by, second = require_text(by, "--by"), require_text(second, "--second")
     if same_person(by, second):
         raise ConfigError(
             f"--second: got '{second}', the same person as --by; a waiver takes two persons"
         )
-    reason = said(reason, "--reason")
+    reason = require_text(reason, "--reason")
     _refuse_date(expires, today or current_time().date())
     workspace = Workspace(root.resolve())
     ledger = Ledger(workspace.ledger)

@@ -18,8 +18,7 @@ from pipeline.feedback import promote as sending
 from pipeline.feedback.images import read_image
 from pipeline.feedback.promote import Promoted, _held, preview
 from pipeline.feedback.promotion import load_promotions
-from pipeline.governance.amendment import amend
-from pipeline.governance.amendment_plan import AmendmentRequest
+from pipeline.governance.amendment import AmendmentRequest, amend
 from pipeline.governance.case_sets import verify_case_set
 from tests.dying import killed_before_each_change
 from tests.pipeline.feedback.making import PERSON, REASON, Clinic, folder

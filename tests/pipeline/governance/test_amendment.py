@@ -17,9 +17,8 @@ from components.cases.sources import open_source
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.ledger import Ledger
-from pipeline.governance import amendment, amendment_plan
-from pipeline.governance.amendment import Amended, amend
-from pipeline.governance.amendment_plan import AmendmentRequest
+from pipeline.governance import amendment
+from pipeline.governance.amendment import Amendment, AmendmentRequest, amend
 from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import write_npz
 from tests.components.gate.test_decide import judged
@@ -58,7 +57,7 @@ class Governed:
     def ledger(self) -> Ledger:
         return Ledger(self.workspace.ledger)
 
-    def amend(self, **changes: Any) -> Amended:
+    def amend(self, **changes: Any) -> Amendment:
         given = {"case_set": str(self.path), "by": "B. Reader", "reason": "second reading"}
         return amend(self.workspace.root, AmendmentRequest(**{**given, **changes}))
 
@@ -166,7 +165,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, list[str]]]:
         calls.append((model, [one.case_id for one in cases]))
         return {one.case_id: 0.25 + 0.5 * one.label for one in cases}
 
-    monkeypatch.setattr(amendment_plan, "score_with_golden", score)
+    monkeypatch.setattr(amendment, "score_with_golden", score)
     return calls
 
 
@@ -208,7 +207,7 @@ def test_another_model_than_goldens_is_refused(governed: Governed, asked: list[A
 def test_a_score_that_is_not_finite_writes_nothing(
     governed: Governed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(amendment_plan, "score_with_golden", lambda *_: {case(12): np.nan})
+    monkeypatch.setattr(amendment, "score_with_golden", lambda *_: {case(12): np.nan})
     model = governed.root / "models" / "golden"
     with pytest.raises(IntegrityError, match="not finite"):
         governed.amend(add=[case(12)], source=governed.larger, golden_model=model)
@@ -338,7 +337,7 @@ def test_a_golden_that_the_ledger_did_not_record_does_not_finish_it(
         patch.setattr(amendment, "save_golden", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             governed.amend(**changes)
-    monkeypatch.setattr(amendment_plan, "score_with_golden", lambda *_: {case(12): 0.5})
+    monkeypatch.setattr(amendment, "score_with_golden", lambda *_: {case(12): 0.5})
     with pytest.raises(IntegrityError, match="scores otherwise than when entry 1"):
         governed.amend(**changes)
 

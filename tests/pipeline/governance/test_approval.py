@@ -21,7 +21,7 @@ from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.ledger.records import Waiver
 from components.records.run_files import DECISION, REQUEST, SCORES
 from pipeline.governance.approval import approve_golden, bootstrap_golden, propose_golden
-from pipeline.governance.golden_record import HISTORY, PROPOSAL, held
+from pipeline.governance.golden_record import HISTORY, PROPOSAL, hold_baseline
 from pipeline.settings.workspace import Workspace
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import check, locked, policy, scored, sha
@@ -426,7 +426,7 @@ def test_an_approval_from_another_workspace_at_the_same_time_is_waited_out(
     governed: Governed,
 ) -> None:
     propose(governed)
-    with held(governed.baseline), pytest.raises(WorkspaceBusy, match="another approval"):
+    with hold_baseline(governed.baseline), pytest.raises(WorkspaceBusy, match="another approval"):
         move(governed)
 
 

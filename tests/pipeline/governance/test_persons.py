@@ -1,28 +1,28 @@
 import pytest
 
 from components.records.errors import ConfigError
-from pipeline.governance.persons import said, same_person
+from pipeline.governance.persons import require_text, same_person
 
 
 def test_what_was_said_goes_on_one_line() -> None:
-    assert said("  A.\tRadiologist \n MD ", "--by") == "A. Radiologist MD"
+    assert require_text("  A.\tRadiologist \n MD ", "--by") == "A. Radiologist MD"
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n", "-", "...", "\u200b"])
 def test_saying_nothing_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--by: got .* must say something"):
-        said(text, "--by")
+        require_text(text, "--by")
 
 
 @pytest.mark.parametrize("letter", ["\x1b", "\u202e", "\u200b", "\udcff", "\x00"])
 def test_what_a_reader_would_not_see_is_refused(letter: str) -> None:
     with pytest.raises(ConfigError, match="invisible character"):
-        said(f"A. Radio{letter}logist", "--by")
+        require_text(f"A. Radio{letter}logist", "--by")
 
 
 def test_every_script_may_name_a_person() -> None:
     for name in ("王秀英", "محمد", "Zoë Ångström", "नेहा", "می\u200cخواهم"):
-        assert said(name, "--by") == name
+        assert require_text(name, "--by") == name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.baselines.golden import Golden
 from components.records.case import Case
 from components.records.errors import IntegrityError
-from pipeline.governance.rescoring import score_with_golden
+from pipeline.governance.amendment import score_with_golden
 from tests.components.cases.making import encoded, picture
 from tests.components.planting import approved, locked, scored
 
