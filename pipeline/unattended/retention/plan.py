@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from components.baselines.golden import load_golden, load_proposal
 from components.baselines.names import GOLDEN
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file, sha256_tree
-from components.records.ledger.records import Release, waivers
+from components.records.ledger.records import waivers
 from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.evidence.removed import folder_of
 from pipeline.evidence.subject import Evidence
@@ -29,58 +29,34 @@ from pipeline.governance.golden_record import PROPOSAL
 from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
 
-RETRAINING = "retraining"
+IMAGES = "Examples"  # the type of the copies of the images that a run read
 _SCRATCH = ("executor_execution", "stateful_working_dir")
 
 
-@dataclass(frozen=True)
-class Found:
-    """Attributes:
-    path: the folder or file itself.
-    name: below `artifacts`, as `used.py` names folders; None for what no run's record can know.
-    """
-
-    path: Path
-    name: str | None
-
-
-def outputs(workspace: Workspace) -> Iterator[Found]:
-    """What executions wrote: `artifacts/COMPONENT/CHANNEL/EXECUTION`."""
-    root = _real(workspace.artifacts)
-    for component in _folders(root):
-        if not component.name.startswith("."):
-            for channel in _folders(component):
-                if not channel.name.startswith("."):
-                    for folder in _folders(channel):
-                        yield Found(folder, folder.relative_to(root).as_posix())
+def outputs(workspace: Workspace) -> dict[str, Path]:
+    """Folders that executions wrote, by their path COMPONENT/CHANNEL/EXECUTION in `artifacts`."""
+    root = _refuse_link(workspace.artifacts)
+    return {
+        folder.relative_to(root).as_posix(): folder
+        for component in _folders(root)
+        if not component.name.startswith(".")
+        for channel in _folders(component)
+        if not channel.name.startswith(".")
+        for folder in _folders(channel)
+    }
 
 
-def scratch(workspace: Workspace) -> Iterator[Found]:
-    """What executions that died left of their own bookkeeping and of temporary files."""
-    root = _real(workspace.artifacts)
-    for component in _folders(root):
+def leftovers(workspace: Workspace) -> Iterator[Path]:
+    """What executions that died left of their bookkeeping and of temporary files, and logs."""
+    for component in _folders(_refuse_link(workspace.artifacts)):
         places = [component / ".system" / name for name in _SCRATCH]
         for place in [component] if component.name == ".temp" else places:
-            for folder in _folders(place):
-                yield Found(folder, None)
-
-
-def logs(workspace: Workspace) -> Iterator[Found]:
-    """What retrainings printed."""
-    folder = _real(workspace.root / RETRAINING)
-    for at, _, names in os.walk(folder, followlinks=False):
+            yield from _folders(place)
+    for at, _, names in os.walk(_refuse_link(workspace.root / "retraining"), followlinks=False):
         for name in sorted(names):
             path = Path(at) / name
             if path.suffix == ".log" and not path.is_symlink():
-                yield Found(path, None)
-
-
-def links_in(path: Path) -> bool:
-    """Whether there is a link or a special file at or below `path`: then it is left alone."""
-    if path.is_symlink() or not (path.is_file() or path.is_dir()):
-        return True
-    inside = (Path(at) / name for at, dirs, files in os.walk(path) for name in [*dirs, *files])
-    return any(one.is_symlink() or not (one.is_file() or one.is_dir()) for one in inside)
+                yield path
 
 
 def _folders(place: Path) -> list[Path]:
@@ -90,7 +66,7 @@ def _folders(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
 
 
-def _real(place: Path) -> Path:
+def _refuse_link(place: Path) -> Path:
     if place.is_symlink():
         raise IntegrityError(
             f"{place}: is a link, and what lies behind it is not this workspace's to remove; "
@@ -99,11 +75,8 @@ def _real(place: Path) -> Path:
     return place
 
 
-IMAGES = "Examples"  # the type of the copies of the images that a run read
-
-
 @dataclass
-class Used:
+class Usage:
     """Attributes:
     by: runs that read or wrote a folder, by its path below `artifacts`.
     images: the folders that hold copies of images.
@@ -123,20 +96,20 @@ class Used:
         return {maker} if maker else set()
 
 
-def used(evidence: Evidence, runs: list[str]) -> Used:
-    """What these runs used.
+def find_usage(evidence: Evidence, runs: list[str]) -> Usage:
+    """Which folders these runs read or wrote.
 
     Raises:
       IntegrityError: a record, or the graph that it names, is not as it was: then nobody knows
         what the run needs.
     """
-    found = Used()
+    found = Usage()
     for run_id in runs:
         record = evidence.record(run_id)
         if LINEAGE not in record.files:
             continue
         path = evidence.workspace.run_folder(run_id) / LINEAGE
-        graph = _as_recorded(path, record.files[LINEAGE])
+        graph = _read_graph(path, record.files[LINEAGE])
         for artifact in graph["artifacts"]:
             if artifact["uri"]:
                 name = folder_of(artifact["uri"])
@@ -148,7 +121,7 @@ def used(evidence: Evidence, runs: list[str]) -> Used:
     return found
 
 
-def _as_recorded(path: Path, wanted: str) -> dict[str, list[dict[str, str]]]:
+def _read_graph(path: Path, wanted: str) -> dict[str, list[dict[str, str]]]:
     try:
         if sha256_file(path) == wanted:
             return orjson.loads(path.read_bytes())
@@ -180,10 +153,11 @@ class Needed:
 def all_runs(evidence: Evidence) -> list[str]:
     """Runs that left a record, or that the ledger says ended; oldest first."""
     named = {run_id for kind, run_id in evidence.last_entries if kind == "run"}
-    return sorted(named | {path.parent.name for path in _records(evidence)})
+    records = evidence.workspace.runs.glob(f"*/{RUN_RECORD}")
+    return sorted(named | {path.parent.name for path in records})
 
 
-def needed(
+def find_needed(
     evidence: Evidence, config: RetentionConfig, with_files: Sequence[str], *, now: datetime
 ) -> Needed:
     """What the ledger, the baselines and the policy still hold on to.
@@ -199,7 +173,8 @@ def needed(
         found.whole.setdefault(run_id, why)
     for release in evidence.releases:
         run_id = evidence.run_of(release)
-        if run_id not in found.whole and _folder(evidence, release).is_dir():
+        folder = evidence.workspace.root / release.destination / str(release.version)
+        if run_id not in found.whole and folder.is_dir():
             found.model[run_id] = f"version {release.version} came from it"
     return found
 
@@ -214,8 +189,7 @@ def _whole(
     for waiver in waivers(evidence.entries):
         if waiver.expires >= today:
             yield waiver.run_id, f"the waiver for {waiver.check} holds until {waiver.expires}"
-    newest = with_files[-config.keep_runs :]
-    for run_id in newest:
+    for run_id in with_files[-config.keep_runs :]:
         yield run_id, "one of the newest"
     oldest = now - timedelta(days=config.keep_days)
     for run_id in with_files:
@@ -242,25 +216,16 @@ def _of_golden(evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield run_id, f"golden of {models[entry.body['candidate_sha256']]}"
 
 
-def _folder(evidence: Evidence, release: Release) -> Path:
-    return evidence.workspace.root / release.destination / str(release.version)
-
-
-def _records(evidence: Evidence) -> Iterator[Path]:
-    return evidence.workspace.runs.glob(f"*/{RUN_RECORD}")
-
-
 def _began(run_id: str) -> datetime:
     try:
         return datetime.strptime(run_id, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=timezone.utc)
     except ValueError:
-        raise IntegrityError(
-            f"runs/{run_id}: is no run's folder by its name; move it away"
-        ) from None
+        words = f"runs/{run_id}: is no run's folder by its name; move it away"
+        raise IntegrityError(words) from None
 
 
 @dataclass(frozen=True)
-class Goes:
+class Removable:
     """A folder or a file that goes as a whole.
 
     Attributes:
@@ -276,9 +241,6 @@ class Goes:
     sha256: str | None
     run_id: str | None
 
-    def document(self) -> dict[str, str | int | None]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class PruningPlan:
@@ -287,7 +249,7 @@ class PruningPlan:
     unknown: folders that stay because no run's record knows them, or because links are in them.
     """
 
-    goes: tuple[Goes, ...]
+    removable: tuple[Removable, ...]
     kept: Mapping[str, str]
     unknown: tuple[str, ...]
 
@@ -303,53 +265,43 @@ def plan(
     Raises:
       IntegrityError: what a run, a baseline or the ledger needs cannot be known.
     """
-    users = used(evidence, all_runs(evidence))
-    there = list(outputs(evidence.workspace))
-    with_files = sorted({run for one in there for run in users.runs_of(str(one.name))})
-    wanted = needed(evidence, config, with_files, now=now)
-    goes, unknown = [], []
-    for one in there:
-        runs = users.runs_of(str(one.name))
-        if not runs or not _plain(one.path):
-            unknown.append(_relative(evidence, one.path))
-        elif not _stays(one, runs, wanted, users):
-            goes.append(_going(evidence, one.path, max(runs), hashed=hashed))
-    oldest = now - timedelta(days=config.keep_days)
-    aged = [_going(evidence, path, None, hashed=hashed) for path in _aged(evidence, oldest)]
-    goes += [one for one in aged if one.files]  # TFX leaves an empty folder for each execution
-    kept = {run_id: why for run_id in with_files if (why := wanted.why(run_id))}
-    return PruningPlan(tuple(goes), kept, tuple(unknown))
+    usage, there = find_usage(evidence, all_runs(evidence)), outputs(evidence.workspace)
+    users = {name: usage.runs_of(name) for name in there}
+    with_files = sorted({run for runs in users.values() for run in runs})
+    needed = find_needed(evidence, config, with_files, now=now)
+    removable, unknown = [], []
+    for name, path in there.items():
+        runs = users[name]
+        stays = runs & needed.whole.keys() or (
+            runs & needed.model.keys() and name not in usage.images
+        )
+        if not runs or not _is_plain(path):
+            unknown.append(path.relative_to(evidence.workspace.root).as_posix())
+        elif not stays:
+            removable.append(_removable(evidence, path, max(runs), hashed=hashed))
+    oldest = (now - timedelta(days=config.keep_days)).timestamp()
+    for path in leftovers(evidence.workspace):
+        if path.stat().st_mtime < oldest and _is_plain(path):
+            one = _removable(evidence, path, None, hashed=hashed)
+            if one.files:  # TFX leaves an empty folder for each execution
+                removable.append(one)
+    kept = {run_id: why for run_id in with_files if (why := needed.why(run_id))}
+    return PruningPlan(tuple(removable), kept, tuple(unknown))
 
 
-def _stays(one: Found, runs: set[str], wanted: Needed, users: Used) -> bool:
-    if runs & wanted.whole.keys():
-        return True
-    return bool(runs & wanted.model.keys()) and one.name not in users.images
+def _is_plain(path: Path) -> bool:
+    """Whether it is where its path says, and holds no link and no special file."""
+    inside = (Path(at) / name for at, dirs, files in os.walk(path) for name in [*dirs, *files])
+    plain = (not p.is_symlink() and (p.is_file() or p.is_dir()) for p in (path, *inside))
+    return path.resolve() == path and all(plain)
 
 
-def _aged(evidence: Evidence, oldest: datetime) -> Iterator[Path]:
-    for one in (*scratch(evidence.workspace), *logs(evidence.workspace)):
-        if one.path.stat().st_mtime < oldest.timestamp() and _plain(one.path):
-            yield one.path
-
-
-def _plain(path: Path) -> bool:
-    """Whether it is where its path says, and holds nothing but files and folders."""
-    return path.resolve() == path and not links_in(path)
-
-
-def _going(evidence: Evidence, path: Path, run_id: str | None, *, hashed: bool) -> Goes:
+def _removable(evidence: Evidence, path: Path, run_id: str | None, *, hashed: bool) -> Removable:
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
-    size = sum(file.stat().st_size for file in files)
-    sha256 = _sha256(path, files) if hashed else None
-    return Goes(_relative(evidence, path), len(files), size, sha256, run_id)
-
-
-def _sha256(path: Path, files: list[Path]) -> str:
-    if path.is_file():
-        return sha256_file(path)
-    return sha256_tree(path) if files else hashlib.sha256().hexdigest()
-
-
-def _relative(evidence: Evidence, path: Path) -> str:
-    return path.relative_to(evidence.workspace.root).as_posix()
+    sha256 = None
+    if hashed and path.is_file():
+        sha256 = sha256_file(path)
+    elif hashed:
+        sha256 = sha256_tree(path) if files else hashlib.sha256().hexdigest()
+    name = path.relative_to(evidence.workspace.root).as_posix()
+    return Removable(name, len(files), sum(f.stat().st_size for f in files), sha256, run_id)

@@ -10,8 +10,8 @@ import contextlib
 import hashlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ from pipeline.evidence.subject import Evidence
 from pipeline.run.recorder import close_dead
 from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retention.plan import Goes, plan
+from pipeline.unattended.retention.plan import Removable, plan
 
 RETENTION = "retention"
 TRASH = ".trash"
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def remove(workspace: Workspace, list_id: str, goes: Iterable[Goes]) -> Entry:
+def remove(workspace: Workspace, list_id: str, removable: Sequence[Removable]) -> Entry:
     """Writes the list and carries it out; only for who holds the workspace.
 
     Returns:
@@ -43,11 +44,11 @@ def remove(workspace: Workspace, list_id: str, goes: Iterable[Goes]) -> Entry:
     Raises:
       ConfigError: the disk is full or cannot be written to; the next call goes on from there.
     """
-    with _in_words(workspace):
-        _write_list(workspace, list_id, goes)
-        for one in goes:
+    with _explaining(workspace):
+        _write_list(workspace, list_id, removable)
+        for one in removable:
             _put_aside(workspace, list_id, one)
-        return _conclude(workspace, list_id, tuple(goes))
+        return _conclude(workspace, list_id, removable)
 
 
 def finish(workspace: Workspace, entries: Iterable[Entry]) -> None:
@@ -57,7 +58,7 @@ def finish(workspace: Workspace, entries: Iterable[Entry]) -> None:
     """
     named = {e.body["list"] for e in entries if e.kind == "retention"}
     folder = workspace.root / RETENTION
-    with _in_words(workspace):
+    with _explaining(workspace):
         for path in sorted(folder.glob("*.json")):
             if f"{RETENTION}/{path.name}" not in named:
                 _finish(workspace, path)
@@ -76,41 +77,40 @@ def _finish(workspace: Workspace, path: Path) -> None:
         path.unlink()
         return
     _write_list(workspace, path.stem, aside)
-    _conclude(workspace, path.stem, tuple(aside))
+    _conclude(workspace, path.stem, aside)
 
 
-def _conclude(workspace: Workspace, list_id: str, goes: tuple[Goes, ...]) -> Entry:
+def _conclude(workspace: Workspace, list_id: str, removable: Sequence[Removable]) -> Entry:
     name = f"{RETENTION}/{list_id}.json"
     content = (workspace.root / name).read_bytes()
     body = {
         "list": name,
         "list_sha256": hashlib.sha256(content).hexdigest(),
-        "files": sum(one.files for one in goes),
-        "bytes": sum(one.bytes for one in goes),
-        "runs": sorted({one.run_id for one in goes if one.run_id}),
+        "files": sum(one.files for one in removable),
+        "bytes": sum(one.bytes for one in removable),
+        "runs": sorted({one.run_id for one in removable if one.run_id}),
     }
     entry = Ledger(workspace.ledger).append("retention", body, by="casegate", at=utc_now())
     shutil.rmtree(_trash(workspace, list_id))
     return entry
 
 
-def _put_aside(workspace: Workspace, list_id: str, one: Goes) -> None:
+def _put_aside(workspace: Workspace, list_id: str, one: Removable) -> None:
     path, aside = workspace.root / one.path, _trash(workspace, list_id) / one.path
     aside.parent.mkdir(parents=True, exist_ok=True)
     path.rename(aside)
     sync(path.parent)
 
 
-def _write_list(workspace: Workspace, list_id: str, goes: Iterable[Goes]) -> None:
-    document = {"list_id": list_id, "removed": [one.document() for one in goes]}
-    write_atomically(
-        workspace.root / RETENTION / f"{list_id}.json", canonical_json(document) + b"\n"
-    )
+def _write_list(workspace: Workspace, list_id: str, removable: Sequence[Removable]) -> None:
+    document = {"list_id": list_id, "removed": [asdict(one) for one in removable]}
+    path = workspace.root / RETENTION / f"{list_id}.json"
+    write_atomically(path, canonical_json(document) + b"\n")
 
 
-def _read_list(path: Path) -> list[Goes]:
+def _read_list(path: Path) -> list[Removable]:
     try:
-        return [Goes(**row) for row in orjson.loads(path.read_bytes())["removed"]]
+        return [Removable(**row) for row in orjson.loads(path.read_bytes())["removed"]]
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"{path}: is no list of what was removed: {error}; restore it, or look at "
@@ -123,7 +123,7 @@ def _trash(workspace: Workspace, list_id: str) -> Path:
 
 
 @contextlib.contextmanager
-def _in_words(workspace: Workspace) -> Iterator[None]:
+def _explaining(workspace: Workspace) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -138,12 +138,11 @@ class Pruned:
     """What went, or would go.
 
     Attributes:
-      kept: runs whose files stay, in whole or in part, and why.
-      unknown: folders that stay because no record knows them, or because links are in them.
+      kept, unknown: as in `PruningPlan`.
       entry: number of the ledger's entry; None where nothing went.
     """
 
-    removed: tuple[Goes, ...]
+    removed: tuple[Removable, ...]
     kept: Mapping[str, str]
     unknown: tuple[str, ...]
     dry_run: bool
@@ -159,15 +158,9 @@ class Pruned:
 
     def as_json(self) -> dict[str, Any]:
         """For machines; nothing is left out."""
-        return {
-            "dry_run": self.dry_run,
-            "entry": self.entry,
-            "files": self.files,
-            "bytes": self.bytes,
-            "removed": [one.document() for one in self.removed],
-            "kept": dict(self.kept),
-            "unknown": list(self.unknown),
-        }
+        document = {**asdict(self), "files": self.files, "bytes": self.bytes}
+        names = ("dry_run", "entry", "files", "bytes", "removed", "kept", "unknown")
+        return {name: document[name] for name in names}
 
 
 def prune(
@@ -197,11 +190,12 @@ def prune(
             finish(workspace, Ledger(workspace.ledger).entries())
         with Evidence(workspace.root) as evidence:
             found = plan(evidence, config, now=now, hashed=not dry_run)
-        entry = remove(workspace, time_id(), found.goes) if found.goes and not dry_run else None
-    return Pruned(found.goes, found.kept, found.unknown, dry_run, entry.seq if entry else None)
-
-
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+        entry = (
+            remove(workspace, time_id(), found.removable)
+            if found.removable and not dry_run
+            else None
+        )
+    return Pruned(found.removable, found.kept, found.unknown, dry_run, entry.seq if entry else None)
 
 
 def lines(found: Pruned) -> Iterator[str]:
