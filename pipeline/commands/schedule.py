@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.settings.workspace import Workspace
-    from pipeline.unattended.scheduling.status import Standing
+    from pipeline.unattended.scheduling.status import ScheduleStatus
     from pipeline.unattended.scheduling.systemd import UnitPlace
 
 _of_job = options.stacked(
@@ -137,10 +137,10 @@ def status(
     """Says where it is installed, what comes next, what came of the last, what was missed."""
     from components.records.clock import current_time
     from pipeline.unattended.scheduling.job import make_job
-    from pipeline.unattended.scheduling.status import standing
+    from pipeline.unattended.scheduling.status import schedule_status
 
     job = make_job(name, config, settings, workspace)
-    found = standing(job, _places(directory), now=current_time())
+    found = schedule_status(job, _places(directory), now=current_time())
     if form == "json":
         echo_json(found.as_json())
     else:
@@ -172,7 +172,7 @@ def _places(directory: Path | None) -> "tuple[UnitPlace, ...]":
     return (*places, _place(None, directory))
 
 
-def _lines(found: "Standing") -> list[str]:
+def _lines(found: "ScheduleStatus") -> list[str]:
     from components.records.text import one_line
     from pipeline.unattended.scheduling.loop import stamp
 

@@ -36,7 +36,10 @@ def install(job: ScheduledJob) -> list[str]:
     wanted = line(job).encode() + b"\n"
     before = _read()
     lines = before.splitlines(keepends=True)
-    _refuse_others(lines, job.name, job.mark)
+    same_name = f" # casegate-{job.name} ".encode()
+    if any(same_name in each and not _has(each, job.mark) for each in lines):
+        words = f"crontab: it has a line casegate-{job.name} already; choose another --name"
+        raise ConfigError(words)
     ours = [number for number, each in enumerate(lines) if _has(each, job.mark)]
     kept = [each for number, each in enumerate(lines) if number not in ours]
     kept.insert(ours[0] if ours else len(kept), wanted)
@@ -77,12 +80,6 @@ def has(line: str) -> bool:
 
 def _has(each: bytes, mark: str) -> bool:
     return each.rstrip(b"\r\n").endswith(b" # " + mark.encode()) and not each.startswith(b"#")
-
-
-def _refuse_others(lines: list[bytes], name: str, mark: str) -> None:
-    same_name = f" # casegate-{name} ".encode()
-    if any(same_name in each and not _has(each, mark) for each in lines):
-        raise ConfigError(f"crontab: it has a line casegate-{name} already; choose another --name")
 
 
 def _read() -> bytes:

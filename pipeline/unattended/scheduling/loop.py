@@ -1,4 +1,10 @@
-"""Keeps the schedule in the foreground, for containers, and looks once for whoever asks often."""
+"""Keeps the schedule in the foreground, for containers, and looks once for whoever asks often.
+
+`schedule/state.json` in the workspace holds the slots that were claimed. A slot is claimed under a
+lock that is held until its run ended, so that of any number of schedulers one runs it. What was
+missed, because nothing ran or a run lasted longer than to the next slot, is made up for once: only
+the newest slot that is over counts.
+"""
 
 import json
 import time
@@ -6,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import filelock
 
@@ -24,6 +29,9 @@ JUST_NOW = timedelta(minutes=5)
 BELIEVED_AHEAD = timedelta(days=1)
 TRIES = 2  # of a slot whose run was cut off: by a reboot perhaps, or it may itself be the reason
 KEPT = 100  # claimed slots
+STEP_S = 1.0  # of sleep: what a changed clock, a suspended machine or a signal waits for at most
+LOOK_S = 60.0  # between two looks at what other schedulers did
+INTERRUPTED = 130  # as shells have it
 
 
 @dataclass(frozen=True)
@@ -37,13 +45,6 @@ class State:
     since: datetime
     claimed: tuple[datetime, ...] = ()
     tries: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "since": self.since.isoformat(),
-            "claimed": [slot.isoformat() for slot in self.claimed],
-            "tries": self.tries,
-        }
 
     def with_claim(self, slot: datetime) -> "State":
         """The state while this slot runs."""
@@ -91,8 +92,7 @@ class Slots:
           ConfigError: the workspace cannot be written.
         """
         with self._lock() as mine:
-            state = self._current(now) if mine else None
-            slot = self.cron.until(now)
+            state, slot = self._current(now) if mine else None, self.cron.until(now)
             if state is None or not state.is_due(slot, now):
                 yield None
                 return
@@ -119,14 +119,12 @@ class Slots:
 
     def _current(self, now: datetime) -> State:
         """The state on disk, or a new one where there is none that can be true."""
-        state = self.state()
-        if state is None:
-            state = State(since=now - JUST_NOW)
-        elif state.since > now + BELIEVED_AHEAD:
+        known = self.state()
+        state = known or State(since=now - JUST_NOW)
+        if state.since > now + BELIEVED_AHEAD:
             state = replace(state, since=now)
-        else:
-            return state
-        self._write(state)
+        if state is not known:
+            self._write(state)
         return state
 
     @contextmanager
@@ -146,8 +144,13 @@ class Slots:
             lock.release()
 
     def _write(self, state: State) -> None:
+        tree = {
+            "since": state.since.isoformat(),
+            "claimed": [slot.isoformat() for slot in state.claimed],
+            "tries": state.tries,
+        }
         try:
-            write_atomically(self.path, json.dumps(state.as_json(), indent=2).encode() + b"\n")
+            write_atomically(self.path, json.dumps(tree, indent=2).encode() + b"\n")
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be written: {error.strerror}") from None
 
@@ -159,13 +162,6 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-Runner = Callable[[datetime], int]  # retrains for a slot; the exit code
-
-STEP_S = 1.0  # of sleep: what a changed clock, a suspended machine or a signal waits for at most
-LOOK_S = 60.0  # between two looks at what other schedulers did
-INTERRUPTED = 130  # as shells have it
-
-
 class _CutOff(KeyboardInterrupt):
     """A run was interrupted, and not the wait for one."""
 
@@ -173,13 +169,13 @@ class _CutOff(KeyboardInterrupt):
 @dataclass(frozen=True)
 class Loop:
     """Attributes:
-    run: is called for each slot that is due.
+    run: retrains for a slot that is due; returns the exit code.
     say: told of each, a line.
     clock, sleep: the time, which may jump, and a pause in seconds.
     """
 
     slots: Slots
-    run: Runner
+    run: Callable[[datetime], int]
     say: Callable[[str], None]
     clock: Callable[[], datetime] = current_time
     sleep: Callable[[float], None] = time.sleep

@@ -1,17 +1,17 @@
 """How the schedule stands: where it is installed, what comes next, what was missed."""
 
 import contextlib
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+import psutil
 
 from components.records.clock import parse_time
 from components.records.json_lines import read_objects
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import AttemptJournal
 from pipeline.unattended.scheduling import crontab, systemd
-from pipeline.unattended.scheduling.cron import Cron
 from pipeline.unattended.scheduling.job import ScheduledJob
 from pipeline.unattended.scheduling.loop import Slots, stamp
 from pipeline.unattended.scheduling.systemd import UnitPlace
@@ -38,7 +38,7 @@ class Installed:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ScheduleStatus:
     """Attributes:
     next_slot: by the settings, in UTC.
     last_attempt: the last line of `retraining/attempts.jsonl`.
@@ -53,17 +53,10 @@ class Standing:
     missed: datetime | None
 
     def as_json(self) -> dict[str, Any]:
+        names = ("how", "where", "active", "outdated")
         return {
             "cron": self.cron,
-            "installed": [
-                {
-                    "how": each.how,
-                    "where": each.where,
-                    "active": each.active,
-                    "outdated": each.outdated,
-                }
-                for each in self.installed
-            ],
+            "installed": [{name: vars(each)[name] for name in names} for each in self.installed],
             "next": stamp(self.next_slot),
             "last_attempt": self.last_attempt,
             "running": self.running,
@@ -71,42 +64,32 @@ class Standing:
         }
 
 
-def standing(job: ScheduledJob, places: tuple[UnitPlace, ...], *, now: datetime) -> Standing:
+def schedule_status(
+    job: ScheduledJob, places: tuple[UnitPlace, ...], *, now: datetime
+) -> ScheduleStatus:
     """Looks everywhere that `install` may have written to."""
     workspace = Workspace(job.workspace)
-    installed = tuple(
-        each
-        for each in (*(_at(job, place) for place in places), _in_crontab(job))
-        if each is not None
-    )
+    found = [*(_in_systemd(job, place) for place in places), _in_crontab(job)]
+    installed = tuple(each for each in found if each is not None)
     attempts, running = _attempts(workspace)
     state = Slots(workspace, job.cron).state()
     known = [each.since for each in installed if each.since] + ([state.since] if state else [])
-    begun = [
-        moment
+    slot = job.cron.until(now - STARTED_WITHIN)
+    begun = any(
+        attempt.get("trigger") == "schedule" and _is_since(slot, attempt.get("started"))
         for attempt in attempts
-        if attempt.get("trigger") == "schedule" and (moment := _moment(attempt.get("started")))
-    ]
-    return Standing(
+    )
+    return ScheduleStatus(
         cron=job.cron.expression,
         installed=installed,
         next_slot=job.cron.after(now),
         last_attempt=attempts[-1] if attempts else None,
         running=running,
-        missed=_missed(job.cron, now, since=min(known, default=now), begun=begun, running=running),
+        missed=None if running or begun or slot <= min(known, default=now) else slot,
     )
 
 
-def _missed(
-    cron: Cron, now: datetime, *, since: datetime, begun: list[datetime], running: bool
-) -> datetime | None:
-    slot = cron.until(now - STARTED_WITHIN)
-    if running or slot <= since or any(slot <= moment for moment in begun):
-        return None
-    return slot
-
-
-def _at(job: ScheduledJob, place: UnitPlace) -> Installed | None:
+def _in_systemd(job: ScheduledJob, place: UnitPlace) -> Installed | None:
     files = systemd.unit_files(job, place)
     if not all(systemd.is_ours(path, job.mark) for path in files):
         return None
@@ -133,23 +116,12 @@ def _attempts(workspace: Workspace) -> tuple[list[dict[str, Any]], bool]:
     ended: list[dict[str, Any]] = []
     with contextlib.suppress(OSError):
         ended = read_objects(journal.attempts)
-    return ended, _lives(getattr(left, "pid", None))
+    pid = getattr(left, "pid", None)
+    return ended, isinstance(pid, int) and pid > 0 and psutil.pid_exists(pid)
 
 
-def _lives(pid: object) -> bool:
-    if not isinstance(pid, int) or pid <= 0:
-        return False
+def _is_since(moment: datetime, text: object) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it lives, and is another user's
-        return True
-    return True
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return parse_time(str(text))
+        return moment <= parse_time(str(text))
     except ValueError:
-        return None
+        return False

@@ -8,7 +8,7 @@ import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +90,11 @@ def service(job: ScheduledJob, *, user: str | None = None) -> str:
     GPUs stay usable: nothing here hides or limits devices. Nor is a capability dropped, which a
     user's own systemd may not do.
     """
-    limits = job.config.retraining
+    limits, memory = job.config.retraining, job.config.retraining.memory_gib
+    paths = (job.program, job.config_path, job.folder, *job.written)
+    paths += (job.folder / job.config.data.source,)
+    hidden = any(path.is_relative_to(folder) for path in paths for folder in TEMPORARY)
     lines = [
-        _head(job),
         "[Unit]",
         f"Description=casegate: retrains {systemd_plain(str(job.workspace))}",
         "Wants=network-online.target" if user else "",
@@ -111,66 +113,45 @@ def service(job: ScheduledJob, *, user: str | None = None) -> str:
         f"TimeoutStopSec={STOP_SECONDS}s",
         "# Only the supervisor is told to end: it ends the run, closes its record, tells a person.",
         "KillMode=mixed",
-        _memory(limits.memory_gib),
+        f"MemoryMax={round((memory + MEMORY_SPARE_GIB) * 1024)}M" if memory is not None else "",
         "OOMPolicy=continue",
         "Nice=10",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "ProtectHome=read-only",
         f"ReadWritePaths={' '.join(systemd_word(str(path)) for path in job.written)}",
-        "" if _in_temporary(_paths(job)) else "PrivateTmp=yes",
+        "" if hidden else "PrivateTmp=yes",
         "ProtectControlGroups=yes",
         "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
         "RestrictSUIDSGID=yes",
         "LockPersonality=yes",
         "SystemCallArchitectures=native",
     ]
-    return _text(lines)
+    return _text(job, lines)
 
 
 def timer(job: ScheduledJob) -> str:
     """The timer's file; a time that was missed is made up for once."""
-    calendar = [f"OnCalendar={value}" for value in on_calendar(job.cron)]
     lines = [
-        _head(job),
         "[Unit]",
         f"Description=casegate: when to retrain {systemd_plain(str(job.workspace))}",
         "",
         "[Timer]",
         f"# {job.cron.expression}",
-        *calendar,
+        *(f"OnCalendar={value}" for value in on_calendar(job.cron)),
         "Persistent=true",
         "AccuracySec=1s",
         "",
         "[Install]",
         "WantedBy=timers.target",
     ]
-    return _text(lines)
+    return _text(job, lines)
 
 
-def _head(job: ScheduledJob) -> str:
-    return f"# {job.mark}: by `casegate schedule install`, which overwrites what is changed here."
-
-
-def _memory(gib: float | None) -> str:
-    if gib is None:
-        return ""
-    return f"MemoryMax={round((gib + MEMORY_SPARE_GIB) * 1024)}M"
-
-
-def _paths(job: ScheduledJob) -> Iterable[Path]:
-    yield from (job.program, job.config_path, job.folder, *job.written)
-    yield job.folder / job.config.data.source
-
-
-def _in_temporary(paths: Iterable[Path]) -> bool:
-    """Whether a private /tmp would hide any of them."""
-    return any(path.is_relative_to(folder) for path in paths for folder in TEMPORARY)
-
-
-def _text(lines: list[str]) -> str:
+def _text(job: ScheduledJob, lines: list[str]) -> str:
     """The lines without those that do not apply, a blank one before each section."""
-    kept = "\n".join(line for line in lines if line)
+    head = f"# {job.mark}: by `casegate schedule install`, which overwrites what is changed here."
+    kept = "\n".join(line for line in (head, *lines) if line)
     return kept.replace("\n[", "\n\n[") + "\n"
 
 
@@ -247,8 +228,11 @@ def install(job: ScheduledJob, place: UnitPlace, *, run: Run = run) -> list[str]
     """
     files = unit_files(job, place)
     for path in files:
-        _refuse_others(path, job.mark)
-    said = []
+        if path.exists() and not is_ours(path, job.mark):
+            raise ConfigError(
+                f"{path}: written by somebody else or for another workspace; choose another --name"
+            )
+    done = []
     try:
         for folder in job.written:
             _make(folder)  # systemd does not start a service that writes to what is not there
@@ -256,13 +240,13 @@ def install(job: ScheduledJob, place: UnitPlace, *, run: Run = run) -> list[str]
             same = path.exists() and path.read_text(encoding="utf-8") == text
             if not same:
                 write_atomically(path, text.encode())
-            said.append(f"{'unchanged' if same else 'wrote'} {path}")
+            done.append(f"{'unchanged' if same else 'wrote'} {path}")
     except OSError as error:
         raise ConfigError(
             f"{error.filename}: cannot be written: {error.strerror}; choose --user, or a "
             "--directory that can be"
         ) from None
-    return [*said, *_enabled(job, place, run)]
+    return [*done, *_enable(job, place, run)]
 
 
 def remove(name: str, workspace: Path, place: UnitPlace, *, run: Run = run) -> list[str]:
@@ -276,20 +260,20 @@ def remove(name: str, workspace: Path, place: UnitPlace, *, run: Run = run) -> l
     found = [path for path in paths if is_ours(path, mark(name, workspace))]
     if not found:
         return []
-    said = []
+    done = []
     if place.known and _answers(place, run):
         ended = run(place.systemctl("disable", "--now", timer_path.name))
         if ended.returncode:
-            said.append(f"could not be disabled: {_last_line(ended.stderr)}")
+            done.append(f"could not be disabled: {_last_line(ended.stderr)}")
     try:
         for path in found:
             path.unlink()
-            said.append(f"removed {path}")
+            done.append(f"removed {path}")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be removed: {error.strerror}") from None
     if place.known and _answers(place, run):
         run(place.systemctl("daemon-reload"))
-    return said
+    return done
 
 
 def is_active(name: str, place: UnitPlace, *, run: Run = run) -> bool | None:
@@ -308,14 +292,7 @@ def is_ours(path: Path, mark: str) -> bool:
     return first.startswith(f"# {mark}:")
 
 
-def _refuse_others(path: Path, mark: str) -> None:
-    if path.exists() and not is_ours(path, mark):
-        raise ConfigError(
-            f"{path}: written by somebody else or for another workspace; choose another --name"
-        )
-
-
-def _enabled(job: ScheduledJob, place: UnitPlace, run: Run) -> list[str]:
+def _enable(job: ScheduledJob, place: UnitPlace, run: Run) -> list[str]:
     commands = [
         place.systemctl("daemon-reload"),
         place.systemctl("enable", "--now", f"{job.unit}.timer"),

@@ -10,7 +10,7 @@ from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling import systemd
 from pipeline.unattended.scheduling.job import ScheduledJob
 from pipeline.unattended.scheduling.loop import Slots
-from pipeline.unattended.scheduling.status import Standing, standing
+from pipeline.unattended.scheduling.status import ScheduleStatus, schedule_status
 from pipeline.unattended.scheduling.systemd import UnitPlace
 from tests.pipeline.unattended.scheduling.making import at, job
 
@@ -46,8 +46,8 @@ def attempted(made: ScheduledJob, started: str, **given: Any) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def seen(made: ScheduledJob, folder: Path, now: datetime = TUESDAY) -> Standing:
-    return standing(made, (place(folder),), now=now)
+def seen(made: ScheduledJob, folder: Path, now: datetime = TUESDAY) -> ScheduleStatus:
+    return schedule_status(made, (place(folder),), now=now)
 
 
 def test_nothing_installed_and_nothing_missed(tmp_path: Path) -> None:
