@@ -170,15 +170,15 @@ def export(
     OpenLineage events, CycloneDX bill of materials, the ledger up to here, signatures, and a
     manifest with the hash of every file. The same release gives the same bytes.
     """
-    from pipeline.evidence.bundle.card_files import cards
     from pipeline.evidence.bundle.export import BundleRequest
     from pipeline.evidence.bundle.export import export as write
+    from pipeline.evidence.card.card import card_files
     from pipeline.evidence.subject import Evidence
 
     wanted = BundleRequest(
         training_manifest=not without_training_manifest,
         model=with_model,
-        cards=cards,
+        cards=card_files,
         drawings=drawings(),
     )
     with Evidence(workspace) as evidence:

@@ -41,14 +41,19 @@ class Table:
           columns: name -> what it shows: a function of the thing, or the way to it by keys and
             attributes, such as 'body.reason'; beyond a key that is not there, or None, is None.
         """
-        rows = tuple(tuple(_shown(thing, it) for it in columns.values()) for thing in things)
+        rows = tuple(tuple(shown_of(thing, it) for it in columns.values()) for thing in things)
         return cls(name, title, tuple(columns), rows, links or {})
 
 
-def _shown(thing: Any, column: str | Callable[[Any], Value]) -> Any:
-    if callable(column):
-        return column(thing)
-    for name in column.split("."):
+def facts_of(thing: Any, columns: Columns) -> dict[str, Value]:
+    """Facts on one thing, found as a table's row is."""
+    return {name: shown_of(thing, way) for name, way in columns.items()}
+
+
+def shown_of(thing: Any, way: str | Callable[[Any], Value]) -> Any:
+    if callable(way):
+        return way(thing)
+    for name in way.split("."):
         if thing is None:
             return None
         thing = thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name)

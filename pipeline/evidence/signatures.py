@@ -27,7 +27,6 @@ from components.attestation.statements import (
     TRAINING,
     from_bytes,
 )
-from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.files import write_atomically
 from components.records.ledger.records import Release
@@ -37,9 +36,8 @@ from components.records.run_files import (
     REQUEST,
 )
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
 
-CONFIG = "config.json"
 TRUSTED, UNKNOWN = "trusted", "not known: does not count"
 
 
@@ -152,7 +150,7 @@ def _checked_release(
             f"{envelope}: is {found[:12]}..., entry {release.seq} of the ledger names "
             f"{release.attestation_sha256[:12]}...; restore it"
         )
-    model = released_folder(evidence, release)
+    model = evidence.folder(release)
     checked = check_release(envelope, model_folder=model, decision=decision, trusted=trusted)
     told = checked.statement.predicate
     if (told["destination"], told["version"]) != (release.destination, release.version):
@@ -184,45 +182,20 @@ def _rows(
 
 def subjects_there(evidence: Evidence, run_id: str) -> dict[str, Path | str]:
     """The subjects outside of a run's folder that this workspace still has, or knows by hash."""
-    record, place = evidence.record(run_id), evidence.workspace
-    inputs = record.inputs
+    record = evidence.record(run_id)
+    inputs, champion = record.inputs, record.inputs.champion_sha256
+    mine = [r for r in evidence.releases if r.run_id == run_id]
+    before = [r for r in evidence.releases if champion and r.model_sha256 == champion]
     found: dict[str, Path | str | None] = {
         ENVIRONMENT: record.environment.sha256,
         TRAINING: inputs.training_root,
-        MODEL: _model(evidence, run_id),
-        CHAMPION: _released(evidence, inputs.champion_sha256),
+        MODEL: evidence.folder(mine[0]) if mine else None,
+        CHAMPION: evidence.folder(before[0]) if before else None,
     }
-    kept = {
-        CASE_SET: inputs.case_set_sha256,
-        POLICY: inputs.policy_sha256,
-        GOLDEN: inputs.golden_file_sha256,
-    }
-    for name, digest in kept.items():
-        path = place.kept(name, digest) if digest else None
+    for name, digest in judging_files(inputs).items():
+        path = evidence.workspace.kept(name, digest) if digest else None
         found[name] = path if path and path.exists() else None
     return {name: it for name, it in found.items() if it is not None}
-
-
-def _model(evidence: Evidence, run_id: str) -> Path | None:
-    """The folder that a run's model was released to, if it was and is there."""
-    for release in evidence.releases:
-        if release.run_id == run_id:
-            return released_folder(evidence, release)
-    return None
-
-
-def _released(evidence: Evidence, sha256: str | None) -> Path | None:
-    """A folder that holds, by the ledger, the model with this hash."""
-    for release in evidence.releases:
-        if sha256 is not None and release.model_sha256 == sha256:
-            return released_folder(evidence, release)
-    return None
-
-
-def released_folder(evidence: Evidence, release: Release) -> Path | None:
-    """Where a release's files are; None where they are gone."""
-    path = evidence.workspace.root / release.destination / str(release.version)
-    return path if path.is_dir() else None
 
 
 PEM = ".pem"

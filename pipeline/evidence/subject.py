@@ -22,6 +22,8 @@ from components.records.run_files import DECISION, RUN_RECORD
 from pipeline.settings.workspace import Workspace
 
 CONFIG = "config.json"
+# Of a row of ML Metadata, what is no property of what was recorded.
+OF_ROW = {"artifact_id", "name", "uri"}
 # Of a run, as ML Metadata knows it; no more, because there may be thousands.
 RUN_COLUMNS = (
     "run_id",
@@ -257,6 +259,11 @@ class Evidence:
     def serves(self, release: Release) -> bool:
         """Whether nothing was put in its destination since."""
         return self.serving()[release.destination].seq == release.seq
+
+    def folder(self, release: Release) -> Path | None:
+        """Where a release's files are; None where they are gone."""
+        path = self.workspace.root / release.destination / str(release.version)
+        return path if path.is_dir() else None
 
     def place(self, destination: Path) -> str:
         """How the ledger names a destination."""

@@ -48,6 +48,7 @@ from pipeline.evidence.bundle.derived import (
 )
 from pipeline.evidence.bundle.names import BOM, CACHE, CARD, CARD_HTML, KEYS, LINEAGE, PROV, READ_ME
 from pipeline.evidence.bundle.rejudge import rejudge
+from pipeline.evidence.subject import judging_files
 from pipeline.evidence.trace.trace import TraceSources
 
 # What Python raises for values of the wrong kind, which hashes alone do not keep out.
@@ -157,11 +158,9 @@ def _rejudge(bundle: Bundle, decision: Decision | None, chain: Chain, given: Evi
     if decision is None or chain.decided is None:
         bundle.note("decision", OPEN, "the run came to none")
         return
-    absent = [
-        name for name, it in ((POLICY, given.policy), (CASE_SET, given.case_set)) if it is None
-    ]
-    if decision.hashes["golden"] is not None and given.golden is None:
-        absent.append(GOLDEN)
+    absent = [POLICY] if given.policy is None else []
+    absent += [CASE_SET] if given.case_set is None else []
+    absent += [GOLDEN] if given.golden is None and decision.hashes["golden"] is not None else []
     if absent:
         bundle.leave_open("decision taken again", f"needs {', '.join(absent)}")
         return
@@ -346,9 +345,7 @@ def _subjects(bundle: Bundle, record: RunRecord, decision: Decision) -> dict[str
         statements.CHAMPION: decision.hashes["champion"],
         statements.ENVIRONMENT: record.environment.sha256,
         statements.TRAINING: record.inputs.training_root,
-        POLICY: record.inputs.policy_sha256,
-        CASE_SET: record.inputs.case_set_sha256,
-        GOLDEN: record.inputs.golden_file_sha256,
+        **judging_files(record.inputs),
     }
     for name in statements.SUBJECTS:
         if name in bundle:

@@ -21,6 +21,7 @@ from components.records.ledger.entry import FIRST_PREVIOUS, Entry, fault_in, par
 from components.records.ledger.records import Release, releases
 from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.bundle.names import LEDGER, MODEL, OF_RUN, training_name
+from pipeline.evidence.subject import judging_files
 
 FITS, AGAIN, SIGNED, OPEN = "fits", "recomputed", "verified", "not checked"
 
@@ -113,9 +114,8 @@ def check_record(bundle: Bundle) -> tuple[RunRecord, Decision | None]:
 
 def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None) -> Evidenced:
     """What the decision rests on, hash by hash."""
-    _kept(bundle, POLICY, record.inputs.policy_sha256)
-    _kept(bundle, CASE_SET, record.inputs.case_set_sha256)
-    _kept(bundle, GOLDEN, record.inputs.golden_file_sha256)
+    for name, sha256 in judging_files(record.inputs).items():
+        _kept(bundle, name, sha256)
     policy = load_policy(bundle.path(POLICY)) if POLICY in bundle else None
     case_set = load_case_set(bundle.path(CASE_SET)) if CASE_SET in bundle else None
     if case_set is not None:

@@ -20,7 +20,7 @@ from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.entry import Entry, line_of
 from components.records.merkle import merkle_root
-from components.records.run_files import RUN_RECORD
+from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.evidence.bundle.derived import (
     Drawings,
     derived_files,
@@ -31,17 +31,15 @@ from pipeline.evidence.bundle.derived import (
 from pipeline.evidence.bundle.names import (
     ATTESTATIONS,
     CACHE,
-    CONFIG,
     KEYS,
     LEDGER,
-    LINEAGE,
     MODEL,
     OF_RUN,
     READ_ME,
     TRAINING,
     training_name,
 )
-from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
 from pipeline.evidence.trace.trace import TraceSources, known
 from pipeline.governance.decided import baseline_named_by
 
@@ -85,7 +83,7 @@ def export(evidence: Evidence, subject: Subject, path: Path, wanted: BundleReque
     """
     record = evidence.record(subject.run_id)
     files, absent = _evidence_files(evidence, subject, record, wanted)
-    about_it = _known(evidence, subject, files, wanted)
+    about_it = _known(evidence, subject, files)
     files[CACHE] = origins_json(about_it.origins)
     files |= derived_files(about_it, wanted.drawings or {})
     entries = concerning(evidence.entries, record, subject)
@@ -130,44 +128,23 @@ def _evidence_files(
     for name in ATTESTATIONS:
         if (folder / name).is_file():
             files[name] = (folder / name).read_bytes()
-    given = record.inputs
-    for name, sha256 in (
-        (POLICY, given.policy_sha256),
-        (CASE_SET, given.case_set_sha256),
-        (GOLDEN, given.golden_file_sha256),
-    ):
-        if sha256 is None:
-            continue
-        copy = evidence.workspace.kept(name, sha256)
-        if copy.exists():
-            files[name] = _verified(copy, sha256)
-        else:
+    for name, sha256 in judging_files(record.inputs).items():
+        if sha256 is not None and (copy := evidence.kept(name, sha256)):
+            files[name] = copy.read_bytes()
+        elif sha256 is not None:
             absent.append(f"{name}: no copy of {sha256[:12]}... was kept by that run")
     files |= dict(_keys(folder))
-    _add_training(files, absent, evidence, record, wanted)
+    if root := record.inputs.training_root:
+        path, name = manifest_path(evidence.workspace.training, root), training_name(root)
+        if not wanted.training_manifest:
+            absent.append(f"{name}: left out as asked; its root stands in the run record")
+        elif not path.exists():
+            absent.append(f"{name}: is not in the workspace")
+        else:
+            files[name] = _manifest(path, root)
     if wanted.model:
         files |= dict(_model(evidence, subject))
     return files, absent
-
-
-def _add_training(
-    files: dict[str, bytes],
-    absent: list[str],
-    evidence: Evidence,
-    record: RunRecord,
-    wanted: BundleRequest,
-) -> None:
-    root = record.inputs.training_root
-    if root is None:
-        return
-    path = manifest_path(evidence.workspace.training, root)
-    name = training_name(root)
-    if not wanted.training_manifest:
-        absent.append(f"{name}: left out as asked; its root stands in the run record")
-    elif not path.exists():
-        absent.append(f"{name}: is not in the workspace")
-    else:
-        files[name] = _manifest(path, root)
 
 
 def _manifest(path: Path, root: str) -> bytes:
@@ -206,9 +183,10 @@ def _model(evidence: Evidence, subject: Subject) -> Iterator[tuple[str, bytes]]:
     release = subject.release
     if release is None:
         raise ConfigError(f"--with-model: {subject.name} released nothing, so there is no model")
-    folder = evidence.workspace.root / release.destination / str(release.version)
-    if not folder.is_dir():
-        raise ConfigError(f"--with-model: {folder} is not there")
+    folder = evidence.folder(release)
+    if folder is None:
+        gone = evidence.workspace.root / release.destination / str(release.version)
+        raise ConfigError(f"--with-model: {gone} is not there")
     if sha256_tree(folder) != release.model_sha256:
         raise IntegrityError(
             f"{folder}: is not the model {release.model_sha256[:12]}... of ledger entry "
@@ -218,9 +196,7 @@ def _model(evidence: Evidence, subject: Subject) -> Iterator[tuple[str, bytes]]:
         yield MODEL + path.relative_to(folder).as_posix(), path.read_bytes()
 
 
-def _known(
-    evidence: Evidence, subject: Subject, files: Mapping[str, bytes], wanted: BundleRequest
-) -> TraceSources:
+def _known(evidence: Evidence, subject: Subject, files: Mapping[str, bytes]) -> TraceSources:
     """As a reader of the bundle will know it: from the run's own copy of its part of the store."""
     found = known(evidence, subject, splits=False)
     graph = graph_from(files[LINEAGE], where=LINEAGE) if LINEAGE in files else Graph((), (), ())

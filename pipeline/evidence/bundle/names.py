@@ -1,6 +1,5 @@
 """What the files of a bundle are called; shared by who writes one and who checks it."""
 
-from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.records.run_files import (
     CHAMPION_SCORES,
     DECISION,
@@ -11,11 +10,9 @@ from components.records.run_files import (
     RELEASE_ATTESTATION,
     REPORT,
     REQUEST,
-    RUN_RECORD,
     SCORES,
 )
-
-CONFIG = "config.json"
+from pipeline.evidence.subject import CONFIG
 
 # Files of the run's folder, which the run record names by hash.
 OF_RUN = (DECISION, SCORES, CHAMPION_SCORES, REQUEST, CONFIG, LINEAGE, DIFF, REPORT, HTML_REPORT)
@@ -33,13 +30,6 @@ CARD, CARD_HTML = "model_card.md", "model_card.html"
 
 # Written from the files above, and written again by whoever checks.
 TRACE, PROV, OPENLINEAGE, BOM = "trace.json", "prov.json", "openlineage.jsonl", "bom.cdx.json"
-
-__all__ = [
-    "ATTESTATIONS", "BOM", "CACHE", "CARD", "CARD_HTML", "CASE_SET", "CHAMPION_SCORES", "CONFIG",
-    "DECISION", "DECISION_ATTESTATION", "DIFF", "GOLDEN", "HTML_REPORT", "KEYS", "LEDGER",
-    "LINEAGE", "MODEL", "OF_RUN", "OPENLINEAGE", "POLICY", "PROV", "READ_ME",
-    "RELEASE_ATTESTATION", "REPORT", "REQUEST", "RUN_RECORD", "SCORES", "TRACE", "TRAINING",
-]  # fmt: skip
 
 
 def training_name(root: str) -> str:

@@ -7,11 +7,20 @@ from typing import Any
 
 from components.attestation.keys import load_trusted
 from components.baselines.locked_case import LockedCase
-from components.card.card import NOT_STATED, Card, CardSection, CardTable, Value
+from components.card.card import (
+    NOT_STATED,
+    Card,
+    CardSection,
+    CardTable,
+    Value,
+    card_html,
+    card_markdown,
+)
 from components.lineage.training import manifest_path, read_manifest
 from components.lineage.training_row import TrainingRow
 from components.records.errors import ConfigError
 from components.records.run_files import DECISION_ATTESTATION
+from pipeline.evidence.bundle.names import CARD, CARD_HTML
 from pipeline.evidence.card.stated import TEXTS, Stated, stated
 from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
 from pipeline.evidence.questions.independence import Join, has_patient, join_cases
@@ -94,6 +103,14 @@ def card_of(evidence: Evidence, subject: Subject) -> Card:
             CardSection("Contact", _texts(words, "contact")),
         ),
     )
+
+
+def card_files(evidence: Evidence, subject: Subject) -> Mapping[str, bytes]:
+    """The card in Markdown and HTML; none for a run that came to no decision, so made no model."""
+    if evidence.decision(subject.run_id) is None:
+        return {}
+    card = card_of(evidence, subject)
+    return {CARD: card_markdown(card).encode(), CARD_HTML: card_html(card).encode()}
 
 
 def _lead(subject: Subject, found: JudgedRun) -> str:

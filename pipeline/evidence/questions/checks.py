@@ -7,9 +7,9 @@ it is exact. So every pair that has to be in order is shown with what each was t
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from components.baselines.golden import load_golden
@@ -53,12 +53,9 @@ REQUIRED = (
     "decided",
     "released",
 )
-IN_ORDER, SAME_TIME, WRONG, UNKNOWN = (
-    "in order",
-    "same time as recorded",
-    "WRONG ORDER",
-    "not known",
-)
+IN_ORDER, SAME_TIME, WRONG = "in order", "same time as recorded", "WRONG ORDER"
+UNKNOWN = "not known"
+COMMITTED = "acceptance criteria committed"
 
 
 # Component -> the step that its start and its end are.
@@ -109,19 +106,14 @@ class Pair:
 
     @property
     def order(self) -> str:
-        if self.first.seq is not None and self.second.seq is not None:
-            # Entries are chained: neither could be written before the other is there.
-            if self.first.seq > self.second.seq:
-                return WRONG
-            timed = self._by_time()
-            return timed if timed == WRONG else IN_ORDER
-        return self._by_time()
-
-    def _by_time(self) -> str:
-        if self.first.moment is None or self.second.moment is None:
-            return UNKNOWN
-        found = self.first.moment.against(self.second.moment)
-        return {BEFORE: IN_ORDER, AFTER: WRONG}.get(found, SAME_TIME)
+        timed = UNKNOWN
+        if self.first.moment is not None and self.second.moment is not None:
+            found = self.first.moment.against(self.second.moment)
+            timed = {BEFORE: IN_ORDER, AFTER: WRONG}.get(found, SAME_TIME)
+        if self.first.seq is None or self.second.seq is None:
+            return timed
+        # Entries are chained: neither could be written before the other is there.
+        return WRONG if self.first.seq > self.second.seq or timed == WRONG else IN_ORDER
 
     @property
     def proof(self) -> str:
@@ -158,8 +150,8 @@ def _pairs(found: Mapping[str, RecordedStep]) -> Iterator[Pair]:
     chains = list(CHAINS)
     chains += [(name, "decided") for name in found if name.startswith("waiver of ")]
     seen = set()
-    for chain in chains:
-        there = [found[name] for name in chain if name in found]
+    for names in chains:
+        there = [found[name] for name in names if name in found]
         for first, second in pairwise(there):
             if (key := (first.name, second.name)) not in seen:
                 seen.add(key)
@@ -172,7 +164,7 @@ def _faults(
     for name in missing:
         step = found.get(name)
         why = f": {step.remark}" if step and step.remark else ""
-        if name == "acceptance criteria committed":
+        if name == COMMITTED:
             why = ": the policy was not in git as it was used, so nothing proves it came first"
         yield f"Not on record: {name}{why}."
     for pair in wrong:
@@ -183,7 +175,7 @@ def _faults(
             )
         elif not {pair.first.name, pair.second.name} & set(missing):
             yield f"Order not known: {pair.first.name}, {pair.second.name}."
-    committed = found.get("acceptance criteria committed")
+    committed = found.get(COMMITTED)
     if committed is not None and committed.remark not in (CONFIRMED, NOT_HERE):
         yield f"Acceptance criteria: {committed.remark}."
 
@@ -225,7 +217,7 @@ def _remarks(
             )
     if "decision signed" not in found:
         yield "The decision is unsigned, so its times rest on this machine's word and the ledger."
-    committed = found.get("acceptance criteria committed")
+    committed = found.get(COMMITTED)
     if committed is not None and committed.remark == NOT_HERE:
         yield f"Acceptance criteria: {NOT_HERE}; the time is the run record's."
 
@@ -239,7 +231,7 @@ def _facts(
     faults: list[str],
 ) -> dict[str, Value]:
     orders = [pair.order for pair in pairs]
-    committed = found.get("acceptance criteria committed")
+    committed = found.get(COMMITTED)
     results = decision.checks if decision else ()
     return {
         "run": record.run_id,
@@ -289,16 +281,16 @@ def _at(step: RecordedStep) -> str:
 
 def steps(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[str, RecordedStep]:
     """Every step that is on record, by its name."""
-    found: tuple[Callable[[], Iterator[RecordedStep]], ...] = (
-        lambda: _policy(evidence, record),
-        lambda: _golden(evidence, record),
-        lambda: _case_set(evidence, record),
-        lambda: _record(record),
-        lambda: _entries(evidence, record),
-        lambda: _signed(evidence, record),
-        lambda: _released(evidence, subject),
+    found = chain(
+        _policy(evidence, record),
+        _golden(evidence, record),
+        _case_set(evidence, record),
+        _record(record),
+        _entries(evidence, record),
+        _signed(evidence, record),
+        _released(evidence, subject),
     )
-    return {step.name: step for part in found for step in part()}
+    return {step.name: step for step in found}
 
 
 def _policy(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
@@ -340,12 +332,13 @@ def _case_set(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
 def _record(record: RunRecord) -> Iterator[RecordedStep]:
     yield RecordedStep("run started", moment(record.started), RUN_RECORD)
     for component in record.components:
-        remark = "taken from the cache" if component.state == "cached" else ""
+        cached = "taken from the cache" if component.state == "cached" else ""
+        failed = "" if component.state == "finished" else component.state
         source = f"{RUN_RECORD}: {component.name}"
         if name := _BEGINS.get(component.name):
-            yield RecordedStep(name, moment(component.started), source, remark=remark)
+            yield RecordedStep(name, moment(component.started), source, remark=cached)
         if name := _ENDS.get(component.name):
-            yield RecordedStep(name, _ended(component), source, remark=remark or _failed(component))
+            yield RecordedStep(name, _ended(component), source, remark=cached or failed)
 
 
 def _ended(component: ComponentRun) -> Instant | None:
@@ -353,10 +346,6 @@ def _ended(component: ComponentRun) -> Instant | None:
     if component.state not in ("finished", "cached") or component.seconds is None:
         return None
     return later(moment(component.started), component.seconds)
-
-
-def _failed(component: ComponentRun) -> str:
-    return "" if component.state == "finished" else component.state
 
 
 def _entries(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:

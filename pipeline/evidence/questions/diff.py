@@ -1,5 +1,6 @@
 """What changed between two runs or releases, from the code to the cases gained and lost."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from components.metrics import METRICS
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.git import ask_git
 from components.records.merkle import merkle_root
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_anywhere
 from pipeline.evidence.questions.performance import UNDEFINED, figures, interval
 from pipeline.evidence.subject import Evidence, Subject
@@ -30,6 +31,12 @@ _FORM = "--format=%h%x1f%cI%x1f%an%x1f%s%x1f%m"
 
 
 _SIDES = {"<": "first", ">": "second"}
+_BOUNDS = ("estimate", "lower", "upper")
+_OF_A_CHECK = ("limit", "margins", "method", "paired_method", "alpha", "role", "rationale")
+MOST_CASES = 1000  # cases that are listed; the counts are of all
+CASE_COLUMNS = ("case", "change", "first", "second")
+
+Side = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,43 +44,34 @@ class Commits:
     """Attributes:
     count: how many there are, with their direction where it is not forward, or why not known.
     files: how many files differ between the two; None where that is not known.
-    table: the commits, newest first.
+    rows: the commits, newest first.
     """
 
     count: Value
-    files: int | None
-    table: Table
+    files: int | None = None
+    rows: tuple[tuple[Value, ...], ...] = ()
 
-
-_BOUNDS = ("estimate", "lower", "upper")
-
-
-COLUMNS = ("what", "first", "second")
-
-
-_OF_A_CHECK = ("limit", "margins", "method", "paired_method", "alpha", "role", "rationale")
-
-
-Side = Mapping[str, Any]
-
-
-MOST_CASES = 1000  # cases that are listed; the counts are of all
-
-
-CASE_COLUMNS = ("case", "change", "first", "second")
+    @property
+    def table(self) -> Table:
+        links = {"commit": "commit"}
+        return Table("commits", "Commits between", COMMIT_COLUMNS, self.rows, links)
 
 
 @dataclass(frozen=True)
 class TrainingChanges:
     """Attributes:
-    table: the changed cases, at most MOST_CASES of them.
+    note: what changed, in words.
     differences: how many cases differ; None where that is not known.
-    note: the same in words.
+    rows: the changed cases, at most MOST_CASES of them.
     """
 
-    table: Table
-    differences: int | None
     note: str
+    differences: int | None
+    rows: tuple[tuple[Value, ...], ...] = ()
+
+    @property
+    def table(self) -> Table:
+        return Table("training_cases", "Training cases", CASE_COLUMNS, self.rows, {"case": "case"})
 
 
 def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
@@ -156,27 +154,18 @@ def _approved(
 def commits_between(old: str | None, new: str | None) -> Commits:
     """What one commit has that the other has not, in both directions."""
     if old is None or new is None:
-        return _commits("not known: a run was not made from a git checkout", None)
+        return Commits("not known: a run was not made from a git checkout")
     if old == new:
-        return _commits(0, 0)
+        return Commits(0, 0)
     span = f"{old}...{new}"
     counted = ask_git(REPOSITORY, "rev-list", "--left-right", "--count", span, "--")
     listed = ask_git(REPOSITORY, "log", f"-{MOST_COMMITS}", "--left-right", _FORM, span, "--")
     named = ask_git(REPOSITORY, "diff", "--name-only", "-z", old, new, "--")
     if counted is None or listed is None or named is None:
-        return _commits("not known: this checkout does not have both commits", None)
-    back, forth = map(int, counted.split())
-    rows = [line.split("\x1f") for line in listed.split("\n") if line]
-    return _commits(
-        _count(back, forth),
-        named.count("\0"),
-        tuple((*row[:-1], _SIDES.get(row[-1], row[-1])) for row in rows),
-    )
-
-
-def _commits(count: Value, files: int | None, rows: tuple[tuple[Value, ...], ...] = ()) -> Commits:
-    links = {"commit": "commit"}
-    return Commits(count, files, Table("commits", "Commits between", COMMIT_COLUMNS, rows, links))
+        return Commits("not known: this checkout does not have both commits")
+    lines = [line.split("\x1f") for line in listed.split("\n") if line]
+    rows = tuple((*line[:-1], _SIDES.get(line[-1], line[-1])) for line in lines)
+    return Commits(_count(*map(int, counted.split())), named.count("\0"), rows)
 
 
 def _count(back: int, forth: int) -> Value:
@@ -212,12 +201,8 @@ def _bases(one: JudgedRun, other: JudgedRun) -> tuple[str, ...]:
 
 
 def _operating_points(one: JudgedRun, other: JudgedRun) -> Table:
-    sides = [side.decision.operating_points for side in (one, other)]
-    rows = tuple(
-        (model, *(side.get(model) for side in sides))
-        for model in sides[1]
-        if sides[0].get(model) != sides[1].get(model)
-    )
+    before, after = (side.decision.operating_points for side in (one, other))
+    rows = tuple((m, before.get(m), after.get(m)) for m in after if before.get(m) != after.get(m))
     return Table("operating_points", "Operating points", ("model", "first", "second"), rows)
 
 
@@ -237,13 +222,8 @@ def _change(one: JudgedRun, other: JudgedRun, name: str) -> list[Value]:
     """The paired change, by the interval that the second's policy asks for."""
     _, method, alpha = interval(other.policy, name, {})
     everything = other.cases.mask({})
-    before, after = (
-        judged_part(other.policy, other.cases, outputs, everything)
-        for outputs in (
-            other.on_its_terms(one.scores[CANDIDATE]),
-            other.outputs[CANDIDATE],
-        )
-    )
+    sides = (other.on_its_terms(one.scores[CANDIDATE]), other.outputs[CANDIDATE])
+    before, after = (judged_part(other.policy, other.cases, side, everything) for side in sides)
     try:
         moved = METRICS[name].change(after, before, alpha=alpha, method=method)
     except NothingEvaluated:
@@ -254,24 +234,23 @@ def _change(one: JudgedRun, other: JudgedRun, name: str) -> list[Value]:
 def _flips(one: JudgedRun, other: JudgedRun) -> Table:
     """Every case that one of the two has right and the other has not; never-miss cases first."""
     before, after = one.outputs[CANDIDATE], other.outputs[CANDIDATE]
-    rows = []
-    for place in (before.right != after.right).nonzero()[0]:
-        case = one.case_set.cases[place]
-        told = ", ".join(f"{k}={v}" for k, v in sorted(case.attributes.items()))
-        rows.append(
-            (
-                case.case_id,
-                "gained" if after.right[place] else "lost",
-                "positive" if case.label else "negative",
-                case.sentinel,
-                float(before.scores[place]),
-                float(after.scores[place]),
-                told,
-            )
-        )
-    rows.sort(key=lambda row: (not row[3], row[1] == "gained", row[0]))
-    columns = ("case", "turned", "label", "never miss", "first score", "second score", "attributes")
-    return Table("cases", "Cases gained and lost", columns, tuple(rows), links={"case": "case"})
+    cases = one.case_set.cases
+    columns: Columns = {
+        "case": lambda i: cases[i].case_id,
+        "turned": lambda i: "gained" if after.right[i] else "lost",
+        "label": lambda i: "positive" if cases[i].label else "negative",
+        "never miss": lambda i: cases[i].sentinel,
+        "first score": lambda i: float(before.scores[i]),
+        "second score": lambda i: float(after.scores[i]),
+        "attributes": lambda i: ", ".join(
+            f"{name}={value}" for name, value in sorted(cases[i].attributes.items())
+        ),
+    }
+    flipped = sorted(
+        (before.right != after.right).nonzero()[0],
+        key=lambda i: (not cases[i].sentinel, bool(after.right[i]), cases[i].case_id),
+    )
+    return Table.of("cases", "Cases gained and lost", flipped, columns, {"case": "case"})
 
 
 def settings(
@@ -303,7 +282,7 @@ def _table(name: str, title: str, old: Side, new: Side) -> Table:
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     )
-    return Table(name, title, COLUMNS, rows)
+    return Table(name, title, ("what", "first", "second"), rows)
 
 
 def _both(
@@ -389,29 +368,22 @@ def training_changes(evidence: Evidence, old: RunRecord, new: RunRecord) -> Trai
     roots = [record.inputs.training_root for record in (old, new)]
     if None in roots:
         note = "Training data are not compared: a run stopped before it had read them."
-        return TrainingChanges(_cases_table(()), None, note)
+        return TrainingChanges(note, None)
     if roots[0] == roots[1]:
         note = f"Both were trained and tuned on the same {new.inputs.training_cases} cases."
-        return TrainingChanges(_cases_table(()), 0, note)
+        return TrainingChanges(note, 0)
     lines = [_lines(evidence, str(root)) for root in roots]
-    first, second = (_by_id(mine - other) for mine, other in (lines, reversed(lines)))
-    counts = {"added": 0, "removed": 0, "changed": 0}
+    first, second = _by_id(lines[0] - lines[1]), _by_id(lines[1] - lines[0])
     rows: list[tuple[Value, ...]] = []
     for case_id in sorted(first.keys() | second.keys()):
         before, after = first.get(case_id), second.get(case_id)
         change = "changed" if before and after else "added" if after else "removed"
-        counts[change] += 1
-        if len(rows) < MOST_CASES:
-            rows.append((case_id, change, _told(before, after), _told(after, before)))
-    said = ", ".join(f"{count} {change}" for change, count in counts.items())
-    total = sum(counts.values())
-    listed = f"; the first {MOST_CASES} are listed." if total > MOST_CASES else "."
-    return TrainingChanges(_cases_table(rows), total, f"Training and tuning cases: {said}{listed}")
-
-
-def _cases_table(rows: Iterable[tuple[Value, ...]]) -> Table:
-    links = {"case": "case"}
-    return Table("training_cases", "Training cases", CASE_COLUMNS, tuple(rows), links=links)
+        rows.append((case_id, change, _words(before, after), _words(after, before)))
+    counts = Counter(row[1] for row in rows)
+    words = ", ".join(f"{counts[change]} {change}" for change in ("added", "removed", "changed"))
+    listed = f"; the first {MOST_CASES} are listed." if len(rows) > MOST_CASES else "."
+    note = f"Training and tuning cases: {words}{listed}"
+    return TrainingChanges(note, len(rows), tuple(rows[:MOST_CASES]))
 
 
 def _lines(evidence: Evidence, root: str) -> frozenset[bytes]:
@@ -436,7 +408,7 @@ def _by_id(lines: Iterable[bytes]) -> dict[str, TrainingRow]:
     return rows
 
 
-def _told(row: TrainingRow | None, beside: TrainingRow | None) -> str | None:
+def _words(row: TrainingRow | None, beside: TrainingRow | None) -> str | None:
     """A case in a few words: all of it where it stands alone, else what differs."""
     if row is None:
         return None

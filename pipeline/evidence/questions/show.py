@@ -8,8 +8,8 @@ from components.lineage.types import mebibytes, run_properties
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.records import Release
 from components.records.run_files import DECISION, DECISION_ATTESTATION, RUN_RECORD
-from pipeline.evidence.answer import Answer, Columns, Table, Value
-from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.answer import Answer, Columns, Table, Value, facts_of
+from pipeline.evidence.subject import OF_ROW, Evidence, Subject
 
 CHECK_COLUMNS: Columns = {
     "verdict": "verdict.value",
@@ -22,8 +22,96 @@ CHECK_COLUMNS: Columns = {
     "standing": lambda check: "waived" if check.waived else check.role,
     "reason": "reason",
 }
-_NOT_PROPERTIES = {"artifact_id", "name", "uri"}
 _KIND = {"release": "a release", "rollback": "a rollback, which put an earlier version back"}
+_RELEASE: Columns = {
+    "release: destination": "destination",
+    "release: version": "version",
+    "release: kind": lambda release: _KIND[release.kind],
+    "release: at": "at",
+    "release: by": "by",
+    "release: model": "model_sha256",
+    "release: attestation": lambda release: release.attestation_sha256 or "unsigned",
+}
+_DECISION: Columns = {
+    "decision: verdict": "verdict.value",
+    "decision: exit code": "exit_code",
+    "decision: checks": lambda it: (
+        f"{sum(c.verdict.value == 'PASS' for c in it.checks)} of {len(it.checks)} pass"
+    ),
+    "decision: open checks": lambda it: sum(c.open for c in it.checks),
+    "decision: waived checks": lambda it: (
+        ", ".join(c.check for c in it.checks if c.waived) or "none"
+    ),
+    "decision: already released": "already_released",
+    "decision: look at the case set": "looks.used",
+    "decision: looks planned": "looks.planned",
+    "decision: operating point": "operating_points.candidate",
+    "decision: candidate": "hashes.candidate",
+    "decision: candidate's scores": "hashes.candidate_scores",
+    "decision: hash": "decision_sha256",
+}
+_RECORD: Columns = {
+    "approval: owner": "who.owner",
+    "data: source": "inputs.data",
+    "data: source's hash": "inputs.data_sha256",
+    "data: training and tuning cases": "inputs.training_cases",
+    "data: their Merkle root": "inputs.training_root",
+    "data: case set": "inputs.case_set",
+    "data: case set's version": "inputs.case_set_version",
+    "data: case set's cases": "inputs.case_set_cases",
+    "data: case set's Merkle root": "inputs.case_set_root",
+    "data: schema": "inputs.schema_sha256",
+    "data: golden model": "inputs.golden_sha256",
+    "data: golden's file": "inputs.golden_file_sha256",
+    "data: champion model": "inputs.champion_sha256",
+    "data: champion's version": "inputs.champion_version",
+    "code: commit": "code.git_commit",
+    "code: commit's author": "where.commit_author",
+    "code: differs from its commit": lambda it: {None: None, True: "yes", False: "no"}[
+        it.code.git_dirty
+    ],
+    "code: difference's hash": lambda it: (
+        it.code.diff_sha256 or ("none" if it.code.git_dirty is False else None)
+    ),
+    "code: hash of all source files": "code.code_sha256",
+    "environment: Python": "environment.python",
+    "environment: system": "environment.os",
+    "environment: processor": "environment.cpu",
+    "environment: cores": "environment.cores",
+    "environment: memory, MiB": lambda it: _mebibytes(it.environment.memory_bytes or None),
+    "environment: container": lambda it: it.environment.container or "none",
+    "environment: packages": lambda it: len(it.environment.packages),
+    "environment: TensorFlow": "environment.packages.tensorflow",
+    "environment: TFX": "environment.packages.tfx",
+    "environment: lock file": "environment.lock_file_sha256",
+    "environment: hash": "environment.sha256",
+    "configuration: hash": "inputs.config_sha256",
+    "configuration: seed": "seeds.seed",
+    "configuration: deterministic kernels": "seeds.deterministic_ops",
+    "policy: name": "inputs.policy",
+    "policy: hash": "inputs.policy_sha256",
+    "policy: committed": lambda it: (
+        (it.inputs.policy_committed or "not committed, or not as it was used")
+        if it.inputs.policy_sha256
+        else None
+    ),
+    "policy: commit": "inputs.policy_commit",
+    "circumstances: started by": "who.user",
+    "circumstances: on": "who.host",
+    "circumstances: CI job": lambda it: (
+        " ".join(filter(None, (it.where.ci_provider, it.where.ci_job, it.where.ci_url))) or "none"
+    ),
+    "circumstances: why": "why.trigger",
+    "circumstances: why, in words": lambda it: it.why.detail or "nothing was said",
+    "circumstances: workspace": "workspace_id",
+}
+_COMPONENT: Columns = {
+    "component": "name",
+    "state": "state",
+    "started": "started",
+    "seconds": "seconds",
+    "peak_mib": lambda component: _mebibytes(component.peak_memory_bytes),
+}
 
 
 def show(evidence: Evidence, subject: Subject) -> Answer:
@@ -38,18 +126,17 @@ def show(evidence: Evidence, subject: Subject) -> Answer:
     facts = {
         **_headline(evidence, subject, record),
         **_released(subject.release),
-        **_decided(decision),
+        **(facts_of(decision, _DECISION) if decision else {}),
         **_approved(evidence, record, decision),
-        **_data(record),
-        **_code(record),
-        **_environment(record),
-        **_configuration(record),
-        **_circumstances(record),
+        **facts_of(record, _RECORD),
     }
     return Answer(
         question=f"what is {subject.name} made of",
         facts=facts,
-        tables=(checks_table(decision), _components_table(record)),
+        tables=(
+            checks_table(decision),
+            Table.of("components", "Components", record.components, _COMPONENT),
+        ),
         notes=(*_notes(evidence, record, decision), *remark),
         evidence=tuple(rests_on(evidence, subject)),
         exit_code=IntegrityError.exit_code if differing else 0,
@@ -103,39 +190,8 @@ def _headline(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[s
 def _released(release: Release | None) -> dict[str, Value]:
     if release is None:
         return {}
-    facts: dict[str, Value] = {
-        "release: destination": release.destination,
-        "release: version": release.version,
-        "release: kind": _KIND[release.kind],
-        "release: at": release.at,
-        "release: by": release.by,
-        "release: model": release.model_sha256,
-        "release: attestation": release.attestation_sha256 or "unsigned",
-    }
-    if release.restored is not None:
-        facts["release: version put back"] = release.restored
-    return facts
-
-
-def _decided(decision: Decision | None) -> dict[str, Value]:
-    if decision is None:
-        return {}
-    passing = sum(c.verdict.value == "PASS" for c in decision.checks)
-    return {
-        "decision: verdict": decision.verdict.value,
-        "decision: exit code": decision.exit_code,
-        "decision: checks": f"{passing} of {len(decision.checks)} pass",
-        "decision: open checks": sum(c.open for c in decision.checks),
-        "decision: waived checks": ", ".join(c.check for c in decision.checks if c.waived)
-        or "none",
-        "decision: already released": decision.already_released,
-        "decision: look at the case set": decision.looks.used,
-        "decision: looks planned": decision.looks.planned,
-        "decision: operating point": decision.operating_points.get("candidate"),
-        "decision: candidate": decision.hashes.get("candidate"),
-        "decision: candidate's scores": decision.hashes.get("candidate_scores"),
-        "decision: hash": decision.decision_sha256,
-    }
+    restored = {} if release.restored is None else {"release: version put back": release.restored}
+    return {**facts_of(release, _RELEASE), **restored}
 
 
 def _approved(evidence: Evidence, record: RunRecord, decision: Decision | None) -> dict[str, Value]:
@@ -151,94 +207,7 @@ def _approved(evidence: Evidence, record: RunRecord, decision: Decision | None) 
         "approval: golden approved by": record.inputs.golden_approved_by or "nobody yet: no golden",
         "approval: waivers applied": "; ".join(waived) or "none",
         "approval: signature of the decision": words,
-        "approval: owner": record.who.owner,
     }
-
-
-def _data(record: RunRecord) -> dict[str, Value]:
-    given = record.inputs
-    return {
-        "data: source": given.data,
-        "data: source's hash": given.data_sha256,
-        "data: training and tuning cases": given.training_cases,
-        "data: their Merkle root": given.training_root,
-        "data: case set": given.case_set,
-        "data: case set's version": given.case_set_version,
-        "data: case set's cases": given.case_set_cases,
-        "data: case set's Merkle root": given.case_set_root,
-        "data: schema": given.schema_sha256,
-        "data: golden model": given.golden_sha256,
-        "data: golden's file": given.golden_file_sha256,
-        "data: champion model": given.champion_sha256,
-        "data: champion's version": given.champion_version,
-    }
-
-
-def _code(record: RunRecord) -> dict[str, Value]:
-    code = record.code
-    differs = {None: None, True: "yes", False: "no"}[code.git_dirty]
-    return {
-        "code: commit": code.git_commit,
-        "code: commit's author": record.where.commit_author,
-        "code: differs from its commit": differs,
-        "code: difference's hash": code.diff_sha256
-        or ("none" if code.git_dirty is False else None),
-        "code: hash of all source files": code.code_sha256,
-    }
-
-
-def _environment(record: RunRecord) -> dict[str, Value]:
-    found = record.environment
-    memory = found.memory_bytes
-    return {
-        "environment: Python": found.python,
-        "environment: system": found.os,
-        "environment: processor": found.cpu,
-        "environment: cores": found.cores,
-        "environment: memory, MiB": mebibytes(memory) if memory else None,
-        "environment: container": found.container or "none",
-        "environment: packages": len(found.packages),
-        "environment: TensorFlow": found.packages.get("tensorflow"),
-        "environment: TFX": found.packages.get("tfx"),
-        "environment: lock file": found.lock_file_sha256,
-        "environment: hash": found.sha256,
-    }
-
-
-def _configuration(record: RunRecord) -> dict[str, Value]:
-    given = record.inputs
-    committed = given.policy_committed or "not committed, or not as it was used"
-    return {
-        "configuration: hash": given.config_sha256,
-        "configuration: seed": record.seeds.seed,
-        "configuration: deterministic kernels": record.seeds.deterministic_ops,
-        "policy: name": given.policy,
-        "policy: hash": given.policy_sha256,
-        "policy: committed": committed if given.policy_sha256 else None,
-        "policy: commit": given.policy_commit,
-    }
-
-
-def _circumstances(record: RunRecord) -> dict[str, Value]:
-    where = record.where
-    job = " ".join(part for part in (where.ci_provider, where.ci_job, where.ci_url) if part)
-    return {
-        "circumstances: started by": record.who.user,
-        "circumstances: on": record.who.host,
-        "circumstances: CI job": job or "none",
-        "circumstances: why": record.why.trigger,
-        "circumstances: why, in words": record.why.detail or "nothing was said",
-        "circumstances: workspace": record.workspace_id,
-    }
-
-
-def _components_table(record: RunRecord) -> Table:
-    rows = tuple(
-        (c.name, c.state, c.started, c.seconds, _mebibytes(c.peak_memory_bytes))
-        for c in record.components
-    )
-    columns = ("component", "state", "started", "seconds", "peak_mib")
-    return Table("components", "Components", columns, rows)
 
 
 def _mebibytes(count: int | None) -> int | None:
@@ -266,7 +235,7 @@ def _against_metadata(evidence: Evidence, record: RunRecord) -> tuple[bool, tupl
     if row is None:
         return True, ("ML Metadata has no row of this run, although it ended.",)
     wanted = run_properties(record)
-    found = {key: value for key, value in row.items() if key not in _NOT_PROPERTIES}
+    found = {key: value for key, value in row.items() if key not in OF_ROW}
     names = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
     if not names:
         return False, ("ML Metadata says the same as the record.",)

@@ -90,6 +90,7 @@ def add_record(
 
 
 def _run(graph: TraceBuilder, record: RunRecord) -> str:
+    code, environment, inputs = record.code, record.environment, record.inputs
     run = graph.add(
         "run",
         "run",
@@ -111,36 +112,26 @@ def _run(graph: TraceBuilder, record: RunRecord) -> str:
         graph.tie(_person(graph, starter), run, "started by")
     if record.where.commit_author is not None:
         graph.tie(_person(graph, record.where.commit_author), "code", "written by")
-    code, environment = record.code, record.environment
-    commit = graph.add(
-        "code",
-        "code",
-        "code",
-        names=("commit", code.git_commit) if code.git_commit else None,
-        sha256=code.code_sha256,
-        facts={
-            "commit": code.git_commit,
-            "uncommitted changes": _yes(code.git_dirty),
-            "diff_sha256": code.diff_sha256,
-        },
-    )
-    graph.tie(commit, run, "ran")
-    installed = graph.add(
-        "environment",
-        "code",
-        "environment",
-        sha256=environment.sha256,
-        facts={
-            "python": environment.python,
-            "os": environment.os,
-            "packages": len(environment.packages),
-            "lock_file_sha256": environment.lock_file_sha256,
-        },
-    )
-    graph.tie(installed, run, "ran in")
-    if record.inputs.config_sha256:
-        config = graph.add("config", "rule", "configuration", sha256=record.inputs.config_sha256)
-        graph.tie(config, run, "ran with")
+    names = ("commit", code.git_commit) if code.git_commit else None
+    dirty = None if code.git_dirty is None else "yes" if code.git_dirty else "no"
+    facts = {
+        "commit": code.git_commit,
+        "uncommitted changes": dirty,
+        "diff_sha256": code.diff_sha256,
+    }
+    graph.add("code", "code", "code", names=names, sha256=code.code_sha256, facts=facts)
+    graph.tie("code", run, "ran")
+    installed = {
+        "python": environment.python,
+        "os": environment.os,
+        "packages": len(environment.packages),
+        "lock_file_sha256": environment.lock_file_sha256,
+    }
+    graph.add("environment", "code", "environment", sha256=environment.sha256, facts=installed)
+    graph.tie("environment", run, "ran in")
+    if inputs.config_sha256:
+        graph.add("config", "rule", "configuration", sha256=inputs.config_sha256)
+        graph.tie("config", run, "ran with")
     return run
 
 
@@ -148,45 +139,34 @@ def _data(
     graph: TraceBuilder, record: RunRecord, steps: Steps, splits: Mapping[str, int], run: str
 ) -> None:
     given = record.inputs
-    source = None
+    source, facts = None, dict[str, Value]()
     if given.data is not None:
-        source = graph.add(
-            "source", "data", "data source", facts={"source": given.data}, sha256=given.data_sha256
-        )
-    if given.training_root is not None:
-        training = graph.add(
-            "training",
-            "data",
-            "training data",
-            sha256=given.training_root,
-            facts={
-                "cases": given.training_cases,
-                **{f"{split} cases": count for split, count in splits.items()},
-                "Merkle root": given.training_root,
-            },
-        )
-        graph.tie(source, training, "taken from")
-        source = training
+        facts = {"source": given.data}
+        source = graph.add("source", "data", "data source", facts=facts, sha256=given.data_sha256)
+    if (root := given.training_root) is not None:
+        facts = {
+            "cases": given.training_cases,
+            **{f"{split} cases": count for split, count in splits.items()},
+            "Merkle root": root,
+        }
+        graph.add("training", "data", "training data", sha256=root, facts=facts)
+        graph.tie(source, "training", "taken from")
+        source = "training"
     if source is not None:
         graph.tie(source, steps.get("TrainingCases", run), "read")
     if given.case_set is not None:
-        judged_on = graph.add(
-            "case_set",
-            "data",
-            "case set",
-            names=("case_set", given.case_set),
-            sha256=given.case_set_root,
-            facts={
-                "name": given.case_set,
-                "version": given.case_set_version,
-                "cases": given.case_set_cases,
-                "Merkle root": given.case_set_root,
-                "file_sha256": given.case_set_sha256,
-            },
-        )
-        graph.tie(judged_on, steps.get("CaseSet", run), "read")
+        facts = {
+            "name": given.case_set,
+            "version": given.case_set_version,
+            "cases": given.case_set_cases,
+            "Merkle root": given.case_set_root,
+            "file_sha256": given.case_set_sha256,
+        }
+        names, root = ("case_set", given.case_set), given.case_set_root
+        graph.add("case_set", "data", "case set", names=names, sha256=root, facts=facts)
+        graph.tie("case_set", steps.get("CaseSet", run), "read")
         if "RegressionGate" in steps:
-            graph.tie(judged_on, steps["RegressionGate"], "judged on")
+            graph.tie("case_set", steps["RegressionGate"], "judged on")
 
 
 def _judged_by(graph: TraceBuilder, record: RunRecord, steps: Steps, run: str) -> None:
@@ -198,38 +178,27 @@ def _judged_by(graph: TraceBuilder, record: RunRecord, steps: Steps, run: str) -
             "commit": given.policy_commit,
             "committed": given.policy_committed,
         }
-        policy = graph.add("policy", "rule", "policy", facts=facts, sha256=given.policy_sha256)
-        graph.tie(policy, judging, "judged by")
+        graph.add("policy", "rule", "policy", facts=facts, sha256=given.policy_sha256)
+        graph.tie("policy", judging, "judged by")
     if given.golden_sha256 is not None:
-        golden = graph.add(
-            "golden",
-            "model",
-            "golden",
-            sha256=given.golden_sha256,
-            facts={"file_sha256": given.golden_file_sha256},
-        )
-        graph.tie(golden, judging, "compared with")
+        facts = {"file_sha256": given.golden_file_sha256}
+        graph.add("golden", "model", "golden", sha256=given.golden_sha256, facts=facts)
+        graph.tie("golden", judging, "compared with")
         if given.golden_approved_by is not None:
-            graph.tie(_person(graph, given.golden_approved_by), golden, "approved by")
+            graph.tie(_person(graph, given.golden_approved_by), "golden", "approved by")
     if given.champion_sha256 is not None:
         version = given.champion_version
-        champion = graph.add(
-            "champion",
-            "release" if version is not None else "model",
-            "champion" if version is None else f"champion, version {version}",
-            sha256=given.champion_sha256,
-            facts={"version": version},
-            names=("release", str(version)) if version is not None else None,
-        )
-        graph.tie(champion, steps.get("ChampionModel", judging), "compared with")
+        kind, label, names = "model", "champion", None
+        if version is not None:
+            kind, label = "release", f"champion, version {version}"
+            names = ("release", str(version))
+        sha256, facts = given.champion_sha256, {"version": version}
+        graph.add("champion", kind, label, sha256=sha256, facts=facts, names=names)
+        graph.tie("champion", steps.get("ChampionModel", judging), "compared with")
     if given.schema_sha256 is not None:
-        schema = graph.add("schema", "rule", "schema", sha256=given.schema_sha256)
-        graph.tie(schema, steps.get("ImportSchemaGen", run), "taken from")
+        graph.add("schema", "rule", "schema", sha256=given.schema_sha256)
+        graph.tie("schema", steps.get("ImportSchemaGen", run), "taken from")
 
 
 def _person(graph: TraceBuilder, name: str) -> str:
     return graph.add(f"person-{name}", PERSON, name)
-
-
-def _yes(flag: bool | None) -> str | None:
-    return None if flag is None else "yes" if flag else "no"
