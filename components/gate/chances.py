@@ -10,8 +10,7 @@ from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores, aligned
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, Policy
-from components.gate.preflight import CheckOutlook, judged_of
-from components.gate.tolerance import COUNTED
+from components.gate.preflight import COUNTED, CheckOutlook, judged_of
 from components.metrics import METRICS, Outputs
 from components.records.errors import NothingEvaluated
 from components.statistics.power import (

@@ -27,12 +27,13 @@ from components.decision import (
 )
 from components.gate.conditions import (
     EvaluatorFindings,
+    TrainedOn,
     agreed_limits,
+    coverage_checks,
     evaluator_checks,
     looks_checks,
     servable_checks,
 )
-from components.gate.coverage import TrainedOn, coverage_checks
 from components.gate.describe import (
     describe_changes,
     describe_flips,

@@ -128,16 +128,16 @@ def remarks(
     policy: Policy, cases: JudgedCases, candidate: Outputs, baselines: Mapping[str, Outputs]
 ) -> list[str]:
     """What a reader should know although it changes no verdict."""
-    said = [
+    found = [
         f"descriptive slice '{attribute}': no case has this attribute"
         for attribute in policy.descriptive_slices
         if not cases.values(attribute)
     ]
-    said += [
+    found += [
         f"every score equals the {name}'s, to the last bit"
         for name, baseline in baselines.items()
         if (candidate.scores == baseline.scores).all()
     ]
     if "champion" not in baselines:
-        said.append("no champion: nothing is released yet")
-    return said
+        found.append("no champion: nothing is released yet")
+    return found

@@ -20,7 +20,7 @@ class Withdrawn:
 
     Attributes:
       model_sha256: hex, over its files.
-      scores: what it said of the cases, None where that is not known.
+      scores: its scores of the cases, None where that is not known.
       why: who rolled it back, when and for what reason, in one line.
     """
 
@@ -100,11 +100,11 @@ def withdrawn_checks(candidate: CaseScores, withdrawn: Iterable[Withdrawn]) -> l
         problem("baseline.withdrawn", "baseline", f"this model was rolled back: {model.why}")
         for model in withdrawn
         if model.model_sha256 == candidate.model_sha256
-        or (model.scores is not None and _said_the_same(candidate, model.scores))
+        or (model.scores is not None and _gave_the_same_scores(candidate, model.scores))
     ][:1]
 
 
-def _said_the_same(ours: CaseScores, theirs: CaseScores) -> bool:
+def _gave_the_same_scores(ours: CaseScores, theirs: CaseScores) -> bool:
     return (
         ours.scored_case_set == theirs.scored_case_set
         and ours.operating_point == theirs.operating_point

@@ -1,33 +1,30 @@
-"""What a policy can prove on a case set, said before anything is trained.
+"""What a policy can prove on a case set, worked out before anything is trained.
 
-A check that not even the best model passes would block every honest candidate for ever.
+A check that not even the best model passes would block every honest candidate for ever. How much a
+floor or a margin tolerates is found by the gate's own functions: they are applied to the best model
+there can be, one that is right of every case, and then to copies of it that have more and more
+patients wrong.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from components.baselines.case_set import CaseSet
+from components.decision import Verdict
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import BASELINES, Check, Policy
-from components.gate.rules import judged_part
-from components.gate.tolerance import (
-    COUNTED,
-    Passes,
-    fewest_for_floor,
-    fewest_for_margin,
-    floor_passes,
-    judged_only,
-    margin_passes,
-    most_wrong,
-    possible,
-    worth,
-)
-from components.metrics import Outputs
-from components.records.errors import PolicyError
+from components.gate.rules import floor_verdict, judged_part, margin_verdict
+from components.metrics import METRICS, Outputs
+from components.records.errors import NothingEvaluated, PolicyError
+from components.statistics.clustered import effective_size
+from components.statistics.power import fewest_cases_for_floor, fewest_cases_for_margin
+
+COUNTED = {"sensitivity": "positive", "specificity": "negative"}
+Passes = Callable[[Outputs], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +164,9 @@ def _of_check(
             limit=check.limit,
             method=check.method,
             possible=possible(check, passes, best),
-            fewest=fewest_for_floor(check, check.limit) if judged else None,
+            fewest=fewest_cases_for_floor(check.limit, alpha=check.alpha, method=check.method)
+            if judged
+            else None,
             **common,
         )
         yield outlook, passes, judged
@@ -179,7 +178,9 @@ def _of_check(
             limit=margin,
             method=check.paired_method,
             possible=possible(check, margin_passes(check, margin, best), best),
-            fewest=fewest_for_margin(check, margin) if judged else None,
+            fewest=fewest_cases_for_margin(margin, alpha=check.alpha, method=check.paired_method)
+            if judged
+            else None,
             **common,
         )
         yield outlook, margin_passes(check, margin, judged or best), judged
@@ -218,3 +219,70 @@ def _of_sentinels(wanted: int, marked: int) -> CheckOutlook:
         possible=marked >= wanted,
         fewest=wanted,
     )
+
+
+def floor_passes(check: Check, floor: float) -> Passes:
+    """Whether a model passes the floor of `check`."""
+
+    def passes(model: Outputs) -> bool:
+        found = METRICS[check.metric].estimate(model, alpha=check.alpha, method=check.method)
+        return floor_verdict(found.lower, found.upper, floor) is Verdict.PASS
+
+    return passes
+
+
+def margin_passes(check: Check, margin: float, baseline: Outputs) -> Passes:
+    """Whether a model passes a margin of `check` against `baseline`."""
+
+    def passes(model: Outputs) -> bool:
+        metric = METRICS[check.metric]
+        found = metric.change(model, baseline, alpha=check.alpha, method=check.paired_method)
+        return margin_verdict(found.lower, found.upper, margin) is Verdict.PASS
+
+    return passes
+
+
+def possible(check: Check, passes: Passes, best: Outputs) -> bool | None:
+    """Whether the best model passes; None where that depends on more than counts."""
+    try:
+        passed = passes(best)
+    except NothingEvaluated:
+        return False
+    return passed if check.metric in COUNTED else None
+
+
+def judged_only(check: Check, best: Outputs) -> Outputs:
+    """The answers that a counted metric looks at."""
+    return best.where(best.labels if check.metric == "sensitivity" else ~best.labels)
+
+
+def most_wrong(passes: Passes, best: Outputs) -> int:
+    """Most cases that may be wrong where whole patients are, those with the most cases first.
+
+    Images of one patient that are wrong together count for least, so that a candidate may have at
+    least so many wrong.
+
+    Args:
+      best: answers of a model that passes, all right, and all of one class.
+    """
+    order = np.arange(best.labels.size)
+    sizes = np.ones(order.size, np.int64)
+    if best.patients is not None:
+        _, codes, sizes = np.unique(best.patients, return_inverse=True, return_counts=True)
+        place = np.empty(sizes.size, np.int64)
+        place[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)
+        order, sizes = place[codes], np.sort(sizes)[::-1]
+    good, bad = 0, sizes.size + 1
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        turned = np.where(order < middle, 1 - best.scores, best.scores)
+        good, bad = (middle, bad) if passes(replace(best, scores=turned)) else (good, middle)
+    return int(sizes[:good].sum())
+
+
+def worth(judged: Outputs) -> float:
+    """Independent cases that prove no more than these: patients, where each has as many cases."""
+    n = judged.labels.size
+    if judged.patients is None or n == 0:
+        return float(n)
+    return effective_size(np.ones(n, np.bool_), judged.patients)

@@ -11,18 +11,8 @@ from dataclasses import dataclass, replace
 from components.decision import CheckResult, WaiverNote
 from components.records.ledger.records import Waiver
 
-WAIVABLE = frozenset(
-    {
-        "floor",
-        "ceiling",
-        "non_inferiority",
-        "negative_flips",
-        "latency",
-        "looks",
-        "coverage",
-        "evaluator",
-    }
-)
+WAIVABLE = frozenset(("floor", "ceiling", "non_inferiority", "negative_flips"))
+WAIVABLE |= {"latency", "looks", "coverage", "evaluator"}
 
 
 @dataclass(frozen=True)
@@ -65,11 +55,5 @@ def _note(waiver: Waiver, waived: set[str], day: str) -> WaiverNote:
     state = "applied" if waiver.check in waived else "not_needed"
     if waiver.expires < day:
         state = "expired"
-    return WaiverNote(
-        check=waiver.check,
-        by=waiver.by,
-        second=waiver.second,
-        reason=waiver.reason,
-        expires=waiver.expires,
-        state=state,
-    )
+    people = waiver.by, waiver.second
+    return WaiverNote(waiver.check, *people, waiver.reason, waiver.expires, state)

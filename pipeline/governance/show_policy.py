@@ -11,8 +11,7 @@ from rich.text import Text
 from components.baselines.case_set import CaseSet
 from components.gate.chances import ENOUGH, Chance
 from components.gate.policy import BASELINES, Policy
-from components.gate.preflight import CheckOutlook
-from components.gate.tolerance import COUNTED
+from components.gate.preflight import COUNTED, CheckOutlook
 
 WIDE = 100
 BOTH = " and ".join(BASELINES)

@@ -22,7 +22,7 @@ MODULES = {
         span_source spans splits
     """,
     "components.gate": """
-        component conditions coverage decide describe evaluation judged_cases policy
+        component conditions decide describe evaluation judged_cases policy
         preconditions record rules self_test waiving yaml_lines
     """,
     "components.lineage": "record",

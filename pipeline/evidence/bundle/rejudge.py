@@ -14,8 +14,7 @@ from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores, Servability
 from components.cases.index import count_values
 from components.decision import CheckResult, Decision
-from components.gate.conditions import EvaluatorFindings
-from components.gate.coverage import TrainedOn
+from components.gate.conditions import EvaluatorFindings, TrainedOn
 from components.gate.decide import decide, overall_verdict
 from components.gate.preconditions import Withdrawn
 from components.lineage.training_row import TrainingRow
