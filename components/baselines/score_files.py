@@ -44,6 +44,15 @@ class ScoreTable:
     ignored: tuple[str, ...]
 
 
+def parse_point(text: str) -> float | None:
+    """An operating point as written; None where the text is no finite number."""
+    try:
+        point = float(text)
+    except ValueError:
+        return None
+    return point if math.isfinite(point) else None
+
+
 def one_point(texts: Iterable[str], path: Path) -> float:
     """The operating point that every row states.
 
@@ -52,11 +61,7 @@ def one_point(texts: Iterable[str], path: Path) -> float:
     """
     points = set()
     for text in sorted(texts):
-        try:
-            point = float(text)
-        except ValueError:
-            point = math.nan
-        if not math.isfinite(point):
+        if (point := parse_point(text)) is None:
             raise SourceError(f"{path}: operating_point: got {abridged(text)}, wanted a number")
         points.add(point)
     if len(points) > 1:

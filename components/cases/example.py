@@ -1,6 +1,7 @@
 """The record layout: how a case becomes a `tf.train.Example`, and the names of its features."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import tensorflow as tf
 
@@ -11,15 +12,7 @@ IMAGE = "image"
 LABEL = "label"
 CASE_ID = "case_id"
 PATIENT_ID = "patient_id"
-QUALITY = (
-    "width",
-    "height",
-    "mean",
-    "standard_deviation",
-    "entropy_bits",
-    "sharpness",
-    "clipped_fraction",
-)
+QUALITY = tuple(field.name for field in fields(Quality))
 
 
 def serialized_example(case: Case, quality: Quality) -> bytes:

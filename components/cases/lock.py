@@ -55,20 +55,11 @@ class GovernedSource:
     """
 
     source: Source
+    spec: str
+    name: str
+    synthetic: bool
     retired: frozenset[str]
     labels: dict[str, int]
-
-    @property
-    def spec(self) -> str:
-        return self.source.spec
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def synthetic(self) -> bool:
-        return self.source.synthetic
 
     def fingerprint(self) -> str:
         """The source's own."""
@@ -91,7 +82,9 @@ def apply_lock(source: Source, lock: CaseSet) -> Source:
         return source
     relabelled = frozenset(lock.relabelled)
     labels = {case.case_id: case.label for case in lock.cases if case.case_id in relabelled}
-    return GovernedSource(source, frozenset(lock.retired), labels)
+    return GovernedSource(
+        source, source.spec, source.name, source.synthetic, frozenset(lock.retired), labels
+    )
 
 
 def verify_source(source: Source, lock: CaseSet) -> None:

@@ -2,20 +2,19 @@
 
 import hashlib
 import os
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import wrap_file
 
 from components.cases.npz import NpzSource, open_npz
 from components.records.errors import SourceError, suggestion
+from components.records.files import write_atomically
 
 TIMEOUT_S = 30.0
 
@@ -67,17 +66,17 @@ def cache_folder() -> Path:
 
 def is_verified(path: Path, md5: str) -> bool:
     """Whether the file is there with that MD5."""
-    if not path.is_file():
-        return False
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest() == md5
+    return path.is_file() and _md5(path.read_bytes()) == md5
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def download(publication: Publication, path: Path) -> None:
     """Puts the published file at `path`, whole and verified, or leaves `path` as it was.
+
+    Standard error has a progress bar where it is a terminal.
 
     Raises:
       OSError, HTTPException: the network or the disk failed.
@@ -86,19 +85,25 @@ def download(publication: Publication, path: Path) -> None:
     require_secure(publication.url)
     path.parent.mkdir(parents=True, exist_ok=True)
     opener = urllib.request.build_opener(_SecureRedirects)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            with opener.open(publication.url, timeout=TIMEOUT_S) as response:
-                _copy(response, stream, publication.n_bytes, path.name)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if not is_verified(partial, publication.md5):
-            raise SourceError(f"its MD5 is not {publication.md5}")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    console, content = Console(stderr=True), bytearray()
+    with (
+        opener.open(publication.url, timeout=TIMEOUT_S) as response,
+        wrap_file(
+            response,
+            publication.n_bytes,
+            description=f"Downloading {path.name}",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as stream,
+    ):
+        while piece := stream.read(1 << 16):
+            content += piece
+            if len(content) > publication.n_bytes:
+                raise SourceError(f"more than the {publication.n_bytes:,} bytes it should have")
+    if _md5(bytes(content)) != publication.md5:
+        raise SourceError(f"its MD5 is not {publication.md5}")
+    write_atomically(path, bytes(content))
 
 
 def require_secure(url: str) -> None:
@@ -115,17 +120,3 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         require_secure(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _copy(response: IO[bytes], partial: IO[bytes], n_bytes: int, name: str) -> None:
-    """Copies the response with a progress bar, where standard error is a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"Downloading {name}", total=n_bytes)
-        received = 0
-        while piece := response.read(1 << 16):
-            received += len(piece)
-            if received > n_bytes:
-                raise SourceError(f"more than the {n_bytes:,} bytes it should have")
-            partial.write(piece)
-            progress.update(task, completed=received)

@@ -7,6 +7,7 @@ same on SQLite, PostgreSQL and MariaDB.
 
 from collections.abc import Mapping
 
+from components.lineage.graph import ARTIFACT_STATES, EVENT_KINDS, EXECUTION_STATES
 from components.lineage.types import (
     CHECK,
     ENVIRONMENT,
@@ -32,6 +33,11 @@ def _typed(type_name: str, kinds: Mapping[str, type]) -> str:
   JOIN Type t ON t.id = a.type_id AND t.type_kind = {ARTIFACT} AND t.name = '{type_name}'
   JOIN ArtifactProperty p ON p.artifact_id = a.id AND NOT p.is_custom_property
   GROUP BY a.id, a.uri"""
+
+
+def _case(column: str, names: Mapping[int, str]) -> str:
+    whens = " ".join(f"WHEN {number} THEN '{name}'" for number, name in names.items())
+    return f"CASE {column} {whens} ELSE 'unknown' END"
 
 
 VIEWS: Mapping[str, tuple[str, str]] = {
@@ -61,8 +67,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
         "one row per execution of a component, whatever became of it",
         f"""
   SELECT e.id AS execution_id, c.name AS pipeline_run, t.name AS component,
-    CASE e.last_known_state WHEN 1 THEN 'new' WHEN 2 THEN 'running' WHEN 3 THEN 'complete'
-      WHEN 4 THEN 'failed' WHEN 5 THEN 'cached' WHEN 6 THEN 'canceled' ELSE 'unknown' END AS state,
+    {_case("e.last_known_state", EXECUTION_STATES)} AS state,
     e.create_time_since_epoch AS started_ms, e.last_update_time_since_epoch AS ended_ms
   FROM Execution e
   JOIN Type t ON t.id = e.type_id
@@ -72,20 +77,17 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     ),
     "artifacts": (
         "one row per artifact of any type",
-        """
+        f"""
   SELECT a.id AS artifact_id, t.name AS type, a.name AS name, a.uri AS uri,
-    CASE a.state WHEN 1 THEN 'pending' WHEN 2 THEN 'live' WHEN 3 THEN 'marked for deletion'
-      WHEN 4 THEN 'deleted' WHEN 5 THEN 'abandoned' WHEN 6 THEN 'reference'
-      ELSE 'unknown' END AS state,
+    {_case("a.state", ARTIFACT_STATES)} AS state,
     a.create_time_since_epoch AS created_ms
   FROM Artifact a JOIN Type t ON t.id = a.type_id""",
     ),
     "events": (
         "one row per artifact that an execution read or wrote",
-        """
+        f"""
   SELECT v.execution_id AS execution_id, v.artifact_id AS artifact_id,
-    CASE WHEN v.type IN (1, 3, 5) THEN 'read' WHEN v.type IN (2, 4, 6, 7) THEN 'wrote'
-      ELSE 'unknown' END AS kind
+    {_case("v.type", EVENT_KINDS)} AS kind
   FROM Event v""",
     ),
 }

@@ -24,11 +24,11 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.places import recorded_name
 from components.records.problems import reported
 from components.records.run_files import DECISION, DECISION_ATTESTATION
-from components.release.recording import record_release
 from components.release.serving import (
     discard_incoming,
     find_champion,
     incoming_folder,
+    record_release,
     versions,
 )
 
@@ -65,8 +65,8 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         push = PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], push)
         destination = Path(push.filesystem.base_directory)
-        told = json.loads(exec_properties["custom_config"])
-        signed = _signed(input_dict, told)
+        request = json.loads(exec_properties["custom_config"])
+        signed = _signed_decision(input_dict, request)
         incoming = incoming_folder(destination)
         push.filesystem.base_directory = str(incoming)
         super().Do(
@@ -77,8 +77,8 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not pushed.get_int_custom_property("pushed"):
             return
-        with reported(told["problems"]):
-            _refuse_other(incoming, Path(told["run_folder"]) / DECISION)
+        with reported(request["problems"]):
+            _refuse_other(incoming, Path(request["run_folder"]) / DECISION)
         stamped = int(pushed.get_string_custom_property("pushed_version"))
         # TFX names a version by the clock; one that went back must not make an old model the
         # newest, which is the one that TensorFlow Serving takes.
@@ -87,11 +87,11 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         destination.mkdir(parents=True, exist_ok=True)
         sync_tree(incoming / str(stamped))
         if signed is not None:
-            with reported(told["problems"]):
+            with reported(request["problems"]):
                 attest_release(
-                    Path(told["run_folder"]),
+                    Path(request["run_folder"]),
                     model_folder=incoming / str(stamped),
-                    destination=recorded_name(destination, Path(told["workspace"])),
+                    destination=recorded_name(destination, Path(request["workspace"])),
                     version=version,
                     decision=signed,
                     signers=load_signers(),
@@ -101,7 +101,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))
-        _record(destination, told)
+        _record(destination, request)
 
 
 def _refuse_other(incoming: Path, decided: Path) -> None:
@@ -121,7 +121,9 @@ def _refuse_other(incoming: Path, decided: Path) -> None:
         )
 
 
-def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> CheckedStatement | None:
+def _signed_decision(
+    input_dict: dict[str, list[Any]], request: dict[str, Any]
+) -> CheckedStatement | None:
     """The signed decision that lets this model be pushed; None where it may go unsigned.
 
     Raises:
@@ -130,28 +132,28 @@ def _signed(input_dict: dict[str, list[Any]], told: dict[str, Any]) -> CheckedSt
     blessing = artifact_utils.get_single_instance(input_dict["model_blessing"])
     if blessing.get_int_custom_property("blessed") != 1:
         return None  # nothing will be pushed
-    envelope = Path(told["run_folder"]) / DECISION_ATTESTATION
-    if not envelope.exists() and told["unsigned"] and not load_signers():
+    envelope = Path(request["run_folder"]) / DECISION_ATTESTATION
+    if not envelope.exists() and request["unsigned"] and not load_signers():
         return None  # with a key at hand it was signed, so an envelope that is gone was taken away
     model = artifact_utils.get_single_instance(input_dict["model"])
-    with reported(told["problems"]):
+    with reported(request["problems"]):
         return check_releasable(
             envelope,
             model_folder=Path(path_utils.serving_model_path(model.uri)),
-            there=subjects_of(told["subjects"]),
-            trusted_keys=Path(told["keys"]),
-            threshold=told["threshold"],
+            there=subjects_of(request["subjects"]),
+            trusted_keys=Path(request["keys"]),
+            threshold=request["threshold"],
             unmeasured=(TRAINING,),
         )
 
 
-def _record(destination: Path, told: dict[str, Any]) -> None:
+def _record(destination: Path, request: dict[str, Any]) -> None:
     """Writes the new release into the ledger.
 
     Args:
-      told: as `Inputs.push_request` has it.
+      request: as `Inputs.push_request` has it.
     """
-    champion = find_champion(destination, Path(told["runs"]))
+    champion = find_champion(destination, Path(request["runs"]))
     if champion is None:
         raise IntegrityError(f"{destination}: what was pushed is gone; run again")
-    record_release(Ledger(Path(told["ledger"])), champion, workspace=Path(told["workspace"]))
+    record_release(Ledger(Path(request["ledger"])), champion, workspace=Path(request["workspace"]))

@@ -1,4 +1,4 @@
-"""What is really released: the versions under the serving folder, and who decided them.
+"""What is really released: the versions under the serving folder, who decided them, the ledger.
 
 The champion is read from the destination, not from a record of what was meant to be there.
 """
@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.decision import Decision, Verdict, load_decision
+from components.records.clock import utc_now
 from components.records.errors import IntegrityError
-from components.records.files import sha256_tree
-from components.records.run_files import DECISION
+from components.records.files import sha256_file, sha256_tree
+from components.records.ledger.ledger import Ledger
+from components.records.ledger.places import recorded_name
+from components.records.ledger.records import releases
+from components.records.run_files import DECISION, RELEASE_ATTESTATION
 
 INCOMING = ".incoming"
 
@@ -102,3 +106,37 @@ def discard_incoming(destination: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # another model's push may be in there
         folder.parent.rmdir()
+
+
+def record_release(ledger: Ledger, champion: Champion, *, workspace: Path) -> bool:
+    """Writes a release entry for the champion, unless the ledger has one for this version.
+
+    A run that was killed between the push and the entry leaves a release that only the next run
+    can write down; so this is asked on every run, and does nothing where nothing is missing.
+
+    Returns:
+      Whether an entry was missing.
+    """
+    destination = recorded_name(champion.path.parent, workspace)
+    known = {
+        (release.version, release.model_sha256)
+        for release in releases(ledger.entries())
+        if release.destination == destination
+    }
+    if (champion.version, champion.sha256) in known:
+        return False
+    envelope = champion.decision.with_name(RELEASE_ATTESTATION)
+    ledger.append(
+        "release",
+        {
+            "destination": destination,
+            "version": champion.version,
+            "model_sha256": champion.sha256,
+            "run_id": champion.decision.parent.name,
+            "decision_sha256": load_decision(champion.decision).decision_sha256,
+            "attestation_sha256": sha256_file(envelope) if envelope.exists() else None,
+        },
+        by="casegate",
+        at=utc_now(),
+    )
+    return True

@@ -23,8 +23,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.problems import read_problem
 from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
-from components.release.recording import record_release
-from components.release.serving import Champion, discard_incoming, find_champion
+from components.release.serving import Champion, discard_incoming, find_champion, record_release
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
 from pipeline.settings.config import Config

@@ -7,6 +7,7 @@ a trained model, has no part in it.
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,11 @@ from components.records.errors import ConfigError, UsageError
 from components.records.files import sha256_file, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import CHAMPION_SCORES, DECISION, REQUEST, SCORES
-from pipeline.run.given_scores import (
+from pipeline.run.score_inputs import (
     MODELS,
     GivenScores,
     Points,
-    findings,
+    describe_findings,
     is_file,
     is_saved_model,
     read_given,
@@ -91,7 +92,10 @@ def gate(request: GateRequest) -> Gated:
     Raises:
       CasegateError: whatever kept it from a decision; its `exit_code` says how.
     """
-    run_id, created = _named(request.run_id or time_id()), _dated(request.created or utc_now())
+    run_id, created = (
+        _checked_id(request.run_id or time_id()),
+        _checked_time(request.created or utc_now()),
+    )
     points = Points.parse(request.points)
     place = find_case_set(request.case_set, request.workspace)
     policy_path = request.policy or place.parent / POLICY
@@ -117,7 +121,7 @@ def gate(request: GateRequest) -> Gated:
         golden=_golden(given["golden"], created) if "golden" in given else None,
         evaluator=None,
         scores_only=True,
-        findings=findings(given),
+        findings=describe_findings(given),
         run_id=run_id,
         created=created,
     )
@@ -199,7 +203,7 @@ def _hashed(path: Path) -> list[str]:
     return [str(path.resolve()), sha256_file(path)]
 
 
-def _named(run_id: str) -> str:
+def _checked_id(run_id: str) -> str:
     if not RUN_ID.fullmatch(run_id):
         raise UsageError(
             f"--run-id: got {run_id[:40]!r}, wanted up to 100 letters, digits, dots, dashes and "
@@ -208,12 +212,9 @@ def _named(run_id: str) -> str:
     return run_id
 
 
-def _dated(created: str) -> str:
-    try:
+def _checked_time(created: str) -> str:
+    with suppress(ValueError):
         parse_time(created)
-        sound = CREATED.fullmatch(created) is not None
-    except ValueError:
-        sound = False
-    if not sound:
-        raise UsageError(f"--created: got {created[:40]!r}, wanted a time such as {utc_now()}")
-    return created
+        if CREATED.fullmatch(created):
+            return created
+    raise UsageError(f"--created: got {created[:40]!r}, wanted a time such as {utc_now()}")

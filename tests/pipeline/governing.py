@@ -12,8 +12,7 @@ from components.decision import Decision, save_decision
 from components.gate.record import record
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, REQUEST
-from components.release.recording import record_release
-from components.release.serving import find_version
+from components.release.serving import find_version, record_release
 from pipeline.governance.approval import approve_golden, bootstrap_golden, propose_golden
 from pipeline.settings.workspace import Workspace
 from tests.components.gate.test_decide import CASES, MARGIN, judged

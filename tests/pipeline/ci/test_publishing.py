@@ -12,8 +12,7 @@ from components.decision import save_decision
 from components.gate.record import record
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, SCORES
-from components.release.recording import record_release
-from components.release.serving import find_champion
+from components.release.serving import find_champion, record_release
 from pipeline.ci.registry import find_registry
 from pipeline.commands.ci import ci
 from pipeline.run import model_scores

@@ -4,13 +4,13 @@ A score file carries no model, and often no operating point; the pipeline's own 
 An operating point is part of a model: none is ever chosen here, and there is no default.
 """
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.baselines.golden import Approval, load_golden
-from components.baselines.score_files import read_score_file
+from components.baselines.score_files import parse_point, read_score_file
 from components.baselines.score_order import CaseOrder
 from components.baselines.scores import CaseScores, load_scores
 from components.records.errors import SourceError, UsageError, suggestion
@@ -40,7 +40,9 @@ class Points:
                 )
             if name in found:
                 raise UsageError(f"--operating-point {word}: stands twice; give one")
-            found[name] = _finite(text, word)
+            if (point := parse_point(text)) is None:
+                raise UsageError(f"--operating-point {word}: got '{text}', wanted a number")
+            found[name] = point
         every = found.pop("", None)
         return cls(every, found)
 
@@ -95,7 +97,9 @@ class GivenScores:
 
 def is_file(path: Path) -> bool:
     """Whether there is one; not where nobody may look, or the name is too long to exist."""
-    return _holds(Path.is_file, path)
+    with suppress(OSError):
+        return path.is_file()
+    return False
 
 
 def is_saved_model(path: Path) -> bool:
@@ -104,11 +108,14 @@ def is_saved_model(path: Path) -> bool:
     Raises:
       SourceError: a folder that holds none.
     """
-    if not _holds(Path.is_dir, path):
-        return False
-    if not is_file(path / SAVED_MODEL):
-        raise SourceError(f"{path}: no {SAVED_MODEL} in it; wanted the folder of one SavedModel")
-    return True
+    with suppress(OSError):
+        if path.is_dir():
+            if is_file(path / SAVED_MODEL):
+                return True
+            raise SourceError(
+                f"{path}: no {SAVED_MODEL} in it; wanted the folder of one SavedModel"
+            )
+    return False
 
 
 def read_given(name: str, path: Path, points: Points, order: CaseOrder) -> GivenScores:
@@ -122,7 +129,7 @@ def read_given(name: str, path: Path, points: Points, order: CaseOrder) -> Given
     if not is_file(path):
         raise SourceError(f"{path}: no such file; wanted the {name}'s scores or its SavedModel")
     if path.suffix.lower() == ".json":
-        return _of_pipeline(path)
+        return _read_pipeline_file(path)
     if path.suffix.lower() not in TABLES:
         raise SourceError(
             f"{path}: wanted scores as .csv, .parquet or .json, or the folder of a SavedModel"
@@ -134,7 +141,7 @@ def read_given(name: str, path: Path, points: Points, order: CaseOrder) -> Given
     return GivenScores(scores, table=True, stated=stated, ignored=table.ignored)
 
 
-def _of_pipeline(path: Path) -> GivenScores:
+def _read_pipeline_file(path: Path) -> GivenScores:
     content = path.read_bytes()
     if b'"golden_sha256"' in content:
         golden = load_golden(path)
@@ -144,7 +151,7 @@ def _of_pipeline(path: Path) -> GivenScores:
     return GivenScores(load_scores(path))
 
 
-def findings(given: Mapping[str, GivenScores]) -> list[str]:
+def describe_findings(given: Mapping[str, GivenScores]) -> list[str]:
     """What the decision should say of where the scores came from; names no file."""
     unseen = [name for name, one in given.items() if one.table]
     found = []
@@ -155,30 +162,8 @@ def findings(given: Mapping[str, GivenScores]) -> list[str]:
         )
     if "golden" in given and given["golden"].approval is None:
         found.append("golden: no approval by name stands behind these scores")
-    found += [
-        f"{name}: columns that were ignored: {', '.join(map(_quoted, one.ignored))}"
-        for name, one in given.items()
-        if one.ignored
-    ]
+    for name, one in given.items():
+        if one.ignored:
+            columns = ", ".join(f"'{spell(column)}'" for column in one.ignored)
+            found.append(f"{name}: columns that were ignored: {columns}")
     return found
-
-
-def _holds(asked: Callable[[Path], bool], path: Path) -> bool:
-    try:
-        return asked(path)
-    except OSError:
-        return False
-
-
-def _quoted(column: str) -> str:
-    return f"'{spell(column)}'"
-
-
-def _finite(text: str, word: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"--operating-point {word}: got '{text}', wanted a number")
-    return value

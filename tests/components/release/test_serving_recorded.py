@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.records.ledger.ledger import Ledger
-from components.release.recording import record_release
-from components.release.serving import find_champion
+from components.release.serving import find_champion, record_release
 from tests.components.release.test_serving import decide, put
 
 
