@@ -1,4 +1,4 @@
-"""`make reference`: writes what the pages under docs/reference take from the code.
+"""`make reference`: writes what docs/errors.md and docs/reference/ take from the code.
 
 Such a page has its own words, and between two marks a part of one name that is made here.
 """
@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
+from components.records.errors import KINDS
 from pipeline.cli import main as casegate
 from pipeline.settings.config import REPOSITORY
 from tests.schemas import config_schema
 
-PAGES = sorted((REPOSITORY / "docs" / "reference").glob("*.md"))
+PAGES = sorted([REPOSITORY / "docs/errors.md", *(REPOSITORY / "docs/reference").glob("*.md")])
 MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -146,7 +147,22 @@ def one_file(schema: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-MADE: dict[str, Callable[[], str]] = {"settings": settings, "commands": commands, "files": files}
+def error_codes() -> str:
+    """A row for each kind of error, in the order of the codes."""
+    lines = head("error", "kind", "exit code", "what causes it", "what to do")
+    for code, kind in sorted(KINDS.items()):
+        cause = " ".join((kind.__doc__ or "").split())
+        cells = f"`{code}`", f"`{kind.__name__}`", str(kind.exit_code), cause, kind.remedy
+        lines.append(row(*cells))
+    return "\n".join(lines)
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "commands": commands,
+    "files": files,
+    "errors": error_codes,
+}
 
 
 def made_anew(text: str) -> str:

@@ -29,9 +29,13 @@ RETIRED: frozenset[str] = frozenset()  # codes of kinds that are gone
 
 
 class CasegateError(Exception):
-    """Root of the tree; `exit_code` is what the command ends with, `code` names the kind."""
+    """Something failed inside casegate, or the machine has too little room."""
 
     code = "CG9001"
+    remedy = (
+        "Keep the log that the message names; free disk space if it asks for it; otherwise "
+        "report the error."
+    )
     exit_code = 70
 
     @property
@@ -47,60 +51,106 @@ class CasegateError(Exception):
 
 
 class UsageError(CasegateError):
+    """The command got options or files that it cannot use."""
+
     code = "CG2001"
+    remedy = "Read the message, and the help that `--help` shows; then correct the command."
     exit_code = 2
 
 
 class ConfigError(UsageError):
+    """A setting, an option or a folder is wrong."""
+
     code = "CG2002"
+    remedy = "Correct what the message names."
 
 
 class PolicyError(UsageError):
+    """The policy has a mistake, or has a check that can never pass."""
+
     code = "CG2003"
+    remedy = "Correct the policy at the line that the message names."
 
 
 class SourceError(UsageError):
+    """Data cannot be found or read."""
+
     code = "CG2004"
+    remedy = "Check the path, and repair or remove the files that the message names."
 
 
 class WorkspaceBusy(UsageError):
+    """Another process is using the workspace."""
+
     code = "CG2005"
+    remedy = "Wait until that process has ended, and try again."
 
 
 class RunStopped(CasegateError):
+    """The training data do not allow training."""
+
     code = "CG1001"
+    remedy = "Read the message, correct the data, and run again."
     exit_code = 1
 
 
 class AnomaliesFound(RunStopped):
+    """The training data break a rule of the schema, or differ too much from the data of the
+    released model."""
+
     code = "CG1002"
+    remedy = "Correct the data; where the change is real, set `data.drift` to `report`."
 
 
 class LeakageFound(RunStopped):
+    """Cases of the case set are also in the training data."""
+
     code = "CG1003"
+    remedy = "Remove these cases from the training data."
 
 
 class Unservable(CasegateError):
+    """TensorFlow Serving cannot run this model."""
+
     code = "CG1004"
+    remedy = "Train and release the model again with this version of casegate."
     exit_code = 1
 
 
 class IntegrityError(CasegateError):
+    """A file that must not change was changed, or files that belong together do not match."""
+
     code = "CG4001"
+    remedy = "Do not release anything; find out who changed the file, and restore it from a backup."
     exit_code = 4
 
 
 class SignatureError(IntegrityError):
+    """A signature is missing, comes from an unknown key, or does not match what was signed."""
+
     code = "CG4002"
+    remedy = (
+        "Do not trust the file; find out who signed or changed it, and check the list of "
+        "trusted keys."
+    )
 
 
 class NothingEvaluated(CasegateError):
+    """No case was judged, or a number that was needed does not exist."""
+
     code = "CG5001"
+    remedy = (
+        "Check that the case set has cases of both classes and that there is a released model "
+        "where one is needed."
+    )
     exit_code = 5
 
 
 class TooFewCases(NothingEvaluated):
+    """There are too few cases for this number."""
+
     code = "CG5002"
+    remedy = "Add cases, or ask for less: a wider margin, or fewer slices."
 
 
 KINDS: dict[str, type[CasegateError]] = {
