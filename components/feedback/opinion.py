@@ -1,20 +1,17 @@
 """What one reader decided about one served case, and the one line of bytes that it is on disk.
 
-The principles are the ledger's (components/records/ledger/entry.py): the hash is over the canonical
-JSON of all other keys, and the line is the canonical JSON of the whole. It is no entry of the
-ledger: it holds a score, and thousands of opinions would hide the decisions there.
+It is no entry of the ledger: it holds a score, and thousands of opinions would hide the decisions
+there.
 """
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from components.records.chain import fault_in_line, seal, spell_fast
 from components.records.errors import ConfigError
 from components.records.files import canonical_json
-from components.records.schema import check_document
 
 POSITIVE, NEGATIVE, UNSURE = LABELS = ("positive", "negative", "unsure")
 READER, ADJUDICATOR = ROLES = ("reader", "adjudicator")
@@ -69,8 +66,8 @@ class Opinion:
 
     Attributes:
       seq: counts from 1.
-      version: the how-many-eth opinion of this reader on this case; the newest counts.
-      previous: hash of the entry before, 64 zeros for the first.
+      version: counts this reader's opinions on this case from 1; the newest is valid.
+      previous: hash of the entry before, `FIRST_PREVIOUS` for the first.
       entry_sha256: hash of this one.
     """
 
@@ -104,12 +101,7 @@ def new_opinion(draft: OpinionDraft, *, seq: int, version: int, previous: str) -
     """
     given = {**vars(draft), "predicted": vars(draft.predicted)}
     rest = {**given, "seq": seq, "version": version, "previous": previous}
-    try:
-        sha256 = hashlib.sha256(canonical_json(rest)).hexdigest()
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"feedback: cannot be written as JSON: {error}") from None
-    document = {**rest, "entry_sha256": sha256}
-    check_document(document, "feedback", locate=lambda path: "feedback", error=ConfigError)
+    document = seal(rest, schema="feedback", what="feedback")
     opinion = Opinion(**{**document, "predicted": draft.predicted})
     if fault := fault_in(parse_line(line_of(opinion)), line_of(opinion)):
         raise ConfigError(f"feedback: would not read back: {fault}")
@@ -137,21 +129,7 @@ def fault_in(opinion: Opinion | None, line: bytes) -> str | None:
     """What is wrong with an entry on its own, as it stands in `line`; None where nothing is."""
     if opinion is None:
         return "it is not an opinion in JSON"
-    document = _document(opinion)
-    spell: Callable[[Any], bytes] = _quickly
-    if spell(document) != line:
-        spell = canonical_json  # spells a few scores otherwise, such as 1e-07
-        if spell(document) != line:
-            return "it is not spelled in canonical JSON"
-    del document["entry_sha256"]
-    got = hashlib.sha256(spell(document)).hexdigest()
-    if got != opinion.entry_sha256:
-        return f"its content hashes to {got[:12]}..., it says {opinion.entry_sha256[:12]}..."
-    return None
-
-
-def _quickly(document: Any) -> bytes:
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    return fault_in_line(_document(opinion), line, spell_fast, canonical_json)
 
 
 def _document(opinion: Opinion) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def make_plan(
     """
     places = FeedbackPlaces(workspace.root)
     content = places.record.content()
-    cases = judged_cases(content.opinions, readers=config.feedback.readers)
+    cases = judged_cases(content.entries, readers=config.feedback.readers)
     settled = {case.case_id: case for case in cases if case.label is not None}
     proposed, trained = (known_on(side, promotions) for side in (CASE_SET_SIDE, TRAINING_SIDE))
     before = settled.keys() & (proposed.case_ids | trained.case_ids)

@@ -27,10 +27,11 @@ from components.cases.index import record_case
 from components.cases.lock import find_cases
 from components.cases.sources import open_source
 from components.records.case import Case
+from components.records.chain import FIRST_PREVIOUS
 from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
-from components.records.ledger.entry import FIRST_PREVIOUS, Entry, new_entry
+from components.records.ledger.entry import Entry, new_entry
 from components.records.ledger.ledger import Ledger
 from components.records.text import first_few
 from pipeline.governance.case_sets import typed, typed_changes

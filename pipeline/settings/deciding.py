@@ -29,9 +29,10 @@ MODULES = {
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings image source spec",
     "components.records": """
-        case case_record clock errors events files git merkle problems rows run_files schema text
+        case case_record chain clock errors events files git json_lines merkle problems rows
+        run_files schema text
     """,
-    "components.records.ledger": "entry head ledger records",
+    "components.records.ledger": "entry ledger records",
     "components.scoring": "component reference score served serving_session",
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired

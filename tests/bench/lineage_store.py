@@ -58,9 +58,9 @@ from components.lineage.types import (
     stored,
 )
 from components.phantom.source import PhantomSource
+from components.records.chain import FIRST_PREVIOUS, Head
 from components.records.files import canonical_json, sha256_file, sha256_tree
-from components.records.ledger.entry import FIRST_PREVIOUS, Entry, line_of, new_entry
-from components.records.ledger.head import Head
+from components.records.ledger.entry import Entry, line_of, new_entry
 from components.records.ledger.records import Release, releases
 from components.records.run_files import (
     CHAMPION_SCORES,

@@ -1,22 +1,15 @@
-"""One entry of the ledger, and the one line of bytes that it is on disk.
+"""One entry of the ledger, and the one line of bytes that it is on disk."""
 
-An entry's hash is over the canonical JSON of all its other keys, and the line is the canonical
-JSON of the whole: so no byte of a line can change without its hash, its spelling or the hash in the
-next line saying so.
-"""
-
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from components.records.chain import fault_in_line, seal, spell_fast
 from components.records.errors import ConfigError
 from components.records.files import canonical_json
-from components.records.schema import check_document
 
-FIRST_PREVIOUS = "0" * 64
 KINDS = (
     "decision",
     "look",
@@ -61,19 +54,8 @@ def new_entry(
     Raises:
       ConfigError: against schemas/ledger_entry.json, or text that UTF-8 has no bytes for.
     """
-    rest: dict[str, Any] = {"seq": seq, "at": at, "kind": kind, "by": by, "previous": previous}
-    rest["body"] = dict(body)
-    try:
-        sha256 = hashlib.sha256(canonical_json(rest)).hexdigest()
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"ledger entry '{kind}': cannot be written as JSON: {error}") from None
-    check_document(
-        {**rest, "entry_sha256": sha256},
-        "ledger_entry",
-        locate=lambda path: f"ledger entry '{kind}'",
-        error=ConfigError,
-    )
-    entry = Entry(**rest, entry_sha256=sha256)
+    rest = {"seq": seq, "at": at, "kind": kind, "by": by, "previous": previous, "body": dict(body)}
+    entry = Entry(**seal(rest, schema="ledger_entry", what=f"ledger entry '{kind}'"))
     if fault := fault_in(parse_line(line_of(entry)), line_of(entry)):
         raise ConfigError(f"ledger entry '{kind}': would not read back: {fault}")
     return entry
@@ -104,16 +86,4 @@ def fault_in(entry: Entry | None, line: bytes) -> str | None:
         return "it is not an entry in JSON"
     if entry.kind not in KINDS:
         return f"its kind is {entry.kind[:20]!r}"
-    document = vars(entry)
-    rest = {key: value for key, value in document.items() if key != "entry_sha256"}
-    try:
-        # The contract has no fractions, and without them orjson spells what canonical_json does.
-        spelled, hashed = (orjson.dumps(x, option=orjson.OPT_SORT_KEYS) for x in (document, rest))
-    except TypeError:  # nested deeper than anything that was written here
-        spelled = hashed = b""
-    if spelled != line:
-        return "it is not spelled in canonical JSON"
-    got = hashlib.sha256(hashed).hexdigest()
-    if got != entry.entry_sha256:
-        return f"its content hashes to {got[:12]}..., it says {entry.entry_sha256[:12]}..."
-    return None
+    return fault_in_line(vars(entry), line, spell_fast)  # the contract has no fractions

@@ -16,8 +16,9 @@ from components.gate.policy import Policy, load_policy
 from components.lineage.record import RunRecord, load_record
 from components.lineage.training import read_manifest
 from components.lineage.training_row import TrainingRow
+from components.records.chain import FIRST_PREVIOUS
 from components.records.errors import IntegrityError
-from components.records.ledger.entry import FIRST_PREVIOUS, Entry, fault_in, parse_line
+from components.records.ledger.entry import Entry, fault_in, parse_line
 from components.records.ledger.records import Release, releases
 from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.bundle.names import LEDGER, MODEL, OF_RUN, training_name

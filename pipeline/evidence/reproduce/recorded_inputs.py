@@ -16,10 +16,10 @@ from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.cases.sources import open_source
 from components.cases.spans import KIND, span_pattern
 from components.lineage.record import RunRecord
+from components.records.chain import Head
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from components.records.files import sha256_file, write_atomically
 from components.records.ledger.entry import line_of
-from components.records.ledger.head import Head
 from components.records.ledger.records import withdrawn
 from components.records.run_files import DECISION, SCORES, STATISTICS
 from components.release.serving import find_version

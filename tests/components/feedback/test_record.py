@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components.feedback.opinion import line_of
+from components.feedback.opinion import Opinion, line_of
 from components.feedback.record import Record, Replayed
+from components.records.chain import HashChain, Head
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from tests.components.feedback.making import draft, filled, record
 from tests.dying import killed_before_each_change
@@ -99,7 +100,7 @@ def test_threads_and_records_that_append_at_once_lose_nothing(tmp_path: Path) ->
 
 def test_a_changed_byte_is_found(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    for path in (made.path, made.head_path):
+    for path in (made.path, made.chain.head_path):
         content = path.read_bytes()
         for place in range(0, len(content), 17):
             flipped = bytes([content[place] ^ (1, 0x20, 0x80)[place % 3]])
@@ -130,7 +131,7 @@ def test_removed_swapped_repeated_and_cut_entries_are_found(tmp_path: Path) -> N
 
 def test_a_head_that_was_removed_is_found(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    made.head_path.unlink()
+    made.chain.head_path.unlink()
     with pytest.raises(IntegrityError, match="knows of 0 entries only"):
         fresh(made).opinions()
 
@@ -149,11 +150,11 @@ def test_what_another_process_appends_is_seen_by_who_read_before(tmp_path: Path)
 
 def test_an_entry_torn_at_any_byte_is_kept_aside_and_the_record_goes_on(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    before, head = made.path.read_bytes(), made.head_path.read_bytes()
+    before, head = made.path.read_bytes(), made.chain.head_path.read_bytes()
     line = line_of(made.append(draft("torn"))) + b"\n"
     for end in range(1, len(line), 130):
         made.path.write_bytes(before + line[:end])
-        made.head_path.write_bytes(head)
+        made.chain.head_path.write_bytes(head)
         assert fresh(made).content().torn == line[:end]
         assert fresh(made).append(draft("next")).seq == 4
         assert [one.case_id for one in fresh(made).opinions()][-1] == "next"
@@ -164,11 +165,11 @@ def test_an_entry_torn_at_any_byte_is_kept_aside_and_the_record_goes_on(tmp_path
 
 def test_a_crash_between_entry_and_head_loses_nothing(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    head = made.head_path.read_bytes()
+    head = made.chain.head_path.read_bytes()
     made.append(draft("fourth"))
-    made.head_path.write_bytes(head)
+    made.chain.head_path.write_bytes(head)
     content = fresh(made).content()
-    assert len(content.opinions) == 4 and content.head != content.last
+    assert len(content.entries) == 4 and content.head != content.last
     assert fresh(made).append(draft("fifth")).seq == 5
     assert fresh(made).content().head == fresh(made).content().last
 
@@ -177,11 +178,16 @@ def test_a_second_crash_before_the_first_is_mended_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = filled(tmp_path)
-    head = made.head_path.read_bytes()
-    made.append(draft("fourth"))
-    made.head_path.write_bytes(head)
+    head = made.chain.head_path.read_bytes()
+    fourth, record_head = Head.of([made.append(draft("fourth"))]), HashChain._record
+
+    def die_before_the_fifth(chain: HashChain[Opinion], head: Head) -> None:
+        if head == fourth:
+            record_head(chain, head)
+
+    made.chain.head_path.write_bytes(head)
     with monkeypatch.context() as patch:
-        patch.setattr(Record, "_name", lambda *given: None)  # dies before it names the new end
+        patch.setattr(HashChain, "_record", die_before_the_fifth)
         fresh(made).append(draft("fifth"))
     assert [one.case_id for one in fresh(made).opinions()][-2:] == ["fourth", "fifth"]
 
@@ -205,9 +211,9 @@ def test_a_full_disk_is_said_and_the_next_append_goes_on(
 ) -> None:
     made, write = filled(tmp_path), os.write
     with monkeypatch.context() as patch:
-        name = "components.feedback.record.os.write"
+        name = "components.records.json_lines.os.write"
         patch.setattr(name, lambda fd, data: write(fd, data[:20]))
-        with pytest.raises(ConfigError, match="the disk is full"):
+        with pytest.raises(ConfigError, match="No space left"):
             made.append(draft("lost"))
     assert len(made.content().torn) == 20
     assert made.append(draft("next")).seq == 4
@@ -215,7 +221,10 @@ def test_a_full_disk_is_said_and_the_next_append_goes_on(
 
 def test_a_writer_that_hangs_is_waited_for_and_named(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    with made._locked(), pytest.raises(WorkspaceBusy, match="another process has been writing"):
+    with (
+        made.chain.locked(),
+        pytest.raises(WorkspaceBusy, match="has been writing"),
+    ):
         Record(made.path, timeout_s=0.05).append(draft())
 
 

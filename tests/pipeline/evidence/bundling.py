@@ -8,8 +8,8 @@ from pathlib import Path
 from components.bundle.archive import read_archive, write_archive
 from components.bundle.manifest import NAME, check_manifest, manifest_bytes
 from components.bundle.trace_graph import TraceGraph
+from components.records.chain import FIRST_PREVIOUS
 from components.records.files import canonical_json, sha256_json
-from components.records.ledger.entry import FIRST_PREVIOUS
 from pipeline.evidence.bundle.export import BundleRequest, export
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import VERSION, ReleasedRun

@@ -90,7 +90,7 @@ def test_a_golden_archived_by_an_approval_that_was_cut_short_is_listed_once(
 
 def test_an_approval_from_before_the_ledger_is_no_fault(governed: Governed) -> None:
     governed.workspace.ledger.unlink()
-    governed.ledger.head_path.unlink()
+    governed.ledger.chain.head_path.unlink()
     assert faults(governed) == ()
     governed.approved("run-4")
     _, found = golden_history(governed.root)

@@ -116,7 +116,7 @@ def test_a_hash_noted_elsewhere_shows_a_ledger_written_anew(governed: Governed) 
     assert verify_ledger(governed.root, holds=noted).summary.head.sha256 == noted
     assert verify_ledger(governed.root, holds=noted[:12].upper())
     governed.workspace.ledger.unlink()
-    governed.ledger.head_path.unlink()
+    governed.ledger.chain.head_path.unlink()
     for folder in governed.workspace.runs.iterdir():
         shutil.rmtree(folder)
     shutil.rmtree(governed.destination)

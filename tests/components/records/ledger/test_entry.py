@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.records.chain import FIRST_PREVIOUS
 from components.records.errors import ConfigError
 from components.records.files import canonical_json, sha256_json
 from components.records.ledger.entry import (
-    FIRST_PREVIOUS,
     KINDS,
     Entry,
     fault_in,

@@ -10,9 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from components.records.chain import FIRST_PREVIOUS
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import canonical_json, sha256_json
-from components.records.ledger.entry import FIRST_PREVIOUS
 from components.records.ledger.ledger import Ledger
 from tests.components.records.ledger.making import BODIES, add, filled
 from tests.dying import killed_before_each_change
@@ -101,7 +101,7 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_hangs_is_waited_for_and_named(ledger: Ledger) -> None:
-    with ledger._locked(), refused(WorkspaceBusy, ledger.path):
+    with ledger.chain.locked(), refused(WorkspaceBusy, ledger.path):
         add(Ledger(ledger.path, timeout_s=0.05))
 
 
@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_every_changed_byte_is_found(ledger: Ledger) -> None:
-    for path in (ledger.path, ledger.head_path):
+    for path in (ledger.path, ledger.chain.head_path):
         content = path.read_bytes()
         for place in range(len(content)):
             flipped = bytes([content[place] ^ (1, 0x20, 0x80)[place % 3]])
@@ -197,14 +197,14 @@ def test_a_ledger_that_was_removed_is_missed(ledger: Ledger) -> None:
 def test_a_head_that_was_removed_or_put_back_is_found(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger)
-    old = ledger.head_path.read_bytes()
+    old = ledger.chain.head_path.read_bytes()
     add(ledger)
     add(ledger)
-    ledger.head_path.write_bytes(old)
+    ledger.chain.head_path.write_bytes(old)
     for use in (ledger.verify, lambda: add(ledger)):
         with refused(IntegrityError, f"{ledger.path}:3:", "ledger.head", "1 entries"):
             use()
-    ledger.head_path.unlink()
+    ledger.chain.head_path.unlink()
     with refused(IntegrityError, f"{ledger.path}:2:", "ledger.head", "0 entries"):
         ledger.verify()
 
@@ -224,12 +224,12 @@ def test_nothing_is_appended_to_a_last_entry_that_was_altered(ledger: Ledger) ->
 def test_an_entry_torn_at_any_byte_is_kept_aside_and_the_ledger_goes_on(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger, "decision")
-    before, head = ledger.path.read_bytes(), ledger.head_path.read_bytes()
+    before, head = ledger.path.read_bytes(), ledger.chain.head_path.read_bytes()
     add(ledger, "look")
     whole = ledger.path.read_bytes()
     for end in range(len(before) + 1, len(whole)):
         ledger.path.write_bytes(whole[:end])
-        ledger.head_path.write_bytes(head)
+        ledger.chain.head_path.write_bytes(head)
         assert ledger.verify().torn_bytes == end - len(before)
         assert add(ledger, "release").seq == 2
         assert [e.kind for e in ledger.entries()] == ["decision", "release"]
@@ -248,9 +248,9 @@ def test_a_torn_first_entry_is_kept_aside_too(tmp_path: Path) -> None:
 def test_a_crash_between_entry_and_head_loses_nothing(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger)
-    head = ledger.head_path.read_bytes()
+    head = ledger.chain.head_path.read_bytes()
     add(ledger)
-    ledger.head_path.write_bytes(head)
+    ledger.chain.head_path.write_bytes(head)
     assert (ledger.verify().entries, ledger.verify().recorded) == (2, False)
     assert add(ledger).seq == 3
     assert ledger.verify().recorded
@@ -289,13 +289,13 @@ def test_a_process_killed_before_any_change_leaves_a_sound_ledger(tmp_path: Path
 def test_a_second_crash_before_the_first_is_mended_loses_nothing(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     add(ledger)
-    behind = ledger.head_path.read_bytes()
+    behind = ledger.chain.head_path.read_bytes()
     add(ledger)
     ahead = ledger.path.read_bytes()
 
     def prepare() -> None:
         ledger.path.write_bytes(ahead)
-        ledger.head_path.write_bytes(behind)
+        ledger.chain.head_path.write_bytes(behind)
 
     for _ in killed_before_each_change(prepare, lambda: add(ledger, run_id="third")):
         assert len(ledger.entries()) in (2, 3)
@@ -338,9 +338,9 @@ def test_a_full_disk_is_said_and_the_next_append_goes_on(
     write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(
-            "components.records.ledger.ledger.os.write", lambda fd, data: write(fd, data[:20])
+            "components.records.json_lines.os.write", lambda fd, data: write(fd, data[:20])
         )
-        with refused(ConfigError, ledger.path, "disk"):
+        with refused(ConfigError, ledger.path, "No space left"):
             add(ledger)
     assert ledger.verify().torn_bytes == 20
     assert add(ledger).seq == 12
@@ -354,7 +354,7 @@ def test_ten_thousand_entries_are_verified_and_added_to(tmp_path: Path) -> None:
     documents = [orjson.loads(line) for line in lines(ledger)] * 910
     ledger.path.write_bytes(rechained(documents))
     last = orjson.loads(lines(ledger)[-1])
-    ledger.head_path.write_bytes(
+    ledger.chain.head_path.write_bytes(
         canonical_json({"seq": last["seq"], "entry_sha256": last["entry_sha256"]}) + b"\n"
     )
     assert ledger.verify().entries == 10_010

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from components.records.chain import FIRST_PREVIOUS, Head, read_head
 from components.records.errors import IntegrityError
-from components.records.ledger.entry import FIRST_PREVIOUS
-from components.records.ledger.head import Head, read_head
 from tests.components.planting import sha
 from tests.refusing import refused
 
