@@ -19,10 +19,18 @@ from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.monitoring.breach import KIND, Breach, weigh
-from pipeline.unattended.monitoring.report import JSON, PAGE, Findings, drift_message, write_report
+from pipeline.unattended.monitoring.report import (
+    JSON,
+    KIND,
+    PAGE,
+    Breach,
+    Findings,
+    drift_message,
+    weigh,
+    write_report,
+)
 from pipeline.unattended.monitoring.served import find_reference, read_served
-from pipeline.unattended.notifying.channels import check as refuse_untellable
+from pipeline.unattended.notifying.channels import check as check_channels
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
 EXIT_CODES = {STEADY: 0, MOVED: 1, NOT_ENOUGH: 3}
@@ -69,7 +77,7 @@ def monitor(
       SourceError, ConfigError: the log cannot be read, or the report cannot be written.
       IntegrityError: the champion, its reference or the ledger was altered.
     """
-    refuse_untellable(config.notify)
+    check_channels(config.notify)
     moment = (now or current_time()).astimezone(timezone.utc)
     findings = _look(
         config, workspace, workspace.prediction_log(log, config.monitoring.log), moment
@@ -79,7 +87,14 @@ def monitor(
         found = write_report(folder, findings, None)
         return Monitored(findings.drift, folder / PAGE, False, "", found)
     with _alone(workspace):
-        breach = _weighed(findings, config, workspace)
+        breach = weigh(
+            findings.drift,
+            Ledger(workspace.ledger).entries(),
+            config.monitoring,
+            reference_sha256=findings.reference.sha256,
+            root=workspace.root,
+            now=findings.created,
+        )
         found = write_report(folder, findings, breach)
         if not breach.known:
             # First, so that who kills this here finds it told again and not lost.
@@ -104,17 +119,6 @@ def _look(config: Config, workspace: Workspace, log: Path, moment: datetime) -> 
         period_days=settings.window_days,
     )
     return Findings(drift, served, reference, limits, SCHEMA, settings, moment)
-
-
-def _weighed(findings: Findings, config: Config, workspace: Workspace) -> Breach:
-    return weigh(
-        findings.drift,
-        Ledger(workspace.ledger).entries(),
-        config.monitoring,
-        reference_sha256=findings.reference.sha256,
-        root=workspace.root,
-        now=findings.created,
-    )
 
 
 def _new_folder(workspace: Workspace, moment: datetime) -> Path:

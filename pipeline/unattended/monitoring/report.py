@@ -1,26 +1,109 @@
-"""What a monitoring found, as a person gets it: report.json, the record, a page, and a notice."""
+"""What a monitoring found, as a person gets it: report.json, the record, a page, and a notice.
+
+The same breach is seen by every run until it ends; it is told and recorded once a day, and starts
+one retraining per cool-down.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from components.drift.findings import MOVED, Drift
 from components.drift.limits import Limit
 from components.drift.page import PageContext, drift_page
 from components.drift.page_words import feature, measure, moved_first, number, time_words
 from components.notify.notice import Message
-from components.records.clock import time_text
+from components.records.clock import parse_time, time_text
 from components.records.errors import ConfigError
 from components.records.files import canonical_json, sha256_file, write_atomically
+from components.records.ledger.entry import Entry
 from components.records.text import spell
 from pipeline.settings.config import MonitoringConfig
-from pipeline.unattended.monitoring.breach import Breach
 from pipeline.unattended.monitoring.served import MonitoringReference, ServedWindow
 
+KIND = "drift"
+SKEW = timedelta(days=1)  # an entry further in the future was written by a wrong clock
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Attributes:
+    moved: names of what moved, ascending.
+    known: whether the ledger has it already.
+    retrain: whether a retraining starts.
+    words: what follows, in one sentence.
+    """
+
+    moved: tuple[str, ...]
+    known: bool
+    retrain: bool
+    words: str
+
+
+def moved_names(drift: Drift) -> tuple[str, ...]:
+    """Features, scores, rates and charts that moved, ascending."""
+    shifts = {shift.name for shift in drift.shifts if shift.state == MOVED}
+    return tuple(sorted(shifts | {chart.name for chart in drift.charts if chart.signal}))
+
+
+def weigh(
+    drift: Drift,
+    entries: Sequence[Entry],
+    config: MonitoringConfig,
+    *,
+    reference_sha256: str,
+    root: Path,
+    now: datetime,
+) -> Breach:
+    """What follows from a comparison in which something moved.
+
+    Args:
+      entries: of the ledger.
+      root: the workspace, which the reports that the ledger names lie in.
+    """
+    moved = moved_names(drift)
+    before = [entry for entry in entries if entry.kind == KIND]
+    retrain, words = _retraining(before, config, now)
+    same = [entry.body for entry in before if _is_same(entry, drift, reference_sha256, root)]
+    # What lies near its limit comes and goes from look to look: only what is new is news.
+    seen = {name for body in same for name in body["moved"]}
+    started = any(body["retraining"] for body in same)
+    known = bool(same) and seen.issuperset(moved) and (started or not retrain)
+    return Breach(moved, known, retrain, words)
+
+
+def _retraining(
+    before: Iterable[Entry], config: MonitoringConfig, now: datetime
+) -> tuple[bool, str]:
+    if not config.retrain:
+        return False, "No retraining is started: monitoring.retrain is off."
+    cooldown = timedelta(days=config.cooldown_days)
+    started = [parse_time(entry.at) for entry in before if entry.body["retraining"]]
+    recent = [at for at in started if -SKEW <= now - at < cooldown]
+    if not recent:
+        return True, "A retraining is started."
+    until = f"{max(recent) + cooldown:%Y-%m-%d %H:%M} UTC"
+    return False, f"No retraining is started: the last drift started one, wait until {until}."
+
+
+def _is_same(entry: Entry, drift: Drift, reference_sha256: str, root: Path) -> bool:
+    """Whether the entry is of the same model and of a window that ends on the same day."""
+    if entry.body["last"][:10] != (drift.last or "")[:10]:
+        return False
+    try:
+        report = orjson.loads((root / entry.body["report"]).read_bytes())
+        return bool(report["reference"]["sha256"] == reference_sha256)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # rather told twice than not at all
+
+
 JSON, PAGE = "report.json", "report.html"
+_SETTINGS = ("alpha", "min_cases", "window_days", "malformed_lines")
 NOTHING_FOLLOWS = "Nothing follows: no retraining is started where nothing moved."
 
 
@@ -43,7 +126,8 @@ class Findings:
 
 def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[str, Any]:
     """The record, as JSON values; `name` is that of its folder."""
-    reference, settings = findings.reference, findings.settings
+    reference, settings, served = findings.reference, findings.settings, findings.served
+    log = served.log
     return {
         "schema_version": 1,
         "id": name,
@@ -61,13 +145,20 @@ def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[st
             "sha256": reference.sha256,
             "cases": len(reference.sample),
         },
-        "log": _log(findings.served),
-        "settings": {
-            "alpha": settings.alpha,
-            "min_cases": settings.min_cases,
-            "window_days": settings.window_days,
-            "malformed_lines": settings.malformed_lines,
+        "log": {
+            "path": str(served.path),
+            "sha256": log.sha256,
+            "files": [dataclasses.asdict(file) for file in log.files],
+            "predictions": log.predictions,
+            "label_lines": log.label_lines,
+            "models": dict(log.models),
+            "unusable": log.unusable,
+            "problems": list(log.problems),
+            "unknown_keys": dict(log.unknown_keys),
+            "warnings": list(served.warnings),
+            "notes": list(served.notes),
         },
+        "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "limits": {name: dataclasses.asdict(limit) for name, limit in findings.limits.items()},
         "schema_sha256": sha256_file(findings.schema),
         "moved": list(breach.moved) if breach else [],
@@ -75,23 +166,6 @@ def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[st
             "starts": breach.retrain if breach else False,
             "words": breach.words if breach else NOTHING_FOLLOWS,
         },
-    }
-
-
-def _log(served: ServedWindow) -> dict[str, Any]:
-    log = served.log
-    return {
-        "path": str(served.path),
-        "sha256": log.sha256,
-        "files": [dataclasses.asdict(file) for file in log.files],
-        "predictions": log.predictions,
-        "label_lines": log.label_lines,
-        "models": dict(log.models),
-        "unusable": log.unusable,
-        "problems": list(log.problems),
-        "unknown_keys": dict(log.unknown_keys),
-        "warnings": list(served.warnings),
-        "notes": list(served.notes),
     }
 
 
@@ -105,19 +179,9 @@ def write_report(folder: Path, findings: Findings, breach: Breach | None) -> dic
       ConfigError: they cannot be written.
     """
     found = document(findings, breach, name=folder.name)
-    page = drift_page(findings.drift, _context(findings, found))
-    try:
-        write_atomically(folder / PAGE, page.encode())
-        write_atomically(folder / JSON, canonical_json(found))
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written: {error.strerror}; make room") from None
-    return found
-
-
-def _context(findings: Findings, found: Mapping[str, Any]) -> PageContext:
     drift, served, reference = findings.drift, findings.served, findings.reference
     window = f"{time_words(drift.first)} to {time_words(drift.last)}"
-    return PageContext(
+    context = PageContext(
         model=f"{reference.model}, version {reference.champion.version}",
         facts={
             "window": window if drift.cases else "no case",
@@ -137,6 +201,13 @@ def _context(findings: Findings, found: Mapping[str, Any]) -> PageContext:
             "limits, SHA-256": found["schema_sha256"],
         },
     )
+    page = drift_page(drift, context)
+    try:
+        write_atomically(folder / PAGE, page.encode())
+        write_atomically(folder / JSON, canonical_json(found))
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written: {error.strerror}; make room") from None
+    return found
 
 
 def drift_message(findings: Findings, breach: Breach, report: Path) -> Message:

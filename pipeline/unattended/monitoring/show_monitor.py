@@ -72,14 +72,13 @@ def shifts_table(drift: Drift, *, wide: bool) -> Table:
 
 def _cells(shift: Shift, *, wide: bool) -> Sequence[str | Text]:
     state = Text(shift.state, style=STYLE[shift.state])
-    name, figures = Text(words.feature(spell(shift.name))), [words.number(shift.value)]
-    limit = words.number(shift.limit)
+    name = Text(words.feature(spell(shift.name)))
+    figures = [words.number(shift.value), words.number(shift.limit)]
     if not wide:
-        return [state, name, *figures, limit]
-    further = [words.p_value(shift.p_value), f"{shift.reference_cases:,}"]
-    served = f"{shift.current_cases:,}"
-    said = Text(spell(shift.words))
-    return [state, name, words.measure(shift.measure), *figures, limit, *further, served, said]
+        return [state, name, *figures]
+    figures += [words.p_value(shift.p_value)]
+    figures += [f"{shift.reference_cases:,}", f"{shift.current_cases:,}"]
+    return [state, name, words.measure(shift.measure), *figures, Text(spell(shift.words))]
 
 
 def _rate_lines(rates: Sequence[ObservedRate]) -> list[Text]:

@@ -23,18 +23,22 @@ from components.records.problems import parse_json_line
 from components.records.text import printable
 
 HIDDEN = "[secret]"
+GRACE_S = 10.0  # between asking a child to end and killing it
+SAMPLE_S = 0.5  # between two looks at time and memory
+LAST_READS = 32  # of 64 KiB: more than a pipe holds, and an end to what a grandchild writes
+_BOUND = str(Path(__file__).with_name("bound.py"))
 
 
 class Lines:
-    """Cuts a stream into lines, for a log and for whoever listens.
+    """Cuts what a child writes to standard error into lines, for a log and for a person.
 
-    An error that is said as an object is kept as `error`; whoever listens does not hear that line.
+    Without secrets. An error written as an object is kept as `error`, and not shown to the person.
     """
 
-    def __init__(self, log: Path, heard: Callable[[str], None], secrets: Sequence[str]) -> None:
+    def __init__(self, log: Path, say: Callable[[str], None], secrets: Sequence[str]) -> None:
         self.last = ""  # line that was not empty
         self.error: CasegateError | None = None
-        self._heard = heard
+        self._say = say
         self._secrets = [*secrets, *(json.dumps(secret)[1:-1] for secret in secrets)]
         self._rest = b""
         self._log: IO[str] | None = log.open("a", encoding="utf-8")
@@ -42,17 +46,17 @@ class Lines:
     def take(self, piece: bytes) -> None:
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
-            self._tell(line)
+            self._take_line(line)
 
     def close(self) -> None:
         if self._rest:
-            self._tell(self._rest)
+            self._take_line(self._rest)
             self._rest = b""
         if self._log:
             with contextlib.suppress(OSError):
                 self._log.close()
 
-    def _tell(self, raw: bytes) -> None:
+    def _take_line(self, raw: bytes) -> None:
         line = raw.decode("utf-8", errors="replace")
         error = parse_json_line(line)
         # What a library writes must not move a person's cursor.
@@ -61,7 +65,7 @@ class Lines:
             return
         self.last = text.strip()
         if error is None:
-            self._heard(text)
+            self._say(text)
         else:
             self.error = type(error)(self._without_secrets(str(error)))
         if self._log:
@@ -75,23 +79,6 @@ class Lines:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return text
-
-
-GRACE_S = 10.0  # between asking a child to end and killing it
-SAMPLE_S = 0.5  # between two looks at time and memory
-LAST_READS = 32  # of 64 KiB: more than a pipe holds, and an end to what a grandchild writes
-_BOUND = str(Path(__file__).with_name("bound.py"))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Attributes:
-    seconds: how long the child may last.
-    memory_gib: what it and all it started may hold together; None for no limit.
-    """
-
-    seconds: float
-    memory_gib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,18 +106,21 @@ class Ended:
 def supervise(
     command: Sequence[str],
     *,
-    limits: Limits,
+    seconds: float,
+    memory_gib: float | None,
     environment: Mapping[str, str],
     log: Path,
-    heard: Callable[[str], None],
+    say: Callable[[str], None],
     secrets: Iterable[str] = (),
     grace_s: float = GRACE_S,
 ) -> Ended:
     """Runs a program to its end, or to its limits; nothing of it is left when this returns.
 
     Args:
+      seconds: how long it may last.
+      memory_gib: what it and all it started may hold together; None for no limit.
       log: gets each line of its standard error.
-      heard: told of each line, but for an error's object.
+      say: told of each line, but for an error's object.
       secrets: left out of all that.
 
     Raises:
@@ -138,7 +128,7 @@ def supervise(
       KeyboardInterrupt: as it came; the child is ended first.
     """
     begun = time.monotonic()
-    lines = Lines(log, heard, tuple(secrets))
+    lines = Lines(log, say, tuple(secrets))
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", _BOUND, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
@@ -148,7 +138,7 @@ def supervise(
         start_new_session=True,
     )
     try:
-        stdout, stopped = _watched(process, limits, begun, lines)
+        stdout, stopped = _watch(process, seconds, memory_gib, lines)
     finally:
         _end(process, grace_s)
         lines.close()
@@ -164,14 +154,14 @@ def supervise(
     )
 
 
-def _watched(
-    process: "subprocess.Popen[bytes]", limits: Limits, begun: float, lines: "Lines"
+def _watch(
+    process: "subprocess.Popen[bytes]", seconds: float, memory_gib: float | None, lines: Lines
 ) -> tuple[str, str | None]:
     """What it wrote to standard output, and why it has to be ended, if it has to."""
-    said = bytearray()
-    looked = begun
+    output = bytearray()
+    begun = looked = time.monotonic()
     with selectors.DefaultSelector() as pipes:
-        for pipe, take in ((process.stdout, said.extend), (process.stderr, lines.take)):
+        for pipe, take in ((process.stdout, output.extend), (process.stderr, lines.take)):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
             pipes.register(pipe, selectors.EVENT_READ, take)
@@ -183,13 +173,14 @@ def _watched(
             if ended:
                 for _ in range(LAST_READS):
                     _read(pipes, 0)
-            elif now - begun > limits.seconds:
-                stopped = f"took longer than {_duration(limits.seconds)}"
-            elif now - looked >= SAMPLE_S and limits.memory_gib is not None:
+            elif now - begun > seconds:
+                words = f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.3g} seconds"
+                stopped = f"took longer than {words}"
+            elif now - looked >= SAMPLE_S and memory_gib is not None:
                 looked = now
-                if memory_bytes(process.pid) > limits.memory_gib * 2**30:
-                    stopped = f"needed more than {limits.memory_gib:g} GiB of memory"
-    return said.decode("utf-8", errors="replace"), stopped
+                if memory_bytes(process.pid) > memory_gib * 2**30:
+                    stopped = f"needed more than {memory_gib:g} GiB of memory"
+    return output.decode("utf-8", errors="replace"), stopped
 
 
 def memory_bytes(pid: int) -> int:
@@ -226,21 +217,17 @@ def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
 def _end(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
     """Asks the whole group to end, and kills what has not ended after the grace."""
     if not _has_ended(process):
-        _tell_group(process, signal.SIGTERM)
+        _signal_group(process, signal.SIGTERM)
         end = time.monotonic() + grace_s
         while time.monotonic() < end and not _has_ended(process):
             time.sleep(0.05)
-    _tell_group(process, signal.SIGKILL)
+    _signal_group(process, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
 
 
-def _tell_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.3g} seconds"

@@ -52,7 +52,7 @@ from pipeline.unattended.retraining.attempt import (
     refused,
     settled,
 )
-from pipeline.unattended.retraining.child import Ended, Limits, supervise
+from pipeline.unattended.retraining.child import Ended, supervise
 from pipeline.unattended.retraining.notice import message
 from pipeline.unattended.retraining.tries import ChildOutcome, Try, run_tries
 
@@ -323,10 +323,11 @@ class _Retraining:
         def start(seconds: float) -> Ended:
             return supervise(
                 command,
-                limits=Limits(seconds, self.config.retraining.memory_gib),
+                seconds=seconds,
+                memory_gib=self.config.retraining.memory_gib,
                 environment=environment(),
                 log=self.journal.log_of(attempt),
-                heard=self.say,
+                say=self.say,
                 secrets=[password] if password else [],
             )
 

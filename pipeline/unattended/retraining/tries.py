@@ -31,7 +31,6 @@ class ChildOutcome:
     unchanged: bool
     already_released: bool
     version: int | None
-    release: str | None
     report: str
 
 
@@ -63,9 +62,8 @@ class Try:
         return self.outcome is None and self.exit_code == EXIT_BROKEN
 
     def as_json(self) -> dict[str, Any]:
-        names = ("exit_code", "signal", "seconds", "reason")
-        told = {name: getattr(self, name) for name in names}
-        return {**told, "error": self.error.as_json() if self.error else None}
+        kept = {name: vars(self)[name] for name in ("exit_code", "signal", "seconds", "reason")}
+        return {**kept, "error": self.error.as_json() if self.error else None}
 
 
 def read_try(ended: Ended) -> Try:
@@ -139,17 +137,15 @@ def run_tries(
 def _outcome(stdout: str, code: int) -> ChildOutcome | None:
     """The child's outcome; None where it said none that fits its exit code."""
     try:
-        told = json.loads(stdout)
-        if told["exit_code"] != code:
+        found = json.loads(stdout)
+        if found["exit_code"] != code:
             return None
         return ChildOutcome(
-            decision=decision_from_json(json.dumps(told["decision"])),
-            exit_code=code,
-            unchanged=told["served_from_cache"],
-            already_released=told["already_released"],
-            version=told["version"],
-            release=told["release"],
-            report=told["report"],
+            decision=decision_from_json(json.dumps(found["decision"])),
+            unchanged=found["served_from_cache"],
+            **{
+                name: found[name] for name in ("exit_code", "already_released", "version", "report")
+            },
         )
     except (ValueError, KeyError, TypeError, IntegrityError):
         return None

@@ -8,8 +8,7 @@ from components.drift.findings import MOVED, Drift, DriftReading
 from components.notify.notice import Message
 from components.release.serving import Champion
 from pipeline.settings.config import MonitoringConfig
-from pipeline.unattended.monitoring.breach import Breach, moved_names
-from pipeline.unattended.monitoring.report import Findings, drift_message
+from pipeline.unattended.monitoring.report import Breach, Findings, drift_message, moved_names
 from pipeline.unattended.monitoring.served import MonitoringReference
 from tests.components.drift.page_making import drift, number_shift
 from tests.pipeline.unattended.monitoring.making import NOW

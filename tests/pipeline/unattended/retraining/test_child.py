@@ -13,7 +13,7 @@ import pytest
 
 from components.records.errors import SourceError
 from components.records.problems import json_line
-from pipeline.unattended.retraining.child import HIDDEN, Ended, Limits, supervise
+from pipeline.unattended.retraining.child import HIDDEN, Ended, supervise
 from tests.pipeline.unattended.retraining.making import FAKE, alive, wait_until
 
 pytestmark = pytest.mark.process
@@ -27,11 +27,12 @@ class Child:
     def run(self, *steps: list[object], seconds: float = 30, **given: Any) -> Ended:
         (self.root / "steps.json").write_text(json.dumps([steps]))
         memory = given.pop("memory_gib", None)
-        given.setdefault("heard", self.heard.append)
+        given.setdefault("say", self.heard.append)
         return supervise(
             [sys.executable, "-S", str(FAKE), str(self.root / "steps.json")]
             + ["--workspace", str(self.root)],
-            limits=Limits(seconds, memory),
+            seconds=seconds,
+            memory_gib=memory,
             environment=os.environ,
             log=self.log,
             **given,
@@ -72,7 +73,7 @@ def test_what_it_wrote_last_is_read_after_its_end(child: Child, tmp_path: Path) 
         ["widen"],
         ["say", "wait"],
         ["outcome", str(tmp_path / "told.json")],
-        heard=lambda line: time.sleep(2),
+        say=lambda line: time.sleep(2),
     )
     assert len(json.loads(ended.stdout)["x"]) == 700_000
 
@@ -96,7 +97,7 @@ def test_what_does_not_listen_is_killed_after_the_grace(child: Child) -> None:
 
 
 def test_what_never_stops_talking_is_ended_in_time(child: Child) -> None:
-    ended = child.run(["flood"], seconds=1, heard=lambda line: None)
+    ended = child.run(["flood"], seconds=1, say=lambda line: None)
     assert ended.stopped is not None
     assert ended.seconds < 10
 

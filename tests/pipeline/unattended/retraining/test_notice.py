@@ -124,9 +124,7 @@ def shown(capsys: pytest.CaptureFixture[str], state: str, verdict: str | None) -
         run_id="run-1",
     )
     outcome = (
-        ChildOutcome(decision(verdict), 0, False, False, 3, None, "report.html")
-        if verdict
-        else None
+        ChildOutcome(decision(verdict), 0, False, False, 3, "report.html") if verdict else None
     )
     show_retrained(Retrained(attempt, outcome, (Delivery("smtp", "sent", "id"),)))
     return capsys.readouterr().out
