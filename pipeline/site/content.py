@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.site import places
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Link:
     words: str
     place: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+OVERVIEW = Link("Overview", places.HOME)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Page:
     title: str
     sections: tuple[PageSection, ...]
     lead: str = ""
-    trail: tuple[Link, ...] = ()
+    trail: tuple[Link, ...] = (OVERVIEW,)
     command: str | None = None
     status: int = 200
 

@@ -13,6 +13,7 @@ from components.pages.page import templates
 from pipeline.evidence.answer import Table, Value
 from pipeline.evidence.show_answer import shown_value, shown_words
 from pipeline.site import places
+from pipeline.site.catalogue import NOT_CLOSED
 from pipeline.site.content import Page
 from pipeline.site.view import Links
 
@@ -21,18 +22,9 @@ MOST_ROWS = 1000  # of one table; the command has them all
 
 # How each verdict and state is marked: by a sign as well as a colour.
 _SIGNS = {
-    "PASS": Verdict.PASS,
-    "released": Verdict.PASS,
-    "serving": Verdict.PASS,
-    "passed": Verdict.PASS,
-    "already_released": Verdict.PASS,
-    "FAIL": Verdict.FAIL,
-    "blocked": Verdict.FAIL,
-    "failed": Verdict.FAIL,
-    "INCONCLUSIVE": Verdict.INCONCLUSIVE,
-    "inconclusive": Verdict.INCONCLUSIVE,
-    "killed": Verdict.INCONCLUSIVE,
-    "not closed": Verdict.INCONCLUSIVE,
+    **dict.fromkeys(("PASS", "released", "serving", "passed", "already_released"), Verdict.PASS),
+    **dict.fromkeys(("FAIL", "blocked", "failed"), Verdict.FAIL),
+    **dict.fromkeys(("INCONCLUSIVE", "inconclusive", "killed", NOT_CLOSED), Verdict.INCONCLUSIVE),
 }
 # Columns whose name says what their values are, whatever table they stand in.
 _JUDGED = ("state", "verdict", "now")
@@ -62,18 +54,9 @@ def render(page: Page, links: Links, *, workspace: str, policy: str | None) -> s
       workspace: what the page says it is about.
       policy: the content policy to put into the page, where no server sends it.
     """
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            page=page,
-            links=links,
-            workspace=workspace,
-            policy=policy,
-            navigation=NAVIGATION,
-            style=places.STYLE,
-        )
-    )
+    template = _environment().get_template("page.html.j2")
+    given = {"page": page, "links": links, "workspace": workspace, "policy": policy}
+    return str(template.render(**given, navigation=NAVIGATION, style=places.STYLE))
 
 
 def sections_of_facts(facts: dict[str, Value]) -> list[tuple[str, list[tuple[str, Value]]]]:
@@ -86,15 +69,13 @@ def sections_of_facts(facts: dict[str, Value]) -> list[tuple[str, list[tuple[str
 
 
 def sign(value: Value) -> Markup:
-    """A verdict or state with its sign before it; anything else as nothing."""
-    verdict = _SIGNS.get(value) if isinstance(value, str) else None
-    return Markup("") if verdict is None else svg.sign(verdict)
+    """The sign of a verdict or state, to stand before it; nothing for anything else."""
+    verdict = _verdict_of(value)
+    return svg.sign(verdict) if verdict else Markup("")
 
 
-def css_of(value: Value) -> str:
-    """The class that colours a verdict or state; empty for any other value."""
-    verdict = _SIGNS.get(value) if isinstance(value, str) else None
-    return verdict.value.lower() if verdict else ""
+def _verdict_of(value: Value) -> Verdict | None:
+    return _SIGNS.get(value) if isinstance(value, str) else None
 
 
 def cell(table: Table, column: str, value: Value, links: Links) -> dict[str, Any]:
@@ -115,7 +96,8 @@ def spelled(name: str, value: Value, *, short: bool) -> dict[str, Any]:
     words = shown_value(value)
     hashed = isinstance(value, str) and _HASH.fullmatch(value) is not None
     cut, timed = hashed and short, _TIME.fullmatch(words) is not None
-    judged = css_of(value) if name in _JUDGED else ""
+    verdict = _verdict_of(value) if name in _JUDGED else None
+    judged = verdict.value.lower() if verdict else ""
     return {
         "words": words[:12] if cut else words.replace("_", " ") if judged else words,
         "full": words if cut else None,
@@ -142,10 +124,8 @@ def marked(text: str) -> Markup:
     parts = shown_words(text).split("`")
     if len(parts) % 2 == 0:
         return escape(shown_words(text))
-    drawn = (
-        Markup("<code>{}</code>").format(p) if n % 2 else escape(p) for n, p in enumerate(parts)
-    )
-    return Markup("").join(drawn)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(p) if n % 2 else p for n, p in enumerate(parts))
 
 
 def breakable(words: str) -> Markup:

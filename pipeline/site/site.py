@@ -99,7 +99,7 @@ class Site:
         """A page without any evidence, for when the evidence cannot be read."""
         status = 404 if isinstance(error, UsageError) else 500
         title = "Not found" if status == 404 else "The record does not fit"
-        page = Page(path, title, (refused(title, "fault", error),), status=status)
+        page = Page(path, title, (refused(title, "fault", error),), trail=(), status=status)
         return self.rendered(page, Links(None, path, searches=False), str(self.root))
 
     def rendered(self, page: Page, links: Links, workspace: str) -> Document:

@@ -9,9 +9,8 @@ from pipeline.evidence.answer import Answer
 from pipeline.evidence.subject import Evidence
 from pipeline.site import places
 from pipeline.site.catalogue import Catalogue
-from pipeline.site.content import Link, PageSection, section_of
+from pipeline.site.content import PageSection, section_of
 
-OVERVIEW = Link("Overview", places.HOME)
 # Kinds of things that the search finds, and what it calls them.
 _SEARCHED = {"sha256": "hash", "commit": "commit", "case": "case", "package": "package"}
 _ENTRY = re.compile(r"\b(?:ledger entry|entry) (\d{1,9})\b")

@@ -19,11 +19,15 @@ from pipeline.evidence.show_answer import shown_words
 from pipeline.site import places
 from pipeline.site.catalogue import RunLine, release_table, run_table
 from pipeline.site.content import Field, Form, Link, Page, PageSection, section_of
-from pipeline.site.view import OVERVIEW, Links, View, refused
+from pipeline.site.view import Links, View, refused
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _LANE = 1120, 190, 24, 14, 62
 _APART = 15  # between marks that would lie on each other
 _LEVELS = 3
+_BAD = (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
+LATEST, DRAWN, LISTED, MOST_ROWS = 10, 60, 200, 1000
+TRIGGERS = ("commit", "schedule", "drift", "manual")
+_FILTERS = ("state", "verdict", "trigger", "commit", "since", "until")
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,8 @@ def timeline(lanes: Sequence[Lane], *, until: str) -> Markup:
     height = _TOP + _LANE * len(lanes) + 26
     drawn = [_lane(lane, _TOP + number * _LANE, across, last) for number, lane in enumerate(lanes)]
     count = sum(len(lane.moments) for lane in lanes if lane.served)
-    text = (
-        f"{count} releases and rollbacks from {min(m.at for m in moments)} to {until}; the table "
-        "below has the same."
-    )
+    text = f"{count} releases and rollbacks from {min(m.at for m in moments)} to {until}; "
+    text += "the table below has the same."
     return element(
         "svg",
         element("title", "Releases on a time line", id="timeline-title"),
@@ -85,23 +87,18 @@ def timeline(lanes: Sequence[Lane], *, until: str) -> Markup:
 
 def _lane(lane: Lane, top: float, across: Scale, last: float) -> Markup:
     middle = top + _LANE / 2 + 6
-    parts = [label(4, middle + 4, _fit(lane.name), "lane")]
+    words = shown_words(lane.name)
+    words = words if len(words) <= 26 else f"…{words[-25:]}"  # folders differ at their end
+    parts = [label(4, middle + 4, words, "lane")]
     ordered = sorted(lane.moments, key=lambda moment: moment.at)
     if lane.served:
         ends = [*(_seconds(moment.at) for moment in ordered[1:]), last]
         for moment, end in zip(ordered, ends, strict=True):
             start = across(_seconds(moment.at))
             css = "now" if moment is ordered[-1] else "served"
-            parts.append(
-                element(
-                    "rect",
-                    x=start,
-                    y=middle - 5,
-                    width=max(across(end) - start - 1, 0.5),
-                    height=10,
-                    class_=css,
-                )
-            )
+            width = max(across(end) - start - 1, 0.5)
+            bar = element("rect", x=start, y=middle - 5, width=width, height=10, class_=css)
+            parts.append(bar)
     taken = [float("-inf")] * _LEVELS
     for moment in ordered:
         x = across(_seconds(moment.at))
@@ -113,7 +110,7 @@ def _lane(lane: Lane, top: float, across: Scale, last: float) -> Markup:
 
 
 def _mark(moment: TimelineMoment, x: float, y: float) -> Markup:
-    if moment.what in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value):
+    if moment.what in _BAD:
         shape = mark(Verdict(moment.what), x, y, 5)
     elif moment.what == "rollback":
         shape = element("path", d=f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z", class_="rollback")
@@ -145,38 +142,23 @@ def _seconds(at: str) -> float:
     return parse_time(at).timestamp()
 
 
-def _fit(name: str) -> str:
-    """The end of a name, where it is too long: that is where folders differ."""
-    words = shown_words(name)
-    return words if len(words) <= 26 else f"…{words[-25:]}"
-
-
-LATEST, DRAWN, LISTED, MOST_ROWS = 10, 60, 200, 1000
-TRIGGERS = ("commit", "schedule", "drift", "manual")
-_FILTERS = ("state", "verdict", "trigger", "commit", "since", "until")
-
-
 def home(view: View) -> Page:
     """What serves now, what came before it on a time line, and the latest runs."""
     entries, runs = view.evidence.entries, list(view.catalogue.runs.values())
     sections = [_serving(view)]
     if view.evidence.releases:
         sections += _time_line(view, places.HOME)
-    sections += [
-        PageSection(
-            "Latest runs",
-            "runs",
-            tables=(run_table(runs[:LATEST], f"The latest {LATEST} runs"),),
-            links=(Link(f"All {len(runs):,} runs", places.RUNS),),
-        ),
-        _counts(runs),
-    ]
+    table = run_table(runs[:LATEST], f"The latest {LATEST} runs")
+    all_runs = Link(f"All {len(runs):,} runs", places.RUNS)
+    sections.append(PageSection("Latest runs", "runs", tables=(table,), links=(all_runs,)))
+    sections.append(_counts(runs))
     return Page(
         places.HOME,
         "What was released, and on what evidence",
         tuple(sections),
         lead=f"{len(runs):,} runs; {len(entries):,} ledger entries, each of which fits the one "
         "before it.",
+        trail=(),
         command="casegate lineage list",
     )
 
@@ -192,7 +174,6 @@ def releases(view: View) -> Page:
         "Releases",
         (*sections, PageSection("All of them", "all", tables=(table,))),
         lead="What was put in a destination, by a run or by a person's rollback.",
-        trail=(OVERVIEW,),
         command="casegate lineage list",
     )
 
@@ -212,7 +193,7 @@ def runs(view: View, parameters: Mapping[str, str]) -> Page:
         found = replace(refused("Runs", "runs", error), tables=(table,))
     if view.searches:
         found = replace(found, form=_form(wanted), links=_more(found, wanted, limit))
-    return Page(places.RUNS, "Runs", (found,), trail=(OVERVIEW,), command="casegate lineage list")
+    return Page(places.RUNS, "Runs", (found,), command="casegate lineage list")
 
 
 def _limit(parameters: Mapping[str, str]) -> int:
@@ -230,33 +211,26 @@ def _more(section: PageSection, wanted: Mapping[str, str], limit: int) -> tuple[
 
 def _serving(view: View) -> PageSection:
     found = [(n, r) for n, r in view.catalogue.releases.items() if r.seq in view.catalogue.serving]
-    return PageSection(
-        "Serving now",
-        "serving",
-        tables=(release_table(view.catalogue, found, "By the ledger's last word"),),
-        notes=(
-            "Whether the files there are still these is what `casegate lineage verify` checks.",
-        ),
-    )
+    table = release_table(view.catalogue, found, "By the ledger's last word")
+    note = "Whether the files there are still these is what `casegate lineage verify` checks."
+    return PageSection("Serving now", "serving", tables=(table,), notes=(note,))
 
 
 def _time_line(view: View, here: str) -> list[PageSection]:
     """The picture of the latest releases, and the same as a table."""
     drawn = list(view.catalogue.releases.items())[-DRAWN:]
     links = view.links_from(here)
-    lanes = [*_lanes(drawn, links), *_refused(view, drawn[0][1].at, links)]
-    older = len(view.catalogue.releases) - len(drawn)
+    lanes = [*_lanes(drawn, links), *_not_released(view, drawn[0][1].at, links)]
     notes = [
         "A disc is a release, a diamond a rollback, a bar the time that a version served, and a "
         "cross or triangle a candidate that was not released."
     ]
-    if older:
+    if older := len(view.catalogue.releases) - len(drawn):
         notes.append(f"{older:,} older ones are not drawn.")
     table = release_table(view.catalogue, drawn, "Releases that the picture shows, oldest first")
+    picture = timeline(lanes, until=view.now)
     return [
-        PageSection(
-            "Time line", "time-line", picture=timeline(lanes, until=view.now), notes=tuple(notes)
-        ),
+        PageSection("Time line", "time-line", picture=picture, notes=tuple(notes)),
         PageSection("The time line as a table", "time-line-table", tables=(table,), folded=True),
     ]
 
@@ -272,41 +246,27 @@ def _lanes(drawn: Iterable[tuple[str, Release]], links: Links) -> list[Lane]:
     return [Lane(name, tuple(moments)) for name, moments in sorted(found.items())]
 
 
-def _refused(view: View, since: str, links: Links) -> list[Lane]:
+def _not_released(view: View, since: str, links: Links) -> list[Lane]:
     """Candidates that were judged and not let through, since the first release that is drawn."""
-    bad = (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
-    entries = [
-        e
-        for e in view.evidence.entries
-        if e.kind == "decision" and e.body["verdict"] in bad and e.at >= since
-    ]
-    moments = tuple(
-        TimelineMoment(
-            e.at,
-            str(e.body["verdict"]),
-            f"{e.body['verdict']}: run {e.body['run_id']} at {e.at}",
-            links.of("run", e.body["run_id"]),
-        )
-        for e in entries[-DRAWN:]
-    )
-    return [Lane("not released", moments, served=False)] if moments else []
+    moments = []
+    for entry in view.evidence.entries:
+        if entry.kind == "decision" and entry.body["verdict"] in _BAD and entry.at >= since:
+            verdict, run_id = str(entry.body["verdict"]), entry.body["run_id"]
+            words = f"{verdict}: run {run_id} at {entry.at}"
+            moments.append(TimelineMoment(entry.at, verdict, words, links.of("run", run_id)))
+    return [Lane("not released", tuple(moments[-DRAWN:]), served=False)] if moments else []
 
 
 def _counts(runs: Sequence[RunLine]) -> PageSection:
-    states = Counter(run.state for run in runs)
-    verdicts = Counter(run.verdict or "none" for run in runs)
-    return PageSection(
-        "In numbers",
-        "counts",
-        tables=(
-            Table("states", "What became of the runs", ("state", "runs"), _ranked(states)),
-            Table("verdicts", "What was decided", ("verdict", "runs"), _ranked(verdicts)),
-        ),
+    def ranked(words: Iterable[str]) -> tuple[tuple[str, int], ...]:
+        return tuple(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0])))
+
+    states, verdicts = (run.state for run in runs), (run.verdict or "none" for run in runs)
+    tables = (
+        Table("states", "What became of the runs", ("state", "runs"), ranked(states)),
+        Table("verdicts", "What was decided", ("verdict", "runs"), ranked(verdicts)),
     )
-
-
-def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return PageSection("In numbers", "counts", tables=tables)
 
 
 def _form(wanted: Mapping[str, str]) -> Form:

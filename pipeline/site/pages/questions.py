@@ -8,9 +8,9 @@ from pipeline.evidence.questions.live import live as live_at
 from pipeline.evidence.questions.looks import looks
 from pipeline.site import places
 from pipeline.site.catalogue import serving_table
-from pipeline.site.content import Field, Form, Link, Page, PageSection
+from pipeline.site.content import OVERVIEW, Field, Form, Link, Page, PageSection
 from pipeline.site.pages.subject import about
-from pipeline.site.view import OVERVIEW, View, answered
+from pipeline.site.view import View, answered
 
 COMPARED = 200  # releases and runs that the form offers
 
@@ -31,7 +31,6 @@ def live(view: View, parameters: Mapping[str, str]) -> Page:
         places.LIVE,
         "What was serving when",
         tuple(sections),
-        trail=(OVERVIEW,),
         command=f"casegate lineage live --at {at or 'DATETIME'}",
     )
 
@@ -53,7 +52,6 @@ def blocked(view: View, parameters: Mapping[str, str]) -> Page:
         places.BLOCKED,
         "What was blocked or waived, and why",
         tuple(sections),
-        trail=(OVERVIEW,),
         command=f"casegate lineage blocked{f' --since {since}' if since else ''}",
     )
 
@@ -68,7 +66,6 @@ def case_sets(view: View) -> Page:
         "Case sets",
         (section,),
         lead="The locked cases that candidates were judged on, and how often each was used.",
-        trail=(OVERVIEW,),
         command="casegate lineage looks CASE_SET",
     )
 
@@ -105,7 +102,6 @@ def compare(view: View, parameters: Mapping[str, str]) -> Page:
         places.COMPARE,
         "Compare two releases",
         tuple(sections),
-        trail=(OVERVIEW,),
         command="casegate lineage diff A B",
     )
 
@@ -133,9 +129,6 @@ def _comparable(view: View) -> tuple[tuple[str, str], ...]:
         (name, f"version {r.version}, {r.destination}, {r.at}")
         for name, r in reversed(list(view.catalogue.releases.items()))
     ]
-    runs = [
-        (run.run_id, f"run {run.run_id}, {run.state.replace('_', ' ')}")
-        for run in view.catalogue.runs.values()
-        if run.verdict is not None
-    ]
+    decided = [run for run in view.catalogue.runs.values() if run.verdict is not None]
+    runs = [(r.run_id, f"run {r.run_id}, {r.state.replace('_', ' ')}") for r in decided]
     return (("", "choose"), *releases[:COMPARED], *runs[:COMPARED])

@@ -1,14 +1,16 @@
 """The ledger, entry by entry, and what says whether anything was altered."""
 
+from itertools import count
+
 from components.records.errors import ConfigError
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from pipeline.evidence.answer import Table, Value
 from pipeline.governance.show_ledger import sentence
 from pipeline.site import places
-from pipeline.site.content import Link, Page, PageSection
+from pipeline.site.content import OVERVIEW, Link, Page, PageSection
 from pipeline.site.places import ENTRIES_PER_PAGE
-from pipeline.site.view import OVERVIEW, View
+from pipeline.site.view import View
 
 LATEST = 20
 _COLUMNS = ("entry", "at", "kind", "by", "what", "run", "hash")
@@ -20,8 +22,7 @@ def ledger(view: View) -> Page:
     entries = view.evidence.entries
     links = tuple(
         Link(f"Entries {first} to {min(first + ENTRIES_PER_PAGE - 1, len(entries))}", place)
-        for number, place in enumerate(ledger_places(view))
-        for first in (number * ENTRIES_PER_PAGE + 1,)
+        for first, place in zip(count(1, ENTRIES_PER_PAGE), ledger_places(view), strict=False)
     )
     latest = _table(entries[-LATEST:][::-1], f"The latest {min(LATEST, len(entries))} entries")
     return Page(
@@ -32,7 +33,6 @@ def ledger(view: View) -> Page:
             PageSection("Latest", "latest", tables=(latest,)),
         ),
         lead="What was decided and done, in order; each entry holds the hash of the one before.",
-        trail=(OVERVIEW,),
         command="casegate ledger show",
     )
 
@@ -44,22 +44,21 @@ def ledger_entries(view: View, number: int) -> Page:
     if number < 1 or not entries:
         raise ConfigError(f"ledger page {number}: there is none")
     title = f"Ledger entries {entries[0].seq} to {entries[-1].seq}"
-    section = PageSection(
-        "Entries",
-        "entries",
-        tables=(_table(entries, title),),
-        row_names=tuple(f"entry-{entry.seq}" for entry in entries),
-    )
-    trail = (OVERVIEW, Link("Ledger", places.LEDGER))
+    rows = tuple(f"entry-{entry.seq}" for entry in entries)
+    section = PageSection("Entries", "entries", tables=(_table(entries, title),), row_names=rows)
     return Page(
-        places.ledger_page(number), title, (section,), trail=trail, command="casegate ledger show"
+        places.ledger_page(number),
+        title,
+        (section,),
+        trail=(OVERVIEW, Link("Ledger", places.LEDGER)),
+        command="casegate ledger show",
     )
 
 
 def ledger_places(view: View) -> list[str]:
     """The pages that the entries fill."""
-    count = -(-len(view.evidence.entries) // ENTRIES_PER_PAGE)
-    return [places.ledger_page(number) for number in range(1, count + 1)]
+    pages = -(-len(view.evidence.entries) // ENTRIES_PER_PAGE)
+    return [places.ledger_page(number) for number in range(1, pages + 1)]
 
 
 def verify(view: View) -> Page:
@@ -71,22 +70,15 @@ def verify(view: View) -> Page:
         ("casegate lineage check BUNDLE.zip", "an exported bundle, on any machine"),
     )
     table = Table("commands", "What to run", ("command", "what it checks"), commands)
+    note = "Hashing every model and score file again takes longer than a page may; run these "
+    note += "where the workspace is."
     return Page(
         places.VERIFY,
         "Is it still as it was recorded",
         (
             PageSection("Checked for this page", "checked", facts=_chain(view), notes=(_LIMIT,)),
-            PageSection(
-                "Not checked here",
-                "commands",
-                tables=(table,),
-                notes=(
-                    "Hashing every model and score file again takes longer than a page may; run "
-                    "these where the workspace is.",
-                ),
-            ),
+            PageSection("Not checked here", "commands", tables=(table,), notes=(note,)),
         ),
-        trail=(OVERVIEW,),
         command="casegate lineage verify --all",
     )
 

@@ -13,7 +13,7 @@ from pipeline.evidence.questions.locked import locked_sets
 from pipeline.evidence.subject import Evidence
 from pipeline.site import places
 from pipeline.site.content import Field, Form, Page, PageSection
-from pipeline.site.view import OVERVIEW, View, answered
+from pipeline.site.view import View, answered
 
 LEAST, MOST = 8, 500  # hex digits that are asked for; rows of ML Metadata that are listed
 _PICTURES = ("bytes_sha256", "pixels_sha256")
@@ -118,7 +118,6 @@ def search(view: View, parameters: Mapping[str, str]) -> Page:
         "Search",
         tuple(sections),
         lead="Where a hash is recorded, and what a bad image, package or commit reached.",
-        trail=(OVERVIEW,),
         command=f"{command} {value}" if command and value else None,
     )
 
@@ -138,6 +137,5 @@ def _index(view: View) -> Page:
         "Index of hashes",
         (PageSection("By hash", "index", tables=(table,), whole=True),),
         lead="These pages are files, so nothing answers here: use the browser's own search.",
-        trail=(OVERVIEW,),
         command="casegate lineage impact --case ID | --image FILE | --package P | --commit SHA",
     )

@@ -20,9 +20,9 @@ from pipeline.evidence.trace.svg import as_svg
 from pipeline.evidence.trace.trace import trace
 from pipeline.governance.show_ledger import sentence
 from pipeline.site import places
-from pipeline.site.content import Document, Link, Page, PageSection, section_of
+from pipeline.site.content import OVERVIEW, Document, Link, Page, PageSection, section_of
 from pipeline.site.run_file import SHOWN, policy_of_document, run_document, shown_files
-from pipeline.site.view import OVERVIEW, Links, View, answered, guarded, refused
+from pipeline.site.view import Links, View, answered, guarded, refused
 
 # What has a page of its own, by the name of the command that answers it.
 QUESTIONS: dict[str, tuple[str, Callable[[Evidence, Subject], Answer]]] = {
