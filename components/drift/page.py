@@ -4,12 +4,10 @@ Everything from the log is escaped by the template; the content policy of the pa
 own style, by its hash.
 """
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -26,7 +24,7 @@ from components.drift.findings import (
     Shift,
 )
 from components.drift.page_words import feature, number, share
-from components.pages.page import source_hash, style_of, templates
+from components.pages.page import page_of, style_of
 from components.pages.svg import (
     Scale,
     drawing,
@@ -79,34 +77,24 @@ class PageContext:
 
 def drift_page(drift: Drift, context: PageContext) -> str:
     """The whole page; the same comparison and context give the same bytes."""
-    style = style_of(FOLDER / "page.css")
     shifts = words.moved_first(drift.shifts)
-    page = _template().render(
+    return page_of(
+        FOLDER / "page.html.j2",
+        style_of(FOLDER / "page.css"),
         drift=drift,
         context=context,
         shifts=shifts,
         moved=[shift for shift in shifts if shift.state == MOVED and shift.histogram],
         others=[shift for shift in shifts if shift.state != MOVED and shift.histogram],
-        style=Markup(style),  # noqa: S704 - files of this package
-        style_hash=source_hash(style),
+        words=words,
+        shown_periods=MOST_PERIODS,
+        css_of=lambda state: SIGN[state].value.lower(),
+        sign=lambda state: sign(SIGN.get(state, Verdict.INCONCLUSIVE)),
+        limit_strip=limit_strip,
+        distribution=distribution,
+        rate_strip=rate_strip,
+        control_chart=control_chart,
     )
-    return str(page).strip() + "\n"
-
-
-@functools.cache
-def _template() -> Any:
-    environment = templates(FOLDER)
-    environment.globals |= {
-        "words": words,
-        "shown_periods": MOST_PERIODS,
-        "css_of": lambda state: SIGN[state].value.lower(),
-        "sign": lambda state: sign(SIGN.get(state, Verdict.INCONCLUSIVE)),
-        "limit_strip": limit_strip,
-        "distribution": distribution,
-        "rate_strip": rate_strip,
-        "control_chart": control_chart,
-    }
-    return environment.get_template("page.html.j2")
 
 
 def limit_strip(shift: Shift, place: int) -> Markup:

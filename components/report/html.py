@@ -4,16 +4,14 @@ Everything from data is escaped by the template; the content policy of the page 
 style and script, by their hashes, and pictures that are part of the page.
 """
 
-import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from components.decision import CheckResult, Decision, Verdict
-from components.pages.page import source_hash, style_of, templates
+from components.pages.page import page_of, source_hash, style_of
 from components.pages.svg import Scale, drawing, element, label, line, mark, sign, ticks, whisker
 from components.report import words
 from components.report.curves import (
@@ -45,13 +43,13 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
     """
     judged = judged_scores(evidence) if evidence else None
     found = curves(evidence, judged) if evidence and judged else []
-    style, script = style_of(), (FOLDER / "report.js").read_text(encoding="utf-8")
-    page = _template().render(
+    script = (FOLDER / "report.js").read_text(encoding="utf-8")
+    return page_of(
+        FOLDER / "report.html.j2",
+        style_of(),
         decision=decision,
         synthetic=synthetic,
-        style=Markup(style),  # noqa: S704 - a file of this project
         script=Markup(script),  # noqa: S704 - a file of this package
-        style_hash=source_hash(style),
         script_hash=source_hash(script),
         open_checks=words.blocking(decision),
         panels=panels(decision.checks),
@@ -63,8 +61,13 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
         slices=decision.slices,
         work=worklist(decision, evidence, judged),
         listed=LISTED,
+        words=words,
+        bins=bins,
+        breakable=breakable,
+        legend=legend,
+        others=others,
+        verdict_sign=lambda verdict: sign(Verdict(verdict)),
     )
-    return str(page).strip() + "\n"
 
 
 def _why_no_curves(
@@ -87,20 +90,6 @@ def breakable(name: str) -> Markup:
     """A check's name that may break after its dots and brackets rather than inside a word."""
     escaped = str(escape(name))
     return Markup(escaped.replace(".", ".<wbr>").replace("]", "]<wbr>"))  # noqa: S704 - escaped
-
-
-@functools.cache
-def _template() -> Any:
-    environment = templates(FOLDER)
-    environment.globals |= {
-        "words": words,
-        "bins": bins,
-        "breakable": breakable,
-        "legend": legend,
-        "others": others,
-        "verdict_sign": lambda verdict: sign(Verdict(verdict)),
-    }
-    return environment.get_template("report.html.j2")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """The steps of a workspace as one page without network, for whoever was not there."""
 
-import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
 from components.decision import Verdict
-from components.pages.page import source_hash, style_of, templates
+from components.pages.page import page_of, style_of
 from components.pages.svg import Scale, drawing, element, label, line, mark, polyline, ticks
 from pipeline.site.timeline.steps import METRICS, TimelineStep
 
@@ -102,8 +100,9 @@ def timeline_page(
       workspace: what a reader calls it.
       link: from a path in the workspace to the address that the page links to.
     """
-    style = style_of(FOLDER / "page.css")
-    page = _template().render(
+    return page_of(
+        FOLDER / "page.html.j2",
+        style_of(FOLDER / "page.css"),
         steps=steps,
         numbered=list(enumerate(steps, 1)),
         workspace=workspace,
@@ -115,10 +114,7 @@ def timeline_page(
         pictures=pictures(steps),
         sign=_sign,
         links=link,
-        style=Markup(style),  # noqa: S704 - a file of this package
-        style_hash=source_hash(style),
     )
-    return str(page).strip() + "\n"
 
 
 def _sign(step: TimelineStep) -> Markup:
@@ -126,9 +122,3 @@ def _sign(step: TimelineStep) -> Markup:
     if step.state not in VERDICTS:
         return Markup("")
     return element("svg", mark(VERDICTS[step.state], 8, 8, 6), viewBox="0 0 16 16", class_="sign")
-
-
-@functools.lru_cache(maxsize=1)
-def _template() -> Any:
-    environment = templates(FOLDER)
-    return environment.get_template("page.html.j2")
