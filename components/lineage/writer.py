@@ -109,13 +109,9 @@ class RecordWriter:
         context = self.store.get_context_by_type_and_name(_CONTEXT, pipeline_run)
         if context is None:
             return []
-        wanted = {t.id for name in types if (t := self._type_or_none(name)) is not None}
+        wanted = {kind.id for kind in self.store.get_artifact_types() if kind.name in types}
         found = self.store.get_artifacts_by_context(context.id)
         return [artifact.id for artifact in found if artifact.type_id in wanted]
-
-    def _type_or_none(self, name: str) -> Any:
-        found = [t for t in self.store.get_artifact_types() if t.name == name]
-        return found[0] if found else None
 
     def _known(self, type_name: str, name: str) -> Any:
         return self.store.get_artifact_by_type_and_name(type_name, name)

@@ -55,6 +55,11 @@ class Draws:
         return some
 
 
+def per_case(values: Sequence[float]) -> Array:
+    """One value per case of a batch, shape (b, 1, 1)."""
+    return np.array(values, dtype=np.float64)[:, None, None]
+
+
 def unit(t: Array) -> Array:
     """t limited to [0, 1]."""
     t = np.maximum(t, 0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.phantom.arithmetic import Array, Draws, blur, step, unit
+from components.phantom.arithmetic import Array, Draws, blur, per_case, step, unit
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,24 @@ _BROKEN_NOISE = 0.07
 
 
 @dataclass(frozen=True)
-class Setting:
-    """How one image is taken.
+class Picture:
+    """What one image shows, and how it is taken.
 
     Attributes:
+      seed, patient, row: keys of the random streams; one patient's pictures share the anatomy.
       exposure: relative to the usual; more is darker.
       broken: whether the device's detector is.
     """
 
+    seed: int
+    patient: int
+    row: int
+    age_band: str
+    view: str
     device: str
-    exposure: float
-    broken: bool
+    aetiology: str
+    exposure: float = 1.0
+    broken: bool = False
 
 
 _EDGES = ("edge_left", "edge_right", "edge_top", "edge_bottom")
@@ -73,7 +80,7 @@ IMAGE_DRAWS = (
 
 def detect(
     density: Array,
-    settings: Sequence[Setting],
+    pictures: Sequence[Picture],
     image: Draws,
     streams: Sequence[np.random.Generator],
 ) -> npt.NDArray[np.uint8]:
@@ -82,21 +89,21 @@ def detect(
     Args:
       streams: each image's own, from which its noise is drawn.
     """
-    devices = [_MACHINES[setting.device] for setting in settings]
+    devices = [_MACHINES[picture.device] for picture in pictures]
     low = np.where(image.chance("low_exposure", 0.08), 0.80, 1.0)
     dose = image.uniform("exposure", 0.94, 1.07) * low
-    dose = dose * _column([setting.exposure for setting in settings])
-    gain = _column([device.gain for device in devices]) * image.uniform("gain", 0.95, 1.05)
-    offset = _column([device.offset for device in devices])
-    signal = blur(density, _column([device.blur for device in devices]))
+    dose = dose * per_case([picture.exposure for picture in pictures])
+    gain = per_case([device.gain for device in devices]) * image.uniform("gain", 0.95, 1.05)
+    offset = per_case([device.offset for device in devices])
+    signal = blur(density, per_case([device.blur for device in devices]))
     signal = signal * (gain / dose) + offset / dose
 
     # Fewer photons pass where the body is dense, so noise grows with density and with low dose.
-    amount = _column([device.noise for device in devices]) / np.sqrt(dose)
+    amount = per_case([device.noise for device in devices]) / np.sqrt(dose)
     noise = _unit_noise(streams, density.shape[1])
     signal = signal + noise * (amount * (0.35 + 0.65 * density))
     signal = signal * _field(devices, image, density.shape[1])
-    broken = [row for row, setting in enumerate(settings) if setting.broken]
+    broken = [row for row, picture in enumerate(pictures) if picture.broken]
     if broken:
         signal[broken] = _through_broken(signal[broken], [streams[row] for row in broken])
     grey: npt.NDArray[np.uint8] = np.floor(unit(signal) * 255.0 + 0.5).astype(np.uint8)
@@ -112,10 +119,6 @@ def _through_broken(signal: Array, streams: Sequence[np.random.Generator]) -> Ar
     return flat
 
 
-def _column(values: Sequence[float]) -> Array:
-    return np.array(values, dtype=np.float64)[:, None, None]
-
-
 def _unit_noise(streams: Sequence[np.random.Generator], size: int) -> Array:
     """Bell-shaped noise of mean 0 and standard deviation 1: four random bytes per pixel, added."""
     bits = np.stack([stream.integers(0, 2**32, (size, size), np.uint32) for stream in streams])
@@ -127,7 +130,7 @@ def _unit_noise(streams: Sequence[np.random.Generator], size: int) -> Array:
 def _field(devices: Sequence[Device], image: Draws, size: int) -> Array:
     """1 in the exposed field, nearly 0 behind the collimator's leaves."""
     axis = (2.0 * np.arange(size, dtype=np.float64) + 1.0) / size - 1.0
-    closed = image.uniform("collimated") < _column([device.collimation for device in devices])
+    closed = image.uniform("collimated") < per_case([device.collimation for device in devices])
     left, right, top, bottom = (1.0 - image.uniform(edge, 0.0, 0.14) * closed for edge in _EDGES)
     across = step(np.minimum(axis + left, right - axis) * 30.0 + 1.0)
     along = step(np.minimum(axis + top, bottom - axis) * 30.0 + 1.0)

@@ -16,12 +16,13 @@ from components.phantom.arithmetic import (
     Array,
     Draws,
     falloff,
+    per_case,
     random_stream,
     smooth_texture,
     step,
     tubes,
 )
-from components.phantom.detector import IMAGE_DRAWS, Setting, detect
+from components.phantom.detector import IMAGE_DRAWS, Picture, detect
 from components.phantom.findings import FINDING_DRAWS, Thorax, add_shadows
 
 # Lung height, heart half-width, mediastinum half-width (an infant's thymus), slope of the ribs.
@@ -42,26 +43,6 @@ _PATIENT_DRAWS = (
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What one image shows.
-
-    Attributes:
-      seed, patient, row: keys of the random streams; one patient's pictures share the anatomy.
-      exposure, broken: as in `Setting`.
-    """
-
-    seed: int
-    patient: int
-    row: int
-    age_band: str
-    view: str
-    device: str
-    aetiology: str
-    exposure: float = 1.0
-    broken: bool = False
-
-
-@dataclass(frozen=True)
 class _Chest(Thorax):
     """Landmarks that the healthy chest needs beside them."""
 
@@ -78,19 +59,14 @@ def render(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
     image_streams = [random_stream(p.seed, p.row, "image") for p in pictures]
     patient = Draws(_PATIENT_DRAWS, patient_streams)
     image = Draws(IMAGE_DRAWS, image_streams)
-    body = [_per_picture(column) for column in zip(*(_BODY_OF_AGE[p.age_band] for p in pictures))]
-    body[1] *= _per_picture([1.12 if p.view == "AP" else 1.0 for p in pictures])
+    body = [per_case(column) for column in zip(*(_BODY_OF_AGE[p.age_band] for p in pictures))]
+    body[1] *= per_case([1.12 if p.view == "AP" else 1.0 for p in pictures])
     lattice = np.stack([stream.random((8, 8)) for stream in patient_streams])
     texture = smooth_texture(lattice, size)
     thorax = _thorax(patient, image, body, texture)
     density = _healthy_chest(patient, thorax, body[3])
     add_shadows(density, [p.aetiology for p in pictures], patient, image, thorax)
-    settings = [Setting(p.device, p.exposure, p.broken) for p in pictures]
-    return detect(density, settings, image, image_streams)
-
-
-def _per_picture(values: Sequence[float]) -> Array:
-    return np.array(values, dtype=np.float64)[:, None, None]
+    return detect(density, pictures, image, image_streams)
 
 
 def _thorax(patient: Draws, image: Draws, body: Sequence[Array], texture: Array) -> _Chest:

@@ -57,28 +57,12 @@ class CaseDraft:
     sex: str
 
 
-@dataclass(frozen=True)
-class _CaseSet:
-    """A test split: its options, and how its source, cases and patients are called."""
-
-    options: PhantomOptions
-    name: str
-    case: str
-    patient: str
-
-
+# The test splits by the option `cases`: what each is called, and its options.
 _CASE_SETS = {
-    "locked": _CaseSet(
-        PhantomOptions(n=CASE_SET_CASES, seed=CASE_SET_SEED),
-        name="phantom",
-        case="phantom-case",
-        patient="phantom-patient",
-    ),
-    "development": _CaseSet(
+    "locked": ("phantom", PhantomOptions(n=CASE_SET_CASES, seed=CASE_SET_SEED)),
+    "development": (
+        "phantom-development",
         PhantomOptions(n=CASE_SET_CASES, seed=DEVELOPMENT_SEED),
-        name="phantom-development",
-        case="phantom-development-case",
-        patient="phantom-development-patient",
     ),
 }
 
@@ -99,11 +83,7 @@ class PhantomSource:
     @property
     def name(self) -> str:
         """`phantom`, or `phantom-development`: whichever case set is judged on."""
-        return self._case_set.name
-
-    @property
-    def _case_set(self) -> _CaseSet:
-        return _CASE_SETS[self.options.cases]
+        return _CASE_SETS[self.options.cases][0]
 
     @classmethod
     def parse(cls, spec: str) -> "PhantomSource":
@@ -136,7 +116,7 @@ class PhantomSource:
                 f"{self.spec}: got rows {shard.start} to {shard.stop} of '{shard.split}', "
                 f"wanted rows within {rows.start} to {rows.stop}"
             )
-        options = self._case_set.options if shard.split == "test" else self.options
+        options = _CASE_SETS[self.options.cases][1] if shard.split == "test" else self.options
         _keep_freed_memory()
         batch = max(1, _BATCH_PIXELS // options.size**2)
         for start in range(shard.start, shard.stop, batch):
@@ -158,7 +138,7 @@ class PhantomSource:
     def _case(self, split: str, drawn: CaseDraft, image: npt.NDArray[np.uint8]) -> Case:
         picture = drawn.picture
         if split == "test":
-            case_id, patients = f"{self._case_set.case}-{picture.row:06d}", self._case_set.patient
+            case_id, patients = f"{self.name}-case-{picture.row:06d}", f"{self.name}-patient"
         else:
             case_id, patients = f"ph-{picture.seed}-{picture.row:07d}", f"ph-{picture.seed}-patient"
         attributes = {

@@ -80,11 +80,11 @@ def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Sco
     answered: dict[tuple[str, bool], list[ServedAnswer]] = {}
     for request, answer in ask(model_path, requests()):
         answered.setdefault((request.signature, request.alone), []).append(answer)
-    told = {way: _joined(answers) for way, answers in answered.items()}
+    outputs = {way: _joined(answers) for way, answers in answered.items()}
     point = _operating_point(model_path)
-    scores = told[EXAMPLES, False][0] if ids else np.zeros(0, np.float32)
+    scores = outputs[EXAMPLES, False][0] if ids else np.zeros(0, np.float32)
     rows = np.array([row for row, _, _ in single], np.int64)
-    fault, largest = _contradiction(ids, scores, rows, np.float32(point), told)
+    fault, largest = _contradiction(ids, scores, rows, np.float32(point), outputs)
     return Scored(
         case_ids=tuple(ids),
         scores=scores.astype(np.float64),
@@ -154,17 +154,17 @@ def _contradiction(
     scores: np.ndarray,
     rows: np.ndarray,
     point: np.float32,
-    told: Mapping[tuple[str, bool], tuple[np.ndarray, np.ndarray]],
+    outputs: Mapping[tuple[str, bool], tuple[np.ndarray, np.ndarray]],
 ) -> tuple[str | None, float]:
     """Where the model contradicts its scores or its operating point, and how far answers lie apart.
 
     Args:
       scores: float32 (n,), in the order of `ids`.
       rows: of the cases that were asked one by one, in the order of their first round.
-      told: probabilities and labels, by signature and whether each case was asked alone.
+      outputs: probabilities and labels, by signature and whether each case was asked alone.
     """
     fault, largest = None, 0.0
-    for (signature, alone), (probability, label) in told.items():
+    for (signature, alone), (probability, label) in outputs.items():
         order = np.resize(rows, probability.size) if alone else np.arange(probability.size)
         how = f"{signature}{', one image at a time,' if alone else ''}"
         wanted = scores[order]

@@ -138,12 +138,12 @@ def _head(stream: IO[bytes]) -> dict[str, Any] | None:
 
 
 def _end(code: int, words: IO[bytes]) -> str:
-    """How a process ended, and the last that it said."""
+    """How a process ended, and the last line that it wrote."""
     words.seek(max(0, words.seek(0, io.SEEK_END) - 4096))
     lines = words.read().decode("utf-8", "replace").splitlines()
-    said = f": {' '.join(lines[-1].split())[:300]}" if lines else ""
+    last = f": {' '.join(lines[-1].split())[:300]}" if lines else ""
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"ended with {how}{said}"
+    return f"ended with {how}{last}"
 
 
 def _example(image: bytes) -> bytes:

@@ -207,12 +207,8 @@ class ServingSession:
 
 def _declared(c: Any) -> Any:
     """The functions that are used, as tensorflow/c/c_api.h declares them."""
-    pointer, text, size, integer = (
-        ctypes.c_void_p,
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.c_int,
-    )
+    pointer, text = ctypes.c_void_p, ctypes.c_char_p
+    size, integer = ctypes.c_size_t, ctypes.c_int
     for name, result, arguments in (
         ("TF_Version", text, ()),
         ("TF_NewStatus", pointer, ()),

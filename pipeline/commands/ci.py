@@ -143,7 +143,7 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
     console = Console(
         file=stream, width=None if terminal else 120, force_terminal=terminal, highlight=False
     )
-    with Progress(console).shown() as progress:
+    with Progress(console).display() as progress:
         yield progress
 
 

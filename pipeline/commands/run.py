@@ -53,7 +53,7 @@ def run(
     as_json = form == "json"
     stream = own_stream(2 if as_json else 1)
     console = Console(file=stream, width=None if stream.isatty() else 120)
-    with Progress(console).shown() as progress:
+    with Progress(console).display() as progress:
         outcome = run_pipeline(
             resolved, workspace, listener=progress, why=Why(started, why or None)
         )

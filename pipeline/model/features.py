@@ -15,5 +15,3 @@ RECORD_SPEC = {
     LABEL: tf.io.FixedLenFeature([], tf.int64),
 }
 SERVING_SPEC = {IMAGE: RECORD_SPEC[IMAGE]}
-
-__all__ = ["IMAGE", "LABEL", "PIXELS", "PROBABILITY", "RECORD_SPEC", "SERVING_SPEC"]

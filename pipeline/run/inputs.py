@@ -121,13 +121,8 @@ class Inputs:
 
     def compared_spans(self) -> str:
         """Which spans DataGate compares, as one JSON parameter."""
-        spans = self.spans
-        return json.dumps(
-            {
-                "newest": spans.newest if spans else None,
-                "previous": spans.previous if spans else None,
-            }
-        )
+        names = ("newest", "previous")
+        return json.dumps({name: getattr(self.spans, name, None) for name in names})
 
     def model_settings(self) -> dict[str, Any]:
         """What Transform and Trainer get; JSON, because it is part of their cache key."""
@@ -217,21 +212,13 @@ def prepare(
       SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
     """
     spans = _spans(config)
-    source = open_source(spans.spec if spans else config.data.source)
-    source_sha256 = source.fingerprint()
-    if config.case_set.source is None:
-        case_source, case_source_sha256 = source, source_sha256
-    else:
+    source = case_source = open_source(spans.spec if spans else config.data.source)
+    if config.case_set.source is not None:
         case_source = open_source(config.case_set.source)
-        case_source_sha256 = case_source.fingerprint()
     baseline = resolve_baseline(config, case_source, workspace)
     golden = baseline / GOLDEN
     destination = workspace.destination(config.serving.model_name, config.serving.directory)
-    schema_sha256 = sha256_file(SCHEMA)
-    case_set, policy = (
-        load_case_set(baseline / CASE_SET),
-        load_policy(baseline / POLICY),
-    )
+    case_set, policy = load_case_set(baseline / CASE_SET), load_policy(baseline / POLICY)
     refuse_hopeless(policy, case_set)
     if golden.exists():
         aligned(load_golden(golden).scores, case_set, who=str(golden))
@@ -242,13 +229,10 @@ def prepare(
             "another --workspace"
         )
     created = utc_now()
-    case_set_sha256 = sha256_file(baseline / CASE_SET)
-    golden_sha256 = sha256_file(golden) if golden.exists() else ""
+    source_sha256 = source.fingerprint()
+    schema = _snapshot(SCHEMA, workspace)
     # The folder that judges moves on with the next approval; what judged this run stays.
-    _snapshot(baseline / CASE_SET, case_set_sha256, workspace)
-    _snapshot(baseline / POLICY, policy.sha256, workspace)
-    if golden_sha256:
-        _snapshot(golden, golden_sha256, workspace)
+    _snapshot(baseline / POLICY, workspace)
     return Inputs(
         config=config,
         workspace=workspace,
@@ -257,16 +241,16 @@ def prepare(
         source=source,
         source_sha256=source_sha256,
         case_source=case_source,
-        case_source_sha256=case_source_sha256,
+        case_source_sha256=(source_sha256 if case_source is source else case_source.fingerprint()),
         baseline=baseline,
         case_set=case_set,
-        case_set_sha256=case_set_sha256,
+        case_set_sha256=_snapshot(baseline / CASE_SET, workspace)[1],
         policy=policy,
-        golden_sha256=golden_sha256,
+        golden_sha256=_snapshot(golden, workspace)[1] if golden.exists() else "",
         champion=champion,
         destination=destination,
-        schema_path=_snapshot(SCHEMA, schema_sha256, workspace),
-        schema_sha256=schema_sha256,
+        schema_path=schema[0],
+        schema_sha256=schema[1],
         standing=_standing(Ledger(workspace.ledger), created[:10]),
         spans=spans,
         champion_scores=(
@@ -301,9 +285,10 @@ def _standing(ledger: Ledger, day: str) -> str:
     return sha256_json({"waivers": holding, "withdrawn": [vars(w) for w in withdrawn(entries)]})
 
 
-def _snapshot(path: Path, sha256: str, workspace: Workspace) -> Path:
-    """A copy named by its content, because TFX's cache sees paths and not contents."""
+def _snapshot(path: Path, workspace: Workspace) -> tuple[Path, str]:
+    """A copy named by its content, and its SHA-256: TFX's cache sees paths and not contents."""
+    sha256 = sha256_file(path)
     copy = workspace.kept(path.name, sha256)
     if not copy.exists() or sha256_file(copy) != sha256:
         write_atomically(copy, path.read_bytes())
-    return copy
+    return copy, sha256

@@ -54,23 +54,23 @@ def _unsigned(config: Config) -> dict[str, Any]:
     }
 
 
-def report(folder: Path, told: dict[str, Any]) -> dict[str, str]:
+def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
     """Writes `report.md` and `report.html` into a run's folder, and its training manifest.
 
     Args:
-      told: `report` of `attest_request`, and `training_index`, the uri of that artifact.
+      request: `report` of `attest_request`, and `training_index`, the uri of that artifact.
 
     Returns:
       The Merkle root of the training data, under the name that statements have for it.
     """
     decision = load_decision(folder / DECISION)
-    source, case_set = open_source(told["case_source"]), load_case_set(Path(told["case_set"]))
+    source, case_set = open_source(request["case_source"]), load_case_set(Path(request["case_set"]))
     write_report(decision, folder / REPORT, synthetic=source.synthetic)
     images = read_pictures(source, pictured(decision, case_set))
-    evidence = ReportEvidence(case_set, _scores(folder, told["golden"]), images.get)
+    evidence = ReportEvidence(case_set, _scores(folder, request["golden"]), images.get)
     page = html_report(decision, evidence, synthetic=source.synthetic)
     write_atomically(folder / HTML_REPORT, page.encode())
-    kept = keep_training_data(Path(told["training_index"]), Path(told["training"]))
+    kept = keep_training_data(Path(request["training_index"]), Path(request["training"]))
     return {TRAINING: kept.root}
 
 

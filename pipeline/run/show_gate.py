@@ -38,8 +38,9 @@ def as_text(gated: Gated, *, terminal: bool = False) -> str:
     page = io.StringIO()
     width = None if terminal or "COLUMNS" in os.environ else PAGE
     console = Console(file=page, width=width, force_terminal=terminal or None, highlight=False)
-    said = sentence(gated.decision)
-    show_decision(console, gated.decision, sentence=said, synthetic=gated.synthetic)
+    show_decision(
+        console, gated.decision, sentence=sentence(gated.decision), synthetic=gated.synthetic
+    )
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).lstrip("\n") + "\n"
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 from rich.console import Console, RenderableType
@@ -15,9 +16,7 @@ from rich.text import Text
 from components.decision import Decision, Verdict
 from components.records.events import Event
 from pipeline.run.runner import RunOutcome
-from pipeline.settings.show_decision import check_name, checks_table, show_decision
-
-__all__ = ["Progress", "check_name", "checks_table", "own_stream", "show_outcome"]
+from pipeline.settings.show_decision import show_decision
 
 NO_GOLDEN = "baseline.golden"
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
@@ -34,10 +33,10 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
-        self._lines: list[dict[str, object]] = []
+        self._lines: list[_Line] = []
 
     @contextmanager
-    def shown(self) -> Iterator["Progress"]:
+    def display(self) -> Iterator["Progress"]:
         if not self._console.is_terminal:
             yield self
             return
@@ -54,44 +53,46 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "started":
-            self._lines.append(
-                {"name": event.component, "start": time.monotonic(), "state": "running"}
-            )
-            return
-        if not self._lines:
-            return
-        line = self._lines[-1]
-        if event.kind == "progress":
-            line["detail"] = event.detail
-            return
-        line["state"] = event.kind
-        line["seconds"] = time.monotonic() - float(line["start"])  # type: ignore[arg-type]
-        if self._live is None:
-            self._console.print(Text(self._plain(line)))
-
-    def _plain(self, line: dict[str, object]) -> str:
-        word = MARKS[str(line["state"])][0]
-        return f"{line['name']!s:<18} {line['seconds']:6.1f} s  {word:<6}  {line.get('detail', '')}"
+            self._lines.append(_Line(event.component, time.monotonic()))
+        elif self._lines:
+            self._lines[-1].update(event)
+            if event.kind != "progress" and self._live is None:
+                self._console.print(Text(self._lines[-1].plain()))
 
     def _table(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for line in self._lines:
-            state = str(line["state"])
-            running = state == "running"
-            seconds = (
-                time.monotonic() - float(line["start"])  # type: ignore[arg-type]
-                if running
-                else float(line["seconds"])  # type: ignore[arg-type]
-            )
             mark = (
                 Spinner("dots", style="yellow")
-                if running
-                else Text(MARKS[state][0], style=MARKS[state][1])
+                if line.state == "running"
+                else Text(*MARKS[line.state])
             )
-            table.add_row(
-                str(line["name"]), f"{seconds:.1f} s", mark, Text(str(line.get("detail", "")))
-            )
+            table.add_row(line.name, f"{line.spent():.1f} s", mark, Text(line.detail))
         return table
+
+
+@dataclass
+class _Line:
+    """What is shown of one component; `seconds` once it has ended."""
+
+    name: str
+    start: float
+    state: str = "running"
+    detail: str = ""
+    seconds: float | None = None
+
+    def update(self, event: Event) -> None:
+        if event.kind == "progress":
+            self.detail = event.detail
+        else:
+            self.state, self.seconds = event.kind, time.monotonic() - self.start
+
+    def spent(self) -> float:
+        return time.monotonic() - self.start if self.seconds is None else self.seconds
+
+    def plain(self) -> str:
+        word, _ = MARKS[self.state]
+        return f"{self.name:<18} {self.spent():6.1f} s  {word:<6}  {self.detail}"
 
 
 def show_outcome(console: Console, outcome: RunOutcome) -> None:
