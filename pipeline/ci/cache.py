@@ -132,11 +132,11 @@ def run_workspace(cache: Cache | None) -> Iterator[tuple[Path, str]]:
             why = "another job works in that of the cache" if kept else "no --cache"
             yield Path(folder).resolve() / "workspace", f"in a workspace of its own: {why}"
         return
-    said = _usable(kept)
+    note = _usable(kept)
     kept.mkdir(parents=True, exist_ok=True)
     write_atomically(kept.parent / ".gitignore", b"*\n")  # or a check takes it for a change
     write_atomically(kept / PLACE, json.dumps({"path": str(kept)}).encode())
-    yield kept, said
+    yield kept, note
 
 
 def _usable(kept: Path) -> str:

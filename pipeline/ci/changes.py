@@ -3,13 +3,15 @@
 What cannot be found out is never taken for no change: then everything counts as changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.records.errors import UsageError
 from pipeline.ci.git import Checkout, find_checkout, is_revision
 from pipeline.ci.provider import CiJob, WantedBase
+
+ALL = "everything counts as changed"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Changes:
     checkout: None outside of one.
     base, head: commits; None where not known.
     found: None where nobody knows, so that everything counts as changed.
-    said: how they were found, or why not, in one line.
+    summary: how they were found, or why not, in one line.
     clean: whether the work tree is what `head` says.
     """
 
@@ -34,7 +36,7 @@ class Changes:
     base: str | None
     head: str | None
     found: tuple[Change, ...] | None
-    said: str
+    summary: str
     clean: bool = False
 
 
@@ -54,33 +56,35 @@ def find_changes(
     if checkout is None:
         if base or head:
             raise UsageError(f"{folder}: no git checkout, so there is no --base or --head")
-        return Changes(None, None, None, None, "no git checkout: everything counts as changed")
+        return Changes(None, None, None, None, f"no git checkout: {ALL}")
     here = checkout.commit("HEAD")
     if here is None:
-        why = "no commit yet: everything counts as changed"
-        return Changes(checkout, None, None, None, why)
+        return Changes(checkout, None, None, None, f"no commit yet: {ALL}")
     if head is not None:
         _refuse_another(checkout, head, here)
     edited = _uncommitted(checkout, ours, untracked=job.provider is None)
     if edited is None:
-        why = "git cannot say what is not committed: everything counts as changed"
+        why = f"git cannot say what is not committed: {ALL}"
         return Changes(checkout, None, here, None, why)
-    known = _known(checkout, here, base, job)
+    known = _find_base(checkout, here, base, job)
     if isinstance(known, str):
-        return Changes(checkout, None, here, None, known, clean=not edited)
-    found, said = known
-    committed = _between(checkout, found, here)
+        return Changes(checkout, None, here, None, f"{known}: {ALL}", clean=not edited)
+    commit, name = known
+    committed = _between(checkout, commit, here)
     if committed is None:
-        why = f"git cannot compare with {found[:12]}: everything counts as changed"
+        why = f"git cannot compare with {commit[:12]}: {ALL}"
         return Changes(checkout, None, here, None, why, clean=not edited)
     paths = {change.path: change for change in (*committed, *edited)}
     merged = tuple(paths[path] for path in sorted(paths))
+    count = f"{len(merged)} path{'' if len(merged) == 1 else 's'} changed"
     more = f", {len(edited)} of them not committed" if edited else ""
-    said = f"{_counted(len(merged))} against {said}{more}"
-    return Changes(checkout, found, here, merged, said, clean=not edited)
+    summary = f"{count if merged else 'nothing changed'} against {name}{more}"
+    return Changes(checkout, commit, here, merged, summary, clean=not edited)
 
 
-def _known(checkout: Checkout, head: str, given: str | None, job: CiJob) -> tuple[str, str] | str:
+def _find_base(
+    checkout: Checkout, head: str, given: str | None, job: CiJob
+) -> tuple[str, str] | str:
     """The commit to compare with and its name for a person; or why there is none."""
     if given is not None:
         commit = checkout.commit(given)
@@ -90,14 +94,14 @@ def _known(checkout: Checkout, head: str, given: str | None, job: CiJob) -> tupl
             raise UsageError(f"--base {given}: no such commit here or at origin; fetch it first")
         return _forked(checkout, commit, head, f"--base {given}")
     if job.base is not None:
-        commit = _had(checkout, job.base)
+        commit = _look_up(checkout, job.base)
         if commit is None:
-            return f"{job.base.said}: cannot be had: everything counts as changed"
-        return _forked(checkout, commit, head, job.base.said)
+            return f"{job.base.label}: cannot be had"
+        return _forked(checkout, commit, head, job.base.label)
     return _before(checkout, head)
 
 
-def _had(checkout: Checkout, wanted: WantedBase) -> str | None:
+def _look_up(checkout: Checkout, wanted: WantedBase) -> str | None:
     """The commit, from here or else from the remote, which is asked once."""
     for name in wanted.names:
         if commit := checkout.commit(name):
@@ -105,15 +109,15 @@ def _had(checkout: Checkout, wanted: WantedBase) -> str | None:
     return checkout.fetch(wanted.fetch) if wanted.fetch else None
 
 
-def _forked(checkout: Checkout, commit: str, head: str, said: str) -> tuple[str, str]:
+def _forked(checkout: Checkout, commit: str, head: str, name: str) -> tuple[str, str]:
     """Where the branches parted; the base itself where a shallow clone does not know that.
 
     Against the base itself, what changed there meanwhile counts as changed, too.
     """
     fork = checkout.merge_base(commit, head)
     if fork is None:
-        return commit, f"{said} (as it is now: where the branches parted is not known here)"
-    return fork, said if fork == commit else f"{said}, from which this parted at {fork[:12]}"
+        return commit, f"{name} (as it is now: where the branches parted is not known here)"
+    return fork, name if fork == commit else f"{name}, from which this parted at {fork[:12]}"
 
 
 def _before(checkout: Checkout, head: str) -> tuple[str, str] | str:
@@ -124,9 +128,9 @@ def _before(checkout: Checkout, head: str) -> tuple[str, str] | str:
         return fork, f"origin's default branch, {fork[:12]}"
     parent = checkout.parent(head)
     if parent is None:
-        return "the first commit: everything counts as changed"
+        return "the first commit"
     if checkout.commit(parent) is None and checkout.fetch(parent) is None:
-        return f"the commit before, {parent[:12]}: cannot be had: everything counts as changed"
+        return f"the commit before, {parent[:12]}: cannot be had"
     return parent, f"the commit before, {parent[:12]}"
 
 
@@ -145,10 +149,10 @@ def _refuse_another(checkout: Checkout, head: str, here: str) -> None:
 def _between(checkout: Checkout, base: str, head: str) -> list[Change] | None:
     """A rename counts as both of its paths."""
     options = ("--name-status", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
-    said = checkout.ask("diff", *options, base, head, "--")
-    if said is None:
+    listed = checkout.ask("diff", *options, base, head, "--")
+    if listed is None:
         return None
-    words = said.split("\0")[:-1]
+    words = listed.split("\0")[:-1]
     return [Change(path, status) for status, path in zip(words[::2], words[1::2], strict=True)]
 
 
@@ -161,24 +165,13 @@ def _uncommitted(
       untracked: whether a new file is a change. Not in CI, whose own steps leave files behind.
     """
     files = "all" if untracked else "no"
-    said = checkout.ask("status", "--porcelain=v1", "-z", "--no-renames", f"-u{files}")
-    if said is None:
+    listed = checkout.ask("status", "--porcelain=v1", "-z", "--no-renames", f"-u{files}")
+    if listed is None:
         return None
-    skipped, found = tuple(_relative(checkout, ours)), []
-    for entry in said.split("\0")[:-1]:
+    root, found = checkout.root.resolve(), []
+    skipped = [root / folder.resolve() for folder in ours]
+    for entry in listed.split("\0")[:-1]:
         status, path = entry[:2], entry[3:]
-        if any(path == f"{one}" or path.startswith(f"{one}/") for one in skipped):
-            continue
-        found.append(Change(path, "A" if status == "??" else status.strip()[:1]))
+        if not any((root / path).is_relative_to(folder) for folder in skipped):
+            found.append(Change(path, "A" if status == "??" else status.strip()[:1]))
     return found
-
-
-def _relative(checkout: Checkout, ours: Iterable[Path]) -> Iterator[str]:
-    root = checkout.root.resolve()
-    for folder in ours:
-        if folder.resolve().is_relative_to(root):
-            yield folder.resolve().relative_to(root).as_posix()
-
-
-def _counted(number: int) -> str:
-    return f"{number} path{'' if number == 1 else 's'} changed" if number else "nothing changed"

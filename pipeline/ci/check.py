@@ -5,17 +5,11 @@ Imports what a step needs only when it comes to it: a change of documentation en
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.ci.changes import Changes, find_changes
-from pipeline.ci.checked import CheckedCommit, CheckRequest, JudgedBaseline, Watching, Work
+from pipeline.ci.checked import CheckedCommit, CheckRequest, JudgedBaseline, Steps, Watching, Work
 from pipeline.ci.plan import FULL, JUDGE, NOTHING, make_plan
 from pipeline.ci.provider import job
-from pipeline.ci.steps import Steps
-
-if TYPE_CHECKING:
-    from pipeline.ci.registry import Registry
 
 
 def check(
@@ -34,7 +28,7 @@ def check(
         changes = find_changes(
             asked.folder, known, base=asked.base, head=asked.head, ours=asked.ours
         )
-        step.detail = changes.said
+        step.detail = changes.summary
     with steps.step("plan") as step:
         release = "--release" if asked.release else known.release
         settings = _settings(asked, changes)
@@ -49,14 +43,22 @@ def _judged(
 ) -> CheckedCommit:
     """With what came of judging, or with the error that ended it."""
     from components.records.errors import CasegateError
+    from pipeline.ci.verify import touched_folders
 
     plan, changes = checked.plan, checked.changes
     notes: dict[str, str] = {}
     judged: tuple[JudgedBaseline, ...] = ()
-    error = None
+    registry = error = None
     try:
-        registry = _registry(asked, steps, notes)
-        folders = _touched(checked)
+        if asked.address is None:
+            notes["registry"] = "none named: only golden is compared with"
+        else:
+            from pipeline.ci.registry import find_registry
+
+            with steps.step("registry") as step:
+                registry, notes["registry"] = find_registry(asked.address)
+                step.detail = notes["registry"]
+        folders = touched_folders(changes, plan.judging) if changes.checkout else ()
         if plan.kind == JUDGE and not folders:
             plan = replace(plan, kind=FULL, reasons=(*plan.reasons, "of no baseline known here"))
         work = Work(asked, plan, changes, steps, registry, notes)
@@ -71,25 +73,6 @@ def _judged(
     except CasegateError as raised:
         error = raised
     return replace(checked, plan=plan, judged=judged, notes=notes, error=error)
-
-
-def _registry(asked: CheckRequest, steps: Steps, notes: dict[str, str]) -> "Registry | None":
-    from pipeline.ci.registry import find_registry
-
-    if asked.address is None:
-        notes["registry"] = "none named: only golden is compared with"
-        return None
-    with steps.step("registry") as step:
-        found, notes["registry"] = find_registry(asked.address)
-        step.detail = notes["registry"]
-    return found
-
-
-def _touched(checked: CheckedCommit) -> tuple[Path, ...]:
-    from pipeline.ci.verify import touched_folders
-
-    changes, judging = checked.changes, checked.plan.judging
-    return touched_folders(changes, judging) if changes.checkout else ()
 
 
 def _settings(asked: CheckRequest, changes: Changes) -> str | None:

@@ -1,15 +1,16 @@
 """What was asked of a check of a commit, and what came of it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.records.text import printable
 from pipeline.ci.changes import Changes
 from pipeline.ci.plan import CommitPlan
 from pipeline.ci.provider import CiJob
-from pipeline.ci.steps import Steps
 
 if TYPE_CHECKING:
     from components.decision import Decision, Flips
@@ -26,6 +27,33 @@ Watching = Callable[[], "AbstractContextManager[Callable[[Event], None]]"]
 # Of several results the gravest decides: broken, integrity, nothing judged, failed, not proven.
 GRAVEST = (70, 4, 5, 2, 1, 3, 0)
 CANDIDATE = "the candidate"
+
+
+class ProgressStep:
+    """One that goes on; `detail` is what its line will say."""
+
+    def __init__(self) -> None:
+        self.detail = ""
+
+
+class Steps:
+    """Says each step as it ends; the same line on a terminal and in a log, without colour."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[ProgressStep]:
+        began, step, word = time.monotonic(), ProgressStep(), "failed"
+        try:
+            yield step
+            word = "done"
+        finally:
+            taken = time.monotonic() - began
+            self.seconds[name] = round(taken, 3)
+            line = f"{name:<18} {taken:6.1f} s  {word:<6}  {step.detail}"
+            self.say(printable(line).rstrip())
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def result(checked: CheckedCommit) -> dict[str, Any]:
         "base": changes.base,
         "head": changes.head,
         "clean": changes.clean,
-        "compared": changes.said,
+        "compared": changes.summary,
         "changed": None if found is None else len(found),
         "paths": [[c.status, shown(c.path)] for c in (found or ())[:MOST_PATHS]],
         "judged": [_as_json(one) for one in checked.judged],

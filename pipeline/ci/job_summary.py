@@ -1,9 +1,9 @@
-"""The summary of a checked commit in Markdown: the verdict, what changed, and against what.
+"""The summary of a checked commit, in Markdown and in a terminal: the verdict, and what changed.
 
 What a stranger may have written, such as a path or a policy's reason, cannot become markup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.decision import CheckResult, Decision, Flips, Verdict
@@ -16,6 +16,7 @@ from pipeline.ci.limits import LOOSENED, LimitChange
 from pipeline.ci.plan import JUDGE, NOTHING
 
 LISTED = 60
+MOST_LINES = 12  # of checks in a terminal
 CASES = 30
 MOST_CHARACTERS = 60_000  # a pull request's comment holds 65,536
 CUT = "*Cut here to fit a comment: the report holds the rest.*"
@@ -38,31 +39,25 @@ def headline(checked: CheckedCommit) -> str:
         return f"stopped, {text(str(checked.error))}"
     if checked.plan.kind == NOTHING:
         return "nothing to judge"
-    said = WORDS.get(checked.exit_code, "FAIL")
-    return f"{said}, {'; '.join(_sentence(one) for one in checked.judged)}"
+    verdict = WORDS.get(checked.exit_code, "FAIL")
+    return f"{verdict}, {'; '.join(_sentence(one) for one in checked.judged)}"
 
 
 def _sentence(one: JudgedBaseline) -> str:
-    said = words.sentence(one.gated.decision)
     synthetic = " **All images are synthetic.**" if one.gated.synthetic else ""
     if one.whose == CANDIDATE:
         # A commit's run releases nothing; what it says is whether its model could be.
-        return said.removesuffix(".") + synthetic
-    return f"{text(one.name)}: {_of_released(one)}{synthetic}"
-
-
-def _of_released(one: JudgedBaseline) -> str:
-    decision = one.gated.decision
-    gates = [check for check in decision.checks if check.role == "gate"]
+        return words.sentence(one.gated.decision).removesuffix(".") + synthetic
+    gates = [check for check in one.gated.decision.checks if check.role == "gate"]
     left = sum(check.open for check in gates)
-    passed = f"{text(one.whose)} passes all {len(gates)} checks"
-    return passed if not left else f"{text(one.whose)} misses {left} of {len(gates)} checks"
+    passed = f"misses {left} of {len(gates)} checks" if left else f"passes all {len(gates)} checks"
+    return f"{text(one.name)}: {text(one.whose)} {passed}{synthetic}"
 
 
 def _why(checked: CheckedCommit) -> list[str]:
     plan = checked.plan
     lines = [f"{_done(checked)}: {text('; '.join(plan.reasons))}."]
-    lines += [f"Compared: {text(checked.changes.said)}.", ""]
+    lines += [f"Compared: {text(checked.changes.summary)}.", ""]
     lines += [f"> **Note:** {text(finding)}\n" for finding in plan.findings]
     return lines
 
@@ -192,7 +187,7 @@ def _listed(what: str, ids: Sequence[str]) -> str:
 
 
 def _notes(checked: CheckedCommit) -> list[str]:
-    notes = [f"- {name}: {text(said)}" for name, said in checked.notes.items()]
+    notes = [f"- {name}: {text(note)}" for name, note in checked.notes.items()]
     if checked.judged:
         notes.insert(0, f"- report: {report_link(checked)}")
     return ["### How it was done", "", *notes, ""] if notes else []
@@ -216,3 +211,30 @@ def _fitting(lines: Sequence[str]) -> str:
             break
         kept.append(line)
     return "\n".join(kept).rstrip() + "\n"
+
+
+def as_lines(checked: CheckedCommit, out: str) -> Iterator[str]:
+    """The outcome, plainly: without colour, as it is for logs as much as for people."""
+    for finding in checked.plan.findings:
+        yield f"note: {finding}"
+    for one in checked.judged:
+        yield from _lines_of(one)
+    for name, note in checked.notes.items():
+        yield f"{name}: {note}"
+    if checked.plan.kind == NOTHING:
+        yield "nothing to judge"
+    yield f"results: {out}"
+
+
+def _lines_of(one: JudgedBaseline) -> Iterator[str]:
+    decision = one.gated.decision
+    where = f"{one.name}, {one.whose}" if one.whose != CANDIDATE else one.name
+    yield f"{decision.verdict.value}  {where}" + (f"; {one.remark}" if one.remark else "")
+    left = words.blocking(decision)
+    for check in left[:MOST_LINES]:
+        yield f"  {check.verdict.value:<12}  {words.explain(check)}"
+    if len(left) > MOST_LINES:
+        yield f"  and {words.counted(len(left) - MOST_LINES, 'check')} more in the report"
+    for change in one.limits:
+        if change.effect == LOOSENED:
+            yield f"  loosened      {change.what}: {change.before} to {change.after}"

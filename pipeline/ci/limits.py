@@ -15,7 +15,7 @@ class LimitChange:
     """Attributes:
     what: such as `sensitivity[overall].floor`.
     before, after: as text; `none` where there is no such limit.
-    effect: loosened, tightened, or changed where neither can be said.
+    effect: loosened, tightened, or changed where it is neither.
     """
 
     what: str
@@ -32,7 +32,7 @@ def limit_changes(before: "Policy", after: "Policy") -> tuple[LimitChange, ...]:
 
 
 def _whole(before: "Policy", after: "Policy") -> Iterator[LimitChange]:
-    """The rules beside the checks, and what is said once for all of them."""
+    """The rules beside the checks, and what holds for all of them."""
     pairs: tuple[tuple[str, Callable[[Policy], Any], int], ...] = (
         ("alpha", lambda p: p.alpha, -1),
         ("planned_looks", lambda p: p.planned_looks, -1),
@@ -46,8 +46,8 @@ def _whole(before: "Policy", after: "Policy") -> Iterator[LimitChange]:
     names = [set(p.coverage.attributes) if p.coverage else set() for p in (before, after)]
     for name in sorted(names[0] ^ names[1]):
         effect = LOOSENED if name in names[0] else TIGHTENED
-        held = ("asked for", "none") if name in names[0] else ("none", "asked for")
-        yield LimitChange(f"coverage.{name}", *held, effect)
+        asked = ("asked for", "none") if name in names[0] else ("none", "asked for")
+        yield LimitChange(f"coverage.{name}", *asked, effect)
     if before.leakage != after.leakage:
         effect = LOOSENED if after.leakage == "report" else TIGHTENED
         yield LimitChange("leakage", before.leakage, after.leakage, effect)

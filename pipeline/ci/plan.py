@@ -56,7 +56,7 @@ def make_plan(
     if release:
         return CommitPlan(FULL, (f"candidate for release: {release}",), findings, judging, release)
     if found is None:
-        return CommitPlan(FULL, (changes.said,))
+        return CommitPlan(FULL, (changes.summary,))
     if others:
         reasons = [
             f"{word}: {_listed(sorts[sort])}"

@@ -24,12 +24,12 @@ class WantedBase:
     Attributes:
       names: revisions to look for in the checkout, in this order.
       fetch: what to ask the remote for where none of them is there; None where that is no use.
-      said: who named it, for a person.
+      label: who named it, for a person.
     """
 
     names: tuple[str, ...]
     fetch: str | None
-    said: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -98,19 +98,20 @@ def _jenkins(environ: Mapping[str, str], url: str | None) -> CiJob:
     return CiJob(JENKINS, base, f"tag {tag}" if tag else None, page)
 
 
-def _commit(sha: Any, said: str) -> WantedBase | None:
+def _commit(sha: Any, name: str) -> WantedBase | None:
     """None for what is no commit, such as the zeros of a branch that was not there before."""
     if not isinstance(sha, str) or not COMMIT.fullmatch(sha) or not sha.strip("0"):
         return None
-    return WantedBase((sha,), sha, f"{said}, {sha[:12]}")
+    return WantedBase((sha,), sha, f"{name}, {sha[:12]}")
 
 
-def _branch(name: str | None, said: str) -> WantedBase | None:
-    if not name:
+def _branch(branch: str | None, name: str) -> WantedBase | None:
+    if not branch:
         return None
-    if not is_revision(name):
-        return WantedBase((), None, f"{said}, whose name is none for a branch")
-    return WantedBase((f"refs/remotes/origin/{name}",), f"refs/heads/{name}", f"{said}, {name}")
+    if not is_revision(branch):
+        return WantedBase((), None, f"{name}, whose name is none for a branch")
+    names = (f"refs/remotes/origin/{branch}",)
+    return WantedBase(names, f"refs/heads/{branch}", f"{name}, {branch}")
 
 
 def _event(path: str | None) -> Mapping[str, Any]:

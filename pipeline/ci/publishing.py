@@ -12,8 +12,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.run_files import SCORES
 from components.release.serving import Champion, find_champion
-from pipeline.ci.registry import Published, publish
-from pipeline.ci.store import open_store
+from pipeline.ci.registry import Published, open_store, publish
 from pipeline.settings.baselines import SHIPPED_BASELINES, locked_source
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
@@ -43,13 +42,13 @@ def publish_release(config: Config, root: Path, address: str) -> tuple[Published
         for entry in releases(Ledger(workspace.ledger).entries())
         if (entry.version, entry.model_sha256) == (champion.version, champion.sha256)
     ]
-    told = Published(
+    published = Published(
         version=champion.version,
         model_sha256=champion.sha256,
         released=known[-1] if known else decision.created,
         decision_sha256=decision.decision_sha256,
     )
-    return publish(store, told, scores), store.said
+    return publish(store, published, scores), store.label
 
 
 def development_folder(config: Config) -> Path:

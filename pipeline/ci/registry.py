@@ -10,8 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from components.baselines.scores import (
     CaseScores,
@@ -19,15 +21,116 @@ from components.baselines.scores import (
     scores_from_document,
     sound_row,
 )
-from components.records.errors import IntegrityError, SourceError
+from components.records.errors import ConfigError, IntegrityError, SourceError
+from components.records.files import write_atomically
 from components.records.rows import json_with_rows
 from components.records.schema import Rows, parse_json
-from pipeline.ci.store import FileStore, open_store
 
 CHAMPION = "champion.json"
 VERSION = 1
 HEX = re.compile(r"[0-9a-f]{64}")
 SCORES = re.compile(r"scores/[0-9a-f]{16}-[0-9a-f]{16}\.json")
+BUCKETS = ("s3", "gs")
+RETRY_SECONDS = 15
+ANONYMOUS = "anonymous"  # what a public bucket of Google's is asked as
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files by name in a folder; None for one that is not there.
+
+    Reading and writing raise SourceError where that cannot be done, also those of a bucket.
+    """
+
+    root: Path
+
+    @property
+    def label(self) -> str:
+        """Its address, for a person."""
+        return str(self.root)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self.root / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise SourceError(f"{self.root / name}: cannot be read: {error.strerror}") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Puts a file there whole, in place of the one that is there."""
+        try:
+            write_atomically(self.root / name, content)
+        except OSError as error:
+            raise SourceError(f"{self.root / name}: cannot be written: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A place in a bucket, which is reached when it is first asked.
+
+    Attributes:
+      address: as pyarrow takes it; may end with ?region=...&endpoint_override=...
+    """
+
+    address: str
+
+    @property
+    def label(self) -> str:
+        """Its address, for a person."""
+        return self.address.partition("?")[0].replace(f"{ANONYMOUS}@", "", 1)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            files, root = self._opened()
+            with files.open_input_stream(f"{root}/{name}") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.label}/{name}: cannot be read: {_brief(error)}") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        try:
+            files, root = self._opened()
+            with files.open_output_stream(f"{root}/{name}") as stream:
+                stream.write(content)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.label}/{name}: cannot be written: {_brief(error)}") from None
+
+    def _opened(self) -> tuple[Any, str]:
+        from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
+
+        address = self.address
+        if address.startswith("gs://") and "retry_limit_seconds=" not in address:
+            # Left to itself, Google's client tries for a quarter of an hour.
+            address += f"{'&' if '?' in address else '?'}retry_limit_seconds={RETRY_SECONDS}"
+        files, root = FileSystem.from_uri(address)
+        return files, root.rstrip("/")
+
+
+FileStore = Folder | Bucket
+
+
+def open_store(address: str) -> FileStore:
+    """The place that an address names.
+
+    Raises:
+      ConfigError: no folder, and no bucket that can be spoken to; or a password stands in it.
+    """
+    scheme, separator, _ = address.partition("://")
+    if not separator:
+        return Folder(Path(address))
+    if scheme not in BUCKETS:
+        known = " or ".join(f"{one}://..." for one in BUCKETS)
+        raise ConfigError(f"registry: got {scheme}://..., wanted a folder, {known}")
+    parts = urlsplit(address)
+    if parts.username not in (None, ANONYMOUS) or parts.password is not None:
+        raise ConfigError(
+            "registry: the address holds a key; give keys in the environment or in the files that "
+            "the provider's own tools read"
+        )
+    return Bucket(address)
 
 
 @dataclass(frozen=True)
@@ -46,17 +149,12 @@ class Published:
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        return {
-            "schema_version": VERSION,
-            "version": self.version,
-            "model_sha256": self.model_sha256,
-            "released": self.released,
-            "decision_sha256": self.decision_sha256,
-            "case_sets": {
-                root: {"scores": name, "sha256": sha256}
-                for root, (name, sha256) in sorted(self.files.items())
-            },
+        facts = {name: value for name, value in vars(self).items() if name != "files"}
+        files = {
+            root: {"scores": name, "sha256": sha256}
+            for root, (name, sha256) in sorted(self.files.items())
         }
+        return {"schema_version": VERSION, **facts, "case_sets": files}
 
 
 @dataclass(frozen=True)
@@ -67,8 +165,8 @@ class Registry:
     champion: Published
 
     @property
-    def said(self) -> str:
-        return f"version {self.champion.version} in {self.store.said}"
+    def label(self) -> str:
+        return f"version {self.champion.version} in {self.store.label}"
 
     def scores(self, root: str) -> CaseScores | None:
         """The released model's scores of the case set with this Merkle root; None for none.
@@ -80,12 +178,12 @@ class Registry:
         if root not in self.champion.files:
             return None
         name, sha256 = self.champion.files[root]
-        where, content = f"{self.store.said}/{name}", self.store.read(name)
+        where, content = f"{self.store.label}/{name}", self.store.read(name)
         if content is None:
             raise IntegrityError(f"{where}: is gone, though {CHAMPION} names it; publish again")
         if hashlib.sha256(content).hexdigest() != sha256:
             raise IntegrityError(f"{where}: is not what {CHAMPION} names; publish again")
-        scores = parse_scores(content, where)
+        scores = _parse_scores(content, where)
         if scores.model_sha256 != self.champion.model_sha256 or scores.scored_case_set != root:
             raise IntegrityError(f"{where}: another model's or another case set's scores")
         return scores
@@ -104,10 +202,9 @@ def find_registry(address: str) -> tuple[Registry | None, str]:
     except SourceError as error:
         return None, f"{error}; only golden is compared with"
     if content is None:
-        return None, f"{store.said}: nothing published yet; only golden is compared with"
-    champion = _parsed(content, f"{store.said}/{CHAMPION}")
-    found = Registry(store, champion)
-    return found, f"{found.said}, released {champion.released}"
+        return None, f"{store.label}: nothing published yet; only golden is compared with"
+    registry = Registry(store, _parse_champion(content, f"{store.label}/{CHAMPION}"))
+    return registry, f"{registry.label}, released {registry.champion.released}"
 
 
 def publish(store: FileStore, champion: Published, scores: Mapping[str, CaseScores]) -> Published:
@@ -124,13 +221,12 @@ def publish(store: FileStore, champion: Published, scores: Mapping[str, CaseScor
         name = f"scores/{root[:16]}-{sha256[:16]}.json"
         store.write(name, content)
         files[root] = (name, sha256)
-    told = Published(**{**vars(champion), "files": files})
-    store.write(CHAMPION, json.dumps(told.document(), indent=2).encode() + b"\n")
-    return told
+    published = replace(champion, files=files)
+    store.write(CHAMPION, json.dumps(published.document(), indent=2).encode() + b"\n")
+    return published
 
 
-def parse_scores(content: bytes, where: str) -> CaseScores:
-    """Scores out of the bytes of a scores.json; IntegrityError where they are not sound."""
+def _parse_scores(content: bytes, where: str) -> CaseScores:
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -139,20 +235,20 @@ def parse_scores(content: bytes, where: str) -> CaseScores:
     return scores_from_document(document, where=where)
 
 
-def _parsed(content: bytes, where: str) -> Published:
+def _parse_champion(content: bytes, where: str) -> Published:
     try:
         document = json.loads(content)
         files = {
-            _fitting(HEX, root): (_fitting(SCORES, one["scores"]), _fitting(HEX, one["sha256"]))
+            _matching(HEX, root): (_matching(SCORES, one["scores"]), _matching(HEX, one["sha256"]))
             for root, one in document["case_sets"].items()
         }
         if document["schema_version"] != VERSION or type(document["version"]) is not int:
             raise ValueError
         return Published(
             version=document["version"],
-            model_sha256=_fitting(HEX, document["model_sha256"]),
+            model_sha256=_matching(HEX, document["model_sha256"]),
             released=str(document["released"]),
-            decision_sha256=_fitting(HEX, document["decision_sha256"]),
+            decision_sha256=_matching(HEX, document["decision_sha256"]),
             files=files,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -161,7 +257,12 @@ def _parsed(content: bytes, where: str) -> Published:
         ) from None
 
 
-def _fitting(pattern: re.Pattern[str], text: Any) -> str:
+def _matching(pattern: re.Pattern[str], text: Any) -> str:
     if not isinstance(text, str) or not pattern.fullmatch(text):
         raise ValueError(text)
     return text
+
+
+def _brief(error: BaseException) -> str:
+    """The error in one line, which for a bucket may be a page."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

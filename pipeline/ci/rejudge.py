@@ -109,7 +109,7 @@ def judge_scores(baseline: Baseline, scores: CaseScores, judged: str, run_id: st
 def _released(baseline: Baseline, registry: Registry | None) -> tuple[CaseScores, str]:
     root = baseline.case_set.merkle_root
     if registry and (scores := registry.scores(root)):
-        return scores, f"the released model, {registry.said}"
+        return scores, f"the released model, {registry.label}"
     if baseline.golden is None:
         raise NothingEvaluated(
             f"{baseline.folder}: no golden.json, and no registry with the released model's scores "

@@ -74,9 +74,8 @@ def _check(
     form: str,
 ) -> int:
     from pipeline.ci.check import check
-    from pipeline.ci.checked import CheckRequest
+    from pipeline.ci.checked import CheckRequest, Steps
     from pipeline.ci.job_files import clear, write_files
-    from pipeline.ci.steps import Steps
 
     resolved, path = _settings(config, data, settings)
     clear(out)
@@ -113,9 +112,9 @@ def publish(
     address = registry or resolved.ci.registry
     if address is None:
         raise UsageError("--registry: got none, and ci.registry is null; name a folder or bucket")
-    told, place = publish_release(resolved, workspace, address)
-    click.echo(f"published version {told.version}, {told.model_sha256[:12]}: {place}")
-    for root, (name, _) in sorted(told.files.items()):
+    published, place = publish_release(resolved, workspace, address)
+    click.echo(f"published version {published.version}, {published.model_sha256[:12]}: {place}")
+    for root, (name, _) in sorted(published.files.items()):
         click.echo(f"  case set {root[:12]}  {name}")
     return 0
 
@@ -148,8 +147,8 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
 
 
 def _show(checked: "CheckedCommit", out: Path, form: str) -> None:
+    from components.records.text import printable
     from pipeline.ci.job_files import annotations, append_job_summary, result
-    from pipeline.ci.steps import one_line_of
     from pipeline.settings.provenance import GITHUB, ci_job
 
     as_json = form == "json"
@@ -161,9 +160,9 @@ def _show(checked: "CheckedCommit", out: Path, form: str) -> None:
     if as_json:
         echo_json(result(checked))
     else:
-        from pipeline.ci.show_ci import as_lines
+        from pipeline.ci.job_summary import as_lines
 
         for line in as_lines(checked, str(out)):
-            click.echo(one_line_of(line))
+            click.echo(printable(line).rstrip())
     if checked.error:
-        click.echo(one_line_of(checked.error.line), err=True)
+        click.echo(printable(checked.error.line).rstrip(), err=True)

@@ -13,8 +13,7 @@ from importlib.util import find_spec
 import pytest
 
 from components.records.errors import SourceError
-from pipeline.ci.registry import Published, find_registry, publish
-from pipeline.ci.store import open_store
+from pipeline.ci.registry import Published, find_registry, open_store, publish
 from tests.components.planting import sha
 from tests.pipeline.ci.making import candidate
 from tests.pipeline.score_making import CASES

@@ -72,7 +72,7 @@ def test_results_and_cache_are_no_change(work: Repository) -> None:
 def test_the_first_commit_is_all_change(work: Repository) -> None:
     changes = found(work)
     assert changes.found is None
-    assert changes.said == "the first commit: everything counts as changed"
+    assert changes.summary == "the first commit: everything counts as changed"
 
 
 def test_no_commit_and_no_checkout_are_all_change(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_shallow_clone_fetches_exactly_the_base(work: Repository, tmp_path: Pa
     changes = found(clone, named(base))
     assert (paths(changes), changes.base) == ({"b": "M", "c": "A"}, base)
     assert clone.git("rev-list", "--count", base, "HEAD") == "2"
-    assert "where the branches parted is not known here" in changes.said
+    assert "where the branches parted is not known here" in changes.summary
 
 
 @pytest.mark.process
@@ -158,7 +158,7 @@ def test_a_base_that_cannot_be_had_leaves_everything_changed(
     (tmp_path / "work").rename(tmp_path / "gone")
     assert found(clone, named("b" * 40)).found is None
     assert found(clone).found is None
-    assert "cannot be had" in found(clone).said
+    assert "cannot be had" in found(clone).summary
 
 
 def test_a_base_that_a_person_names_has_to_be_there(work: Repository) -> None:
@@ -198,4 +198,4 @@ def test_where_git_cannot_say_everything_counts(work: Repository) -> None:
     (work.root / ".git" / "index").write_bytes(b"no index")
     changes = found(work)
     assert changes.found is None
-    assert changes.said.startswith("git cannot say what is not committed")
+    assert changes.summary.startswith("git cannot say what is not committed")

@@ -8,8 +8,15 @@ import pytest
 
 from components.baselines.scores import CaseScores
 from components.records.errors import ConfigError, IntegrityError, SourceError
-from pipeline.ci.registry import Published, Registry, find_registry, publish
-from pipeline.ci.store import Bucket, Folder, open_store
+from pipeline.ci.registry import (
+    Bucket,
+    Folder,
+    Published,
+    Registry,
+    find_registry,
+    open_store,
+    publish,
+)
 from tests.components.planting import sha
 from tests.pipeline.ci.making import candidate
 from tests.pipeline.score_making import CASES
@@ -119,7 +126,7 @@ def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
 def test_an_address_is_said_without_its_options() -> None:
     store = open_store("s3://bucket/models?region=eu-central-1")
     assert isinstance(store, Bucket)
-    assert store.said == "s3://bucket/models"
+    assert store.label == "s3://bucket/models"
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root is let in everywhere")
