@@ -4,7 +4,7 @@ The chain proves what was written down and in which order. This says whether the
 entries name is still there, as it was, and whether what is served is what was put on record.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,11 @@ def verify_ledger(
         for name in _FILES.get(entry.kind, ()):
             _check_file(entry, workspace.root / entry.body[name], entry.body[f"{name}_sha256"])
     named = {entry.body["run_id"] for entry in entries if entry.kind == "decision"}
-    counts = [_check_served(*place) for place in _destinations(entries, workspace)]
+    released: dict[str, list[Release]] = {}
+    for release in releases(entries):
+        released.setdefault(release.destination, []).append(release)
+    # A destination that is an absolute name stays what it is.
+    counts = [_check_served(workspace.root / name, there) for name, there in released.items()]
     return VerifiedLedger(
         summary=summary,
         last=entries[-1] if entries else None,
@@ -98,13 +102,13 @@ def _check_decision(entry: Entry, workspace: Workspace, read: dict[str, str]) ->
     try:
         found = read.get(run_id) or load_decision(path).decision_sha256
     except CasegateError as error:
-        raise IntegrityError(f"entry {entry.seq} ({entry.kind}) does not fit: {error}") from error
+        raise _misfit(entry, str(error)) from error
     read[run_id] = found
-    wanted = entry.body["decision_sha256"]
-    if found != wanted:
-        raise IntegrityError(
-            f"entry {entry.seq} ({entry.kind}) does not fit: {path} is decision {found[:12]}..., "
-            f"the entry names {wanted[:12]}...; restore the recorded one from a copy"
+    if found != (wanted := entry.body["decision_sha256"]):
+        raise _misfit(
+            entry,
+            f"{path} is decision {found[:12]}..., the entry names {wanted[:12]}...; restore the "
+            "recorded one from a copy",
         )
 
 
@@ -116,25 +120,17 @@ def _check_file(entry: Entry, path: Path, wanted: str) -> None:
     try:
         found = sha256_file(path)
     except OSError as error:
-        raise IntegrityError(
-            f"entry {entry.seq} ({entry.kind}) does not fit: {path}: {error.strerror}; restore it"
-        ) from None
+        raise _misfit(entry, f"{path}: {error.strerror}; restore it") from None
     if found != wanted:
-        raise IntegrityError(
-            f"entry {entry.seq} ({entry.kind}) does not fit: {path} hashes to {found[:12]}..., the "
-            f"entry names {wanted[:12]}...; restore the recorded one from a copy"
+        raise _misfit(
+            entry,
+            f"{path} hashes to {found[:12]}..., the entry names {wanted[:12]}...; restore the "
+            "recorded one from a copy",
         )
 
 
-def _destinations(
-    entries: Iterable[Entry], workspace: Workspace
-) -> Iterator[tuple[Path, list[Release]]]:
-    """Each folder that the ledger has releases in, with these, oldest first."""
-    found: dict[str, list[Release]] = {}
-    for release in releases(entries):
-        found.setdefault(release.destination, []).append(release)
-    for name, there in found.items():
-        yield workspace.root / name, there  # an absolute name stays what it is
+def _misfit(entry: Entry | Release, words: str) -> IntegrityError:
+    return IntegrityError(f"entry {entry.seq} ({entry.kind}) does not fit: {words}")
 
 
 def _check_served(destination: Path, recorded: list[Release]) -> tuple[int, int]:
@@ -152,29 +148,23 @@ def _check_served(destination: Path, recorded: list[Release]) -> tuple[int, int]
         if version in known:
             release = known[version]
             if sha256_tree(path) != release.model_sha256:
-                raise IntegrityError(
-                    f"entry {release.seq} ({release.kind}) does not fit: {path} is not the model "
-                    f"{release.model_sha256[:12]}... that it names; restore it"
-                )
+                model = f"{release.model_sha256[:12]}..."
+                raise _misfit(release, f"{path} is not the model {model} that it names; restore it")
         elif version > first:
             raise IntegrityError(
                 f"{path}: is in no entry of the ledger; it was put there by hand, or a run was "
                 "killed before it wrote it down: run again, and remove it if this stays"
             )
     if not there or there[-1] != last.version:
-        raise IntegrityError(_not_served(destination, last, there))
+        raise _misfit(last, _not_served(destination, last, there))
     return len([v for v in there if v in known]), len([v for v in there if v < first])
 
 
 def _not_served(destination: Path, last: Release, there: list[int]) -> str:
-    served = f"version {there[-1]}" if there else "nothing"
+    served = f"{destination} serves {f'version {there[-1]}' if there else 'nothing'}"
     if last.restored is not None and last.version not in there:
         return (
-            f"entry {last.seq} (rollback) does not fit: {destination} serves {served}: the "
-            f"rollback to version {last.restored} by {last.by} was cut short; give `casegate "
-            f"rollback --to {last.restored}` again"
+            f"{served}: the rollback to version {last.restored} by {last.by} was cut short; give "
+            f"`casegate rollback --to {last.restored}` again"
         )
-    return (
-        f"entry {last.seq} ({last.kind}) does not fit: {destination} serves {served}, the entry "
-        f"put version {last.version} there; restore it, or roll back by name"
-    )
+    return f"{served}, the entry put version {last.version} there; restore it, or roll back by name"

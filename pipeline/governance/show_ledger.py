@@ -19,91 +19,34 @@ def _decision(body: Body) -> str:
     released = ", released already" if body["already_released"] else ""
     return (
         f"{body['verdict']} (exit {body['exit_code']}) in run {body['run_id']}, candidate "
-        f"{_short(body['candidate_sha256'])} on {_version(body)}{released}{waived}"
+        f"{body['candidate_sha256'][:12]} on {_version(body)}{released}{waived}"
     )
-
-
-def _look(body: Body) -> str:
-    return f"run {body['run_id']} judged a candidate on {_version(body)}"
 
 
 def _approval(body: Body) -> str:
     before = body["from_golden_sha256"]
-    moved = f"golden {_short(before)} -> " if before else "first golden "
-    return (
-        f"{moved}{_short(body['to_golden_sha256'])}, the candidate of run {body['run_id']}: "
-        f"{body['reason']}"
-    )
-
-
-def _waiver(body: Body) -> str:
-    return (
-        f"{body['check']} of run {body['run_id']} until {body['expires']}, second: "
-        f"{body['second']}: {body['reason']}"
-    )
+    moved = f"golden {before[:12]} -> " if before else "first golden "
+    candidate = f"{body['to_golden_sha256'][:12]}, the candidate of run {body['run_id']}"
+    return f"{moved}{candidate}: {body['reason']}"
 
 
 def _amendment(body: Body) -> str:
-    changed = [
-        f"{len(body[key])} {word}"
-        for key, word in (
-            ("added", "added"),
-            ("retired", "retired"),
-            ("relabelled", "relabelled"),
-            ("sentinels", "marked as sentinel"),
-            ("sentinels_removed", "no sentinel any more"),
-        )
-        if body.get(key)
-    ]
+    words = {
+        "added": "added",
+        "retired": "retired",
+        "relabelled": "relabelled",
+        "sentinels": "marked as sentinel",
+        "sentinels_removed": "no sentinel any more",
+    }
+    changed = [f"{len(body[key])} {word}" for key, word in words.items() if body.get(key)]
     what = f" ({', '.join(changed)})" if changed else ""
     versions = f"version {body['from_version']} -> {body['to_version']}"
     return f"{body['case_set']} {versions}{what}: {body['reason']}"
 
 
-def _release(body: Body) -> str:
-    return (
-        f"{body['destination']} version {body['version']}, model {_short(body['model_sha256'])} "
-        f"of run {body['run_id']}{'' if body.get('attestation_sha256') else ', unsigned'}"
-    )
-
-
-def _rollback(body: Body) -> str:
-    return (
-        f"{body['destination']} version {body['from_version']} -> {body['to_version']}, served as "
-        f"version {body['new_version']}: {body['reason']}"
-    )
-
-
-def _drift(body: Body) -> str:
-    then = "; a retraining may follow" if body["retraining"] else ""
-    return (
-        f"{', '.join(body['moved'])} moved over {body['cases']} served cases, "
-        f"{body['first'][:10]} to {body['last'][:10]}: {body['report']}{then}"
-    )
-
-
-def _promotion(body: Body) -> str:
-    where = f" into {body['span']}" if body["span"] else ""
-    return (
-        f"{len(body['cases'])} cases{where}, {len(body['proposed_sentinels'])} proposed as "
-        f"sentinels: {body['reason']}"
-    )
-
-
-def _retention(body: Body) -> str:
-    return (
-        f"{body['files']} files of {len(body['runs'])} runs removed, {body['bytes']} bytes: "
-        f"{body['list']}"
-    )
-
-
 def _run(body: Body) -> str:
     code = "" if body["exit_code"] is None else f" (exit {body['exit_code']})"
     return f"run {body['run_id']} ended: {body['state'].replace('_', ' ')}{code}"
-
-
-def _short(sha256: str) -> str:
-    return sha256[:12]
 
 
 def _version(body: Body) -> str:
@@ -112,14 +55,33 @@ def _version(body: Body) -> str:
 
 _SENTENCES: dict[str, Callable[[Body], str]] = {
     "decision": _decision,
-    "look": _look,
+    "look": lambda body: f"run {body['run_id']} judged a candidate on {_version(body)}",
     "approval": _approval,
-    "waiver": _waiver,
+    "waiver": lambda body: (
+        f"{body['check']} of run {body['run_id']} until {body['expires']}, second: "
+        f"{body['second']}: {body['reason']}"
+    ),
     "amendment": _amendment,
-    "release": _release,
-    "rollback": _rollback,
+    "release": lambda body: (
+        f"{body['destination']} version {body['version']}, model {body['model_sha256'][:12]} of "
+        f"run {body['run_id']}{'' if body.get('attestation_sha256') else ', unsigned'}"
+    ),
+    "rollback": lambda body: (
+        f"{body['destination']} version {body['from_version']} -> {body['to_version']}, served as "
+        f"version {body['new_version']}: {body['reason']}"
+    ),
     "run": _run,
-    "drift": _drift,
-    "promotion": _promotion,
-    "retention": _retention,
+    "drift": lambda body: (
+        f"{', '.join(body['moved'])} moved over {body['cases']} served cases, "
+        f"{body['first'][:10]} to {body['last'][:10]}: {body['report']}"
+        f"{'; a retraining may follow' if body['retraining'] else ''}"
+    ),
+    "promotion": lambda body: (
+        f"{len(body['cases'])} cases{' into ' + body['span'] if body['span'] else ''}, "
+        f"{len(body['proposed_sentinels'])} proposed as sentinels: {body['reason']}"
+    ),
+    "retention": lambda body: (
+        f"{body['files']} files of {len(body['runs'])} runs removed, {body['bytes']} bytes: "
+        f"{body['list']}"
+    ),
 }

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from components.baselines.amend import CaseChanges, amend_case_set
-from components.baselines.case_set import case_set_json
 from components.baselines.golden import Golden, Rescoring, load_golden, save_golden
 from pipeline.ci.hooks.rules import alone, case_sets, named_approver, no_pixels, policies
-from tests.components.planting import locked
 from tests.pipeline.ci.hooks.making import BASELINE, CASES, POLICY, Repo
 
 pytestmark = pytest.mark.process  # git, many times
@@ -60,89 +58,9 @@ def test_what_is_staged_counts_and_not_the_working_tree(repo: Repo) -> None:
     assert repo.found(policies) == []
 
 
-def test_a_case_set_too_small_for_its_policy_is_refused(repo: Repo) -> None:
-    repo.stage_case_set(locked(4, 4))
-    (words,) = repo.found(policies)
-    assert words.startswith(f"{BASELINE}/policy.yaml: policy chest: ") and "never pass" in words
-
-
-def test_a_policy_that_is_taken_away_from_its_case_set_is_refused(repo: Repo) -> None:
-    repo.git("rm", "--quiet", f"{BASELINE}/policy.yaml")
-    (words,) = repo.found(policies)
-    assert "policy.yaml: is gone" in words
-
-
-def test_a_case_set_that_comes_without_a_policy_is_refused(tmp_path) -> None:
-    repo = Repo(tmp_path / "new")
-    repo.stage_case_set(CASES)
-    (words,) = repo.found(policies)
-    assert "policy.yaml: is not there, though its case set is" in words
-
-
-# Case sets
-
-
 def amend(repo: Repo, case_set=NEXT) -> None:
     repo.keep("case_set.json", "case_set-0001.json")
     repo.stage_case_set(case_set)
-
-
-def test_an_amendment_with_its_past_in_history_is_fine(repo: Repo) -> None:
-    amend(repo)
-    assert repo.found(case_sets) == []
-
-
-def test_two_amendments_in_one_change_are_fine_where_both_are_kept(repo: Repo) -> None:
-    last = amend_case_set(
-        NEXT,
-        CaseChanges(retire=("case-0002",)),
-        author="A. Radiologist",
-        reason="blur",
-        date="2026-02-02",
-    )
-    amend(repo, last)
-    (words,) = repo.found(case_sets)[:1]
-    assert "case_set.json: is version 3, wanted version 2" in words
-    repo.stage(f"{BASELINE}/history/case_set-0002.json", case_set_json(NEXT))
-    assert repo.found(case_sets) == []
-
-
-def test_a_case_set_that_was_edited_is_refused(repo: Repo) -> None:
-    content = case_set_json(CASES).replace(b'"label":1', b'"label":0', 1)
-    repo.stage(f"{BASELINE}/case_set.json", content)
-    (words,) = repo.found(case_sets)
-    assert words.startswith(f"{BASELINE}/case_set.json: the cases were edited")
-
-
-def test_an_amendment_whose_past_is_not_kept_is_refused(repo: Repo) -> None:
-    repo.stage_case_set(NEXT)
-    (words,) = repo.found(case_sets)
-    assert "is not kept in history/" in words
-    repo.stage(f"{BASELINE}/history/case_set-0001.json", case_set_json(locked(40, 41)))
-    (words,) = repo.found(case_sets)
-    assert "is not kept in history/" in words
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"version": 1}, "is version 1, wanted version 2: it amends 1"),
-        ({"version": 3}, "is version 3, wanted version 2"),
-        ({"parent": "0" * 64}, "names the parent 000000000000..., wanted"),
-        ({"parent": None}, "names the parent none"),
-        ({"name": "other"}, "is other, took the place of planted"),
-    ],
-)
-def test_a_version_that_does_not_follow_is_refused(repo: Repo, changes, words: str) -> None:
-    amend(repo, replace(NEXT, **changes))
-    assert any(words in one for one in repo.found(case_sets))
-
-
-def test_a_first_version_with_a_parent_is_refused(tmp_path) -> None:
-    repo = Repo(tmp_path / "new")
-    repo.stage_case_set(replace(CASES, parent="0" * 64))
-    (words,) = repo.found(case_sets)
-    assert "is version 1, and names a parent" in words
 
 
 def test_a_case_set_that_is_removed_is_refused_but_not_with_its_whole_baseline(repo: Repo) -> None:
@@ -180,36 +98,6 @@ def test_golden_without_its_past_in_history_is_refused(repo: Repo) -> None:
     repo.stage_golden(wrong=(1,))
     (words,) = repo.found(alone)
     assert words.startswith(f"{BASELINE}/golden.json: takes the place of a golden that is not kept")
-
-
-def test_golden_that_moves_under_its_old_approval_is_refused(repo: Repo) -> None:
-    repo.keep("golden.json", "golden-0001.json")
-    path = repo.root / BASELINE / "golden.json"
-    golden = load_golden(path)
-    save_golden(replace(golden, scores=replace(golden.scores, operating_point=0.4)), path)
-    repo.git("add", BASELINE)
-    (words,) = repo.found(alone)
-    assert "moved without a new approval" in words
-
-
-def test_golden_whose_scores_were_edited_is_refused(repo: Repo) -> None:
-    content = repo.shown(f"HEAD:{BASELINE}/golden.json").replace(b"0.8]", b"0.9]", 1)
-    repo.keep("golden.json", "golden-0001.json")
-    repo.stage(f"{BASELINE}/golden.json", content)
-    (words,) = repo.found(alone)
-    assert "scores were edited" in words
-
-
-def test_golden_that_was_scored_on_another_case_set_is_refused(repo: Repo) -> None:
-    amend(repo)
-    (words,) = repo.found(alone)
-    assert "golden.json: was scored on case set" in words and "cases amend" in words
-
-
-def test_golden_that_is_taken_away_is_refused(repo: Repo) -> None:
-    repo.git("rm", "--quiet", f"{BASELINE}/golden.json")
-    (words,) = repo.found(alone)
-    assert "golden.json: is gone" in words
 
 
 def test_history_is_only_added_to(repo: Repo) -> None:
