@@ -32,7 +32,7 @@ def answered(command: "Callable[..., Answer]") -> Callable[..., None]:
     @options.workspace(exists=True)
     @options.form(*FORMATS)
     @click.option("--table", metavar="NAME", help="Only this table; CSV has the first if none.")
-    @options.out("Writes the answer to this file.")
+    @options.file("--out", "Writes the answer to this file.")
     @wraps(command)
     def wrapped(workspace: Path, form: str, table: str | None, out: Path | None, **own: Any) -> int:
         from pipeline.evidence.subject import Evidence

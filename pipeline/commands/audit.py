@@ -27,12 +27,7 @@ def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> int:
 
 @audit.command()
 @options.workspace(exists=True)
-@click.option(
-    "--out",
-    type=options.FOLDER,
-    required=True,
-    help="A new folder.",
-)
+@options.folder("--out", "A new folder.", metavar=None, required=True)
 def build(workspace: Path, out: Path) -> int:
     """Writes the pages as files that need no server.
 

@@ -1,8 +1,7 @@
 """`casegate baseline`: the golden scores, which move only by a named person's approval."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,14 +20,13 @@ def baseline() -> None:
     """The golden scores that every candidate is compared with."""
 
 
-def _baseline_option() -> Callable[[Any], Any]:
-    return click.option(
-        "--baseline",
-        "folder",
-        type=options.EXISTING_FOLDER,
-        metavar="DIR",
-        help="The baseline's folder; default: the one that judged the newest run.",
-    )
+_folder = click.option(
+    "--baseline",
+    "folder",
+    type=options.EXISTING_FOLDER,
+    metavar="DIR",
+    help="The baseline's folder; default: the one that judged the newest run.",
+)
 
 
 @baseline.command()
@@ -92,7 +90,7 @@ def approve(workspace: Path, by: str, reason: str) -> int:
 
 @baseline.command()
 @options.workspace(exists=False)
-@_baseline_option()
+@_folder
 def show(workspace: Path, folder: Path | None) -> int:
     """Prints what golden is now, who approved it, and what waits for approval."""
     from pipeline.governance.golden_view import show_golden
@@ -120,7 +118,7 @@ def show(workspace: Path, folder: Path | None) -> int:
 
 @baseline.command()
 @options.workspace(exists=False)
-@_baseline_option()
+@_folder
 def history(workspace: Path, folder: Path | None) -> int:
     """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
     from components.records.errors import IntegrityError
@@ -182,5 +180,5 @@ def _show_waived(proposal: "GoldenProposal") -> None:
         _line("waived", ", ".join(proposal.waived))
 
 
-def _line(what: str, said: str) -> None:
-    click.echo(f"  {what:<12}  {said}")
+def _line(name: str, value: str) -> None:
+    click.echo(f"  {name:<12}  {value}")

@@ -8,6 +8,7 @@ import click
 from components.baselines.names import CASE_SET
 from pipeline.commands import options
 from pipeline.commands.ending import console, echo_json, group, progress_bar
+from pipeline.settings.workspace import Workspace
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
 
@@ -22,13 +23,7 @@ def cases() -> None:
 
 @cases.command()
 @click.argument("source")
-@click.option(
-    "--to",
-    type=options.FOLDER,
-    required=True,
-    metavar="DIR",
-    help="The baseline's folder, e.g. baselines/chest.",
-)
+@options.folder("--to", "The baseline's folder, e.g. baselines/chest.", required=True)
 @options.person("Who locks it.")
 def lock(source: str, to: Path, by: str, reason: str) -> int:
     """Locks the test split of SOURCE: ids, labels, attributes and content hashes."""
@@ -45,11 +40,10 @@ def lock(source: str, to: Path, by: str, reason: str) -> int:
 @cases.command()
 @click.argument("case_set", metavar="NAME|FILE")
 @click.option("--source", metavar="SOURCE", help="Default: the source the lock names.")
-@click.option(
+@options.folder(
     "--model",
-    type=options.FOLDER,
+    "Also try this model on the images, as TensorFlow Serving would run it.",
     metavar="SAVEDMODEL",
-    help="Also try this model on the images, as TensorFlow Serving would run it.",
 )
 @options.workspace(exists=False)
 def verify(case_set: str, source: str | None, model: Path | None, workspace: Path) -> int:
@@ -58,7 +52,6 @@ def verify(case_set: str, source: str | None, model: Path | None, workspace: Pat
     With --model, exit code 1 says that the model cannot be served, and why.
     """
     from pipeline.governance.case_sets import verify_case_set
-    from pipeline.settings.workspace import Workspace
 
     found = verify_case_set(case_set, Workspace(workspace.resolve()), source, model=model)
     locked = found.case_set
@@ -83,7 +76,6 @@ def show(case_set: str, workspace: Path, form: str) -> int:
     from components.baselines.summary import summarise
     from pipeline.governance.case_sets import described
     from pipeline.settings.baselines import read_case_set
-    from pipeline.settings.workspace import Workspace
 
     found = read_case_set(case_set, Workspace(workspace.resolve()))
     if form == "json":
@@ -105,7 +97,6 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
     from components.baselines.diff import diff_case_sets
     from pipeline.governance.case_sets import described
     from pipeline.settings.baselines import read_case_set
-    from pipeline.settings.workspace import Workspace
 
     place = Workspace(workspace.resolve())
     a, b = read_case_set(before, place), read_case_set(after, place)
@@ -149,11 +140,11 @@ def _relabelling(
 @click.option("--unsentinel", multiple=True, metavar="ID", help="Take that mark away.")
 @click.option("--add", multiple=True, metavar="ID", help="A test case of --source.")
 @click.option("--source", metavar="SOURCE", help="Where the added cases are.")
-@click.option(
+@options.folder(
     "--golden-model",
-    type=options.EXISTING_FOLDER,
+    "Golden's model, to score added cases. Default: found by its hash in the workspace.",
+    exists=True,
     metavar="SAVEDMODEL",
-    help="Golden's model, to score added cases. Default: found by its hash in the workspace.",
 )
 @options.workspace(exists=False)
 def amend(case_set: str, workspace: Path, **asked: Any) -> int:
@@ -205,13 +196,7 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     metavar="SOURCE",
     help="Whose training and tuning cases, e.g. phantom:n=400,seed=3,season=winter.",
 )
-@click.option(
-    "--out",
-    type=options.FOLDER,
-    required=True,
-    metavar="DIR",
-    help="A new folder, e.g. data/phantom/span-0001.",
-)
+@options.folder("--out", "A new folder, e.g. data/phantom/span-0001.", required=True)
 def draw(data: str, out: Path) -> int:
     """Writes SOURCE's training and tuning cases as images with a manifest.csv.
 

@@ -35,19 +35,12 @@ _SET = options.settings()
     metavar="DIR|URL",
     help="Folder, s3:// or gs:// with what is released.  [default: ci.registry]",
 )
-@click.option(
-    "--cache",
-    type=options.FOLDER,
-    metavar="DIR",
-    help="Keeps results by content; restore it between jobs.",
-)
-@click.option(
+@options.folder("--cache", "Keeps results by content; restore it between jobs.")
+@options.folder(
     "--out",
-    type=options.FOLDER,
+    "Gets junit.xml, casegate.sarif, summary.md, report.html, decision.json, result.json.",
     default=Path("ci-results"),
     show_default=True,
-    metavar="DIR",
-    help="Gets junit.xml, casegate.sarif, summary.md, report.html, decision.json, result.json.",
 )
 @options.form()
 @click.pass_context

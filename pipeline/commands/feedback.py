@@ -9,6 +9,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import console, echo_json, echo_utf8, group
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.feedback.places import FeedbackPlaces
@@ -52,7 +53,6 @@ def _of_served_cases(command: Callable[..., int]) -> Callable[..., None]:
         from pipeline.feedback.places import FeedbackPlaces
         from pipeline.feedback.served import ServedCases
         from pipeline.settings.config import load_config
-        from pipeline.settings.workspace import Workspace
 
         resolved, place = load_config(config, settings), Workspace(workspace.resolve())
         served = ServedCases(place.prediction_log(log, resolved.monitoring.log))
@@ -63,7 +63,7 @@ def _of_served_cases(command: Callable[..., int]) -> Callable[..., None]:
 
 @feedback.command()
 @click.option("--case", "case_id", metavar="ID", help="As the prediction log names it.")
-@click.option("--image", type=options.FILE, help="The image that was served; a copy is kept.")
+@options.file("--image", "The image that was served; a copy is kept.")
 @click.option("--label", type=click.Choice(["positive", "negative", "unsure"]), required=True)
 @click.option("--by", required=True, metavar="NAME", help="Who read the case.")
 @click.option("--note", metavar="TEXT", help="At most 2000 characters.")
@@ -118,12 +118,7 @@ def report(
 
 @feedback.command()
 @options.person("Who promotes.")
-@click.option(
-    "--images",
-    type=options.EXISTING_FOLDER,
-    metavar="DIR",
-    help="Where images of served cases are; found by their pixels.",
-)
+@options.folder("--images", "Where images of served cases are; found by their pixels.", exists=True)
 @click.option("--dry-run", is_flag=True, help="Says what would be done, and writes nothing.")
 @options.form()
 @_of_served_cases
@@ -144,7 +139,6 @@ def promote(
     ever sent to both sides, nor is any patient.
     """
     from pipeline.feedback import promote as promoting
-    from pipeline.settings.workspace import Workspace
 
     place = Workspace(places.workspace)
     if dry_run:
@@ -161,11 +155,10 @@ def promote(
 
 
 @feedback.command()
-@click.option(
+@options.file(
     "--token-file",
-    type=options.FILE,
+    "Lines NAME:TOKEN, one for each reader; for its owner's eyes only.",
     required=True,
-    help="Lines NAME:TOKEN, one for each reader; for its owner's eyes only.",
 )
 @options.listening(8422, remote=", through a TLS proxy.")
 @_of_served_cases
@@ -173,11 +166,7 @@ def serve(
     config: "Config",
     places: "FeedbackPlaces",
     served: "ServedCases",
-    *,
-    token_file: Path,
-    host: str,
-    port: int,
-    names: tuple[str, ...],
+    **where: Any,
 ) -> int:
     """Takes opinions over HTTP until Ctrl+C: POST /feedback, with a bearer token.
 
@@ -186,16 +175,7 @@ def serve(
     """
     from pipeline.feedback.endpoint import serve as start
 
-    start(
-        places,
-        served,
-        config.feedback,
-        token_file=token_file,
-        host=host,
-        port=port,
-        names=names,
-        say=click.echo,
-    )
+    start(places, served, config.feedback, say=click.echo, **where)
     return 0
 
 

@@ -1,47 +1,30 @@
 """`casegate gate`: the regression gate on scores that exist already, without any pipeline."""
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command, echo_utf8
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.run.score_gate import Gated
 
 FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 
+_model = partial(click.option, type=click.Path(path_type=Path), metavar="SCORES|SAVEDMODEL")
+
 
 @command()
 @options.case_set()
-@click.option(
-    "--candidate",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="SCORES|SAVEDMODEL",
-    help="The model to judge.",
-)
-@click.option(
-    "--champion",
-    type=click.Path(path_type=Path),
-    metavar="SCORES|SAVEDMODEL",
-    help="The model now released, if any.",
-)
-@click.option(
-    "--golden",
-    type=click.Path(path_type=Path),
-    metavar="SCORES|SAVEDMODEL",
-    help="The approved model.  [default: golden.json beside the case set]",
-)
-@click.option(
-    "--policy",
-    type=options.FILE,
-    metavar="FILE",
-    help="The acceptance criteria.  [default: policy.yaml beside the case set]",
-)
+@_model("--candidate", required=True, help="The model to judge.")
+@_model("--champion", help="The model now released, if any.")
+@_model("--golden", help="The approved model.  [default: golden.json beside the case set]")
+@options.file("--policy", "The acceptance criteria.  [default: policy.yaml beside the case set]")
 @click.option(
     "--operating-point",
     "points",
@@ -57,40 +40,20 @@ FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
     help="The case set's images: to score a SavedModel, and for the pictures in HTML.",
 )
 @options.form(*FORMS)
-@click.option(
-    "--output",
-    type=options.FILE,
-    metavar="FILE",
-    help="Where to write it; without this, to the screen.",
-)
-@click.option(
-    "--workspace",
-    type=options.FOLDER,
-    metavar="DIR",
-    help="Counts the look in its ledger, and keeps the decision under runs/.",
-)
-@click.option(
-    "--ledger",
-    type=options.FILE,
-    metavar="FILE",
-    help="As --workspace, in this ledger and in runs/ beside it.",
-)
+@options.file("--output", "Where to write it; without this, to the screen.")
+@options.folder("--workspace", "Counts the look in its ledger, and keeps the decision under runs/.")
+@options.file("--ledger", "As --workspace, in this ledger and in runs/ beside it.")
 @click.option("--run-id", metavar="ID", help="Names the decision.  [default: the time]")
 @click.option("--created", metavar="TIME", help="ISO 8601 in UTC.  [default: now]")
 def gate(
-    case_set: str,
     candidate: Path,
     champion: Path | None,
     golden: Path | None,
-    policy: Path | None,
-    points: tuple[str, ...],
-    images: str | None,
     form: str,
     output: Path | None,
     workspace: Path | None,
     ledger: Path | None,
-    run_id: str | None,
-    created: str | None,
+    **asked: Any,
 ) -> int:
     """Judges a candidate's scores by the policy; the exit code is the verdict.
 
@@ -101,7 +64,6 @@ def gate(
     from components.records.errors import UsageError
     from pipeline.run.score_gate import GateRequest
     from pipeline.run.score_gate import gate as judge
-    from pipeline.settings.workspace import Workspace
 
     if workspace and ledger:
         raise UsageError("--workspace and --ledger: give one; a workspace has its own ledger")
@@ -109,15 +71,10 @@ def gate(
     given = {"candidate": candidate, "champion": champion, "golden": golden}
     gated = judge(
         GateRequest(
-            case_set=case_set,
             models={name: path for name, path in given.items() if path is not None},
-            policy=policy,
-            points=points,
-            images=images,
             workspace=place,
             ledger=place.ledger if workspace else ledger and ledger.resolve(),
-            run_id=run_id,
-            created=created,
+            **asked,
         )
     )
     _show(gated, form, output)

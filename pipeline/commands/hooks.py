@@ -73,12 +73,7 @@ def no_pixels(**revisions: Any) -> int:
 
 
 @hook.command(name="baselines-alone")
-@click.option(
-    "--ledger",
-    type=options.FILE,
-    metavar="FILE",
-    help="A ledger that has to hold the entry of each approval and amendment.",
-)
+@options.file("--ledger", "A ledger that has to hold the entry of each approval and amendment.")
 @_revisions
 def baselines_alone(ledger: Path | None, **revisions: Any) -> int:
     """What judges changes in a commit of its own, and golden only by approval.

@@ -8,12 +8,14 @@ import click
 from pipeline.commands import options
 from pipeline.commands.answers import FORMATS, give
 from pipeline.commands.ending import group
+from pipeline.settings.workspace import Workspace
 
 _FILE = click.Path(path_type=Path)
-_keys = click.option(
+_keys = options.folder(
     "--keys",
-    type=options.EXISTING_FOLDER,
-    help="Public keys that count; by default those that the run was configured with.",
+    "Public keys that count; by default those that the run was configured with.",
+    exists=True,
+    metavar=None,
 )
 _format = options.form(*FORMATS)
 
@@ -29,7 +31,7 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--out", type=options.FOLDER, required=True, help="Folder for the two files.")
+@options.folder("--out", "Folder for the two files.", metavar=None, required=True)
 @click.option("--name", required=True, help="Of the person or machine that will sign.")
 @click.option(
     "--passphrase-env", metavar="VARIABLE", help="Encrypts the private key with its value."
@@ -73,7 +75,6 @@ def sign(run: str, key: tuple[Path, ...], keys: Path | None, form: str, workspac
     from components.records.errors import ConfigError
     from pipeline.evidence.signatures import sign_run
     from pipeline.evidence.subject import Evidence
-    from pipeline.settings.workspace import Workspace
 
     signers = load_signers(key or None)
     if not signers:

@@ -1,6 +1,5 @@
 """`casegate ledger`: what was decided and done, and whether anybody altered the record since."""
 
-import io
 import shutil
 import sys
 from pathlib import Path
@@ -8,27 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.records.ledger.entry import KINDS, Entry
 from pipeline.commands import options
-from pipeline.commands.ending import echo_json, group
+from pipeline.commands.ending import echo_json, echo_page, group
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
-    from components.records.ledger.entry import Entry
     from pipeline.governance.ledger_check import VerifiedLedger
-
-# As components/records/ledger/entry.py has them; help should not have to import that.
-KINDS = (
-    "decision",
-    "look",
-    "approval",
-    "waiver",
-    "amendment",
-    "release",
-    "rollback",
-    "run",
-    "drift",
-    "promotion",
-    "retention",
-)
 
 
 @group()
@@ -63,7 +48,6 @@ def verify(workspace: Path, holds: str | None) -> int:
 def show(workspace: Path, kind: str | None, form: str) -> int:
     """Lists the entries, oldest first, after checking the chain."""
     from components.records.ledger.ledger import Ledger
-    from pipeline.settings.workspace import Workspace
 
     entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
     chosen = [entry for entry in entries if kind in (None, entry.kind)]
@@ -105,8 +89,7 @@ def _summary(found: "VerifiedLedger") -> str:
     return "; ".join(parts)
 
 
-def _show_table(entries: "list[Entry]") -> None:
-    from rich.console import Console
+def _show_table(entries: list[Entry]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -122,6 +105,4 @@ def _show_table(entries: "list[Entry]") -> None:
         words = (str(entry.seq), entry.at, entry.kind, entry.by, sentence(entry))
         table.add_row(*(Text(one_line(word)) for word in words))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
-    page = io.StringIO()
-    Console(file=page, width=width).print(table)
-    click.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()))
+    echo_page(lambda page: page.print(table), width=width)

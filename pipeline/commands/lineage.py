@@ -1,8 +1,9 @@
 """`casegate lineage`: what an auditor asks of runs and releases, each question one command."""
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -101,22 +102,11 @@ def blocked(evidence: "Evidence", since: str | None) -> "Answer":
 @click.option("--trigger", type=click.Choice(["commit", "schedule", "drift", "manual"]))
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N")
 @answered
-def list_(
-    evidence: "Evidence",
-    *,
-    verdict: str | None,
-    state: str | None,
-    since: str | None,
-    until: str | None,
-    commit: str | None,
-    trigger: str | None,
-    limit: int,
-) -> "Answer":
+def list_(evidence: "Evidence", *, limit: int, **filters: str | None) -> "Answer":
     """Runs and what they released, newest first; rollbacks are lines of their own."""
     from pipeline.evidence.questions.listing import Filters, listing
 
-    filters = Filters(verdict, state, since, until, commit, trigger)
-    return listing(evidence, filters, limit=limit)
+    return listing(evidence, Filters(**filters), limit=limit)
 
 
 @lineage.command()
@@ -156,11 +146,7 @@ def diff(evidence: "Evidence", first: str, second: str, destination: str | None)
 
 @lineage.command()
 @click.option("--case", metavar="ID", help="A withdrawn or mislabelled case.")
-@click.option(
-    "--image",
-    type=options.EXISTING_FILE,
-    help="A picture; it is known again however its file was encoded.",
-)
+@options.file("--image", "A picture; it is known again however its file was encoded.", exists=True)
 @click.option("--package", metavar="NAME==VERSION", help="A version that was withdrawn.")
 @click.option("--commit", metavar="SHA", help="A bad commit, or its beginning.")
 @click.option(
@@ -269,11 +255,10 @@ def verify(evidence: "Evidence", name: str | None, all_: bool) -> "Answer":
     metavar="SIZE",
     help="The largest difference of a score that counts as reproduced.",
 )
-@click.option(
+@options.folder(
     "--repository",
-    type=options.EXISTING_FOLDER,
-    metavar="DIR",
-    help="The git checkout that has the run's commit; by default the one casegate runs from.",
+    "The git checkout that has the run's commit; by default the one casegate runs from.",
+    exists=True,
 )
 @options.data("Where the training data are now.")
 @click.option(
@@ -286,11 +271,8 @@ def reproduce(
     evidence: "Evidence",
     subject: "Subject",
     *,
-    tolerance: float,
     repository: Path | None,
-    data: str | None,
-    fresh: bool,
-    keep: bool,
+    **asked: Any,
 ) -> "Answer":
     """Runs the same code, packages, configuration and data once more, and compares the scores.
 
@@ -305,11 +287,8 @@ def reproduce(
         evidence,
         subject,
         repository=(repository or REPOSITORY).resolve(),
-        say=lambda line: click.echo(line, err=True),
-        tolerance=tolerance,
-        data=data,
-        fresh=fresh,
-        keep=keep,
+        say=partial(click.echo, err=True),
+        **asked,
     )
 
 

@@ -23,7 +23,7 @@ DRAWINGS = ("text", "json", "dot", "mermaid", "svg")
 @options.destination()
 @options.workspace(exists=True)
 @options.form(*DRAWINGS)
-@options.out("Writes it to this file.")
+@options.file("--out", "Writes it to this file.")
 def trace(name: str, destination: str | None, workspace: Path, form: str, out: Path | None) -> int:
     """Follows a release back: push, blessing, decision, scores, model, training, examples, data.
 
@@ -58,7 +58,7 @@ def draw(graph: "TraceGraph", form: str) -> str:
 @options.destination()
 @options.workspace(exists=True)
 @options.form("md", "html")
-@options.out("Writes it to this file.")
+@options.file("--out", "Writes it to this file.")
 def card(name: str, destination: str | None, workspace: Path, form: str, out: Path | None) -> int:
     """The model card: use, data, performance by slice, limits, versions, approvals.
 
@@ -78,10 +78,10 @@ def card(name: str, destination: str | None, workspace: Path, form: str, out: Pa
 
 @command()
 @click.argument("name", metavar="[VERSION|RUN]", required=False)
-@click.option("--image", type=options.EXISTING_FILE, help="The picture to prove in or out.")
+@options.file("--image", "The picture to prove in or out.", exists=True)
 @click.option("--case", metavar="ID", help="The case whose picture to prove in or out.")
-@options.out("Writes the proof to this file.")
-@click.option("--check", type=options.EXISTING_FILE, help="Checks a proof; needs no workspace.")
+@options.file("--out", "Writes the proof to this file.")
+@options.file("--check", "Checks a proof; needs no workspace.", exists=True)
 @click.option("--root", metavar="HEX", help="With --check: the recorded Merkle root.")
 @click.option(
     "--cases",
@@ -141,13 +141,7 @@ def prove(
 
 @command()
 @click.argument("name", metavar="VERSION|RUN")
-@click.option(
-    "--out",
-    type=options.FILE,
-    required=True,
-    metavar="BUNDLE.zip",
-    help="The archive to write.",
-)
+@options.file("--out", "The archive to write.", metavar="BUNDLE.zip", required=True)
 @options.destination()
 @click.option(
     "--without-training-manifest",
@@ -194,12 +188,11 @@ def export(
     "keys",
     multiple=True,
     type=options.FILE,
-    metavar="FILE",
     help="A public key you trust; the signers have to be among these. Repeatable.",
 )
 @click.option("--holds", metavar="HASH", help="A ledger entry's hash that was noted elsewhere.")
 @options.form(*FORMATS)
-@options.out("Writes the answer to this file.")
+@options.file("--out", "Writes the answer to this file.")
 def check(
     bundle: Path, keys: tuple[Path, ...], holds: str | None, form: str, out: Path | None
 ) -> int:

@@ -1,6 +1,7 @@
 """`casegate monitor`: whether what is served still looks like what the model was made on."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command, echo_json
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.unattended.monitoring.monitor import Monitored
@@ -44,7 +46,6 @@ def monitor(
     2 where the log cannot be read, and 5 where nothing is released to compare with.
     """
     from pipeline.settings.config import load_config
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.monitoring.monitor import monitor as look
     from pipeline.unattended.monitoring.show_monitor import as_text
 
@@ -70,8 +71,9 @@ def _retrained(
     from pipeline.unattended.retraining.notice import show_retrained
     from pipeline.unattended.retraining.retrain import retrain
 
+    say = partial(click.echo, err=True)  # beside the answer
     try:
-        done = retrain(config, settings, place, trigger="drift", why=monitored.why, say=_say)
+        done = retrain(config, settings, place, trigger="drift", why=monitored.why, say=say)
     except CasegateError as error:
         click.echo(f"retraining: {error.line}", err=True)
         return None
@@ -79,8 +81,3 @@ def _retrained(
         show_retrained(done)
     found: dict[str, Any] = done.as_json()
     return found
-
-
-def _say(line: str) -> None:
-    """Progress, beside the answer."""
-    click.echo(line, err=True)

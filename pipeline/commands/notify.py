@@ -8,6 +8,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import echo_json, group
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from components.notify.delivery import Delivery
@@ -43,8 +44,9 @@ def test(config: Path | None, settings: tuple[str, ...], form: str) -> int:
     if not deliveries and form == "text":
         click.echo("no channel is set: see notify.webhook, notify.smtp and notify.command")
         return UNDELIVERED
-    _give(deliveries, form)
-    return 0 if deliveries and _all_sent(deliveries) else UNDELIVERED
+    _show_deliveries(deliveries, form)
+    sent = [delivery.state == "sent" for delivery in deliveries]
+    return 0 if sent and all(sent) else UNDELIVERED
 
 
 @notify.command()
@@ -57,7 +59,6 @@ def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form
 
     What goes out is taken from the dead letters. Exits 0 where none is left, else 2.
     """
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.notifying.notify import journal
     from pipeline.unattended.notifying.notify import resend as send_again
 
@@ -67,7 +68,7 @@ def resend(config: Path | None, settings: tuple[str, ...], workspace: Path, form
     if form == "text" and not deliveries:
         click.echo("no dead letter")
     else:
-        _give(deliveries, form)
+        _show_deliveries(deliveries, form)
     if left.unreadable:
         click.echo(f"{journal(place).dead_path}: {left.unreadable} unreadable lines", err=True)
     return UNDELIVERED if left.letters or left.unreadable else 0
@@ -83,7 +84,6 @@ def show(
     config: Path | None, settings: tuple[str, ...], workspace: Path, form: str, limit: int
 ) -> int:
     """Shows the channels, what was sent last, and the dead letters."""
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.notifying.notify import show_notices
 
     found = show_notices(_notify_config(config, settings), Workspace(workspace.resolve()), limit)
@@ -100,11 +100,7 @@ def _notify_config(config: Path | None, settings: Sequence[str]) -> "NotifyConfi
     return load_config(config, settings).notify
 
 
-def _all_sent(deliveries: "Sequence[Delivery]") -> bool:
-    return all(delivery.state == "sent" for delivery in deliveries)
-
-
-def _give(deliveries: "Sequence[Delivery]", form: str) -> None:
+def _show_deliveries(deliveries: "Sequence[Delivery]", form: str) -> None:
     if form == "json":
         echo_json([vars(delivery) for delivery in deliveries])
         return

@@ -26,6 +26,17 @@ def stacked(*options: Decorator) -> Decorator:
     return decorate
 
 
+def file(name: str, words: str, *, exists: bool = False, **other: Any) -> Decorator:
+    return click.option(name, type=EXISTING_FILE if exists else FILE, help=words, **other)
+
+
+def folder(
+    name: str, words: str, *, exists: bool = False, metavar: str | None = "DIR", **other: Any
+) -> Decorator:
+    kind = EXISTING_FOLDER if exists else FOLDER
+    return click.option(name, type=kind, metavar=metavar, help=words, **other)
+
+
 def workspace(*, exists: bool) -> Decorator:
     """`--workspace DIR`, by default the one in this folder."""
     return click.option(
@@ -41,7 +52,7 @@ def config(
     words: str = "YAML file of settings; without it the one shipped for the data, if any.",
     **other: Any,
 ) -> Decorator:
-    return click.option("--config", **{"type": FILE, "help": words, **other})
+    return file("--config", words, **other)
 
 
 def settings(words: str | None = "Overrides one setting; may be repeated.") -> Decorator:
@@ -63,10 +74,6 @@ def form(*formats: str, words: str | None = None) -> Decorator:
         show_default=True,
         help=words,
     )
-
-
-def out(words: str, **other: Any) -> Decorator:
-    return click.option("--out", **{"type": FILE, "help": words, **other})
 
 
 def why() -> Decorator:

@@ -1,6 +1,5 @@
 """`casegate policy`: whether the acceptance criteria can be met at all, before anything is run."""
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -10,7 +9,8 @@ import click
 
 from components.baselines.names import GOLDEN
 from pipeline.commands import options
-from pipeline.commands.ending import echo_json, group
+from pipeline.commands.ending import echo_json, echo_page, group
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.governance.show_policy import Preflight
@@ -52,7 +52,6 @@ def check(path: Path, case_set: str, discordant: float | None, form: str, worksp
     from components.gate.preflight import preflight, refuse_hopeless
     from pipeline.governance.show_policy import Preflight
     from pipeline.settings.baselines import find_case_set
-    from pipeline.settings.workspace import Workspace
 
     rules = load_policy(path)
     place = find_case_set(case_set, Workspace(workspace.resolve()))
@@ -70,13 +69,8 @@ def _show(found: "Preflight", form: str) -> None:
     if form == "json":
         echo_json(found.as_json())
         return
-    from rich.console import Console
-
     from pipeline.governance.show_policy import show_preflight
 
     terminal = sys.stdout.isatty()
     width = None if terminal or "COLUMNS" in os.environ else 120
-    page = io.StringIO()
-    console = Console(file=page, highlight=False, width=width, force_terminal=terminal or None)
-    show_preflight(console, found)
-    click.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()))
+    echo_page(lambda page: show_preflight(page, found), width=width, terminal=terminal)

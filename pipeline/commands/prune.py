@@ -6,6 +6,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command, echo_json
+from pipeline.settings.workspace import Workspace
 
 
 @command()
@@ -26,7 +27,6 @@ def prune(
     goes is listed in retention/, and in the ledger.
     """
     from pipeline.settings.config import load_config
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.retention.prune import lines, prune
 
     retention = load_config(config, settings).retention

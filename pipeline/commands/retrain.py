@@ -1,11 +1,14 @@
 """`casegate retrain`: the whole pipeline, unattended."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command, echo_json
+from pipeline.settings.workspace import Workspace
 
 
 @command()
@@ -27,9 +30,8 @@ def retrain(
     data: str | None,
     workspace: Path,
     settings: tuple[str, ...],
-    trigger: str,
-    why: str | None,
     form: str,
+    **cause: Any,
 ) -> int:
     """Runs the pipeline once under supervision, and tells a person what came of it.
 
@@ -37,7 +39,6 @@ def retrain(
     it: see `retraining` and `notify` in the settings.
     """
     from pipeline.settings.config import shipped_config
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.retraining.notice import show_retrained
     from pipeline.unattended.retraining.retrain import retrain as retrain_once
 
@@ -46,9 +47,8 @@ def retrain(
         config or shipped_config(data or "phantom"),
         options.with_data(settings, data),
         Workspace(workspace),
-        trigger=trigger,
-        why=why,
-        say=lambda line: click.echo(line, err=as_json),
+        say=partial(click.echo, err=as_json),
+        **cause,
     )
     if as_json:
         echo_json(retrained.as_json())

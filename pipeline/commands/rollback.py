@@ -6,6 +6,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command
+from pipeline.settings.workspace import Workspace
 
 
 @command()
@@ -13,12 +14,7 @@ from pipeline.commands.ending import command
 @click.option("--to", "version", required=True, type=int, metavar="VERSION")
 @options.person("Who takes the champion back.")
 @click.option("--model-name", default="pneumonia", show_default=True, metavar="NAME")
-@click.option(
-    "--serving",
-    type=options.EXISTING_FOLDER,
-    metavar="DIR",
-    help="Where releases go; default: serving/ in the workspace.",
-)
+@options.folder("--serving", "Where releases go; default: serving/ in the workspace.", exists=True)
 def rollback(
     workspace: Path, version: int, by: str, reason: str, model_name: str, serving: Path | None
 ) -> int:
@@ -30,7 +26,6 @@ def rollback(
     from components.records.errors import CasegateError
     from pipeline.governance.rollback import roll_back
     from pipeline.run.recorder import update_store
-    from pipeline.settings.workspace import Workspace
 
     done = roll_back(
         workspace, to=version, by=by, reason=reason, model_name=model_name, serving=serving

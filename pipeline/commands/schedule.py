@@ -7,19 +7,18 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import echo_json, group
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.scheduling.status import ScheduleStatus
     from pipeline.unattended.scheduling.systemd import UnitPlace
 
 _of_job = options.stacked(
     options.config(
         "YAML file of settings; schedule.cron in it says when, in UTC.",
-        type=options.EXISTING_FILE,
+        exists=True,
         required=True,
     ),
     options.workspace(exists=False),
@@ -28,10 +27,8 @@ _of_job = options.stacked(
 _name = click.option(
     "--name", metavar="NAME", help="What it is called; by default as the workspace's folder."
 )
-_directory = click.option(
-    "--directory",
-    type=options.FOLDER,
-    help="A folder of unit files other than systemd's own.",
+_directory = options.folder(
+    "--directory", "A folder of unit files other than systemd's own.", metavar=None
 )
 
 
@@ -73,7 +70,6 @@ def install(
 
     from components.records.clock import current_time
     from components.records.errors import UsageError
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.scheduling import crontab, systemd
     from pipeline.unattended.scheduling.job import check_notices, make_job
     from pipeline.unattended.scheduling.loop import Slots, stamp
@@ -211,42 +207,31 @@ def run(config: Path, workspace: Path, settings: tuple[str, ...], once: bool) ->
     """
     from components.records.clock import current_time
     from pipeline.settings.config import load_config
-    from pipeline.settings.workspace import Workspace
     from pipeline.unattended.notifying.channels import check as check_notify
-    from pipeline.unattended.retraining.retrain import terminated_as_interrupted
+    from pipeline.unattended.retraining.notice import show_retrained
+    from pipeline.unattended.retraining.retrain import retrain, terminated_as_interrupted
     from pipeline.unattended.scheduling.cron import Cron
     from pipeline.unattended.scheduling.loop import Loop, Slots, stamp
 
     read = load_config(config, settings)
     check_notify(read.notify)
     cron, place = Cron.parse(read.schedule.cron), Workspace(workspace.resolve())
-    loop = Loop(Slots(place, cron), _runner(config, settings, place), _say)
+
+    def retrain_for(slot: "datetime") -> int:
+        """With the settings as the file then has them."""
+        why = f"due {stamp(slot)}"
+        done = retrain(config, settings, place, trigger="schedule", why=why, say=_say)
+        show_retrained(done)
+        if done.attempt.error:
+            click.echo(done.attempt.error, err=True)
+        return done.exit_code
+
+    loop = Loop(Slots(place, cron), retrain_for, _say)
     with terminated_as_interrupted():
         if once:
             return loop.once()
         _say(f"waiting for {cron.expression} (UTC), next {stamp(cron.after(current_time()))}")
         return loop.forever()
-
-
-def _runner(
-    config: Path, settings: tuple[str, ...], workspace: "Workspace"
-) -> "Callable[[datetime], int]":
-    """Retrains for a slot, with the settings as the file then has them."""
-
-    def retrain_for(slot: "datetime") -> int:
-        from pipeline.unattended.retraining.notice import show_retrained
-        from pipeline.unattended.retraining.retrain import retrain
-        from pipeline.unattended.scheduling.loop import stamp
-
-        retrained = retrain(
-            config, settings, workspace, trigger="schedule", why=f"due {stamp(slot)}", say=_say
-        )
-        show_retrained(retrained)
-        if retrained.attempt.error:
-            click.echo(retrained.attempt.error, err=True)
-        return retrained.exit_code
-
-    return retrain_for
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ import click
 from pipeline.commands import options
 from pipeline.commands.answers import FORMATS, give
 from pipeline.commands.ending import group, progress_bar
+from pipeline.settings.workspace import Workspace
 
 
 @group()
@@ -23,7 +24,6 @@ def show(workspace: Path, form: str) -> int:
     """Says where the store is, its version and size, and what this account may do there."""
     from components.lineage.facts import store_facts
     from pipeline.evidence.answer import Answer, Table
-    from pipeline.settings.workspace import Workspace
 
     address = Workspace(workspace.resolve()).store
     facts = store_facts(address)
@@ -63,7 +63,6 @@ def migrate(workspace: Path, to: str) -> int:
     from components.lineage.migrate import migrate as copy
     from components.lineage.migrate import unmark
     from components.records.files import write_atomically
-    from pipeline.settings.workspace import Workspace
 
     place = Workspace(workspace.resolve())
     target = StoreAddress.parse(to, root=place.root)

@@ -10,21 +10,17 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command, echo_utf8
+from pipeline.settings.workspace import Workspace
 
 
 @command()
 @options.workspace(exists=True)
 @options.form("text", "json", "html")
-@click.option(
-    "--output",
-    type=options.FILE,
-    help="Writes to this file instead of standard output.",
-)
+@options.file("--output", "Writes to this file instead of standard output.")
 def timeline(workspace: Path, form: str, output: Path | None) -> int:
     """What was released when and why, what was not, what moved and who approved."""
     from components.records.files import write_atomically
     from pipeline.governance.show_ledger import sentence
-    from pipeline.settings.workspace import Workspace
     from pipeline.site.timeline.page import timeline_page
     from pipeline.site.timeline.steps import as_text, steps
 

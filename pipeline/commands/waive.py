@@ -1,6 +1,7 @@
 """`casegate waive`: lets a failed check through, visibly, by two names and until a date."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,9 +19,7 @@ from pipeline.commands.ending import command
 @click.option(
     "--expires", required=True, metavar="DATE", help="Last day it holds, 366 days at most."
 )
-def waive(
-    check: str, workspace: Path, run_id: str, by: str, second: str, reason: str, expires: str
-) -> int:
+def waive(check: str, workspace: Path, run_id: str, expires: str, **signed: Any) -> int:
     """Lets CHECK of a run's decision through, for that candidate, case set and policy alone.
 
     CHECK is the name in the decision, such as 'sensitivity[overall].floor'. Integrity, scores that
@@ -28,9 +27,7 @@ def waive(
     """
     from pipeline.governance.waiver import waive_check
 
-    entry = waive_check(
-        workspace, check, run_id=run_id, by=by, second=second, reason=reason, expires=expires
-    )
+    entry = waive_check(workspace, check, run_id=run_id, expires=expires, **signed)
     click.echo(
         f"waived until {expires} by {entry.by} and {entry.body['second']}: {check} "
         f"(entry {entry.seq} of the ledger)"

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from components.lineage.address import StoreAddress
 from components.records.clock import utc_now
 from components.records.errors import ConfigError, WorkspaceBusy
@@ -149,6 +147,8 @@ class Workspace:
           WorkspaceBusy: another run holds it.
           ConfigError: the folder cannot be made or written to.
         """
+        import filelock  # takes longer to import than all the rest
+
         lock = filelock.FileLock(self.root / ".lock")
         holder = self.root / ".holder"
         try:
