@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from components.decision import Decision, Verdict
 from components.gate import rules, self_test
 from components.gate.judged_cases import JudgedCases
+from components.gate.policy import Check, Policy
 from components.metrics import METRICS, Outputs
 from components.metrics.outputs import Estimate
 from components.statistics import paired
@@ -141,6 +143,89 @@ def test_the_degraded_copy_lost_what_the_rule_forbids_and_no_more() -> None:
     model = Outputs(cases.labels, scored(case_set).scores, 0.5)
     copy = self_test._lowered(check("sensitivity", margin=0.05), MARGIN, cases, model, 0.95)
     assert (copy.right[:200].sum(), copy.right[200:].sum()) == (190, 200)
+
+
+# Twenty positives of ten patients, the last of whom has two negatives too, and forty others.
+def of_patients(patients: str) -> tuple[JudgedCases, Outputs, Policy]:
+    case_set = same_patient([i // 2 for i in range(20)])
+    own = {f"case-{i:04d}": "p9" for i in (20, 21)}
+    case_set = replace(
+        case_set,
+        cases=tuple(
+            replace(case, patient_id=own.get(case.case_id, case.patient_id))
+            for case in case_set.cases
+        ),
+    )
+    cases = JudgedCases(case_set)
+    model = Outputs(cases.labels, scored(case_set).scores, 0.5)
+    return cases, model, policy(check(), patients=patients)
+
+
+@pytest.mark.parametrize(
+    "metric, patients, turned",
+    [
+        ("sensitivity", "clustered", [17, 18, 19]),
+        ("sensitivity", "independent", [17, 18, 19]),
+        # A patient is positive where one image is, and all of its images turn.
+        ("sensitivity", "aggregated", [16, 17, 18, 19, 20, 21]),
+        ("specificity", "clustered", list(range(54, 60))),
+        ("specificity", "aggregated", list(range(54, 60))),
+    ],
+)
+def test_a_degraded_copy_loses_images_or_patients_as_the_policy_says(
+    metric: str, patients: str, turned: list[int]
+) -> None:
+    cases, model, rules = of_patients(patients)
+    copy = self_test._lowered(check(metric), rules, cases, model, 0.85)
+    assert np.flatnonzero(copy.scores != model.scores).tolist() == turned
+    called = copy.scores[turned] >= copy.operating_point
+    assert called.tolist() == [metric == "specificity"] * len(turned)
+
+
+def test_a_degraded_copy_is_lowered_within_its_slice_alone() -> None:
+    cases = JudgedCases(locked(20, 20))
+    model = Outputs(cases.labels, scored(locked(20, 20)).scores, 0.5)
+    for metric, places in (("sensitivity", range(1, 20, 2)), ("auc", range(1, 40, 2))):
+        copy = self_test._lowered(check(metric, device="Aster"), MARGIN, cases, model, -0.1)
+        assert np.flatnonzero(copy.scores != model.scores).tolist() == list(places)
+    assert set(copy.scores[1:20:2]) == {0.0} and set(copy.scores[21:40:2]) == {1.0}
+
+
+@pytest.mark.parametrize(
+    "asked, champion, golden, rivals, target",
+    [
+        (check(floor=0.8, margin=0.1), 0.95, 0.85, ["champion", "golden"], 0.75),
+        (check(floor=0.7, margin=0.1), 0.95, 0.85, ["champion", "golden"], 0.7),
+        (check(margin=0.25), 0.25, 0.75, ["golden"], 0.5),
+        (check(margin=0.25), 0.25, 0.125, [], None),
+        (check("brier", ceiling=0.5, margin=0.25), 0.125, 0.5, ["champion", "golden"], 0.75),
+        (check("brier", ceiling=0.5, margin=0.25), 0.125, 0.75, ["champion"], 0.5),
+        (check("brier", ceiling=1.0, margin=0.25), 0.125, 0.5, ["champion", "golden"], None),
+        (check("brier", margin=0.25), 0.75, 0.875, [], None),
+    ],
+)
+def test_a_copy_is_as_bad_as_every_rule_forbids_and_no_worse_than_can_be(
+    asked: Check, champion: float, golden: float, rivals: list[str], target: float | None
+) -> None:
+    found = self_test._forbidden(asked, {"champion": champion, "golden": golden})
+    assert found == (rivals, target and pytest.approx(target))
+
+
+def test_what_stands_behind_a_check_of_no_change() -> None:
+    cases, _, _ = of_patients("clustered")
+    for metric, patients, pairs in [
+        ("sensitivity", "independent", 20),
+        ("sensitivity", "aggregated", 10),
+        ("sensitivity", "clustered", 10),  # two images of each patient: worth one
+        ("specificity", "independent", 40),
+        ("specificity", "aggregated", 39),
+        ("specificity", "clustered", pytest.approx(40**2 / (38 + 4))),
+        ("auc", "independent", 20),
+        ("brier", "aggregated", 10),
+    ]:
+        assert self_test._pairs(check(metric), policy(patients=patients), cases) == pairs
+    nowhere = check(device="Cirrus")
+    assert self_test._pairs(nowhere, policy(patients="clustered"), cases) == 0
 
 
 @pytest.mark.parametrize("patients", ["clustered", "aggregated"])
