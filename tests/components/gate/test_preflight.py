@@ -229,3 +229,83 @@ def test_too_few_sentinels_can_never_pass() -> None:
 def test_a_margin_against_one_baseline_has_one_outlook() -> None:
     found = preflight(policy(check("sensitivity", margin={"golden": 0.1})), locked(50, 50))
     assert [one.against for one in found] == ["golden"]
+
+
+def test_each_outlook_states_what_its_rule_judges_and_by_what() -> None:
+    rules = policy(
+        check("sensitivity", floor=0.9, margin={"golden": 0.05}, alpha=0.05, device="Aster"),
+        check("auc", floor=0.9, role="supporting"),
+        ceiling=0.1,
+    )
+    rules = replace(rules, sentinels=Sentinels(2, "agreed on"))
+    cases = locked(100, 60, sentinels=[1, 2, 150])
+    common = {"metric": "sensitivity", "slice": "device=Aster", "role": "gate", "alpha": 0.05}
+    counted = {"n": 50, "worth": 50.0, "kind": "positive cases", **common}
+    whole = {"n": 160, "worth": 160.0, "kind": "cases"}
+    none = {"alpha": None, "metric": None, "slice": None, "method": None, "role": "gate"}
+    assert [vars(each) for each in preflight(rules, cases)] == [
+        {
+            "check": "sensitivity[device=Aster].floor",
+            "rule": "floor",
+            "against": "none",
+            "limit": 0.9,
+            "method": "clopper_pearson",
+            "possible": True,
+            "tolerates": 1,
+            "fewest": 29,  # 0.05 ** (1 / 29) is above 0.9
+            **counted,
+        },
+        {
+            "check": "sensitivity[device=Aster].non_inferiority.golden",
+            "rule": "non_inferiority",
+            "against": "golden",
+            "limit": 0.05,
+            "method": "tango",
+            "possible": False,
+            "tolerates": None,
+            "fewest": 52,  # above z * z * 0.95 / 0.05
+            **counted,
+        },
+        {
+            "check": "auc[overall].floor",
+            "rule": "floor",
+            "metric": "auc",
+            "slice": "overall",
+            "against": "none",
+            "role": "supporting",
+            "limit": 0.9,
+            "alpha": 0.025,
+            "method": "delong",
+            "possible": None,
+            "tolerates": None,
+            "fewest": None,
+            **whole,
+        },
+        *(
+            {
+                "check": f"negative_flips.{name}",
+                "rule": "negative_flips",
+                "against": name,
+                "limit": 0.1,
+                "possible": True,
+                "tolerates": 16,
+                "fewest": 1,
+                **whole,
+                **none,
+            }
+            for name in ("champion", "golden")
+        ),
+        {
+            "check": "sentinels.marked",
+            "rule": "sentinel",
+            "against": "none",
+            "n": 3,
+            "worth": 3.0,
+            "kind": "never-miss cases",
+            "limit": 2.0,
+            "possible": True,
+            "tolerates": None,
+            "fewest": 2,
+            **none,
+        },
+    ]

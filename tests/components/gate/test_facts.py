@@ -1,0 +1,171 @@
+"""Every fact that a decision states of each kind of check, but for its sentence."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.decision import Decision
+from components.gate.policy import Coverage, Latency, Sentinels
+from components.statistics.intervals import clopper_pearson, wilson
+from components.statistics.paired import tango
+from tests.components.gate.test_decide import judged, result
+from tests.components.planting import check, locked, policy, scored
+
+CASES = locked(100, 100, sentinels=[1, 2, 150])
+RULES = replace(
+    policy(
+        check("sensitivity", floor=0.9, margin={"golden": 0.05}, alpha=0.05, device="Aster"),
+        check("brier", ceiling=0.5, margin={"champion": 0.2}, role="supporting"),
+        check("specificity", margin=0.05, device="Cirrus", role="supporting"),
+        check("auc", floor=0.5, device="Cirrus"),
+        ceiling=0.1,
+    ),
+    sentinels=Sentinels(2, "agreed on"),
+    latency=Latency(40.0, "agreed on"),
+    coverage=Coverage(("device",), 50, "agreed on"),
+)
+# The candidate has one image of Aster wrong, golden another, the champion one of Boreal.
+FACTS: dict[str, dict[str, Any]] = {
+    "servable": {"rule": "servable", "n": 200},
+    "evaluator": {"rule": "evaluator"},
+    "sensitivity[device=Aster].floor": {
+        "rule": "floor",
+        "metric": "sensitivity",
+        "slice": "device=Aster",
+        "n": 50,
+        "estimate": 0.98,
+        "limit": 0.9,
+        "method": "clopper_pearson",
+    },
+    "sensitivity[device=Aster].non_inferiority.golden": {
+        "rule": "non_inferiority",
+        "verdict": "INCONCLUSIVE",
+        "metric": "sensitivity",
+        "slice": "device=Aster",
+        "against": "golden",
+        "n": 50,
+        "estimate": 0.0,
+        "limit": -0.05,
+        "method": "tango",
+    },
+    "brier[overall].ceiling": {
+        "rule": "ceiling",
+        "metric": "brier",
+        "slice": "overall",
+        "n": 200,
+        "limit": 0.5,
+        "method": "normal",
+        "role": "supporting",
+    },
+    "brier[overall].non_inferiority.champion": {
+        "rule": "non_inferiority",
+        "metric": "brier",
+        "slice": "overall",
+        "against": "champion",
+        "n": 200,
+        "limit": 0.2,
+        "method": "normal",
+        "role": "supporting",
+    },
+    "specificity[device=Cirrus].cases": {
+        "rule": "non_inferiority",
+        "verdict": "FAIL",
+        "metric": "specificity",
+        "slice": "device=Cirrus",
+        "role": "supporting",
+    },
+    "auc[device=Cirrus].cases": {
+        "rule": "floor",
+        "verdict": "FAIL",
+        "metric": "auc",
+        "slice": "device=Cirrus",
+    },
+    **{
+        f"negative_flips.{name}": {
+            "rule": "negative_flips",
+            "against": name,
+            "n": 200,
+            "estimate": 0.005,
+            "limit": 0.1,
+            "method": "clopper_pearson",
+        }
+        for name in ("champion", "golden")
+    },
+    **{
+        f"sentinels.{name}": {"rule": "sentinel", "against": name, "n": 3}
+        for name in ("champion", "golden")
+    },
+    "sentinels.marked": {"rule": "sentinel", "n": 3, "limit": 2.0},
+    "latency.p95": {"rule": "latency", "estimate": 12.5, "limit": 40.0},
+    "coverage[device=Aster]": {
+        "rule": "coverage",
+        "slice": "device=Aster",
+        "n": 50,
+        "limit": 50.0,
+    },
+    "coverage[device=Boreal]": {
+        "rule": "coverage",
+        "verdict": "FAIL",
+        "slice": "device=Boreal",
+        "n": 49,
+        "limit": 50.0,
+    },
+    "looks": {"rule": "looks", "estimate": 3.0, "limit": 10.0},
+}
+DEFAULTS: dict[str, Any] = {
+    "verdict": "PASS",
+    "metric": None,
+    "slice": None,
+    "against": "none",
+    "n": 0,
+    "limit": None,
+    "method": None,
+    "role": "gate",
+    "waived": False,
+}
+
+
+@pytest.fixture(scope="module")
+def decision() -> Decision:
+    return judged(
+        replace(scored(CASES, wrong=[3]), latency_ms={"p95": 12.5}),
+        rules=RULES,
+        case_set=CASES,
+        champion=[0],
+        golden=[1],
+        looks_used=3,
+        trained_on={"device": {"Aster": 50, "Boreal": 49}},
+    )
+
+
+def test_each_kind_of_check_states_what_it_judged_and_by_what(decision: Decision) -> None:
+    assert {each.check for each in decision.checks} == set(FACTS)
+    for name, facts in FACTS.items():
+        found = {**vars(result(decision, name))}
+        found["verdict"] = found["verdict"].value
+        wanted = {**DEFAULTS, **facts}
+        assert {key: found[key] for key in wanted} == wanted, name
+
+
+def test_bounds_are_those_of_the_checks_own_error_rate(decision: Decision) -> None:
+    floor = result(decision, "sensitivity[device=Aster].floor")
+    exact, beside = (each(49, 50, alpha=0.05) for each in (clopper_pearson, wilson))
+    assert (floor.lower, floor.upper) == (exact.lower, exact.upper)
+    assert f"{beside.lower:.4f} to {beside.upper:.4f}" in floor.reason
+    margin = result(decision, "sensitivity[device=Aster].non_inferiority.golden")
+    paired = tango(1, 1, 50, alpha=0.05)
+    assert (margin.lower, margin.upper) == (paired.lower, paired.upper)
+    flips = result(decision, "negative_flips.golden")
+    share = clopper_pearson(1, 200, alpha=0.025)
+    assert (flips.lower, flips.upper) == (share.lower, share.upper)
+    assert result(decision, "latency.p95").lower is None
+
+
+def test_a_change_is_the_candidates_minus_the_baselines(decision: Decision) -> None:
+    champion = result(decision, "brier[overall].non_inferiority.champion")
+    # Each has another case wrong; the scores of these two cases make all the difference.
+    ours, theirs = 0.2 + 3 / 2000, 0.2 + 0 / 2000
+    right = [0.8 + 0 / 2000, 0.8 + 3 / 2000]
+    squares = [(1 - ours) ** 2 + (1 - right[0]) ** 2, (1 - theirs) ** 2 + (1 - right[1]) ** 2]
+    assert champion.estimate == pytest.approx((squares[0] - squares[1]) / 200, abs=1e-12)
