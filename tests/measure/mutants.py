@@ -114,7 +114,7 @@ def run(room: str, names: list[str]) -> int:
     settings.load_profile("quick")
     os.register_at_fork(before=gc.freeze)
     # The tests pass: they did when it was recorded which of them reaches which function.
-    ForkRunner.run_clean_tests = lambda *_: 0  # type: ignore[method-assign]
+    ForkRunner.run_clean_tests = lambda *_, **__: 0  # type: ignore[method-assign]
     mutators.mutation_operators[:] = operators(mutators)  # type: ignore[index]
     reasons = tomli.loads(REASONS.read_text("utf-8"))
     for path, results in metas():

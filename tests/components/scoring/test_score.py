@@ -1,5 +1,6 @@
 """Scores are what the served model says, and contradictions are its fault."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import tensorflow as tf
 
 from components.records.errors import Unservable
 from components.scoring import score
-from components.scoring.score import read_case_ids, score_model
+from components.scoring.score import Scored, read_case_ids, score_model
+from components.scoring.served import ServedAnswer, ServedRequest
 from tests.components.scoring import making
 from tests.components.scoring.making import Sized, save
 
@@ -60,6 +62,59 @@ def test_scores_alone_are_had_without_the_checks(model: Path, records: list[str]
 def test_no_record_gives_no_score(model: Path, tmp_path: Path) -> None:
     scored = score_model(model, [write(tmp_path / "a.gz", {})])
     assert scored.case_ids == () and scored.scores.shape == (0,) and scored.latency_ms == {}
+
+
+def asked_of(
+    model: Path, records: list[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Scored, list[ServedRequest]]:
+    """The scores, and what was asked for them, of a server that says .5 of every case."""
+    asked: list[ServedRequest] = []
+
+    def ask(path: Path, requests: Iterable[ServedRequest]) -> Iterator[tuple]:
+        for request in requests:
+            asked.append(request)
+            half, one = np.full(len(request.inputs), 0.5, np.float32), np.ones(len(request.inputs))
+            yield request, ServedAnswer("planted", half, one, float(len(asked)))
+
+    monkeypatch.setattr(score, "ask", ask)
+    return score_model(model, records), asked
+
+
+@pytest.mark.parametrize("cases, calls", [(1, 20), (3, 21), (5, 20), (20, 20), (21, 21)])
+def test_each_case_is_asked_alone_in_rounds_until_there_are_twenty_calls(
+    cases: int, calls: int, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score, "BATCH", 7)
+    path = write(tmp_path / "a.gz", {f"case-{i:02d}": i for i in range(cases)})
+    scored, asked = asked_of(model, [path], monkeypatch)
+    alone = [request for request in asked if request.alone]
+    assert scored.served.alone == cases
+    assert [request.signature for request in alone] == [score.EXAMPLES, score.IMAGES] * calls
+    images = [request.inputs for request in alone[1::2]]
+    assert images == [[b"." * (i % cases)] for i in range(calls)]
+    assert all(request.inputs[0] in alone[2 * i].inputs[0] for i, request in enumerate(alone[1::2]))
+
+
+def test_a_few_cases_of_each_batch_are_asked_alone_until_there_are_enough(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.gz", {f"case-{i:03d}": i for i in range(160)})
+    scored, asked = asked_of(model, [path], monkeypatch)
+    images = [request.inputs[0] for request in asked if request.alone][1::2]
+    assert images == [b"." * i for i in range(0, 160, 20)] * 3  # 8 of a batch of 160
+    monkeypatch.setattr(score, "BATCH", 16)
+    scored, asked = asked_of(model, [path], monkeypatch)
+    assert scored.served.alone == 32  # of four batches
+    images = [request.inputs[0] for request in asked if request.alone][1::2]
+    assert images == [b"." * i for i in range(0, 64, 2)]
+
+
+def test_a_latency_is_that_of_the_calls_after_the_first_to_a_microsecond() -> None:
+    nothing = np.zeros(0, np.float32)
+    answers = [ServedAnswer("", nothing, nothing, ms) for ms in (99.0, 3.12345, 1.00049, 2.00061)]
+    # The 95th percentile of three lies nine tenths of the way from the second to the third.
+    assert score._latency(answers) == {"median": 2.001, "p95": 3.011}
+    assert score._latency(answers[:1]) == {}
 
 
 @pytest.mark.parametrize(
