@@ -8,6 +8,7 @@ from components.records.errors import TooFewCases
 from components.statistics.auc import _placements, auc, auc_difference
 from components.statistics.paired import tango
 from tests.components.statistics.r_data import data_frame, package_folder
+from tests.refusing import refused
 
 Floats = NDArray[np.float64]
 
@@ -83,6 +84,28 @@ def test_perfect_separation_of_few_cases_claims_no_certainty() -> None:
     result = auc(labels.astype(float), labels)
     assert result.estimate == result.upper == 1
     assert result.lower == pytest.approx(0.025 ** (1 / 4))
+
+
+def test_every_bound_is_that_of_the_error_rate_asked_for_and_within_the_range() -> None:
+    labels = np.array([True] * 4 + [False] * 4)
+    perfect, tied = labels.astype(float), np.full(8, 0.3)
+    assert auc(perfect, labels, alpha=0.05).lower == pytest.approx(0.05 ** (1 / 4))
+    assert auc(-perfect, labels, alpha=0.05).upper == pytest.approx(1 - 0.05 ** (1 / 4))
+    same = auc_difference(tied, tied, labels, alpha=0.05)
+    assert (same.lower, same.upper) == (
+        tango(0, 0, 4, alpha=0.05).lower,
+        tango(0, 0, 4, alpha=0.05).upper,
+    )
+    # One pair of 15 in the wrong order: the normal interval would reach beyond the end.
+    scores = np.array([0.1, 0.2, 0.3, 0.35, 0.8, 0.75, 0.85, 0.9])
+    labels = np.arange(8) > 4
+    assert auc(scores, labels).upper == 1.0 and auc(-scores, labels).lower == 0.0
+    assert auc_difference(scores, -scores, labels).upper == 1.0
+    assert auc_difference(-scores, scores, labels).lower == -1.0
+    narrow, wide = auc(scores, labels, alpha=0.05), auc(scores, labels)
+    assert narrow.lower > wide.lower
+    narrow = auc_difference(scores, tied, labels, alpha=0.05)
+    assert narrow.lower > auc_difference(scores, tied, labels).lower
 
 
 def test_all_scores_tied_is_a_half_with_room_on_both_sides() -> None:

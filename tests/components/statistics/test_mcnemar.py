@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from components.statistics.mcnemar import mcnemar
+from tests.refusing import refused
 
 COUNTS = st.integers(0, 400)
 
@@ -55,6 +56,10 @@ def test_swapping_the_models_changes_nothing(gained: int, lost: int) -> None:
 
 def test_no_discordant_case_is_no_evidence() -> None:
     assert mcnemar(0, 0).exact == mcnemar(0, 0).mid_p == mcnemar(0, 0).asymptotic == 1
+
+
+def test_twice_a_half_that_was_rounded_up_is_no_more_than_certain() -> None:
+    assert mcnemar(4, 5).exact == mcnemar(9, 10).exact == 1.0
 
 
 @pytest.mark.parametrize("n", [20, 60, 200])

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from components.statistics.multiplicity import holm
+from tests.refusing import refused
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -31,6 +32,12 @@ def test_order_does_not_matter(p_values: list[float], random: object) -> None:
 def test_one_test_needs_no_adjustment_and_none_gives_none() -> None:
     assert holm([0.2]).tolist() == [0.2]
     assert holm([]).size == 0
+
+
+def test_short_floats_are_adjusted_as_long_ones() -> None:
+    short = np.array([0.01, 0.02, 0.3], np.float32)
+    assert holm(short).tolist() == holm(short.astype(np.float64)).tolist()
+    assert holm(short)[0] == 3 * float(short[0])
 
 
 def test_false_alarms_stay_at_the_level_over_all_slices() -> None:
