@@ -8,7 +8,6 @@ from components.records.errors import TooFewCases
 from components.statistics.auc import _placements, auc, auc_difference
 from components.statistics.paired import tango
 from tests.components.statistics.r_data import data_frame, package_folder
-from tests.refusing import refused
 
 Floats = NDArray[np.float64]
 

@@ -126,6 +126,42 @@ def test_perfect_scores_of_few_cases_claim_no_certainty() -> None:
     assert round(result.upper, 4) == 0.1684
 
 
+def test_cases_that_are_all_off_alike_may_differ_to_both_ends_of_the_range() -> None:
+    labels, share = np.zeros(100, bool), 1 - 0.025 ** (1 / 100)
+    off = expected_calibration_error(np.full(100, 0.9), labels)
+    # A gap of .9 could be one of -1, by the share of cases that may differ, and one of 1.
+    assert off.estimate == pytest.approx(0.9)
+    assert off.lower == pytest.approx(0.9 - 1.9 * share)
+    assert off.upper == pytest.approx(0.9 + 0.1 * share)
+    lax = expected_calibration_error(np.full(100, 0.9), labels, alpha=0.05)
+    assert lax.lower == pytest.approx(0.9 - 1.9 * (1 - 0.05 ** (1 / 100)))
+
+
+@pytest.mark.parametrize("measure", SINGLE)
+def test_every_interval_is_that_of_the_error_rate_asked_for(measure: Callable) -> None:
+    scores, _, labels = drawn(8)
+    owners = np.arange(200) // 2
+    for clusters in (None, owners):
+        strict = measure(scores, labels, clusters=clusters)
+        lax = measure(scores, labels, clusters=clusters, alpha=0.05)
+        half, narrow = strict.upper - strict.estimate, lax.upper - lax.estimate
+        assert narrow / half == pytest.approx(1.644854 / 1.959964)
+
+
+@pytest.mark.parametrize("measure", PAIRED)
+def test_every_change_is_that_of_the_error_rate_bins_and_patients_asked_for(
+    measure: Callable,
+) -> None:
+    ours, theirs, labels = drawn(8)
+    owners = np.arange(200) // 2
+    for clusters in (None, owners):
+        strict = measure(ours, theirs, labels, clusters=clusters)
+        lax = measure(ours, theirs, labels, clusters=clusters, alpha=0.05)
+        half, narrow = strict.upper - strict.estimate, lax.upper - lax.estimate
+        assert narrow / half == pytest.approx(1.644854 / 1.959964)
+    assert measure(ours, theirs, labels, clusters=owners) != measure(ours, theirs, labels)
+
+
 @pytest.mark.parametrize("measure, range_", list(zip(PAIRED, (2, 3))))
 def test_the_worst_scores_are_by_one_worse_than_the_best_and_no_more(
     measure: Callable, range_: int

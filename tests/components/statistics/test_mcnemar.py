@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from components.statistics.mcnemar import mcnemar
-from tests.refusing import refused
 
 COUNTS = st.integers(0, 400)
 

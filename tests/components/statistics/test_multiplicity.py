@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from components.statistics.multiplicity import holm
-from tests.refusing import refused
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 

@@ -21,7 +21,6 @@ from components.statistics.power import (
     sample_size_non_inferiority,
     tango_statistic,
 )
-from tests.refusing import refused
 
 METHODS = ["tango", "newcombe"]
 FLOORS = ["clopper_pearson", "wilson"]
