@@ -26,9 +26,9 @@ from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, jud
 from pipeline.evidence.questions.independence import Join, has_patient, join_cases
 from pipeline.evidence.questions.performance import (
     OVERALL,
-    UNDEFINED,
     SliceFigure,
     attributes_of,
+    defined,
     figures,
     telling,
 )
@@ -336,17 +336,12 @@ def _shared(found: JudgedRun, trained: TrainedOn | None) -> dict[str, int | None
 def performance_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
     """Every figure, those without a value too: a group that is left out looks like a good one."""
     columns = ("slice", "metric", "n", "estimate", "lower", "upper")
-    tables = []
-    for title, chosen in (
-        ("Overall", [row for row in rows if row.slice == OVERALL]),
-        ("By attribute", [row for row in rows if row.slice != OVERALL]),
-    ):
-        cells = tuple(
-            (row.slice, row.metric, row.n, *map(_defined, (row.estimate, row.lower, row.upper)))
-            for row in chosen
-        )
-        if cells:
-            tables.append(CardTable(title, columns, cells))
+    groups: dict[str, list[tuple[Value, ...]]] = {"Overall": [], "By attribute": []}
+    for row in rows:
+        bounds = map(defined, (row.estimate, row.lower, row.upper))
+        group = groups["Overall" if row.slice == OVERALL else "By attribute"]
+        group.append((row.slice, row.metric, row.n, *bounds))
+    tables = [CardTable(title, columns, tuple(cells)) for title, cells in groups.items() if cells]
     level = 1 - 2 * found.policy.alpha
     text = (
         f"Intervals are two-sided at {level:.1%} where a check names no level of its own, each "
@@ -355,48 +350,37 @@ def performance_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSectio
     return CardSection("Performance", texts=(text,), tables=tuple(tables))
 
 
-def _defined(number: float | None) -> float | str:
-    return UNDEFINED if number is None else number
-
-
 def compared_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
     known = [model for model in (CHAMPION, GOLDEN) if model in found.outputs]
     texts = {
         CHAMPION: "There was no champion: nothing was in service before this model.",
         GOLDEN: "There was no golden: no model had been approved on these cases.",
     }
-    said = tuple(text for model, text in texts.items() if model not in known)
-    if not known:
-        return CardSection("Against what went before", texts=said)
+    missing = tuple(text for model, text in texts.items() if model not in known)
     overall = tuple(
-        (row.metric, _defined(row.estimate), *(_defined(getattr(row, model)) for model in known))
+        (row.metric, defined(row.estimate), *(defined(getattr(row, model)) for model in known))
         for row in rows
         if row.slice == OVERALL
     )
-    tables = [CardTable("Overall figures", ("metric", "this model", *known), overall)]
     flips = tuple(
         (f.against, len(f.gained), len(f.lost), len(f.lost_sentinels)) for f in found.decision.flips
     )
-    if flips:
-        columns = ("against", "cases gained", "cases lost", "never-miss cases lost")
-        tables.append(CardTable("Cases that turned", columns, flips))
-    return CardSection("Against what went before", texts=said, tables=tuple(tables))
+    columns = ("against", "cases gained", "cases lost", "never-miss cases lost")
+    tables = (
+        CardTable("Overall figures", ("metric", "this model", *known), overall),
+        *((CardTable("Cases that turned", columns, flips),) if flips else ()),
+    )
+    return CardSection("Against what went before", missing, tables=tables if known else ())
 
 
 def checks_section(found: JudgedRun) -> CardSection:
     """Each check with its verdict, whatever became of it, and whether it decided anything."""
-    rows = tuple(
-        (
-            check.check,
-            check.verdict.value + (", waived" if check.waived else ""),
-            check.role,
-            *(
-                NONE if value is None else value
-                for value in (check.estimate, check.lower, check.upper, check.limit)
-            ),
-        )
-        for check in found.decision.checks
-    )
+    rows = []
+    for check in found.decision.checks:
+        verdict = check.verdict.value + (", waived" if check.waived else "")
+        bounds = (check.estimate, check.lower, check.upper, check.limit)
+        known = (NONE if figure is None else figure for figure in bounds)
+        rows.append((check.check, verdict, check.role, *known))
     columns = ("check", "verdict", "role", "estimate", "lower", "upper", "limit")
     return CardSection(
         "Acceptance criteria",
@@ -408,7 +392,7 @@ def checks_section(found: JudgedRun) -> CardSection:
             "verdict": found.decision.verdict.value,
             "operating point judged at": found.decision.operating_points[CANDIDATE],
         },
-        tables=(CardTable("Checks", columns, rows),),
+        tables=(CardTable("Checks", columns, tuple(rows)),),
     )
 
 

@@ -17,7 +17,7 @@ from components.records.git import ask_git
 from components.records.merkle import merkle_root
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_anywhere
-from pipeline.evidence.questions.performance import UNDEFINED, figures, interval
+from pipeline.evidence.questions.performance import UNDEFINED, defined, figures, interval
 from pipeline.evidence.subject import Evidence, Subject
 from pipeline.settings.config import REPOSITORY
 
@@ -211,7 +211,7 @@ def _metrics(one: JudgedRun, other: JudgedRun, *, paired: bool) -> Table:
     for before, after in zip(figures(one, []), figures(other, [])):
         row: list[Value] = [after.metric]
         for side in (before, after):
-            row += [UNDEFINED if v is None else v for v in (side.estimate, side.lower, side.upper)]
+            row += map(defined, (side.estimate, side.lower, side.upper))
         row += _change(one, other, after.metric) if paired else [None] * 3
         rows.append(tuple(row))
     sides = [f"{side} {what}" for side in ("first", "second", "change") for what in _BOUNDS]

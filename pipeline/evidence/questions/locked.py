@@ -1,5 +1,6 @@
 """Every version of every case set that a workspace's runs may have been judged on."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,21 +48,16 @@ def locked_sets(evidence: Evidence) -> tuple[LockedSet, ...]:
     Raises:
       IntegrityError: one was edited.
     """
-    return tuple(_locked_sets(evidence))
-
-
-def _locked_sets(evidence: Evidence) -> Iterator[LockedSet]:
-    seen = set()
+    found: dict[tuple[str, str], LockedSet] = {}
     for folder in _folders(evidence):
         current = load_case_set(folder / CASE_SET)
         for number in range(current.version, 0, -1):
-            path = archived(folder / CASE_SET, number)
-            if number < current.version and not path.exists():
-                continue
-            version = current if number == current.version else load_case_set(path)
-            if (key := (version.name, version.merkle_root)) not in seen:
-                seen.add(key)
-                yield LockedSet(folder, version, number == current.version)
+            path, is_current = archived(folder / CASE_SET, number), number == current.version
+            if is_current or path.exists():
+                version = current if is_current else load_case_set(path)
+                key = (version.name, version.merkle_root)
+                found.setdefault(key, LockedSet(folder, version, is_current))
+    return tuple(found.values())
 
 
 def locked_with_root(evidence: Evidence, root: str) -> LockedSet | None:
@@ -71,18 +67,11 @@ def locked_with_root(evidence: Evidence, root: str) -> LockedSet | None:
 
 
 def _folders(evidence: Evidence) -> Iterator[Path]:
-    """Baselines' folders, those that runs name first: they are what was judged on."""
-    seen: set[Path] = set()
+    """Baselines' folders, each once, those that runs name first: they are what was judged on."""
     named: list[Path] = []
-    if evidence.workspace.runs.is_dir():
-        for run in sorted(evidence.workspace.runs.iterdir(), reverse=True):
-            try:
-                named.append(baseline_named_by(run))
-            except IntegrityError:  # it stopped before it was judged
-                continue
+    for run_id in sorted(evidence.run_ids(), reverse=True):
+        with contextlib.suppress(IntegrityError):  # it stopped before it was judged
+            named.append(baseline_named_by(evidence.workspace.run_folder(run_id)))
     for place in (evidence.workspace.baselines, SHIPPED_BASELINES):
         named += sorted(path.parent.resolve() for path in place.glob(f"*/{CASE_SET}"))
-    for folder in named:
-        if folder not in seen and (folder / CASE_SET).exists():
-            seen.add(folder)
-            yield folder
+    return (folder for folder in dict.fromkeys(named) if (folder / CASE_SET).exists())

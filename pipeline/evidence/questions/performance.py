@@ -11,7 +11,7 @@ from components.gate.policy import Policy, slice_name
 from components.gate.rules import judged_part
 from components.metrics import METRICS, Outputs
 from components.records.errors import ConfigError, NothingEvaluated, suggestion
-from pipeline.evidence.answer import Answer, Table
+from pipeline.evidence.answer import Answer, Columns, Table
 from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
 from pipeline.evidence.subject import Evidence, Subject
 
@@ -104,12 +104,12 @@ def attributes_of(found: JudgedRun) -> list[str]:
 
 def telling(found: JudgedRun) -> list[str]:
     """Those that cut the set: one that has the same value for every case repeats the overall."""
-    return [name for name in attributes_of(found) if not _same_for_all(found, name)]
 
+    def cuts(name: str) -> bool:
+        first, *others = found.cases.values(name)
+        return bool(others) or not found.cases.mask({name: first}).all()
 
-def _same_for_all(found: JudgedRun, name: str) -> bool:
-    (first, *others) = found.cases.values(name)
-    return not others and bool(found.cases.mask({name: first}).all())
+    return [name for name in attributes_of(found) if cuts(name)]
 
 
 def interval(policy: Policy, metric: str, piece: Mapping[str, str]) -> tuple[str, str, float]:
@@ -175,26 +175,18 @@ def _cases(part: Outputs, judges: str) -> int:
     return positives if judges == "positives" else int(part.labels.size) - positives
 
 
+def defined(number: float | None) -> float | str:
+    """A figure as tables have it."""
+    return UNDEFINED if number is None else number
+
+
 def _table(rows: tuple[SliceFigure, ...]) -> Table:
-    columns = ("attribute", "value", "metric", "n", "estimate", "lower", "upper")
-    return Table(
-        "performance",
-        "Figures of the model, and of champion and golden on the same cases",
-        (*columns, "champion", "golden", "method"),
-        tuple(
-            (
-                row.attribute,
-                row.value,
-                row.metric,
-                row.n,
-                *(
-                    UNDEFINED if row.estimate is None else number
-                    for number in (row.estimate, row.lower, row.upper)
-                ),
-                row.champion,
-                row.golden,
-                row.method,
-            )
-            for row in rows
-        ),
-    )
+    columns: Columns = {
+        **{name: name for name in ("attribute", "value", "metric", "n")},
+        "estimate": lambda row: defined(row.estimate),
+        "lower": lambda row: defined(row.lower),
+        "upper": lambda row: defined(row.upper),
+        **{name: name for name in ("champion", "golden", "method")},
+    }
+    title = "Figures of the model, and of champion and golden on the same cases"
+    return Table.of("performance", title, rows, columns)

@@ -1,5 +1,6 @@
 """Proves that one image is, or is not, in the training data of a release; checks such proofs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from components.lineage.proof import IN, Proof, check_proof, load_proof, prove
@@ -61,13 +62,7 @@ def check(path: Path, *, root: str | None, cases: int | None) -> Answer:
             "statement, or give it with --root."
         )
     answer = _answer(f"does the proof in {path} hold", proof, (f"{path}: checked by SHA-256",))
-    return Answer(
-        question=answer.question,
-        facts=answer.facts,
-        tables=answer.tables,
-        notes=(*notes, *answer.notes),
-        evidence=answer.evidence,
-    )
+    return replace(answer, notes=(*notes, *answer.notes))
 
 
 def _picture_of(evidence: Evidence, manifest: Path, case_id: str) -> str:

@@ -4,7 +4,6 @@ Nothing of it reaches the workspace it was taken from: the run that follows rele
 scratch workspace, and keeps its ML Metadata there.
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +11,19 @@ from typing import Any
 
 import yaml
 
-from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.cases.sources import open_source
 from components.cases.spans import KIND, span_pattern
 from components.lineage.record import RunRecord
 from components.records.chain import Head
 from components.records.errors import ConfigError, IntegrityError, SourceError
-from components.records.files import sha256_file, write_atomically
+from components.records.files import write_atomically
 from components.records.ledger.entry import line_of
 from components.records.ledger.records import withdrawn
 from components.records.run_files import DECISION, SCORES, STATISTICS
 from components.release.serving import find_version
-from pipeline.evidence.subject import Evidence
+from pipeline.evidence.subject import CONFIG, Evidence, judging_files
 from pipeline.settings.workspace import Workspace
 
-CONFIG = "config.json"
 _JUDGED = "judged"
 
 
@@ -77,10 +74,9 @@ def _settings(evidence: Evidence, record: RunRecord) -> dict[str, Any]:
     path = evidence.workspace.run_folder(record.run_id) / CONFIG
     if not path.exists():
         raise ConfigError(f"{path}: the run's configuration was not kept")
-    if sha256_file(path) != record.files.get(CONFIG):
+    found = evidence.config(record)
+    if found is None:
         raise IntegrityError(f"{path}: is not the configuration that the run's record names")
-    found = json.loads(path.read_text(encoding="utf-8"))
-    assert isinstance(found, dict)  # its hash says that a run wrote it
     return found
 
 
@@ -114,19 +110,13 @@ def _absolute(spec: Any) -> Any:
 
 def _judges(evidence: Evidence, record: RunRecord, folder: Path) -> None:
     """Policy, case set and golden, from the copies that the run kept."""
-    inputs = record.inputs
-    for name, sha256 in (
-        (POLICY, inputs.policy_sha256),
-        (CASE_SET, inputs.case_set_sha256),
-        (GOLDEN, inputs.golden_file_sha256),
-    ):
+    for name, sha256 in judging_files(record.inputs).items():
         if sha256 is None:
             continue
-        kept = evidence.workspace.kept(name, sha256)
-        if not kept.exists():
-            raise ConfigError(f"{kept}: the {name} that judged was not kept")
-        if sha256_file(kept) != sha256:
-            raise IntegrityError(f"{kept}: was altered: it is not the {name} that judged")
+        kept = evidence.kept(name, sha256)
+        if kept is None:
+            where = evidence.workspace.kept(name, sha256)
+            raise ConfigError(f"{where}: the {name} that judged was not kept")
         write_atomically(folder / name, kept.read_bytes())
 
 

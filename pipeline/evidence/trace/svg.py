@@ -135,17 +135,8 @@ def _path(points: tuple[tuple[float, float], ...]) -> str:
 
 def _arrow(name: str) -> Markup:
     head = element("path", d="M0 0L8 4L0 8z", fill="#767676")
-    marker = element(
-        "marker",
-        head,
-        id=name,
-        viewBox="0 0 8 8",
-        refX=8,
-        refY=4,
-        markerWidth=7,
-        markerHeight=7,
-        orient="auto",
-    )
+    size = {"refX": 8, "refY": 4, "markerWidth": 7, "markerHeight": 7}
+    marker = element("marker", head, id=name, viewBox="0 0 8 8", **size, orient="auto")
     return element("defs", marker)
 
 
@@ -246,14 +237,14 @@ def _order(columns: list[list[Place]], ties: Sequence[tuple[Place, Place]]) -> N
         neighbours.setdefault(left, []).append(right)
         neighbours.setdefault(right, []).append(left)
     rank = {place: i / len(column) for column in columns for i, place in enumerate(column)}
+
+    def middle(place: Place) -> float:
+        beside = neighbours.get(place, [place])
+        return sum(rank[other] for other in beside) / len(beside)
+
     for sweep in range(SWEEPS):
         for column in columns if sweep % 2 else reversed(columns):
-            middle = {
-                place: sum(rank[n] for n in neighbours.get(place, [place]))
-                / len(neighbours.get(place, [place]))
-                for place in column
-            }
-            column.sort(key=middle.__getitem__)
+            column.sort(key=middle)
             rank.update({place: (i + 0.5) / len(column) for i, place in enumerate(column)})
 
 

@@ -148,19 +148,17 @@ def trace_of(given: TraceSources) -> TraceGraph:
     _executions(graph, part, given, keys)
     steps = {e.component: _execution_key(e) for e in part.executions}
     if given.decision is not None and FOUND not in keys.values():
-        graph.add(FOUND, "decision", "decision", **_of_decision(given.decision))
+        sha256 = given.decision.decision_sha256
+        graph.add(FOUND, "decision", "decision", facts=_verdict(given.decision), sha256=sha256)
     end = add_record(graph, given.record, given.decision, steps, given.splits)
     root = _release(graph, given, end)
+    sink = _release_key(given.original) if given.original else root
     for key in reversed(graph.loose_ends()):
         if key not in (root, end):
-            graph.tie(key, _sink(given, root), _how(key, given))
+            served = key == PUSHED and given.original is not None
+            how = "serves" if served else "rests on" if key == FOUND else "came with"
+            graph.tie(key, sink, how)
     return graph.graph(given.name, root, notes)
-
-
-def _how(key: str, given: TraceSources) -> str:
-    if key == PUSHED and given.original is not None:
-        return "serves"
-    return "rests on" if key == FOUND else "came with"
 
 
 def _relevant(graph: Graph) -> Graph:
@@ -182,17 +180,33 @@ def _artifacts(graph: TraceBuilder, part: Graph, given: TraceSources) -> dict[in
     maker = {v.artifact_id: component[v.execution_id] for v in part.events if v.kind == WROTE}
     keys = {}
     for artifact in part.artifacts:
-        kind, label = thing_words(artifact.type, maker.get(artifact.id))
-        key, more = _artifact_facts(artifact, maker.get(artifact.id), given)
+        made_by = maker.get(artifact.id)
+        kind, label = thing_words(artifact.type, made_by)
+        key, sha256 = _identity(artifact, made_by, given)
         if key == PUSHED and not artifact.properties.get("pushed"):
             label = "nothing was pushed"
-        keys[artifact.id] = graph.add(key, kind, label, **more)
+        facts = _artifact_facts(artifact, given)
+        if key == FOUND and given.decision is not None:
+            facts = {**_verdict(given.decision), **facts}
+        keys[artifact.id] = graph.add(key, kind, label, facts=facts, sha256=sha256)
     return keys
 
 
-def _artifact_facts(
+def _identity(
     artifact: ArtifactNode, maker: str | None, given: TraceSources
-) -> tuple[str, dict[str, object]]:
+) -> tuple[str, str | None]:
+    """The node's key, and the hash of what it stands for where that is on record."""
+    decided, released = given.record.decision, given.record.release
+    if artifact.type == "CasegateDecision" and given.decision is not None:
+        return FOUND, given.decision.decision_sha256
+    if artifact.type == "Model" and maker == "Trainer":
+        return CANDIDATE, decided.candidate_sha256 if decided else None
+    if artifact.type == "PushedModel":
+        return PUSHED, released.model_sha256 if released else None
+    return f"artifact-{artifact.id}", None
+
+
+def _artifact_facts(artifact: ArtifactNode, given: TraceSources) -> dict[str, Value]:
     facts: dict[str, Value] = {"artifact": artifact.id, "kept in": artifact.uri}
     if entry := given.removed.get(folder_of(artifact.uri)):
         facts["removed"] = f"by retention, entry {entry} of the ledger"
@@ -202,19 +216,10 @@ def _artifact_facts(
         facts["signed by"] = artifact.properties.get("signers") or "nobody"
     if artifact.state != "live":
         facts["state"] = artifact.state
-    if artifact.type == "CasegateDecision" and given.decision is not None:
-        of_decision = _of_decision(given.decision)
-        return FOUND, {**of_decision, "facts": {**of_decision["facts"], **facts}}
-    decided = given.record.decision
-    if artifact.type == "Model" and maker == "Trainer":
-        return CANDIDATE, {"facts": facts, "sha256": decided.candidate_sha256 if decided else None}
-    if artifact.type == "PushedModel":
-        released = given.record.release
-        return PUSHED, {"facts": facts, "sha256": released.model_sha256 if released else None}
-    return f"artifact-{artifact.id}", {"facts": facts}
+    return facts
 
 
-def _of_decision(decision: Decision) -> dict[str, dict[str, Value]]:
+def _verdict(decision: Decision) -> dict[str, Value]:
     opened = [check.check for check in decision.checks if check.open]
     facts: dict[str, Value] = {
         "verdict": decision.verdict.value,
@@ -222,10 +227,9 @@ def _of_decision(decision: Decision) -> dict[str, dict[str, Value]]:
         "checks": len(decision.checks),
     }
     if opened:
-        facts["not passed"] = ", ".join(opened[:3]) + (
-            f" and {len(opened) - 3} more" if len(opened) > 3 else ""
-        )
-    return {"facts": facts, "sha256": decision.decision_sha256}  # type: ignore[dict-item]
+        more = f" and {len(opened) - 3} more" if len(opened) > 3 else ""
+        facts["not passed"] = ", ".join(opened[:3]) + more
+    return facts
 
 
 def _executions(
@@ -233,11 +237,6 @@ def _executions(
 ) -> None:
     ended = {"failed": "failed", "running": "never ended"}
     for execution in part.executions:
-        made = [
-            given.origins[v.artifact_id]
-            for v in part.events
-            if v.execution_id == execution.id and v.artifact_id in given.origins
-        ]
         facts: dict[str, Value] = {
             "component": execution.component,
             "execution": execution.id,
@@ -245,14 +244,13 @@ def _executions(
             "started": _iso(execution.started_ms),
             "ended": _iso(execution.ended_ms),
         }
-        if made and execution.state == "cached":
-            facts["from the cache"] = (
-                f"made by execution {made[0].execution_id} of run "
-                f"{made[0].pipeline_run.partition('.')[2]}"
-            )
-        graph.add(
-            _execution_key(execution), EXECUTION, step_words(execution.component), facts=facts
-        )
+        artifacts = (v.artifact_id for v in part.events if v.execution_id == execution.id)
+        made = next((given.origins[id_] for id_ in artifacts if id_ in given.origins), None)
+        if made is not None and execution.state == "cached":
+            run = made.pipeline_run.partition(".")[2]
+            facts["from the cache"] = f"made by execution {made.execution_id} of run {run}"
+        words = step_words(execution.component)
+        graph.add(_execution_key(execution), EXECUTION, words, facts=facts)
     steps = {e.id: _execution_key(e) for e in part.executions}
     for event in part.events:
         step, artifact = steps[event.execution_id], keys[event.artifact_id]
@@ -264,18 +262,16 @@ def _executions(
 
 def _release(graph: TraceBuilder, given: TraceSources, run: str) -> str:
     """Adds the release and, where it was a rollback, the one that it restored; the graph's root."""
-    first, release = given.original, given.release
+    first, release, before = given.original, given.release, run
     if first is not None:
-        key = _release_node(graph, first)
-        graph.tie(run, key, "released by")
-        if release is None or release.seq == first.seq:
-            return key
-    if release is None:
-        return run
+        before = _release_node(graph, first)
+        graph.tie(run, before, "released by")
+    if release is None or (first is not None and release.seq == first.seq):
+        return before
     key = _release_node(graph, release)
     person = graph.add(f"person-{release.by}", PERSON, release.by)
     graph.tie(person, key, "rolled back by")
-    graph.tie(_release_key(first) if first else run, key, "restored")
+    graph.tie(before, key, "restored")
     return key
 
 
@@ -289,23 +285,13 @@ def _release_node(graph: TraceBuilder, release: Release) -> str:
         "ledger entry": release.seq,
         "signed": "yes" if release.attestation_sha256 else "no",
     }
-    return graph.add(
-        _release_key(release),
-        "release",
-        label,
-        facts=facts,
-        sha256=release.model_sha256,
-        names=("release", str(release.version)),
-    )
+    key, names = _release_key(release), ("release", str(release.version))
+    sha256 = release.model_sha256
+    return graph.add(key, "release", label, facts=facts, sha256=sha256, names=names)
 
 
 def _release_key(release: Release) -> str:
     return f"release-{release.version}"
-
-
-def _sink(given: TraceSources, root: str) -> str:
-    """Where loose ends lead: the run's own release, or the run."""
-    return _release_key(given.original) if given.original else root
 
 
 def _execution_key(execution: ExecutionNode) -> str:
