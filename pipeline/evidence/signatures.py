@@ -173,11 +173,10 @@ def _facts(what: str, checked: CheckedStatement) -> dict[str, Value]:
 
 def _rows(
     what: str, checked: CheckedStatement, trusted: Sequence[PublicKey]
-) -> list[tuple[Value, Value, Value, Value]]:
+) -> list[tuple[Value, ...]]:
     ids = {key.name: key.id for key in trusted}
-    rows: list[tuple[Value, Value, Value, Value]]
-    rows = [(what, name, ids[name], TRUSTED) for name in checked.signers]
-    return rows + [(what, None, key_id, UNKNOWN) for key_id in checked.unknown]
+    known = [(what, name, ids[name], TRUSTED) for name in checked.signers]
+    return [*known, *((what, None, key_id, UNKNOWN) for key_id in checked.unknown)]
 
 
 def subjects_there(evidence: Evidence, run_id: str) -> dict[str, Path | str]:

@@ -80,10 +80,14 @@ def check(
         "files", FITS, f"{len(files) - 1} as {NAME} lists them, root {bundle.manifest.root}"
     )
     try:
-        record, decision, chain, given = _check_all(bundle, holds)
+        entries = check_chain(bundle, holds)
+        record, decision = check_record(bundle)
+        chain = check_named(bundle, entries, record, decision)
+        given = check_evidence(bundle, record, decision)
+        check_model(bundle, record)
         _check_derived(bundle, record, decision, chain, drawings or {})
         _rejudge(bundle, decision, chain, given)
-        check_signatures(bundle, record, decision, chain, trusted)
+        Signatures(bundle, record, trusted).check(decision, chain.original)
     except IntegrityError:
         raise
     except CasegateError as error:  # a policy that cannot be read is a fault of the bundle
@@ -92,17 +96,6 @@ def check(
         words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise IntegrityError(f"{path.name}: holds what no run writes: {words}") from None
     return _answer(bundle, record, decision)
-
-
-def _check_all(
-    bundle: Bundle, holds: str | None
-) -> tuple[RunRecord, Decision | None, Chain, Evidenced]:
-    entries = check_chain(bundle, holds)
-    record, decision = check_record(bundle)
-    chain = check_named(bundle, entries, record, decision)
-    given = check_evidence(bundle, record, decision)
-    check_model(bundle, record)
-    return record, decision, chain, given
 
 
 def _check_derived(
@@ -203,166 +196,155 @@ def _answer(bundle: Bundle, record: RunRecord, decision: Decision | None) -> Ans
 
 def trusted_keys(paths: Sequence[Path]) -> tuple[PublicKey, ...]:
     """The public keys in these files; ConfigError where one is none."""
-    return tuple(_distinct([load_public(path) for path in paths]))
+    return tuple({key.id: key for key in map(load_public, paths)}.values())
 
 
-def check_signatures(
-    bundle: Bundle,
-    record: RunRecord,
-    decision: Decision | None,
-    chain: Chain,
-    trusted: Sequence[PublicKey],
-) -> None:
-    """Holds both signed statements against the files, and their signers against the keys.
+class Signatures:
+    """Who signed what a bundle says, and whether the reader has any reason to believe them.
 
-    Args:
-      trusted: the keys that the reader vouches for; empty for none.
-
-    Raises:
-      SignatureError: a statement does not fit, a signature does not, one that was made is missing,
-        or none of the trusted keys signed.
+    The keys inside a bundle show that nothing was changed since somebody signed; who that was, only
+    a key from elsewhere can show.
     """
-    inside = [key for key in _inside(bundle) if key.id not in {known.id for known in trusted}]
-    if decision is None:
-        if trusted:
-            raise SignatureError(f"{bundle.where}: the run came to no decision that one could sign")
-        bundle.leave_open("signature of the decision", "the run came to no decision")
-        return
-    statement = _check_decision(bundle, record, decision, trusted, inside)
-    _check_release(bundle, record, chain.original, statement, trusted, inside)
+
+    def __init__(self, bundle: Bundle, record: RunRecord, trusted: Sequence[PublicKey]) -> None:
+        """Args:
+        trusted: the keys that the reader vouches for; empty for none.
+        """
+        self.bundle, self.record = bundle, record
+        self.trusted = {key.id for key in trusted}
+        inside = (key for key in _keys_inside(bundle) if key.id not in self.trusted)
+        self.keys = [*trusted, *inside]
+
+    def check(self, decision: Decision | None, release: Release | None) -> None:
+        """Holds both signed statements against the files, and their signers against the keys.
+
+        Raises:
+          SignatureError: a statement does not fit, a signature does not, one that was made is
+            missing, or none of the trusted keys signed.
+        """
+        where = self.bundle.where
+        if decision is not None:
+            self._release(release, self._decision(decision))
+        elif self.trusted:
+            raise SignatureError(f"{where}: the run came to no decision that one could sign")
+        else:
+            self.bundle.leave_open("signature of the decision", "the run came to no decision")
+
+    def _decision(self, decision: Decision) -> Signed | None:
+        name, what = DECISION_ATTESTATION, "signature of the decision"
+        made = self.record.decision.statement_sha256 if self.record.decision else None
+        if not self._there(name, what, made):
+            return None
+        signed, statement = self._read(name, statements.DECISION_TYPE, made)
+        statements.check_agreement(statement, decision, where=signed.where)
+        self._compare(statement, self._subjects(decision), signed.where)
+        words = f"names {len(statement.subjects)} subjects by hash, each as it is here"
+        self.bundle.note("signed decision", FITS, words)
+        self._signers(what, signed)
+        return signed
+
+    def _release(self, release: Release | None, decided: Signed | None) -> None:
+        bundle, name, what = self.bundle, RELEASE_ATTESTATION, "signature of the release"
+        if release is None:
+            if name in bundle:
+                raise IntegrityError(f"{bundle.where}: {name}: nothing was released")
+            return
+        made = release.attestation_sha256
+        if not self._there(name, what, made):
+            return
+        got = hashlib.sha256(bundle.files[name]).hexdigest()
+        bundle.same(name, got, made, f"ledger entry {release.seq} names")
+        signed, statement = self._read(name, statements.RELEASE_TYPE)
+        self._compare(statement, {statements.MODEL: release.model_sha256}, signed.where)
+        says = statement.predicate
+        wanted = {
+            "run_id": self.record.run_id,
+            "destination": release.destination,
+            "version": release.version,
+        }
+        for key, value in wanted.items():
+            bundle.same(f"{name}: {key}", says[key], value, "the ledger has")
+        if decided is not None:
+            got, wanted_one = _sha256(decided), says["decision_statement_sha256"]
+            bundle.same(DECISION_ATTESTATION, got, wanted_one, "the signed release rests on")
+        words = "names the model, its destination and the signed decision"
+        bundle.note("signed release", FITS, words)
+        self._signers(what, signed)
+
+    def _read(self, name: str, kind: str, made: str | None = None) -> tuple[Signed, Statement]:
+        """The envelope and its statement, which is the one that was made, where that is known."""
+        where = f"{self.bundle.where}: {name}"
+        signed = verify(self.bundle.files[name], self.keys, where=where)
+        if made is not None:  # somebody may also have signed after the run
+            self.bundle.same(f"{name}: the statement", _sha256(signed), made, "run.json names")
+        return signed, statements.from_bytes(signed.payload, kind, where=where)
+
+    def _there(self, name: str, what: str, made: str | None) -> bool:
+        """Whether there is a signed statement; SignatureError where there has to be one."""
+        where = f"{self.bundle.where}: {name} is missing"
+        if name in self.bundle:
+            return True
+        if made is not None:
+            raise SignatureError(f"{where}; statement {made[:12]}... is on record as signed")
+        if self.trusted:
+            raise SignatureError(f"{where}: nobody signed; wanted --key")
+        self.bundle.leave_open(what, "nobody signed it")
+        return False
+
+    def _signers(self, what: str, signed: Signed) -> None:
+        """Says who signed; raises SignatureError where the reader's keys did not."""
+        counting = [key.name for key in signed.signers if key.id in self.trusted]
+        others = [key.id[:12] for key in signed.signers if key.id not in self.trusted]
+        others += [key_id[:12] for key_id in signed.unknown]
+        also = f"; also by {', '.join(others)}, which no --key names" if others else ""
+        if counting:
+            self.bundle.note(what, SIGNED, f"by {', '.join(counting)}{also}")
+        elif self.trusted:
+            raise SignatureError(
+                f"{signed.where}: signed by {', '.join(others) or 'nobody'}, by none of the keys "
+                "given with --key"
+            )
+        elif signed.unknown and not signed.signers:
+            self.bundle.leave_open(what, f"by {', '.join(others)}, whose keys are not here")
+        else:
+            names = ", ".join(key.name for key in signed.signers)
+            why = f"fits the keys inside the bundle ({names}), which nobody vouched for; use --key"
+            self.bundle.leave_open(what, why)
+
+    def _compare(self, statement: Statement, found: Mapping[str, str | None], where: str) -> None:
+        """Every subject that was signed is what the bundle has, or was not there then either."""
+        for name in {**statement.subjects, **found}:
+            statements.check_digest(name, found.get(name), statement, where=where)
+
+    def _subjects(self, decision: Decision) -> dict[str, str | None]:
+        """What the statement should name; what is not in the bundle as the run record has it."""
+        files = self.bundle.files
+        return {
+            statements.MODEL: decision.hashes["candidate"],
+            statements.CHAMPION: decision.hashes["champion"],
+            statements.ENVIRONMENT: self.record.environment.sha256,
+            statements.TRAINING: self.record.inputs.training_root,
+            **judging_files(self.record.inputs),
+            **{
+                name: hashlib.sha256(files[name]).hexdigest()
+                for name in statements.SUBJECTS
+                if name in files
+            },
+        }
 
 
-def _check_decision(
-    bundle: Bundle,
-    record: RunRecord,
-    decision: Decision,
-    trusted: Sequence[PublicKey],
-    inside: Sequence[PublicKey],
-) -> Signed | None:
-    made = record.decision.statement_sha256 if record.decision else None
-    what = "signature of the decision"
-    if not _there(bundle, DECISION_ATTESTATION, what, made, trusted):
-        return None
-    where = f"{bundle.where}: {DECISION_ATTESTATION}"
-    signed = verify(bundle.files[DECISION_ATTESTATION], [*trusted, *inside], where=where)
-    if made is not None:  # somebody may also have signed after the run
-        got = hashlib.sha256(signed.payload).hexdigest()
-        bundle.same(f"{DECISION_ATTESTATION}: the statement", got, made, "run.json names")
-    statement = statements.from_bytes(signed.payload, statements.DECISION_TYPE, where=where)
-    statements.check_agreement(statement, decision, where=where)
-    _compare(statement, _subjects(bundle, record, decision), where)
-    count = len(statement.subjects)
-    bundle.note("signed decision", FITS, f"names {count} subjects by hash, each as it is here")
-    _signers(bundle, what, signed, trusted)
-    return signed
+def _sha256(signed: Signed) -> str:
+    return hashlib.sha256(signed.payload).hexdigest()
 
 
-def _check_release(
-    bundle: Bundle,
-    record: RunRecord,
-    release: Release | None,
-    decided: Signed | None,
-    trusted: Sequence[PublicKey],
-    inside: Sequence[PublicKey],
-) -> None:
-    if release is None:
-        if RELEASE_ATTESTATION in bundle:
-            raise IntegrityError(f"{bundle.where}: {RELEASE_ATTESTATION}: nothing was released")
-        return
-    made, what = release.attestation_sha256, "signature of the release"
-    if not _there(bundle, RELEASE_ATTESTATION, what, made, trusted):
-        return
-    content = bundle.files[RELEASE_ATTESTATION]
-    says = f"ledger entry {release.seq} names"
-    bundle.same(RELEASE_ATTESTATION, hashlib.sha256(content).hexdigest(), made, says)
-    where = f"{bundle.where}: {RELEASE_ATTESTATION}"
-    signed = verify(content, [*trusted, *inside], where=where)
-    statement = statements.from_bytes(signed.payload, statements.RELEASE_TYPE, where=where)
-    _compare(statement, {statements.MODEL: release.model_sha256}, where)
-    told = statement.predicate
-    for name, wanted in (
-        ("run_id", record.run_id),
-        ("destination", release.destination),
-        ("version", release.version),
-    ):
-        bundle.same(f"{RELEASE_ATTESTATION}: {name}", told[name], wanted, "the ledger has")
-    if decided is not None:
-        got, rests_on = hashlib.sha256(decided.payload).hexdigest(), "decision_statement_sha256"
-        bundle.same(DECISION_ATTESTATION, got, told[rests_on], "the signed release rests on")
-    bundle.note("signed release", FITS, "names the model, its destination and the signed decision")
-    _signers(bundle, what, signed, trusted)
-
-
-def _there(
-    bundle: Bundle, name: str, what: str, made: str | None, trusted: Sequence[PublicKey]
-) -> bool:
-    """Whether there is a signed statement; SignatureError where there has to be one."""
-    if name in bundle:
-        return True
-    if made is not None:
-        raise SignatureError(
-            f"{bundle.where}: {name} is missing; statement {made[:12]}... is on record as signed"
-        )
-    if trusted:
-        raise SignatureError(f"{bundle.where}: {name} is missing: nobody signed; wanted --key")
-    bundle.leave_open(what, "nobody signed it")
-    return False
-
-
-def _signers(bundle: Bundle, what: str, signed: Signed, trusted: Sequence[PublicKey]) -> None:
-    """Says who signed; raises SignatureError where the reader's keys did not."""
-    known = {key.id for key in trusted}
-    counting = [key.name for key in signed.signers if key.id in known]
-    others = [key.id[:12] for key in signed.signers if key.id not in known]
-    others += [key_id[:12] for key_id in signed.unknown]
-    also = f"; also by {', '.join(others)}, which no --key names" if others else ""
-    if counting:
-        bundle.note(what, SIGNED, f"by {', '.join(counting)}{also}")
-    elif trusted:
-        raise SignatureError(
-            f"{signed.where}: signed by {', '.join(others) or 'nobody'}, by none of the keys "
-            "given with --key"
-        )
-    elif signed.unknown and not signed.signers:
-        bundle.leave_open(what, f"by {', '.join(others)}, whose keys are not here")
-    else:
-        names = ", ".join(key.name for key in signed.signers)
-        bundle.leave_open(
-            what, f"fits the keys inside the bundle ({names}), which nobody vouched for; use --key"
-        )
-
-
-def _compare(statement: Statement, found: Mapping[str, str | None], where: str) -> None:
-    """Every subject that was signed is what the bundle has, or was not there then either."""
-    for name in {**statement.subjects, **found}:
-        statements.check_digest(name, found.get(name), statement, where=where)
-
-
-def _subjects(bundle: Bundle, record: RunRecord, decision: Decision) -> dict[str, str | None]:
-    """What the statement should name; what is not in the bundle as the run record has it."""
-    found: dict[str, str | None] = {
-        statements.MODEL: decision.hashes["candidate"],
-        statements.CHAMPION: decision.hashes["champion"],
-        statements.ENVIRONMENT: record.environment.sha256,
-        statements.TRAINING: record.inputs.training_root,
-        **judging_files(record.inputs),
-    }
-    for name in statements.SUBJECTS:
-        if name in bundle:
-            found[name] = hashlib.sha256(bundle.files[name]).hexdigest()
-    return found
-
-
-def _inside(bundle: Bundle) -> list[PublicKey]:
-    """The public keys that the bundle brings along."""
+def _keys_inside(bundle: Bundle) -> list[PublicKey]:
+    """The public keys that the bundle brings along, each once."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from securesystemslib.signer import SSlibKey
 
-    found = []
-    for name in sorted(bundle.files):
-        if not name.startswith(KEYS):
-            continue
+    found: dict[str, PublicKey] = {}
+    for name in sorted(name for name in bundle.files if name.startswith(KEYS)):
         try:
             key = load_pem_public_key(bundle.files[name])
         except Exception:  # cryptography has several kinds; none of them leaves a key
@@ -370,9 +352,6 @@ def _inside(bundle: Bundle) -> list[PublicKey]:
         if not isinstance(key, Ed25519PublicKey):
             raise IntegrityError(f"{bundle.where}: {name}: holds no Ed25519 public key")
         called = name.removeprefix(KEYS).removesuffix(PUBLIC)
-        found.append(PublicKey(called, SSlibKey.from_crypto(key)))
-    return _distinct(found)
-
-
-def _distinct(keys: Sequence[PublicKey]) -> list[PublicKey]:
-    return list({key.id: key for key in keys}.values())
+        public = PublicKey(called, SSlibKey.from_crypto(key))
+        found[public.id] = public
+    return list(found.values())

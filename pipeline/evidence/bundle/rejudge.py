@@ -77,13 +77,17 @@ def rejudge(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> 
         run_id=recorded.run_id,
         created=recorded.created,
         same_inputs=_same_inputs(recorded),
-        looks_used=_looks(recorded, before),
+        looks_used=None
+        if recorded.looks.used is None
+        else looks_by_name(before, str(recorded.case_set["name"])),
         waivers=waivers(before),
         withdrawn=[Withdrawn(w.model_sha256, None, w.reason) for w in withdrawn(before)],
         trained_on=_trained_on(given.training, given.case_set),
     )
     untaken = _untaken(recorded, given, before)
-    merged = _merged(recorded, again, untaken)
+    # What was not judged again stands as it is recorded.
+    merged = [check for check in recorded.checks if check.check in untaken]
+    merged += [check for check in again.checks if check.check not in untaken]
     _compare_checks(recorded, merged)
     verdict = overall_verdict(merged)
     if verdict is not recorded.verdict:
@@ -120,12 +124,6 @@ def _same_inputs(recorded: Decision) -> set[str]:
     return same | ({"champion"} if recorded.already_released else set())
 
 
-def _looks(recorded: Decision, before: Iterable[Entry]) -> int | None:
-    if recorded.looks.used is None:
-        return None
-    return looks_by_name(before, str(recorded.case_set["name"]))
-
-
 def _trained_on(training: tuple[TrainingRow, ...] | None, case_set: CaseSet) -> TrainedOn | None:
     if training is None:
         return None
@@ -149,29 +147,18 @@ def _untaken(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) ->
     return reasons
 
 
-def _merged(recorded: Decision, again: Decision, untaken: Mapping[str, str]) -> list[CheckResult]:
-    """The checks as judged again, with those that were not taken as recorded."""
-    old = [check for check in recorded.checks if check.check in untaken]
-    return [*old, *(check for check in again.checks if check.check not in untaken)]
-
-
 def _compare_checks(recorded: Decision, merged: Iterable[CheckResult]) -> None:
+    old = {check.check: check for check in recorded.checks}
     new = {check.check: check for check in merged}
-    for check in recorded.checks:
-        if check.check not in new:
-            raise IntegrityError(
-                f"decision.json: check {check.check}: is recorded, and not among the checks that "
-                "the policy asks for"
-            )
-        fault = _difference(asdict(check), asdict(new[check.check]))
+    for name in {**old, **new}:
+        if name not in new:
+            fault = "is recorded, and not among the checks that the policy asks for"
+        elif name not in old:
+            fault = f"is missing; judged again it is {new[name].verdict.value}"
+        else:
+            fault = _difference(asdict(old[name]), asdict(new[name])) or ""
         if fault:
-            raise IntegrityError(f"decision.json: check {check.check}: {fault}")
-    known = {check.check for check in recorded.checks}
-    for name, check in new.items():
-        if name not in known:
-            raise IntegrityError(
-                f"decision.json: check {name}: is missing; judged again it is {check.verdict.value}"
-            )
+            raise IntegrityError(f"decision.json: check {name}: {fault}")
 
 
 def _compare_rest(recorded: Decision, again: Decision) -> None:
@@ -203,11 +190,8 @@ def _difference(old: Any, new: Any, place: str = "") -> str | None:
             return None
     elif old == new:
         return None
-    return f"{place}: {_words(old)} recorded, {_words(new)} when judged again"
-
-
-def _words(value: Any) -> str:
-    return str(getattr(value, "value", value))[:80]
+    words = [str(getattr(value, "value", value))[:80] for value in (old, new)]
+    return f"{place}: {words[0]} recorded, {words[1]} when judged again"
 
 
 def _untried(recorded: Decision, candidate: CaseScores) -> bool:

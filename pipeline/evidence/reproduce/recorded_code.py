@@ -84,9 +84,8 @@ def recorded_code(
     """
     same_packages = not fresh and _same_packages(record)
     if same_packages and provenance.code_sha256() == record.code.code_sha256:
-        return RestoredCode(
-            REPOSITORY, Path(sys.executable), "this checkout and environment, as they are"
-        )
+        how = "this checkout and environment, as they are"
+        return RestoredCode(REPOSITORY, Path(sys.executable), how)
     commit = record.code.git_commit
     if commit is None:
         raise ConfigError(
@@ -110,9 +109,8 @@ def recorded_code(
     else:
         say("making its environment from the lock file")
         _sync(folder, repository)
-        code = RestoredCode(
-            folder, folder / ".venv" / "bin" / "python", f"{how}, environment made anew"
-        )
+        python = folder / ".venv" / "bin" / "python"
+        code = RestoredCode(folder, python, f"{how}, environment made anew")
     _refuse_other_code(code, record)
     return code
 
@@ -136,10 +134,8 @@ def _check_out(commit: str, folder: Path, repository: Path) -> str:
         )
     # Shares the objects of the other, which is neither copied nor written to.
     clone = ("clone", "--quiet", "--shared", "--no-checkout", "--", str(repository), str(folder))
-    for where, arguments in (
-        (repository, clone),
-        (folder, ("checkout", "--quiet", "--detach", commit)),
-    ):
+    checkout = ("checkout", "--quiet", "--detach", commit)
+    for where, arguments in ((repository, clone), (folder, checkout)):
         done = _git(where, *arguments)
         if done.failed:
             raise ConfigError(f"{repository}: git {arguments[0]}: {_last_line(done.error)}")
@@ -160,14 +156,8 @@ def _apply(diff: Path, sha256: str, folder: Path) -> None:
 
 
 def _sync(folder: Path, repository: Path) -> None:
-    uv = next(
-        (
-            str(path)
-            for path in (repository / ".uv/bin/uv", REPOSITORY / ".uv/bin/uv")
-            if path.exists()
-        ),
-        shutil.which("uv"),
-    )
+    places = (repository / ".uv/bin/uv", REPOSITORY / ".uv/bin/uv")
+    uv = next((str(path) for path in places if path.exists()), shutil.which("uv"))
     if uv is None:
         raise ConfigError("uv is not installed, which makes the environment; `make lint` does it")
     code = RestoredCode(folder, Path(sys.executable), "")

@@ -7,7 +7,7 @@ workspace; what could not be the same is listed beside the outcome.
 import math
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.problems import parse_json_line
 from components.records.run_files import DECISION, RUN_RECORD, SCORES
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.reproduce.recorded_code import RestoredCode, Say, recorded_code, watched
 from pipeline.evidence.reproduce.recorded_inputs import Laid, lay_out
 from pipeline.evidence.subject import Evidence, Subject
@@ -41,9 +41,8 @@ class ScoreDifference:
         """How far apart; infinite where one is not a number, or was not scored."""
         if self.recorded is None or self.again is None:
             return math.inf
-        if math.isnan(self.recorded) and math.isnan(self.again):
-            return 0.0
-        if self.recorded == self.again:
+        neither = math.isnan(self.recorded) and math.isnan(self.again)
+        if neither or self.recorded == self.again:
             return 0.0
         size = abs(self.recorded - self.again)
         return math.inf if math.isnan(size) else size
@@ -191,23 +190,16 @@ def _answer(
         "model: files of its weights": _weights(evidence, subject, decision, found),
         "code and environment": code.how,
     }
+    differing = differing_environment(record.environment, found.record.environment)
+    columns = ("check", "recorded", "again", "recorded_reason", "again_reason")
+    what = ("what", "recorded", "again")
     return Answer(
         _question(subject),
         facts,
         tables=(
             _scores_table(scores),
-            Table(
-                "checks",
-                "Checks with another verdict",
-                ("check", "recorded", "again", "recorded_reason", "again_reason"),
-                tuple(checks),
-            ),
-            Table(
-                "environment",
-                "What differs in the environment",
-                ("what", "recorded", "again"),
-                tuple(differing_environment(record.environment, found.record.environment)),
-            ),
+            Table("checks", "Checks with another verdict", columns, tuple(checks)),
+            Table("environment", "What differs in the environment", what, tuple(differing)),
         ),
         notes=(*found.laid.notes, *_notes(scores, decision, found.decision)),
         evidence=(
@@ -238,8 +230,8 @@ def differing_environment(
     recorded: Environment, again: Environment
 ) -> list[tuple[str, Value, Value]]:
     """What may change what is computed: Python, system, processor, lock file, packages."""
-    names = ("python", "os", "cpu", "cores", "container", "lock_file_sha256")
-    rows = [(name, getattr(recorded, name), getattr(again, name)) for name in names]
+    plain = [f.name for f in fields(Environment) if f.name not in ("packages", "memory_bytes")]
+    rows = [(name, getattr(recorded, name), getattr(again, name)) for name in plain]
     packages = sorted({**recorded.packages, **again.packages})
     rows += [
         (f"package {name}", recorded.packages.get(name), again.packages.get(name))
@@ -250,11 +242,8 @@ def differing_environment(
 
 def _weights(evidence: Evidence, subject: Subject, decision: Decision, found: Again) -> str | None:
     """Whether the variables' files are the same; None where the released model's are gone."""
-    release = subject.release
-    if release is None or found.model is None:
-        return None
-    old = evidence.workspace.root / release.destination / str(release.version)
-    if not old.is_dir() or sha256_tree(old) != decision.hashes["candidate"]:
+    old = evidence.folder(subject.release) if subject.release else None
+    if old is None or found.model is None or sha256_tree(old) != decision.hashes["candidate"]:
         return None
     pair = [
         {path.name: sha256_file(path) for path in (model / "variables").iterdir()}
@@ -264,18 +253,16 @@ def _weights(evidence: Evidence, subject: Subject, decision: Decision, found: Ag
 
 
 def _scores_table(scores: SameScores) -> Table:
-    return Table(
-        "scores",
-        f"The first {_SHOWN} cases whose scores differ"
-        if len(scores.differing) > _SHOWN
-        else "Cases whose scores differ",
-        ("case_id", "recorded", "again", "difference"),
-        tuple(
-            (one.case_id, _finite(one.recorded), _finite(one.again), _finite(one.size))
-            for one in scores.differing[:_SHOWN]
-        ),
-        links={"case_id": "case"},
-    )
+    columns: Columns = {
+        "case_id": "case_id",
+        "recorded": lambda one: _finite(one.recorded),
+        "again": lambda one: _finite(one.again),
+        "difference": lambda one: _finite(one.size),
+    }
+    title = "Cases whose scores differ"
+    if len(scores.differing) > _SHOWN:
+        title = f"The first {_SHOWN} cases whose scores differ"
+    return Table.of("scores", title, scores.differing[:_SHOWN], columns, {"case_id": "case"})
 
 
 def _notes(scores: SameScores, recorded: Decision, again: Decision) -> list[str]:
@@ -324,12 +311,12 @@ def compare_scores(recorded: CaseScores, again: CaseScores, *, tolerance: float)
     Args:
       tolerance: the largest difference, at least 0, that still counts as reproduced.
     """
-    old, new = _by_case(recorded), _by_case(again)
-    differing = []
-    for case_id in sorted(old.keys() | new.keys()):
-        found = ScoreDifference(case_id, old.get(case_id), new.get(case_id))
-        if found.size > 0:
-            differing.append(found)
+    old, new = (
+        dict(zip(one.case_ids, np.asarray(one.scores).tolist(), strict=True))
+        for one in (recorded, again)
+    )
+    every = (ScoreDifference(id_, old.get(id_), new.get(id_)) for id_ in sorted({**old, **new}))
+    differing = [one for one in every if one.size > 0]
     beyond = [one for one in differing if math.isinf(one.size) or not one.size <= tolerance]
     return SameScores(
         outcome=DIFFERENT if beyond else WITHIN if differing else IDENTICAL,
@@ -338,7 +325,3 @@ def compare_scores(recorded: CaseScores, again: CaseScores, *, tolerance: float)
         first=next(iter(beyond or differing), None),
         largest=max(differing, key=lambda found: found.size, default=None),
     )
-
-
-def _by_case(scores: CaseScores) -> dict[str, float]:
-    return dict(zip(scores.case_ids, np.asarray(scores.scores).tolist(), strict=True))
