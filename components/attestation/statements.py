@@ -85,24 +85,14 @@ def decision_statement(
 
 
 def release_statement(
-    *,
-    model_sha256: str,
-    destination: str,
-    version: int,
-    run_id: str,
-    decision_statement_sha256: str,
-    decision_signed_by: tuple[str, ...],
-    released_at: str,
+    *, model_sha256: str, decision_signed_by: tuple[str, ...], **facts: str | int
 ) -> Statement:
-    """What is said of a release: which model went where, on whose word."""
-    predicate = {
-        "destination": destination,
-        "version": version,
-        "run_id": run_id,
-        "decision_statement_sha256": decision_statement_sha256,
-        "decision_signed_by": list(decision_signed_by),
-        "released_at": released_at,
-    }
+    """What is said of a release: which model went where, on whose word.
+
+    Args:
+      facts: destination, version, run_id, decision_statement_sha256 and released_at.
+    """
+    predicate = {**facts, "decision_signed_by": list(decision_signed_by)}
     return Statement(RELEASE_TYPE, {MODEL: model_sha256}, predicate)
 
 

@@ -4,7 +4,6 @@ One START and one ending for the run and for each execution in it, with what was
 datasets: https://openlineage.io/spec/2-0-2/OpenLineage.json.
 """
 
-import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -39,19 +38,12 @@ def openlineage_jsonl(graph: TraceGraph, *, namespace: str, run_id: str) -> byte
     """
     from openlineage.client.serde import Serde
 
-    events = [Serde.to_dict(event) for event in run_events(graph, namespace, run_id)]
+    # The library's own classes check ids and times.
+    writer = _Writer(graph, namespace, run_id)
+    executions = graph.of_kind("run", EXECUTION)
+    events = [Serde.to_dict(event) for node in executions for event in writer.events(node)]
     events.sort(key=lambda event: (event["eventTime"], event["eventType"] != "START"))
     return b"".join(canonical_json(event) + b"\n" for event in events)
-
-
-def read_events(content: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in content.splitlines()]
-
-
-def run_events(graph: TraceGraph, namespace: str, run_id: str) -> "list[RunEvent]":
-    """The events as the library's own classes, which check ids and times."""
-    writer = _Writer(graph, namespace, run_id)
-    return [event for node in graph.of_kind("run", EXECUTION) for event in writer.events(node)]
 
 
 class _Writer:

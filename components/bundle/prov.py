@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 NAMESPACE = "urn:casegate:"
 _ACTIVITIES = (EXECUTION, "run")
+# How what came of it is related to a person, an activity, and anything else.
+_OF_ACTIVITY = {PERSON: "wasAssociatedWith", "run": "wasInformedBy", "data": "used"}
+_OF_ENTITY = {PERSON: "wasAttributedTo", "run": "wasGeneratedBy", "data": "wasDerivedFrom"}
 _TIMES = ("started", "ended", "finished")
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -83,21 +86,10 @@ def _add(document: "ProvDocument", node: TraceNode) -> None:
 
 
 def _relate(document: "ProvDocument", source: TraceNode, target: TraceNode, label: str) -> None:
-    one, other = _name(target.key), _name(source.key)
-    how = {"prov:label": label}
-    if target.kind in _ACTIVITIES:
-        if source.kind == PERSON:
-            document.wasAssociatedWith(one, other, other_attributes=how)
-        elif source.kind in _ACTIVITIES:
-            document.wasInformedBy(one, other, other_attributes=how)
-        else:
-            document.used(one, other, other_attributes=how)
-    elif source.kind == PERSON:
-        document.wasAttributedTo(one, other, other_attributes=how)
-    elif source.kind in _ACTIVITIES:
-        document.wasGeneratedBy(one, other, other_attributes=how)
-    else:
-        document.wasDerivedFrom(one, other, other_attributes=how)
+    kinds = _OF_ACTIVITY if target.kind in _ACTIVITIES else _OF_ENTITY
+    kind = kinds.get("run" if source.kind in _ACTIVITIES else source.kind, kinds["data"])
+    relate = getattr(document, kind)
+    relate(_name(target.key), _name(source.key), other_attributes={"prov:label": label})
 
 
 def _time(node: TraceNode, name: str) -> datetime | None:

@@ -80,15 +80,13 @@ def card_html(card: Card) -> str:
     return str(page).strip() + "\n"
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 @functools.cache
 def _template() -> Any:
     environment = templates(FOLDER)
     environment.filters["shown"] = shown
-    environment.tests["numeric"] = _is_number
+    environment.tests["numeric"] = lambda value: (
+        isinstance(value, int | float) and not isinstance(value, bool)
+    )
     return environment.get_template("card.html.j2")
 
 

@@ -91,8 +91,9 @@ def places_of(reference: Sample, current: Sample) -> list[AttributeValue]:
         if before is None or now is None:
             continue
         for value in sorted({word for word in now if word is not None}):
-            new = _is_new(before == value, now == value)
-            places.append(AttributeValue(attribute, value, int((now == value).sum()), new, ()))
+            share, cases = (now == value).mean(), int((now == value).sum())
+            new = (before == value).mean() < _HARDLY and share >= _SOME and cases >= _FEWEST_OF_NEW
+            places.append(AttributeValue(attribute, value, cases, bool(new), ()))
     return places
 
 
@@ -170,10 +171,6 @@ class Cases:
     def _moved(self, shifts: Sequence[Shift]) -> tuple[str, ...]:
         decided = decide(shifts, self.alpha)
         return tuple(shift.name for shift in decided if shift.state == MOVED)
-
-
-def _is_new(before: npt.NDArray[np.bool_], now: npt.NDArray[np.bool_]) -> bool:
-    return bool(before.mean() < _HARDLY and now.mean() >= _SOME and now.sum() >= _FEWEST_OF_NEW)
 
 
 def _column(sample: Sample, attribute: str) -> npt.NDArray[Any] | None:

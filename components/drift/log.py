@@ -207,7 +207,11 @@ class Log:
     def models(self) -> Mapping[str, int]:
         """Lines by model as the log names it (`version 3`, its hash, both), the commonest."""
         counted = Counter(zip(self.columns.versions, self.columns.sha256s))
-        return {_name(*model): count for model, count in counted.most_common(LISTED)}
+        named = {}
+        for (version, sha256), count in counted.most_common(LISTED):
+            parts = ["" if version is None else f"version {version}", (sha256 or "")[:12]]
+            named[" ".join(filter(None, parts))] = count
+        return named
 
     @property
     def unlinked_labels(self) -> int:
@@ -229,7 +233,7 @@ class Log:
         positive, label = columns.positive[row], self._label(row)
         return Prediction(
             case_id=case_id,
-            at=_iso(columns.at_ms[row]),
+            at=f"{np.datetime64(columns.at_ms[row], 'ms')}Z",
             score=columns.scores[row],
             positive=None if positive == UNDECIDED else bool(positive),
             label=None if label == UNLABELLED else label,
@@ -271,15 +275,6 @@ class Log:
             numbers=columns.numbers(rows),
             words=columns.words(rows),
         )
-
-
-def _name(version: int | None, sha256: str | None) -> str:
-    parts = [] if version is None else [f"version {version}"]
-    return " ".join(parts if sha256 is None else [*parts, sha256[:12]])
-
-
-def _iso(at_ms: int) -> str:
-    return f"{np.datetime64(at_ms, 'ms')}Z"
 
 
 def read_log(path: Path, *, tolerated: int, now: datetime | None = None) -> Log:

@@ -5,7 +5,7 @@ jsonschema would take minutes for what a busy server writes in a day; a test com
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -21,9 +21,43 @@ _OF_PREDICTIONS = ("score", "positive", "model_version", "model_sha256", "qualit
 KEYS = _LABEL_KEYS | {*_OF_PREDICTIONS, "patient_id", "pixels_sha256", "image"}
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and 1 <= len(value) <= MOST_TEXT
+
+
+def _is_hash(value: Any) -> bool:
+    return type(value) is str and _is_sha256(value) is not None
+
+
+def _is_path(value: Any) -> bool:
+    return type(value) is str and 1 <= len(value) <= MOST_PATH and value[:5] != "data:"
+
+
+# What the value of a key must be, and how an error says so.
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "case_id": (_is_text, f"text of 1 to {MOST_TEXT} characters"),
+    "label": (
+        lambda value: type(value) is int and value in (0, 1),
+        "0 or 1; leave the key out where it is unknown",
+    ),
+    "score": (
+        lambda value: type(value) in (int, float) and 0 <= value <= 1,
+        "a number from 0 to 1",
+    ),
+    "positive": (lambda value: type(value) is bool, "true or false"),
+    "model_version": (lambda value: type(value) is int and value >= 1, "a whole number from 1 on"),
+    "model_sha256": (_is_hash, "64 hex digits"),
+    "quality": (lambda value: type(value) is dict, "names with values"),
+    "attributes": (lambda value: type(value) is dict, "names with values"),
+    "patient_id": (_is_text, f"text of 1 to {MOST_TEXT} characters"),
+    "pixels_sha256": (_is_hash, "64 hex digits"),
+    "image": (_is_path, "the path of a file"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,21 +97,27 @@ def read_line(line: bytes, *, latest_ms: int) -> Line:
         raise ValueError("not JSON") from None
     if type(content) is not dict:
         raise ValueError("got no JSON object")
-    case_id = _text(content, "case_id")
+    if "case_id" not in content:
+        raise ValueError(f"case_id: got nothing, wanted {_CHECKS['case_id'][1]}")
     at_ms = milliseconds(content.get("at"))
     if at_ms > latest_ms:
         raise ValueError(f"at: got {_short(content['at'])}, which has not come yet")
-    label = content.get("label")
-    if label is not None and (type(label) is not int or label not in (0, 1)):
-        raise ValueError(f"label: got {_short(label)}, wanted 0 or 1")
-    if "label" in content and label is None:
-        raise ValueError("label: got null, wanted 0 or 1; leave the key out where it is unknown")
-    score = _score(content)
-    if score is not None:
-        _check_model(content)
+    label_alone = "score" not in content
+    if label_alone and ("label" not in content or any(key in content for key in _OF_PREDICTIONS)):
+        raise ValueError("key 'score' is missing")
+    version, sha256 = content.get("model_version"), content.get("model_sha256")
+    if not label_alone and version is None and sha256 is None:
+        raise ValueError("names no model; wanted model_version or model_sha256")
+    for key in _LABEL_KEYS if label_alone else content:
+        if key in _CHECKS and not _CHECKS[key][0](content[key]):
+            raise ValueError(f"{key}: got {_short(content[key])}, wanted {_CHECKS[key][1]}")
+    if label_alone:
+        score = None
+    else:
+        score = float(content["score"])
         _check_features(content)
-        _check_image(content)
-    return Line(case_id, at_ms, score, label, content, frozenset(content.keys() - KEYS))
+    unknown = frozenset(content.keys() - KEYS)
+    return Line(content["case_id"], at_ms, score, content.get("label"), content, unknown)
 
 
 def milliseconds(at: Any) -> int:
@@ -94,66 +134,13 @@ def milliseconds(at: Any) -> int:
     return (parsed - _EPOCH) // _MILLISECOND + thousandths
 
 
-def _score(content: Mapping[str, Any]) -> float | None:
-    """The score; None for a line that is there for its label alone."""
-    if "score" not in content:
-        if "label" in content and not any(key in content for key in _OF_PREDICTIONS):
-            return None
-        raise ValueError("key 'score' is missing")
-    score = content["score"]
-    if type(score) not in (int, float) or not 0 <= score <= 1:
-        raise ValueError(f"score: got {_short(score)}, wanted a number from 0 to 1")
-    return float(score)
-
-
-def _check_model(content: Mapping[str, Any]) -> None:
-    version, sha256 = content.get("model_version"), content.get("model_sha256")
-    if version is None and sha256 is None:
-        raise ValueError("names no model; wanted model_version or model_sha256")
-    if "model_version" in content and (type(version) is not int or version < 1):
-        raise ValueError(f"model_version: got {_short(version)}, wanted a whole number from 1 on")
-    if "model_sha256" in content:
-        _check_sha256(content, "model_sha256")
-    if "positive" in content and type(content["positive"]) is not bool:
-        raise ValueError(f"positive: got {_short(content['positive'])}, wanted true or false")
-
-
 def _check_features(content: Mapping[str, Any]) -> None:
-    quality, attributes = content.get("quality", {}), content.get("attributes", {})
-    for name, part in (("quality", quality), ("attributes", attributes)):
-        if type(part) is not dict:
-            raise ValueError(f"{name}: got {_short(part)}, wanted names with values")
-    for name, value in quality.items():
+    for name, value in content.get("quality", {}).items():
         if value is not None and type(value) not in (int, float):
             raise ValueError(f"quality.{_short(name)}: got {_short(value)}, wanted a number")
-    for name, value in attributes.items():
+    for name, value in content.get("attributes", {}).items():
         if value is not None and not (type(value) is str and len(value) <= MOST_TEXT):
             raise ValueError(f"attributes.{_short(name)}: got {_short(value)}, wanted text")
-
-
-def _check_image(content: Mapping[str, Any]) -> None:
-    if "patient_id" in content:
-        _text(content, "patient_id")
-    if "pixels_sha256" in content:
-        _check_sha256(content, "pixels_sha256")
-    if "image" in content:
-        image = content["image"]
-        if type(image) is not str or not 1 <= len(image) <= MOST_PATH or image[:5] == "data:":
-            raise ValueError(f"image: got {_short(image)}, wanted the path of a file")
-
-
-def _check_sha256(content: Mapping[str, Any], key: str) -> None:
-    value = content[key]
-    if type(value) is not str or not _SHA256.fullmatch(value):
-        raise ValueError(f"{key}: got {_short(value)}, wanted 64 hex digits")
-
-
-def _text(content: Mapping[str, Any], key: str) -> str:
-    value = content.get(key)
-    if type(value) is not str or not 1 <= len(value) <= MOST_TEXT:
-        got = _short(value) if key in content else "nothing"
-        raise ValueError(f"{key}: got {got}, wanted text of 1 to {MOST_TEXT} characters")
-    return value
 
 
 def _short(value: Any) -> str:

@@ -65,16 +65,11 @@ def _columns(path: Path) -> dict[str, npt.NDArray[Any]]:
             raise _damaged(path, f"no '{name}'")
     shape = (columns["case_ids"].size,)
     for name, column in columns.items():
-        wanted = _kind(name)
+        prefixed = {_NUMBER: "f", _WORD: "U"}.get(f"{name.partition('_')[0]}_")
+        wanted = prefixed or _COLUMNS.get(name)
         if column.dtype.kind != wanted or column.shape != shape:
             raise _damaged(path, f"'{name}' of type {column.dtype} and shape {column.shape}")
     return columns
-
-
-def _kind(name: str) -> str | None:
-    if name.startswith(_NUMBER):
-        return "f"
-    return "U" if name.startswith(_WORD) else _COLUMNS.get(name)
 
 
 def _check_values(sample: Sample, path: Path) -> None:

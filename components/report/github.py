@@ -50,13 +50,13 @@ def _annotations(
 
 def workflow_command(kind: str, properties: dict[str, str], message: str) -> str:
     """One workflow command on one line, whatever the texts hold."""
-    words = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{kind} {words}::{_escaped(one_line(message, ' '))}"
+    words = ",".join(
+        f"{name}={_escaped(value).replace(':', '%3A').replace(',', '%2C')}"
+        for name, value in properties.items()
+    )
+    return f"::{kind} {words}::{_escaped(message)}"
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(one_line(text, " ")).replace(":", "%3A").replace(",", "%2C")
+    text = one_line(text, " ").replace("%", "%25")
+    return text.replace("\r", "%0D").replace("\n", "%0A")

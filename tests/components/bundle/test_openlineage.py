@@ -9,13 +9,18 @@ import json
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components.bundle.openlineage import openlineage_jsonl, read_events
+from components.bundle.openlineage import openlineage_jsonl
 from tests.components.bundle.tracing import AWKWARD, traced
 
 SCHEMA = os.environ.get("CASEGATE_OPENLINEAGE_SCHEMA")
+
+
+def read_events(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.splitlines()]
 
 
 def events(name: str = "Dr. Lang") -> list[dict]:
