@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from components.feedback.judged import JudgedCase
-from components.feedback.kappa import cohens_kappa
 from components.feedback.opinion import NEGATIVE, POSITIVE, UNSURE, Opinion
 
 # Why a case is on the worklist, the worst first; perhaps: some reader says so, nothing is settled.
@@ -104,6 +103,26 @@ def worklist(cases: Iterable[JudgedCase]) -> tuple[Open, ...]:
     """Where model and readers, or readers among each other, differ; missed positives first."""
     found = [Open(why, case) for case in cases if (why := _why(case)) is not None]
     return tuple(sorted(found, key=_urgency))
+
+
+def cohens_kappa(one: Sequence[bool], other: Sequence[bool]) -> float | None:
+    """Agreement of two beyond chance: (p_observed - p_chance) / (1 - p_chance), in [-1, 1].
+
+    Args:
+      one, other: what each said of the same cases, in the same order.
+
+    Returns:
+      None where it is undefined: no case, or both said the same one thing of every case.
+
+    Source: Cohen (1960), Educational and Psychological Measurement 20:37-46.
+    """
+    if len(one) != len(other):
+        raise ValueError(f"kappa: got {len(one)} and {len(other)} judgements, wanted as many")
+    n, a, b = len(one), sum(one), sum(other)
+    by_chance = a * b + (n - a) * (n - b)  # times n squared, so that all is whole numbers
+    if by_chance == n * n:
+        return None
+    return (n * sum(map(bool.__eq__, one, other)) - by_chance) / (n * n - by_chance)
 
 
 def _why(case: JudgedCase) -> str | None:

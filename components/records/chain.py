@@ -159,6 +159,11 @@ class ChainContent(Generic[T]):
     def last(self) -> Head:
         return Head.of(self.entries)
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the head file names the last entry."""
+        return self.head == self.last
+
 
 class HashChain(Generic[T]):
     """The chain in `path`, which need not exist yet; any number of processes may use it."""

@@ -21,7 +21,7 @@ from components.decision import Verdict, load_decision
 from components.records.errors import IntegrityError
 from components.records.files import sha256_tree, sync, sync_tree
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.places import recorded_name
+from components.records.ledger.records import recorded_name
 from components.records.problems import reported
 from components.records.run_files import DECISION, DECISION_ATTESTATION
 from components.release.serving import (

@@ -13,8 +13,7 @@ from components.records.clock import utc_now
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.places import recorded_name
-from components.records.ledger.records import releases
+from components.records.ledger.records import recorded_name, releases
 from components.records.run_files import DECISION, RELEASE_ATTESTATION
 
 INCOMING = ".incoming"

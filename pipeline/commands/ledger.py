@@ -67,7 +67,7 @@ def _summary(found: "VerifiedLedger") -> str:
     if found.last is None:
         parts = ["the ledger has no entry yet"]
     else:
-        count = found.summary.entries
+        count = len(found.content.entries)
         parts = [
             f"{count} {'entry' if count == 1 else 'entries'}, none altered",
             f"the last: {found.last.kind} by {one_line(found.last.by)} at {found.last.at}, hash "
@@ -79,12 +79,11 @@ def _summary(found: "VerifiedLedger") -> str:
         parts.append(f"versions older than the record: {found.older}")
     if found.unrecorded:
         parts.append(f"decisions not on record: {', '.join(map(one_line, found.unrecorded))}")
-    if not found.summary.recorded:
+    if not found.content.recorded:
         parts.append("ledger.head is one entry behind, as a crash leaves it")
-    if found.summary.torn_bytes:
+    if torn := len(found.content.torn):
         parts.append(
-            f"{found.summary.torn_bytes} bytes after it were never acknowledged; the next entry "
-            "puts them aside"
+            f"{torn} bytes after it were never acknowledged; the next entry puts them aside"
         )
     return "; ".join(parts)
 

@@ -20,7 +20,7 @@ from components.records.clock import time_id, utc_now
 from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import canonical_json, sha256_tree
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.places import recorded_name
+from components.records.ledger.records import recorded_name
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.planning import PromotionPlan, find_judging_cases, make_plan
 from pipeline.feedback.promotion import (

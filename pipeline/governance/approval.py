@@ -18,7 +18,7 @@ from components.decision import Decision, Verdict
 from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.places import recorded_name
+from components.records.ledger.records import recorded_name
 from pipeline.governance.decided import DecidedRun, baseline_named_by, decided_runs, find_run
 from pipeline.governance.golden_record import (
     PROPOSAL,

@@ -19,7 +19,7 @@ from components.baselines.names import GOLDEN
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import write_atomically
 from components.records.ledger.entry import Entry
-from components.records.ledger.places import recorded_name
+from components.records.ledger.records import recorded_name
 from pipeline.governance.decided import find_run
 from pipeline.settings.workspace import Workspace
 

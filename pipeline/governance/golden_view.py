@@ -10,7 +10,7 @@ from components.baselines.names import CASE_SET, GOLDEN
 from components.baselines.scores import CaseScores, aligned
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.places import recorded_name
+from components.records.ledger.records import recorded_name
 from pipeline.governance.approval import known_baselines
 from pipeline.governance.golden_record import (
     PROPOSAL,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.decision import load_decision
+from components.records.chain import ChainContent
 from components.records.errors import CasegateError, ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger, LedgerSummary
+from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import Release, releases
 from components.records.run_files import DECISION
 from components.release.serving import versions
@@ -31,7 +32,7 @@ class VerifiedLedger:
       older: versions that are older than the first one on record.
     """
 
-    summary: LedgerSummary
+    content: ChainContent[Entry]
     last: Entry | None
     decisions: int
     unrecorded: tuple[str, ...]
@@ -55,7 +56,8 @@ def verify_ledger(
     """
     workspace = Workspace(root.resolve())
     ledger = Ledger(workspace.ledger)
-    summary, entries = ledger.verify(), ledger.entries()
+    content = ledger.verify()
+    entries = content.entries
     if holds is not None:
         _refuse_absent(holds, entries, workspace.ledger)
     read: dict[str, str] = {}
@@ -72,7 +74,7 @@ def verify_ledger(
     # A destination that is an absolute name stays what it is.
     counts = [_check_served(workspace.root / name, there) for name, there in released.items()]
     return VerifiedLedger(
-        summary=summary,
+        content=content,
         last=entries[-1] if entries else None,
         decisions=len(named),
         unrecorded=tuple(f.name for f in decided_runs(workspace) if f.name not in named),

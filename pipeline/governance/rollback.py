@@ -22,8 +22,7 @@ from components.records.errors import ConfigError, IntegrityError, Unservable
 from components.records.files import sha256_tree, sync, sync_tree
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.places import recorded_name
-from components.records.ledger.records import releases
+from components.records.ledger.records import recorded_name, releases
 from components.release.serving import (
     Champion,
     discard_incoming,

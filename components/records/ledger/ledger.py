@@ -1,28 +1,11 @@
 """`ledger.jsonl`: what was decided and done, in order, and whether anybody altered it since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.records.chain import HashChain, Head
+from components.records.chain import ChainContent, HashChain, Head
 from components.records.ledger.entry import Entry, fault_in, line_of, new_entry, parse_line
-
-
-@dataclass(frozen=True)
-class LedgerSummary:
-    """What `Ledger.verify` found, where all is well.
-
-    Attributes:
-      head: the last entry.
-      recorded: whether `ledger.head` names it; not after a crash, until the next append.
-      torn_bytes: what an interrupted append left after it, never acknowledged.
-    """
-
-    entries: int
-    head: Head
-    recorded: bool
-    torn_bytes: int
 
 
 class Ledger:
@@ -42,15 +25,13 @@ class Ledger:
         """
         return self.chain.read().entries
 
-    def verify(self) -> LedgerSummary:
-        """As `entries`, and says what there is."""
-        found = self.chain.read()
-        recorded, torn = found.head == found.last, len(found.torn)
-        return LedgerSummary(len(found.entries), found.last, recorded, torn)
+    def verify(self) -> ChainContent[Entry]:
+        """As `entries`, and says where the ledger ends and what a crash left behind."""
+        return self.chain.read()
 
     def head(self) -> Head:
         """Number and hash of the last entry, verified back to the first."""
-        return self.chain.read().last
+        return self.verify().last
 
     def append(self, kind: str, body: Mapping[str, Any], *, by: str, at: str) -> Entry:
         """Adds an entry; it is on disk, and named by the head, when this returns.

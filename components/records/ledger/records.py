@@ -5,6 +5,7 @@ Readers of verified entries; none touches a file.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.records.ledger.entry import Entry
 
@@ -69,6 +70,13 @@ class Release:
     restored: int | None = None
     run_id: str | None = None
     attestation_sha256: str | None = None
+
+
+def recorded_name(folder: Path, workspace: Path) -> str:
+    """A folder as the ledger names it: relative to the workspace, which may be moved."""
+    if folder.is_relative_to(workspace):
+        return folder.relative_to(workspace).as_posix()
+    return str(folder)
 
 
 def looks_by_name(entries: Iterable[Entry], name: str) -> int:

@@ -93,12 +93,12 @@ def _chain(view: View) -> dict[str, Value]:
     found = Ledger(view.evidence.workspace.ledger).verify()
     last = view.evidence.entries[-1] if view.evidence.entries else None
     return {
-        "entries": found.entries,
+        "entries": len(found.entries),
         "chain": "each entry fits the one before it",
         "last entry": f"{last.kind} by {last.by} at {last.at}" if last else "none",
         "hash of the last entry": last.entry_sha256 if last else "none",
         "ledger.head": "names it" if found.recorded else "is behind, as a crash leaves it",
-        "bytes never acknowledged": found.torn_bytes,
+        "bytes never acknowledged": len(found.torn),
     }
 
 

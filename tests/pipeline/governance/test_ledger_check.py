@@ -24,7 +24,7 @@ def governed(tmp_path: Path) -> Governed:
 
 def test_all_is_well_and_counted(governed: Governed) -> None:
     found = verify_ledger(governed.root)
-    assert (found.summary.entries, found.decisions, found.versions) == (4, 2, 2)
+    assert (len(found.content.entries), found.decisions, found.versions) == (4, 2, 2)
     assert (found.unrecorded, found.older) == ((), 0)
     assert found.last is not None and found.last.kind == "release"
 
@@ -113,7 +113,7 @@ def test_an_older_version_may_be_cleared_away(governed: Governed) -> None:
 
 def test_a_hash_noted_elsewhere_shows_a_ledger_written_anew(governed: Governed) -> None:
     noted = governed.ledger.head().sha256
-    assert verify_ledger(governed.root, holds=noted).summary.head.sha256 == noted
+    assert verify_ledger(governed.root, holds=noted).content.last.sha256 == noted
     assert verify_ledger(governed.root, holds=noted[:12].upper())
     governed.workspace.ledger.unlink()
     governed.ledger.chain.head_path.unlink()
@@ -153,7 +153,7 @@ def drifted(governed: Governed) -> Path:
 
 def test_a_drift_report_that_is_as_recorded_is_well(governed: Governed) -> None:
     drifted(governed)
-    assert verify_ledger(governed.root).summary.entries == 5
+    assert len(verify_ledger(governed.root).content.entries) == 5
 
 
 def test_an_edited_drift_report_is_found(governed: Governed) -> None:

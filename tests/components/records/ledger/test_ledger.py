@@ -64,16 +64,16 @@ def test_entries_come_back_in_their_order_each_naming_the_one_before(ledger: Led
 
 
 def test_verify_says_where_the_ledger_ends(ledger: Ledger) -> None:
-    summary = ledger.verify()
-    assert (summary.entries, summary.recorded, summary.torn_bytes) == (11, True, 0)
-    assert summary.head == ledger.head()
-    assert summary.head.sha256 == ledger.entries()[-1].entry_sha256
+    found = ledger.verify()
+    assert (len(found.entries), found.recorded, found.torn) == (11, True, b"")
+    assert found.last == ledger.head()
+    assert found.last.sha256 == ledger.entries()[-1].entry_sha256
 
 
 def test_an_absent_ledger_is_an_empty_one(tmp_path: Path) -> None:
     empty = fresh(tmp_path / "absent")
     assert empty.entries() == ()
-    assert empty.verify().head.seq == 0
+    assert empty.verify().last.seq == 0
     assert not (tmp_path / "absent").exists()
 
 
@@ -81,7 +81,7 @@ def test_a_refused_entry_changes_nothing(ledger: Ledger) -> None:
     before = ledger.path.read_bytes()
     with pytest.raises(ConfigError):
         add(ledger, case_set_root="abc")
-    assert ledger.path.read_bytes() == before and ledger.verify().entries == 11
+    assert ledger.path.read_bytes() == before and len(ledger.verify().entries) == 11
 
 
 @pytest.mark.process
@@ -123,7 +123,7 @@ def test_every_changed_byte_is_found(ledger: Ledger) -> None:
             with pytest.raises(IntegrityError):
                 ledger.verify()
         path.write_bytes(content)
-    assert ledger.verify().entries == 11
+    assert len(ledger.verify().entries) == 11
 
 
 @pytest.mark.process
@@ -230,7 +230,7 @@ def test_an_entry_torn_at_any_byte_is_kept_aside_and_the_ledger_goes_on(tmp_path
     for end in range(len(before) + 1, len(whole)):
         ledger.path.write_bytes(whole[:end])
         ledger.chain.head_path.write_bytes(head)
-        assert ledger.verify().torn_bytes == end - len(before)
+        assert len(ledger.verify().torn) == end - len(before)
         assert add(ledger, "release").seq == 2
         assert [e.kind for e in ledger.entries()] == ["decision", "release"]
         (aside,) = tmp_path.glob("ledger.torn-*")
@@ -241,7 +241,7 @@ def test_an_entry_torn_at_any_byte_is_kept_aside_and_the_ledger_goes_on(tmp_path
 def test_a_torn_first_entry_is_kept_aside_too(tmp_path: Path) -> None:
     ledger = fresh(tmp_path)
     ledger.path.write_bytes(b'{"at":"2025')
-    assert ledger.verify().torn_bytes == 11
+    assert len(ledger.verify().torn) == 11
     assert add(ledger).seq == 1 and len(ledger.entries()) == 1
 
 
@@ -251,7 +251,7 @@ def test_a_crash_between_entry_and_head_loses_nothing(tmp_path: Path) -> None:
     head = ledger.chain.head_path.read_bytes()
     add(ledger)
     ledger.chain.head_path.write_bytes(head)
-    assert (ledger.verify().entries, ledger.verify().recorded) == (2, False)
+    assert (len(ledger.verify().entries), ledger.verify().recorded) == (2, False)
     assert add(ledger).seq == 3
     assert ledger.verify().recorded
 
@@ -260,7 +260,7 @@ def test_an_entry_longer_than_what_is_read_at_a_time_is_no_obstacle(tmp_path: Pa
     ledger = fresh(tmp_path)
     for _ in range(3):
         add(ledger, "amendment", added=[f"case-{i:06d}" for i in range(20_000)])
-    assert add(ledger).seq == 4 and ledger.verify().entries == 4
+    assert add(ledger).seq == 4 and len(ledger.verify().entries) == 4
 
 
 @pytest.mark.process
@@ -279,7 +279,7 @@ def test_a_process_killed_before_any_change_leaves_a_sound_ledger(tmp_path: Path
         deaths += 1
         assert ledger.entries()[:11] == sound.entries()
         assert add(ledger, run_id="next").seq in (12, 13)
-        assert ledger.verify().torn_bytes == 0
+        assert len(ledger.verify().torn) == 0
         assert b'{"at":' in [aside.read_bytes() for aside in ledger.path.parent.glob("*.torn-*")]
     assert deaths >= 5
     assert ledger.entries()[-1].body["run_id"] == "acknowledged"
@@ -342,7 +342,7 @@ def test_a_full_disk_is_said_and_the_next_append_goes_on(
         )
         with refused(ConfigError, ledger.path, "No space left"):
             add(ledger)
-    assert ledger.verify().torn_bytes == 20
+    assert len(ledger.verify().torn) == 20
     assert add(ledger).seq == 12
 
 
@@ -357,6 +357,6 @@ def test_ten_thousand_entries_are_verified_and_added_to(tmp_path: Path) -> None:
     ledger.chain.head_path.write_bytes(
         canonical_json({"seq": last["seq"], "entry_sha256": last["entry_sha256"]}) + b"\n"
     )
-    assert ledger.verify().entries == 10_010
+    assert len(ledger.verify().entries) == 10_010
     add(ledger)
-    assert ledger.verify().entries == 10_011
+    assert len(ledger.verify().entries) == 10_011

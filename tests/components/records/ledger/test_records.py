@@ -3,7 +3,13 @@ from typing import Any
 
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
-from components.records.ledger.records import looks_by_name, releases, waivers, withdrawn
+from components.records.ledger.records import (
+    looks_by_name,
+    recorded_name,
+    releases,
+    waivers,
+    withdrawn,
+)
 from tests.components.planting import sha
 from tests.components.records.ledger.making import AT, BODIES, PERSON, add
 
@@ -61,3 +67,8 @@ def test_releases_are_what_was_put_in_a_destination_rollbacks_included(tmp_path:
     )
     assert (second.version, second.model_sha256, second.restored) == (3, sha("earlier"), 1)
     assert (first.seq, second.seq, second.kind) == (1, 3, "rollback")
+
+
+def test_a_folder_elsewhere_is_named_by_its_whole_path(tmp_path: Path) -> None:
+    assert recorded_name(tmp_path / "serving" / "chest", tmp_path) == "serving/chest"
+    assert recorded_name(Path("/srv/models/chest"), tmp_path) == "/srv/models/chest"
