@@ -63,33 +63,6 @@ class CutShort:
     waiting: tuple[str, ...] = ()
 
 
-def send(
-    config: Config,
-    workspace: Workspace,
-    ledger: Ledger,
-    plan: PromotionPlan,
-    promotions: Sequence[Promotion],
-    *,
-    by: str,
-    reason: str,
-) -> tuple[Path | None, CaseProposal | None]:
-    """Writes what was planned: the span's folder and the proposal, None where there is none.
-
-    Raises:
-      IntegrityError: what was written is not what was meant, or stands in the case set by now;
-        nothing is promoted then.
-    """
-    if plan.empty:
-        return None, None
-    number, span = next_span(config.data.source) if plan.sides.training else (0, None)
-    promotion_id = f"{time_id()}-{secrets.token_hex(3)}"
-    request = {"at": utc_now(), "by": by, "reason": reason}
-    sending = _Sending(config, workspace, plan, promotions, request, promotion_id, number, span)
-    body, proposal = sending.write()
-    ledger.append("promotion", body, by=by, at=utc_now())
-    return span, proposal
-
-
 @dataclass(frozen=True)
 class _Sending:
     """One promotion on its way to disk.
@@ -306,7 +279,8 @@ def promote(
     Raises:
       ConfigError: no name or reason, no case set judges, or spans are not folders.
       SourceError: no log, or no span yet.
-      IntegrityError: feedback, ledger, case set or an earlier promotion was altered.
+      IntegrityError: feedback, ledger, case set or an earlier promotion was altered; or what was
+        written is not what was meant, or stands in the case set by now. Nothing is promoted then.
       WorkspaceBusy: another promotion is at work.
     """
     by, reason = require_text(by, "--by"), require_text(reason, "--reason")
@@ -315,7 +289,14 @@ def promote(
         cut_short = settle_unfinished(workspace, ledger)
         promotions = load_promotions(places.promotions)
         plan = make_plan(config, workspace, served, promotions, images)
-        span, proposal = send(config, workspace, ledger, plan, promotions, by=by, reason=reason)
+        span, proposal = None, None
+        if not plan.empty:
+            number, span = next_span(config.data.source) if plan.sides.training else (0, None)
+            request = {"at": utc_now(), "by": by, "reason": reason}
+            name = f"{time_id()}-{secrets.token_hex(3)}"
+            sending = _Sending(config, workspace, plan, promotions, request, name, number, span)
+            body, proposal = sending.write()
+            ledger.append("promotion", body, by=by, at=utc_now())
     return Promoted(plan, span, proposal, cut_short, dry_run=False)
 
 

@@ -67,7 +67,8 @@ def _table(
     columns = [title, "agree" if kappa else "right", "share", level, *(["kappa"] if kappa else [])]
     table = plain_table(*columns, numbers=len(columns) - 1)
     for share in shares:
-        table.add_row(cell(share.name), *_numbers(share), *([_kappa(share)] if kappa else []))
+        words = NOT_ENOUGH if share.kappa is None else f"{share.kappa:.2f}"
+        table.add_row(cell(share.name), *_numbers(share), *([words] if kappa else []))
     if shares:
         console.print(table)
 
@@ -77,10 +78,6 @@ def _numbers(share: AgreementShare) -> tuple[str, str, str]:
     if share.estimate is None or share.lower is None or share.upper is None:
         return count, NOT_ENOUGH, NOT_ENOUGH
     return count, f"{share.estimate:.3f}", f"{share.lower:.3f} to {share.upper:.3f}"
-
-
-def _kappa(share: AgreementShare) -> str:
-    return NOT_ENOUGH if share.kappa is None else f"{share.kappa:.2f}"
 
 
 def _coverage(coverage: FeedbackCoverage | None, why: str) -> str:

@@ -61,7 +61,8 @@ def _script_hash() -> str:
 
 def shown_files(folder: Path) -> list[str]:
     """Those of SHOWN that lie in a run's folder, in that order."""
-    return [name for name in SHOWN if _is_plain(folder / name)]
+    paths = {name: folder / name for name in SHOWN}
+    return [name for name, path in paths.items() if path.is_file() and not path.is_symlink()]
 
 
 def run_document(folder: Path, name: str, record: RunRecord) -> Document:
@@ -84,13 +85,6 @@ def run_document(folder: Path, name: str, record: RunRecord) -> Document:
     html = media_type == _HTML
     policy = policy_of_document(script=True) if html else POLICY_OF_TEXT
     return Document(body, media_type, policy)
-
-
-def _is_plain(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
 
 
 def _read(path: Path) -> bytes:

@@ -182,7 +182,10 @@ def runs(view: View, parameters: Mapping[str, str]) -> Page:
     """Every run and rollback, newest first; on a server they can be narrowed."""
     wanted = {name: parameters.get(name, "").strip() for name in _FILTERS}
     given = Filters(**{name: text or None for name, text in wanted.items()})
-    limit = _limit(parameters) if view.searches else len(view.evidence.entries) + MOST_ROWS
+    text, limit = parameters.get("limit", ""), len(view.evidence.entries) + MOST_ROWS
+    if view.searches:
+        usable = text.isdecimal() and len(text) < 7
+        limit = min(max(int(text), 1), MOST_ROWS) if usable else LISTED
     try:
         answer = listing(view.evidence, given, limit=limit)
         found = section_of(answer, "Runs and rollbacks", "runs")
@@ -194,11 +197,6 @@ def runs(view: View, parameters: Mapping[str, str]) -> Page:
     if view.searches:
         found = replace(found, form=_form(wanted), links=_more(found, wanted, limit))
     return Page(places.RUNS, "Runs", (found,), command="casegate lineage list")
-
-
-def _limit(parameters: Mapping[str, str]) -> int:
-    text = parameters.get("limit", "")
-    return min(max(int(text), 1), MOST_ROWS) if text.isdecimal() and len(text) < 7 else LISTED
 
 
 def _more(section: PageSection, wanted: Mapping[str, str], limit: int) -> tuple[Link, ...]:

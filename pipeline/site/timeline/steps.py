@@ -89,7 +89,8 @@ def steps(workspace: Workspace, sentence: Callable[[Entry], str]) -> list[Timeli
         if entry.kind == "run":
             found.append(_of_run(entry, workspace))
         elif entry.kind not in _TOLD:
-            report = str(entry.body["report"]) if entry.kind == "drift" else None
+            drift = entry.kind == "drift"
+            report = str(Path(entry.body["report"]).with_suffix(".html")) if drift else None
             by = "" if entry.by == "casegate" else f"{entry.by}: "
             found.append(
                 TimelineStep(
@@ -97,7 +98,7 @@ def steps(workspace: Workspace, sentence: Callable[[Entry], str]) -> list[Timeli
                     kind=entry.kind,
                     title=_TITLES.get(entry.kind, entry.kind),
                     words=f"{by}{sentence(entry)}",
-                    report=report and _page_of(report),
+                    report=report,
                 )
             )
     return found
@@ -124,77 +125,68 @@ def _of_run(entry: Entry, workspace: Workspace) -> TimelineStep:
     except (CasegateError, OSError) as error:
         raise IntegrityError(f"{folder}: the run cannot be read: {error}") from None
     page = folder / HTML_REPORT
+    objecting = [check for check in decision.checks if check.open] if decision else []
+    only_golden = decision is not None and _only_golden(decision)
+    figures = _figures(decision) if decision else {}
     return TimelineStep(
         at=record.started,
         kind="run",
         title=record.state.replace("_", " "),
-        words=_words(record, decision),
+        words=_words(record, len(objecting), only_golden=only_golden),
         state=record.state,
         run_id=run_id,
         trigger=record.why.trigger,
         why=record.why.detail or "",
         data=record.inputs.data or "",
         version=record.release.version if record.release else None,
-        figures=_figures(decision) if decision else {},
-        margins=_margins(decision) if decision else {},
-        reasons=tuple(_reasons(decision)) if decision else (),
-        only_golden=decision is not None and _only_golden(decision),
+        figures=figures,
+        margins=_margins(decision, figures) if decision else {},
+        reasons=tuple(explain(check) for check in objecting),
+        only_golden=only_golden,
         report=page.relative_to(workspace.root).as_posix() if page.exists() else None,
     )
 
 
-def _words(record: RunRecord, decision: Decision | None) -> str:
+def _words(record: RunRecord, objecting: int, *, only_golden: bool) -> str:
     if record.release:
         return f"released as version {record.release.version}"
     if record.error:
         return record.error
-    if decision is None:
-        return "nothing changed since the last decision" if record.state == "unchanged" else ""
-    if record.state == "blocked" and _only_golden(decision):
+    if record.state == "unchanged" and not record.decision:
+        return "nothing changed since the last decision"
+    if record.state == "blocked" and only_golden:
         return "not released: as good as the champion within the margin, but not as golden"
-    if record.state in ("blocked", "inconclusive"):
-        count = sum(check.open for check in decision.checks)
-        return f"not released: {count} {'check objects' if count == 1 else 'checks object'}"
+    if record.state in ("blocked", "inconclusive") and record.decision:
+        checks = "check objects" if objecting == 1 else "checks object"
+        return f"not released: {objecting} {checks}"
     return ""
 
 
 def _figures(decision: Decision) -> dict[str, TimelineFigure]:
-    found = {}
-    for one in decision.slices:
-        if one.metric in METRICS and one.slice == "overall":
-            found[one.metric] = TimelineFigure(one.estimate, one.lower, one.upper)
-    return found
+    return {
+        one.metric: TimelineFigure(one.estimate, one.lower, one.upper)
+        for one in decision.slices
+        if one.metric in METRICS and one.slice == "overall"
+    }
 
 
-def _margins(decision: Decision) -> dict[str, Margin]:
+def _margins(decision: Decision, figures: Mapping[str, TimelineFigure]) -> dict[str, Margin]:
     """Golden's own figures, as its comparisons with the candidate imply them."""
-    figures, found = _figures(decision), {}
+    found, wanted = {}, ("non_inferiority", GOLDEN, "overall")
     for check in decision.checks:
-        if (
-            check.rule == "non_inferiority"
-            and check.against == GOLDEN
-            and check.slice == "overall"
-            and check.metric in figures
-            and check.estimate is not None
-            and check.limit is not None
-        ):
-            golden = figures[check.metric].estimate - check.estimate
-            found[check.metric] = Margin(golden, golden + check.limit)
+        figure = figures.get(check.metric or "")
+        if figure is None or (check.rule, check.against, check.slice) != wanted:
+            continue
+        if check.estimate is not None and check.limit is not None:
+            golden = figure.estimate - check.estimate
+            found[str(check.metric)] = Margin(golden, golden + check.limit)
     return found
-
-
-def _reasons(decision: Decision) -> Iterator[str]:
-    yield from (explain(check) for check in decision.checks if check.open)
 
 
 def _only_golden(decision: Decision) -> bool:
     """Whether a comparison with the champion alone would have let the candidate pass."""
     objecting = [check for check in decision.checks if check.open]
     return bool(objecting) and all(check.against == GOLDEN for check in objecting)
-
-
-def _page_of(report: str) -> str:
-    return str(Path(report).with_suffix(".html"))
 
 
 def as_text(steps: Sequence[TimelineStep]) -> str:

@@ -12,7 +12,6 @@ import filelock
 from components.drift.compare import compare
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift
 from components.drift.limits import read_limits
-from components.notify.notice import Message
 from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError, WorkspaceBusy
 from components.records.files import sha256_file
@@ -31,6 +30,7 @@ from pipeline.unattended.monitoring.report import (
 )
 from pipeline.unattended.monitoring.served import find_reference, read_served
 from pipeline.unattended.notifying.channels import check as check_channels
+from pipeline.unattended.notifying.notify import tell
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
 EXIT_CODES = {STEADY: 0, MOVED: 1, NOT_ENOUGH: 3}
@@ -98,7 +98,7 @@ def monitor(
         found = write_report(folder, findings, breach)
         if not breach.known:
             # First, so that who kills this here finds it told again and not lost.
-            _tell(config, workspace, drift_message(findings, breach, folder / PAGE))
+            tell(config.notify, workspace, drift_message(findings, breach, folder / PAGE))
             _record(workspace, findings, breach, folder / JSON)
     why = f"moved: {', '.join(breach.moved)}"
     return Monitored(findings.drift, folder / PAGE, breach.retrain, why, found)
@@ -148,12 +148,6 @@ def _alone(workspace: Workspace) -> Iterator[None]:
         raise WorkspaceBusy(
             f"{workspace.root}: another monitoring has been at work for {WAIT_S} s; wait for it"
         ) from None
-
-
-def _tell(config: Config, workspace: Workspace, message: Message) -> None:
-    from pipeline.unattended.notifying.notify import tell
-
-    tell(config.notify, workspace, message)
 
 
 def _record(workspace: Workspace, findings: Findings, breach: Breach, report: Path) -> None:

@@ -149,27 +149,21 @@ def _warnings(
         ]
     found = []
     if len(history):
-        newest = datetime.fromtimestamp(
-            history.at.max().astype("datetime64[s]").astype(int).item(), timezone.utc
-        )
-        age = now - newest
+        seconds = history.at.max().astype("datetime64[s]").astype(int).item()
+        age = now - datetime.fromtimestamp(seconds, timezone.utc)
         if age > timedelta(days=config.window_days):
             found.append(
                 f"The newest prediction is {age.days} days old: this says nothing of today. Does "
                 "the server still write its log?"
             )
-    wrong = _other_decisions(history, reference.operating_point)
-    if wrong:
+    clear = np.abs(history.scores - reference.operating_point) > CLOSE
+    positive = history.scores >= reference.operating_point
+    if wrong := int((clear & (positive != history.positive)).sum()):
         found.append(
             f"{wrong:,} of {len(history):,} cases were called otherwise than the operating point "
             f"{reference.operating_point:.4g} of version {version} would: does the server use it?"
         )
     return found
-
-
-def _other_decisions(history: Sample, operating_point: float) -> int:
-    clear = np.abs(history.scores - operating_point) > CLOSE
-    return int((clear & ((history.scores >= operating_point) != history.positive)).sum())
 
 
 def _notes(log: Log, history: Sample, reference: MonitoringReference, lines: int) -> list[str]:

@@ -118,6 +118,7 @@ def settled(attempt: Attempt, tries: Sequence[Try], config: Config, *, again: bo
     attempt = replace(attempt, tries=tuple(tries))
     if outcome is None:
         return replace(attempt, state="failed", exit_code=last.exit_code, error=last.reason)
+    objections = (explain(check) for check in outcome.decision.checks if check.open)
     state = _state(outcome, attempt.version_before, config, again=again or len(tries) > 1)
     return replace(
         attempt,
@@ -125,7 +126,7 @@ def settled(attempt: Attempt, tries: Sequence[Try], config: Config, *, again: bo
         exit_code=0 if state == "nothing_new" else outcome.exit_code,
         run_id=outcome.decision.run_id,
         report=outcome.report,
-        error=_first_open(outcome) if state == "failed" else None,
+        error=next(objections, "the gate gave no reason") if state == "failed" else None,
     )
 
 
@@ -170,11 +171,6 @@ def _state(outcome: ChildOutcome, before: int | None, config: Config, *, again: 
     return "released"
 
 
-def _first_open(outcome: ChildOutcome) -> str:
-    found = (explain(check) for check in outcome.decision.checks if check.open)
-    return next(found, "the gate gave no reason")
-
-
 @dataclass(frozen=True)
 class Damaged:
     """What stands in the place of an attempt that cannot be read."""
@@ -202,9 +198,10 @@ class AttemptJournal:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except filelock.Timeout:
-            raise WorkspaceBusy(
-                f"{self.root}: {self._holder()} retrains it; wait for it to end"
-            ) from None
+            running = self._read().get("running") or {}
+            since = f"process {running.get('pid')} (since {running.get('started')})"
+            by = since if "pid" in running else "another process"
+            raise WorkspaceBusy(f"{self.root}: {by} retrains it; wait for it to end") from None
         except OSError as error:
             raise ConfigError(
                 f"{self.root}: cannot be used as a workspace: {error.strerror}; "
@@ -254,12 +251,6 @@ class AttemptJournal:
 
     def log_of(self, attempt: Attempt) -> Path:
         return self.folder_of(attempt) / "child.log"
-
-    def _holder(self) -> str:
-        running = self._read().get("running") or {}
-        if "pid" not in running:
-            return "another process"
-        return f"process {running['pid']} (since {running.get('started')})"
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -69,8 +69,11 @@ def schedule_status(
 ) -> ScheduleStatus:
     """Looks everywhere that `install` may have written to."""
     workspace = Workspace(job.workspace)
-    found = [*(_in_systemd(job, place) for place in places), _in_crontab(job)]
-    installed = tuple(each for each in found if each is not None)
+    found = [_in_systemd(job, place) for place in places]
+    installed = [each for each in found if each is not None]
+    if crontab.is_installed(job.name, job.workspace):
+        outdated = not crontab.has(crontab.line(job))
+        installed.append(Installed("cron", "crontab", outdated=outdated))
     attempts, running = _attempts(workspace)
     state = Slots(workspace, job.cron).state()
     known = [each.since for each in installed if each.since] + ([state.since] if state else [])
@@ -81,7 +84,7 @@ def schedule_status(
     )
     return ScheduleStatus(
         cron=job.cron.expression,
-        installed=installed,
+        installed=tuple(installed),
         next_slot=job.cron.after(now),
         last_attempt=attempts[-1] if attempts else None,
         running=running,
@@ -101,12 +104,6 @@ def _in_systemd(job: ScheduledJob, place: UnitPlace) -> Installed | None:
         outdated=any(path.read_text(encoding="utf-8") != text for path, text in files.items()),
         since=datetime.fromtimestamp(timer.stat().st_mtime, timezone.utc),
     )
-
-
-def _in_crontab(job: ScheduledJob) -> Installed | None:
-    if not crontab.is_installed(job.name, job.workspace):
-        return None
-    return Installed(how="cron", where="crontab", outdated=not crontab.has(crontab.line(job)))
 
 
 def _attempts(workspace: Workspace) -> tuple[list[dict[str, Any]], bool]:

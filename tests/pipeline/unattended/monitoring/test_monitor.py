@@ -48,7 +48,7 @@ class Told(list[Message]):
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     found = Told()
-    monkeypatch.setattr(module, "_tell", lambda config, workspace, message: found.append(message))
+    monkeypatch.setattr(module, "tell", lambda config, workspace, message: found.append(message))
     return found
 
 
