@@ -35,7 +35,6 @@ _DAMAGE = (
     ValueError,
     SyntaxError,
     struct.error,
-    NotImplementedError,
     RuntimeError,
 )
 
@@ -228,7 +227,10 @@ def describe_member(path: Path, name: str) -> NpyMember:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            info = _find(archive, path, name)
+            if f"{name}.npy" not in archive.namelist():
+                found = sorted(item.removesuffix(".npy") for item in archive.namelist())
+                raise SourceError(f"{path}: no array '{name}'; found {found}")
+            info = archive.getinfo(f"{name}.npy")
             with archive.open(info) as stream:
                 shape, column_major, dtype = _read_header(stream)
                 member = NpyMember(path, name, shape, dtype, stream.tell(), path.stat().st_mtime_ns)
@@ -281,14 +283,6 @@ def iterate_rows(member: NpyMember, start: int, stop: int) -> Iterator[npt.NDArr
 def _open_array(member: NpyMember) -> IO[bytes]:
     with zipfile.ZipFile(member.path) as archive:
         return archive.open(f"{member.name}.npy")  # outlives the archive, which counts its readers
-
-
-def _find(archive: zipfile.ZipFile, path: Path, name: str) -> zipfile.ZipInfo:
-    try:
-        return archive.getinfo(f"{name}.npy")
-    except KeyError:
-        found = sorted(item.removesuffix(".npy") for item in archive.namelist())
-        raise SourceError(f"{path}: no array '{name}'; found {found}") from None
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -114,8 +114,7 @@ class MetadataStore:
         return sorted(found, key=lambda row: str(row.get("run_id")), reverse=True)
 
     def run(self, workspace_id: str, run_id: str) -> Row | None:
-        found = self._named(RUN, [run_name(workspace_id, run_id)])
-        return found[0] if found else None
+        return next(iter(self._named(RUN, [run_name(workspace_id, run_id)])), None)
 
     def checks(self, workspace_id: str, run_id: str) -> list[Row]:
         """Checks of a run, in the order they were decided."""
@@ -134,8 +133,7 @@ class MetadataStore:
         return self._artifacts(RELEASE, {"workspace_id": workspace_id})
 
     def environment(self, environment_sha256: str) -> Row | None:
-        found = self._named(ENVIRONMENT, [environment_sha256])
-        return found[0] if found else None
+        return next(iter(self._named(ENVIRONMENT, [environment_sha256])), None)
 
     def packages(self, environment_sha256: str) -> dict[str, str]:
         """Name to version; empty where the environment is not in the store."""

@@ -104,13 +104,7 @@ def run_properties(record: RunRecord) -> dict[str, Value]:
     peaks = [c.peak_memory_bytes for c in record.components if c.peak_memory_bytes is not None]
     spent = [c.seconds for c in record.components if c.seconds is not None]
     flat: dict[str, Any] = {
-        "run_id": record.run_id,
-        "workspace_id": record.workspace_id,
-        "state": record.state,
-        "started": record.started,
-        "finished": record.finished,
-        "exit_code": record.exit_code,
-        "error": record.error,
+        **vars(record),
         "record_sha256": record.record_sha256,
         "started_by": record.who.user,
         "host": record.who.host,
@@ -119,22 +113,16 @@ def run_properties(record: RunRecord) -> dict[str, Value]:
         "why": record.why.trigger,
         "why_detail": record.why.detail,
         **vars(record.code),
+        **vars(record.environment),
         "environment_sha256": record.environment.sha256,
-        "lock_file_sha256": record.environment.lock_file_sha256,
-        "python": record.environment.python,
-        "os": record.environment.os,
-        "container": record.environment.container,
         **vars(record.seeds),
         **vars(record.inputs),
         **(vars(record.decision) if record.decision else {}),
+        **(vars(record.release) if record.release else {}),
         **vars(record.store),
         "seconds": sum(spent) if spent else None,
         "peak_memory_mib": mebibytes(max(peaks)) if peaks else None,
     }
-    if record.release:
-        flat["destination"] = record.release.destination
-        flat["version"] = record.release.version
-        flat["attestation_sha256"] = record.release.attestation_sha256
     return stored(flat, RUN_PROPERTIES)
 
 

@@ -76,7 +76,11 @@ class RecordWriter:
         name = f"{run_name(workspace_id, release.destination)}/{release.version}"
         properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
         artifact = self._put(RELEASE, name, f"{release.destination}/{release.version}", properties)
-        run = self._known(RUN, run_name(workspace_id, run_id)) if run_id else None
+        run = (
+            self.store.get_artifact_by_type_and_name(RUN, run_name(workspace_id, run_id))
+            if run_id
+            else None
+        )
         self._tie(f"release of {name}", [run.id] if run else [], [artifact])
 
     def _environment(self, record: RunRecord) -> int:
@@ -113,9 +117,6 @@ class RecordWriter:
         found = self.store.get_artifacts_by_context(context.id)
         return [artifact.id for artifact in found if artifact.type_id in wanted]
 
-    def _known(self, type_name: str, name: str) -> Any:
-        return self.store.get_artifact_by_type_and_name(type_name, name)
-
     def _put(
         self,
         type_name: str,
@@ -125,7 +126,7 @@ class RecordWriter:
         *,
         custom: Mapping[str, str] | None = None,
     ) -> int:
-        known = self._known(type_name, name)
+        known = self.store.get_artifact_by_type_and_name(type_name, name)
         artifact = mlmd.Artifact(type_id=self._type_id(type_name), name=name, uri=uri)
         artifact.state = mlmd.Artifact.LIVE
         if known is not None:

@@ -18,9 +18,8 @@ from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
 from components.artifacts import CaseScoresArtifact, ReferenceArtifact
-from components.baselines.scores import CaseScores, Servability, save_scores
+from components.baselines.scores import Servability, save_scores
 from components.records.errors import Unservable
-from components.records.files import sha256_tree
 from components.records.problems import reported
 from components.records.run_files import REFERENCE, SCORES
 from components.scoring.reference import write_reference
@@ -41,18 +40,7 @@ def CaseScorer(
     with reported(problems):
         path = Path(path_utils.serving_model_path(model.uri))
         scored = _scored(path, artifact_utils.get_split_uri([examples], "test"))
-        save_scores(
-            CaseScores(
-                case_ids=scored.case_ids,
-                scores=scored.scores,
-                operating_point=scored.operating_point,
-                model_sha256=sha256_tree(path),
-                scored_case_set=case_set_root,
-                latency_ms=scored.latency_ms,
-                served=scored.served,
-            ),
-            Path(scores.uri) / SCORES,
-        )
+        save_scores(scored.of_model(path, case_set_root), Path(scores.uri) / SCORES)
 
 
 @component

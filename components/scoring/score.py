@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.baselines.scores import Servability
+from components.baselines.scores import CaseScores, Servability
 from components.records.errors import Unservable
+from components.records.files import sha256_tree
 from components.scoring.served import ServedAnswer, ServedRequest, ask
 
 BATCH = 256
@@ -38,6 +39,18 @@ class Scored:
     operating_point: float
     latency_ms: dict[str, float]
     served: Servability
+
+    def of_model(self, model_path: Path, case_set_root: str) -> CaseScores:
+        """The scores as a file keeps them: with whose they are, and of which case set."""
+        return CaseScores(
+            case_ids=self.case_ids,
+            scores=self.scores,
+            operating_point=self.operating_point,
+            model_sha256=sha256_tree(model_path),
+            scored_case_set=case_set_root,
+            latency_ms=self.latency_ms,
+            served=self.served,
+        )
 
 
 def score_model(model_path: Path, records: Sequence[str], *, check: bool = True) -> Scored:

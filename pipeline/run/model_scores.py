@@ -15,7 +15,6 @@ from components.baselines.scores import CaseScores
 from components.cases.lock import apply_lock, usable_cases, verify_source
 from components.records.case import Case, Source
 from components.records.errors import SourceError
-from components.records.files import sha256_tree
 
 if TYPE_CHECKING:
     from components.scoring.score import Scored
@@ -36,18 +35,8 @@ def score_models(
     """
     verify_source(source, case_set)
     found = score_cases(models, usable_cases(apply_lock(source, case_set)))
-    return {
-        name: CaseScores(
-            case_ids=scored.case_ids,
-            scores=scored.scores,
-            operating_point=scored.operating_point,
-            model_sha256=sha256_tree(models[name]),
-            scored_case_set=case_set.merkle_root,
-            latency_ms=scored.latency_ms,
-            served=scored.served,
-        )
-        for name, scored in found.items()
-    }
+    root = case_set.merkle_root
+    return {name: scored.of_model(models[name], root) for name, scored in found.items()}
 
 
 def score_cases(models: Mapping[str, Path], cases: Iterable[Case]) -> dict[str, "Scored"]:

@@ -137,10 +137,10 @@ class Recorder:
         decision: Decision | None = None,
         release: Released | None = None,
     ) -> None:
-        """Closes the record: on disk, in the ledger and, where the store was open_store, there.
+        """Closes the record: on disk, in the ledger and, where the store was opened, there.
 
         Args:
-          state: as components/lineage/record.py names them.
+          state: one of RUN_STATES.
         """
         self.record = self.record.with_(
             state=state,
@@ -159,13 +159,10 @@ class Recorder:
             with events.listening(self.record_event):
                 yield self
         except BaseException as error:
-            code = error.exit_code if isinstance(error, CasegateError) else CasegateError.exit_code
-            words = (
-                str(error)
-                if isinstance(error, CasegateError)
-                else f"{type(error).__name__}: {error}"
-            )
-            if isinstance(error, KeyboardInterrupt):
+            code, words = CasegateError.exit_code, f"{type(error).__name__}: {error}"
+            if isinstance(error, CasegateError):
+                code, words = error.exit_code, str(error)
+            elif isinstance(error, KeyboardInterrupt):
                 code, words = INTERRUPTED, "interrupted"
             self.end("failed", exit_code=code, error=" ".join(words.split()))
             raise
