@@ -1,7 +1,8 @@
 import json
-from dataclasses import fields, replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -107,10 +108,39 @@ def test_an_unreadable_record_is_one_line(tmp_path: Path) -> None:
         load_record(tmp_path / "run.json")
 
 
-def test_the_schema_names_every_field() -> None:
+def typed(hint: Any) -> Any:
+    """What JSON has for a field: its type, its parts by name; a pair with null where it may be."""
+    kinds = {str: "string", int: "integer", float: "number", bool: "boolean"}
+    found = [one for one in get_args(hint) if one is not type(None)]
+    if NoneType in get_args(hint):
+        return typed(found[0]), "null"
+    if is_dataclass(hint):
+        return {name: typed(kind) for name, kind in get_type_hints(hint).items()}
+    if get_origin(hint) is tuple:
+        return [typed(found[0])]
+    return kinds.get(hint, "object")
+
+
+def declared(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
+    """The same of a JSON Schema."""
+    if "$ref" in schema:
+        return declared(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in schema:
+        value, null = schema["anyOf"]
+        return declared(value, definitions), null["type"]
+    if "properties" in schema:
+        assert {*schema["required"]} == {*schema["properties"]}
+        assert schema["additionalProperties"] is False
+        return {k: declared(v, definitions) for k, v in schema["properties"].items()}
+    if "items" in schema:
+        return [declared(schema["items"], definitions)]
+    return "string" if "enum" in schema else schema.get("type", "const")
+
+
+def test_the_schema_has_every_field_of_every_part_as_the_dataclasses_do() -> None:
     schema = json.loads(Path("schemas/run_record.json").read_text())
-    named = {*schema["properties"]} - {"schema_version", "record_sha256"}
-    assert named == {field.name for field in fields(RunRecord)}
+    wanted = {"schema_version": "const", **typed(RunRecord), "record_sha256": "string"}
+    assert declared(schema, schema["$defs"]) == wanted
 
 
 def test_properties_are_the_record_flattened() -> None:
