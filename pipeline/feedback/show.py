@@ -13,7 +13,7 @@ from components.feedback.sides import LeftOut
 from components.records.text import spell
 from pipeline.feedback.promote import Promoted
 from pipeline.feedback.report import BIAS, FeedbackCoverage, Report
-from pipeline.settings.tables import MOST_ROWS, cell, many, plain_table, print_facts, print_line
+from pipeline.settings.terminal import MOST_ROWS, cell, many, plain_table, print_facts, print_line
 
 NOT_ENOUGH = "not enough"
 

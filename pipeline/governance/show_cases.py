@@ -13,7 +13,7 @@ from components.records.text import spell
 from pipeline.governance.amendment import Amendment
 from pipeline.governance.case_sets import typed
 from pipeline.governance.sentinels import SentinelProposal
-from pipeline.settings.tables import (
+from pipeline.settings.terminal import (
     MOST_ROWS,
     NAMED,
     cell,

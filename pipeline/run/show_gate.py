@@ -33,7 +33,7 @@ def as_text(gated: Gated, *, terminal: bool = False) -> str:
     """The table of checks; coloured and as wide as the terminal where it is to stand in one."""
     from rich.console import Console
 
-    from pipeline.settings.show_decision import show_decision
+    from pipeline.settings.terminal import show_decision
 
     page = io.StringIO()
     width = None if terminal or "COLUMNS" in os.environ else PAGE

@@ -16,7 +16,7 @@ from rich.text import Text
 from components.decision import Decision, Verdict
 from components.records.events import Event
 from pipeline.run.runner import RunOutcome
-from pipeline.settings.show_decision import show_decision
+from pipeline.settings.terminal import show_decision
 
 NO_GOLDEN = "baseline.golden"
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}

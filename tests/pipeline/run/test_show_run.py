@@ -12,7 +12,7 @@ from components.records.events import Event
 from components.release.serving import Champion
 from pipeline.run.runner import RunOutcome
 from pipeline.run.show_run import Progress, show_outcome
-from pipeline.settings.show_decision import check_name, checks_table
+from pipeline.settings.terminal import check_name, checks_table
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
 

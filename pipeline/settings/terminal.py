@@ -1,14 +1,21 @@
-"""A decision as a person reads it in a terminal: the verdict, a line per check, and why."""
+"""What a person reads in a terminal: a decision, and plain tables and lines of text from the data.
 
-from collections.abc import Sequence
+Text from the data is never read as markup, and never breaks a table.
+"""
 
+from collections.abc import Mapping, Sequence
+
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from components.decision import CheckResult, Decision, Verdict
+from components.records.text import spell
 from components.report.words import explain, standing
 
+MOST_ROWS = 50  # of cases; --format json has them all
+NAMED = 5
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 WIDE = 108
 COUNTS = ("coverage", "looks", "sentinel")  # their limits are numbers of something
@@ -38,9 +45,9 @@ def show_decision(
     console.print(checks_table(decision.checks, wide=console.width >= WIDE))
     for check in decision.checks:
         if check.verdict is not Verdict.PASS:
-            console.print(_worded(explain(check), _style(check)))
+            print_line(console, explain(check), _style(check))
     for finding in decision.findings:
-        console.print(_worded(f"note: {finding}", "dim"))
+        print_line(console, f"note: {finding}", "dim")
 
 
 def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
@@ -92,5 +99,49 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _worded(text: str, style: str) -> Text:
-    return Text(text, style=style, overflow="fold")
+def plain_table(*columns: str, numbers: int = 0) -> Table:
+    """A plain table, whose last `numbers` columns are flush right."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), header_style="bold")
+    for place, name in enumerate(columns):
+        right = place >= len(columns) - numbers
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def print_facts(console: Console, facts: Mapping[str, str]) -> None:
+    """Each fact on a line of its own, its name dim before it."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(f"  {name}", cell(" ".join(value.split())))
+    console.print(grid)
+
+
+def few(ids: Sequence[str]) -> str:
+    """How many, and the first ids."""
+    if not ids:
+        return "none"
+    more = ", ..." if len(ids) > NAMED else ""
+    return f"{len(ids):,}: {', '.join(spell(name) for name in ids[:NAMED])}{more}"
+
+
+def many(count: int, noun: str) -> str:
+    """A count with its noun: 1 case, 2 cases."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def print_more(console: Console, rows: int) -> None:
+    """How many rows a table left out, if any."""
+    if rows > MOST_ROWS:
+        print_line(console, f"  and {rows - MOST_ROWS:,} more: --format json lists all", "dim")
+
+
+def cell(text: str) -> Text:
+    """Text from the data, never read as markup, on one line."""
+    return Text(spell(text))
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """Text in one style, never read as markup."""
+    console.print(Text(text, style=style))
