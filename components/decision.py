@@ -37,7 +37,7 @@ class CheckResult:
         servable, evaluator, scores, self_test or baseline.
       against: none, champion or golden.
       n: cases it was judged on; patients where the policy aggregates to them.
-      limit: what the bounds were held against: a floor, a ceiling, a margin with its sign.
+      limit: what the bounds were compared with: a floor, a ceiling, a margin with its sign.
       reason: one line, for a person.
       role: gate, or supporting where it is reported and decides nothing.
       waived: two people let this check through by name; its verdict stays what it was.
@@ -135,7 +135,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """One planted input, what the gate had to say of it and what it said."""
+    """One planted input, what the gate had to answer and what it answered."""
 
     name: str
     wanted: str
@@ -223,7 +223,7 @@ def load_decision(path: Path, *, known: str | None = None) -> Decision:
     """The decision in `path`; IntegrityError where unreadable, malformed or edited.
 
     Args:
-      known: its hash as the ledger has it; one that fits is not held against the schema again.
+      known: its hash as the ledger has it; one that fits is not checked against the schema again.
     """
     document = known and read_known(path, "decision_sha256", known)
     return _from_document(document or read_json(path, "gate_decision"), where=str(path))

@@ -87,7 +87,7 @@ def decision_statement(
 def release_statement(
     *, model_sha256: str, decision_signed_by: tuple[str, ...], **facts: str | int
 ) -> Statement:
-    """What is said of a release: which model went where, on whose word.
+    """What a release states: which model went where, on whose word.
 
     Args:
       facts: destination, version, run_id, decision_statement_sha256 and released_at.

@@ -1,7 +1,7 @@
 """One case as it was locked, and the strict reading of its row.
 
-Only a row that fails a few comparisons is held against schemas/case_set.json by jsonschema, which
-finds the words.
+Only a row that fails a few comparisons is checked against schemas/case_set.json by jsonschema,
+which finds the words.
 """
 
 import sys

@@ -29,7 +29,7 @@ class CaseOrder:
         """The table as one model's scores; the order of its rows makes no difference.
 
         Missing, additional and repeated cases are left for the gate to find. Nobody saw the
-        model's files, so `model_sha256` is a hash of what it said.
+        model's files, so `model_sha256` is a hash of its scores.
 
         Args:
           where: names the file in errors.

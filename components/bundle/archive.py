@@ -1,7 +1,7 @@
 """A bundle as one zip: the same bytes for the same files, and read without trusting any of it.
 
-Reading writes nothing to disk and believes no size that the archive states: names are held against
-a list of what a name may be, and bytes are counted while they are read.
+Reading writes nothing to disk and believes no size that the archive states: names are checked
+against a list of what a name may be, and bytes are counted while they are read.
 """
 
 import io

@@ -88,9 +88,9 @@ class _Writer:
                 producer=PRODUCER,
             )
         if state == "failed":
-            said = str(node.facts.get("error") or "failed; the run's log says why")
+            error = str(node.facts.get("error") or "failed; the run's log says why")
             facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
-                message=said, programmingLanguage="Python", producer=PRODUCER
+                message=error, programmingLanguage="Python", producer=PRODUCER
             )
         return facets
 

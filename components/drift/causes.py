@@ -5,7 +5,7 @@ answer. They differ in which features move and where, so the same comparison is 
 device and each site. A fault of one scanner is a shift inside that scanner, which the other
 scanners' cases dilute in the whole; a season is none, even where it changes the mix of scanners; a
 new vendor is a value that the reference does not know. The words say "points to": what is not
-logged cannot be told apart, and a cause that nobody thought of looks like one of these.
+logged cannot be distinguished, and a cause that nobody thought of looks like one of these.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from components.drift.limits import Limit
 from components.drift.rates import SENSITIVITY, SPECIFICITY
 from components.drift.sample import Sample
 from components.drift.shifts import (
-    Dealing,
+    Shuffling,
     decide,
     draws_for,
     shifts_of_attributes,
@@ -36,7 +36,7 @@ _RIGHT = (SENSITIVITY, SPECIFICITY)
 
 PLACES = ("device", "site")  # attributes that say where an image was made
 
-FEWEST_INSIDE = 30  # cases of a place, in either sample: with fewer, nothing is said about it
+FEWEST_INSIDE = 30  # cases of a place, in either sample: with fewer, nothing is concluded
 
 # A value is new where the reference has hardly any case of it and the served cases have some.
 _HARDLY = 0.005
@@ -102,13 +102,13 @@ def compared_inside(
     reference: Sample,
     current: Sample,
     limits: Mapping[str, Limit],
-    dealing: Dealing,
+    shuffling: Shuffling,
 ) -> AttributeValue:
     """The place with the undecided shifts of its images."""
     known = reference.words[place.attribute] == place.value
     before = reference if place.new else reference.where(known)
     served = current.where(current.words[place.attribute] == place.value)
-    shifts = shifts_of_images(before, served, limits, replace(dealing, fewest=FEWEST_INSIDE))
+    shifts = shifts_of_images(before, served, limits, replace(shuffling, fewest=FEWEST_INSIDE))
     return replace(place, shifts=tuple(shift for shift in shifts if shift.p_value is not None))
 
 
@@ -141,12 +141,12 @@ class Cases:
             sample.where(~np.isin(sample.words[attribute], values))
             for sample in (self.reference, self.current)
         )
-        dealing = self._dealing(len(self.limits))
+        shuffling = self._shuffling(len(self.limits))
         others = {name: limit for name, limit in self.limits.items() if name != attribute}
         return self._moved(
             [
-                *shifts_of_images(before, now, self.limits, dealing),
-                *shifts_of_attributes(before, now, others, dealing),
+                *shifts_of_images(before, now, self.limits, shuffling),
+                *shifts_of_attributes(before, now, others, shuffling),
             ]
         )
 
@@ -160,13 +160,13 @@ class Cases:
             for sample in (self.reference, self.current)
         )
         parts = [part for part in places_of(before, now) if part.attribute != place.attribute]
-        dealing = self._dealing(len(parts) * len(self.limits))
-        compared = [compared_inside(part, before, now, self.limits, dealing) for part in parts]
+        shuffling = self._shuffling(len(parts) * len(self.limits))
+        compared = [compared_inside(part, before, now, self.limits, shuffling) for part in parts]
         shifts = [shift for part in compared for shift in part.shifts]
         return bool(shifts) and not self._moved(shifts)
 
-    def _dealing(self, tests: int) -> Dealing:
-        return Dealing(self.generator, draws_for(tests, self.alpha), FEWEST_INSIDE)
+    def _shuffling(self, tests: int) -> Shuffling:
+        return Shuffling(self.generator, draws_for(tests, self.alpha), FEWEST_INSIDE)
 
     def _moved(self, shifts: Sequence[Shift]) -> tuple[str, ...]:
         decided = decide(shifts, self.alpha)

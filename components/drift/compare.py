@@ -34,7 +34,7 @@ from components.drift.rates import (
 )
 from components.drift.sample import Sample
 from components.drift.shifts import (
-    Dealing,
+    Shuffling,
     decide,
     draws_for,
     shift_of_numbers,
@@ -86,13 +86,13 @@ def compare(
     enough = len(current) >= min_cases
     places = places_of(reference, current) if enough else []
     tests = len(limits) * (1 + len(places)) + _OUTCOMES
-    dealing = Dealing(generator, draws_for(tests, left), min_cases)
+    shuffling = Shuffling(generator, draws_for(tests, left), min_cases)
     whole = [
-        *shifts_of_images(reference, current, limits, dealing),
-        *shifts_of_attributes(reference, current, limits, dealing),
-        *_outcomes(reference, current, served, dealing),
+        *shifts_of_images(reference, current, limits, shuffling),
+        *shifts_of_attributes(reference, current, limits, shuffling),
+        *_outcomes(reference, current, served, shuffling),
     ]
-    places = [compared_inside(place, reference, current, limits, dealing) for place in places]
+    places = [compared_inside(place, reference, current, limits, shuffling) for place in places]
     decided = decide([*whole, *(shift for place in places for shift in place.shifts)], left)
     shifts, places = decided[: len(whole)], with_decisions(places, decided[len(whole) :])
     reading = read(shifts, places, charts, Cases(reference, current, limits, alpha, generator))
@@ -112,11 +112,13 @@ def compare(
     )
 
 
-def _outcomes(reference: Sample, current: Sample, served: Sample, dealing: Dealing) -> list[Shift]:
+def _outcomes(
+    reference: Sample, current: Sample, served: Sample, shuffling: Shuffling
+) -> list[Shift]:
     scores = reference.scores, current.scores
     return [
-        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, dealing),
-        shift_of_positive_rate(reference, current, dealing.fewest),
+        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
+        shift_of_positive_rate(reference, current, shuffling.fewest),
         shift_of_performance(SENSITIVITY, reference, served),
         shift_of_performance(SPECIFICITY, reference, served),
     ]

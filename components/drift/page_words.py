@@ -29,7 +29,7 @@ def headline(drift: Drift) -> str:
 
 
 def moved_first(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
-    """What moved, furthest beyond its limit first; then the rest; last what could not be told."""
+    """What moved, furthest beyond its limit first; then the rest; last what is not known."""
     return tuple(sorted(shifts, key=lambda shift: (_ORDER.get(shift.state, 1), -_excess(shift))))
 
 

@@ -1,7 +1,7 @@
 """Is a difference an accident? Tests that are exact at every sample size.
 
 TFDV's fixed limits have no stated error rate, and sampling alone keeps a divergence above 0, the
-more the fewer cases there are. Here the labels `reference` and `current` are dealt out anew among
+more the fewer cases there are. Here the labels `reference` and `current` are shuffled among
 the pooled cases: where nothing drifted, every deal is as likely as the one that was seen. Cases
 count as independent; where several images belong to one patient the tests say too often that
 something moved, which the limits, far above such accidents, make up for.
@@ -33,7 +33,7 @@ def permutation_p_value(
     draws: int,
     generator: np.random.Generator,
 ) -> float:
-    """How often cases that are dealt out at random differ at least as much, in (0, 1].
+    """How often cases that are shuffled differ at least as much, in (0, 1].
 
     Only the counts matter, so a deal is one multivariate hypergeometric draw.
 
@@ -81,7 +81,7 @@ def counts_by_quantile(reference: Floats, current: Floats) -> tuple[Counts, Coun
     """Cases of both samples in bins that hold about equally many of the pooled cases.
 
     TFDV's bins hang on each sample's extremes, so one odd image can hide a shift or feign one;
-    quantiles of the pool don't change when its cases are dealt out anew, and no value stretches
+    quantiles of the pool don't change when its cases are shuffled, and no value stretches
     them. At most ten bins, of about 5 cases of the smaller sample or more.
     """
     pooled = np.concatenate([reference, current])
@@ -89,8 +89,8 @@ def counts_by_quantile(reference: Floats, current: Floats) -> tuple[Counts, Coun
     bins = max(2, min(_BINS, smaller // _CASES_PER_BIN))
     edges = _quantile_edges(np.sort(pooled), bins)
     before, now = _counted(reference, edges), _counted(current, edges)
-    held = before + now > 0
-    return before[held], now[held]
+    filled = before + now > 0
+    return before[filled], now[filled]
 
 
 def fisher_two_sided(x: int, n: int, x_reference: int, n_reference: int) -> float:

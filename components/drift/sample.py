@@ -20,7 +20,7 @@ class Sample:
       at: when each was predicted, datetime64[ms] in UTC; NaT where that means nothing.
       scores: in [0, 1].
       positive: bool, the decision at the operating point.
-      labels: int8, 1 positive, 0 negative, UNLABELLED where nobody said yet.
+      labels: int8, 1 positive, 0 negative, UNLABELLED where nobody gave one yet.
       numbers: quality features by name, float64, NaN where unknown.
       words: attributes by name, object arrays of text, None where unknown.
     """

@@ -38,8 +38,8 @@ _MEASURES: dict[str, Measure] = {JENSEN_SHANNON: jensen_shannon, L_INFINITY: l_i
 
 
 @dataclass(frozen=True)
-class Dealing:
-    """How cases are dealt out anew, and how many are needed.
+class Shuffling:
+    """How cases are shuffled, and how many are needed.
 
     Attributes:
       fewest: cases with a value that either sample needs.
@@ -66,7 +66,7 @@ def draws_for(tests: int, alpha: float) -> int:
 
 
 def shift_of_numbers(
-    name: str, kind: str, reference: Floats, current: Floats, limit: Limit, dealing: Dealing
+    name: str, kind: str, reference: Floats, current: Floats, limit: Limit, shuffling: Shuffling
 ) -> Shift:
     """The shift of a number, undecided: its state is STEADY until `decide` has seen all of them.
 
@@ -82,10 +82,10 @@ def shift_of_numbers(
         )
     before, now = reference[np.isfinite(reference)], current[np.isfinite(current)]
     cases = before.size, now.size
-    if missing := _not_enough(*cases, current.size, dealing.fewest):
+    if missing := _not_enough(*cases, current.size, shuffling.fewest):
         return undecided(name, kind, limit, cases, missing)
     value = jensen_shannon_of_numbers(before, now)
-    p_value = dealing.p_value(
+    p_value = shuffling.p_value(
         *counts_by_quantile(before, now), jensen_shannon, matters=value > limit.threshold
     )
     words = f"median {np.median(before):.3g} before, {np.median(now):.3g} now"
@@ -99,17 +99,17 @@ def shift_of_words(
     reference: npt.NDArray[Any],
     current: npt.NDArray[Any],
     limit: Limit,
-    dealing: Dealing,
+    shuffling: Shuffling,
 ) -> Shift:
     """The shift of an attribute, undecided as above; None counts as unknown."""
     before, now = _known(reference), _known(current)
     cases = before.size, now.size
-    if missing := _not_enough(*cases, current.size, dealing.fewest):
+    if missing := _not_enough(*cases, current.size, shuffling.fewest):
         return undecided(name, "attribute", limit, cases, missing)
     values, counts, counts_now = counts_of_words(before, now)
     measure = _MEASURES[limit.measure]
     value = float(measure(counts, counts_now))
-    p_value = dealing.p_value(counts, counts_now, measure, matters=value > limit.threshold)
+    p_value = shuffling.p_value(counts, counts_now, measure, matters=value > limit.threshold)
     picture = histogram_of_words(values, counts, counts_now)
     words = _largest_change(picture) + _unlogged(now.size, current.size)
     return undecided(name, "attribute", limit, cases, words, value, p_value, picture)
@@ -217,24 +217,24 @@ def _shares(counts: Counts) -> tuple[float, ...]:
 
 
 def shifts_of_images(
-    reference: Sample, current: Sample, limits: Mapping[str, Limit], dealing: Dealing
+    reference: Sample, current: Sample, limits: Mapping[str, Limit], shuffling: Shuffling
 ) -> list[Shift]:
     """Undecided, in the schema's order; features that neither sample knows are left out."""
     shifts = []
     for name, limit in limits.items():
         before, now = (s.numbers.get(name, np.full(len(s), np.nan)) for s in (reference, current))
         if np.isfinite(before).any() or np.isfinite(now).any():
-            shifts.append(shift_of_numbers(name, "quality", before, now, limit, dealing))
+            shifts.append(shift_of_numbers(name, "quality", before, now, limit, shuffling))
     return shifts
 
 
 def shifts_of_attributes(
-    reference: Sample, current: Sample, limits: Mapping[str, Limit], dealing: Dealing
+    reference: Sample, current: Sample, limits: Mapping[str, Limit], shuffling: Shuffling
 ) -> list[Shift]:
     """As `shifts_of_images`."""
     shifts = []
     for name, limit in limits.items():
         before, now = (s.words.get(name, np.full(len(s), None)) for s in (reference, current))
         if any(word is not None for column in (before, now) for word in column):
-            shifts.append(shift_of_words(name, before, now, limit, dealing))
+            shifts.append(shift_of_words(name, before, now, limit, shuffling))
     return shifts

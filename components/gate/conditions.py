@@ -18,7 +18,7 @@ TrainedOn = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class EvaluatorFindings:
-    """What the other judge, working from the images, said of the same candidate.
+    """What the other judge, working from the images, found of the same candidate.
 
     Attributes:
       failures: thresholds it found missed.

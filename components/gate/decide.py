@@ -1,6 +1,6 @@
 """The gate: one candidate, one case set, one policy, one verdict. Reads and writes no file.
 
-Whatever cannot be judged is said in a check and is never PASS; a verdict is never an exception.
+Whatever cannot be judged is a check that is never PASS; a verdict is never an exception.
 """
 
 import math
@@ -96,7 +96,7 @@ def decide(
       same_inputs: the baselines made from the candidate's own inputs, which may be the same
         model; a set of "champion" and "golden".
       looks_used: how often the case set has judged, this time included; None where nobody counts.
-      waivers: every one on record; those that name this candidate are applied or said to be void.
+      waivers: every one on record; those that name this candidate are applied or noted as void.
       withdrawn: models that a person rolled back; none of them may come back by itself.
       trained_on: training cases by attribute and value; None where the training is not known.
     """

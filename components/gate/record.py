@@ -97,7 +97,7 @@ def _withdrawn(one: Withdrawal, runs: Path | None) -> Withdrawn:
 
 
 def _scores_of(model_sha256: str, runs: Path | None) -> CaseScores | None:
-    """What a model that was judged here said of the cases."""
+    """The scores of a model that was judged here."""
     for folder, decision in decisions_on(runs, model_sha256) if runs else ():
         scores = load_scores(folder / SCORES)
         if scores.scores_sha256 == decision.hashes["candidate_scores"]:

@@ -1,4 +1,4 @@
-"""The rules a candidate is held to, each applied once and answered with a CheckResult.
+"""The rules that a candidate has to pass, each applied once and answered with a CheckResult.
 
 Every bound is one-sided at the check's alpha. All gating rules must pass (an intersection-union
 test), so alpha is not split among them. A bound that equals its limit is PASS for a floor and for

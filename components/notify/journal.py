@@ -77,7 +77,7 @@ class NoticeJournal:
         """Whether this was sent on the channel in the last `minutes`.
 
         A time that lies ahead of `now` was noted before the clock was set back. It does not count:
-        it could keep a person from being told for as long as the clock was wrong.
+        it could keep the notice from a person for as long as the clock was wrong.
         """
         return any(
             line.get("channel") == channel

@@ -1,4 +1,4 @@
-"""What a person is told, and that message on its way: the same however often it is sent again."""
+"""A message to a person, and that message on its way: the same however often it is sent again."""
 
 import math
 import secrets
@@ -86,7 +86,7 @@ class Notice:
 def _plain(value: Any) -> Any:
     """The value as JSON can hold it: a number that is none becomes its word, not an error.
 
-    A person has to be told even where what they are told of is that a number is undefined.
+    A person must hear of it even where the news is that a number is undefined.
     """
     if isinstance(value, dict):
         return {_sendable(str(key)): _plain(inner) for key, inner in value.items()}
@@ -101,5 +101,5 @@ def _plain(value: Any) -> Any:
 
 def _sendable(text: str) -> str:
     """The text without half characters, as in the name of a file that is not UTF-8: nothing can
-    send those, and a person has to be told all the same."""
+    send those, and a person must hear of it all the same."""
     return text.encode("utf-8", "replace").decode()

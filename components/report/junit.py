@@ -1,7 +1,7 @@
 """JUnit XML, one test case per check, so that any CI server shows the gate as it shows tests.
 
 Keeps to the schemas of Jenkins and of Ant, but that Ant's knows no output of a single test case:
-there a waived check could not be told from one that passed.
+there a waived check could not be distinguished from one that passed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

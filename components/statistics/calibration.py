@@ -132,10 +132,10 @@ def reliability(scores: Floats, labels: Bools, *, bins: int = 15) -> Reliability
     check_scores(scores, labels)
     codes = _equal_mass(scores, bins)
     n = np.bincount(codes)
-    held = n > 0
-    mean_score = np.bincount(codes, weights=scores)[held] / n[held]
-    observed = np.bincount(codes, weights=labels)[held] / n[held]
-    return Reliability(mean_score, observed, n[held])
+    filled = n > 0
+    mean_score = np.bincount(codes, weights=scores)[filled] / n[filled]
+    observed = np.bincount(codes, weights=labels)[filled] / n[filled]
+    return Reliability(mean_score, observed, n[filled])
 
 
 def check_scores(scores: Floats, labels: Bools) -> None:

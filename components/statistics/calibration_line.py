@@ -31,7 +31,7 @@ class CalibrationLine:
 
     Attributes:
       slope: 1 where calibrated, below 1 where the scores are too extreme.
-      intercept: calibration in the large, with the slope held at 1: 0 where calibrated, below 0
+      intercept: calibration in the large, with the slope fixed at 1: 0 where calibrated, below 0
         where the scores are too high.
     """
 

@@ -15,7 +15,7 @@ from components.drift.causes import (
 from components.drift.compare import compare
 from components.drift.findings import MOVED, STEADY, DriftReading, Shift
 from components.drift.sample import Sample
-from components.drift.shifts import Dealing, decide
+from components.drift.shifts import Shuffling, decide
 from tests.components.drift.making import (
     LIMITS,
     at,
@@ -29,8 +29,8 @@ from tests.components.drift.making import (
 REFERENCE, CURRENT = drawn(1, 1500), drawn(2, 600)
 
 
-def dealing(fewest: int = 200) -> Dealing:
-    return Dealing(np.random.default_rng(1), 999, fewest)
+def shuffling(fewest: int = 200) -> Shuffling:
+    return Shuffling(np.random.default_rng(1), 999, fewest)
 
 
 def only(place: str) -> AttributeValue:
@@ -75,11 +75,11 @@ def test_few_cases_of_a_short_window_are_no_new_place() -> None:
 
 
 def test_a_place_is_compared_with_itself_and_a_new_one_with_the_whole_reference() -> None:
-    cirrus = compared_inside(only("device=Cirrus"), REFERENCE, CURRENT, LIMITS, dealing())
+    cirrus = compared_inside(only("device=Cirrus"), REFERENCE, CURRENT, LIMITS, shuffling())
     assert [shift.name for shift in cirrus.shifts] == ["mean", "sharpness"]
     assert cirrus.shifts[0].reference_cases == at(REFERENCE, device="Cirrus").sum()
     new = replace(only("device=Cirrus"), new=True)
-    shifts = compared_inside(new, REFERENCE, CURRENT, LIMITS, dealing()).shifts
+    shifts = compared_inside(new, REFERENCE, CURRENT, LIMITS, shuffling()).shifts
     assert shifts[0].reference_cases == 1500
 
 
@@ -88,14 +88,14 @@ def test_a_place_of_too_few_cases_is_not_compared() -> None:
     few = with_words(current, np.arange(600) < FEWEST_INSIDE - 1, device="Cirrus")
     enough = with_words(current, np.arange(600) < FEWEST_INSIDE, device="Cirrus")
     place = only("device=Cirrus")
-    assert compared_inside(place, REFERENCE, few, LIMITS, dealing()).shifts == ()
-    assert len(compared_inside(place, REFERENCE, enough, LIMITS, dealing()).shifts) == 2
+    assert compared_inside(place, REFERENCE, few, LIMITS, shuffling()).shifts == ()
+    assert len(compared_inside(place, REFERENCE, enough, LIMITS, shuffling()).shifts) == 2
 
 
 def test_decisions_come_back_to_their_places() -> None:
     current = blurred(CURRENT, at(CURRENT, device="Boreal"))
     places = [
-        compared_inside(place, REFERENCE, current, LIMITS, dealing())
+        compared_inside(place, REFERENCE, current, LIMITS, shuffling())
         for place in places_of(REFERENCE, current)
         if place.attribute == "device"
     ]

@@ -7,7 +7,7 @@ from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Shift
 from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.permutation import permutation_p_value
 from components.drift.shifts import (
-    Dealing,
+    Shuffling,
     decide,
     draws_for,
     histogram_of_numbers,
@@ -25,16 +25,16 @@ NUMBERS, WORDS = Limit(JENSEN_SHANNON, 0.15), Limit(L_INFINITY, 0.25)
 DEVICES = np.array(["Aster", "Boreal"] * 300, dtype=object)
 
 
-def dealing(fewest: int = 200, draws: int = 999) -> Dealing:
-    return Dealing(np.random.default_rng(1), draws, fewest)
+def shuffling(fewest: int = 200, draws: int = 999) -> Shuffling:
+    return Shuffling(np.random.default_rng(1), draws, fewest)
 
 
 def of_numbers(reference: np.ndarray, current: np.ndarray) -> Shift:
-    return shift_of_numbers("mean", "quality", reference, current, NUMBERS, dealing())
+    return shift_of_numbers("mean", "quality", reference, current, NUMBERS, shuffling())
 
 
 def of_words(reference: np.ndarray, current: np.ndarray) -> Shift:
-    return shift_of_words("device", reference, current, WORDS, dealing())
+    return shift_of_words("device", reference, current, WORDS, shuffling())
 
 
 def shift(value: float | None, p_value: float | None, name: str = "mean") -> Shift:
@@ -118,13 +118,13 @@ def test_a_feature_that_is_logged_for_some_cases_says_for_how_many() -> None:
 
 def test_a_measure_for_words_is_refused_for_a_number() -> None:
     with pytest.raises(ConfigError, match="mean: drift_comparator: got l_infinity"):
-        shift_of_numbers("mean", "quality", np.ones(9), np.ones(9), WORDS, dealing())
+        shift_of_numbers("mean", "quality", np.ones(9), np.ones(9), WORDS, shuffling())
 
 
 def test_words_may_be_measured_by_divergence() -> None:
     limit = Limit(JENSEN_SHANNON, 0.1)
     current = np.array(["Dorado"] * 300, dtype=object)
-    found = shift_of_words("device", DEVICES, current, limit, dealing())
+    found = shift_of_words("device", DEVICES, current, limit, shuffling())
     assert (found.value, found.measure) == (1.0, JENSEN_SHANNON)
 
 
@@ -168,18 +168,18 @@ def test_words_keep_their_names_and_have_no_edges() -> None:
     assert (histogram.reference, histogram.current) == ((0.75, 0.25), (0.0, 1.0))
 
 
-DEALING = Dealing(np.random.default_rng(1), 99, 200)
+SHUFFLING = Shuffling(np.random.default_rng(1), 99, 200)
 
 
 def test_only_what_has_a_limit_is_compared_in_the_order_of_the_schema() -> None:
     reference, current = drawn(1, 300), drawn(2, 300)
     backwards = dict(reversed(LIMITS.items()))
-    images = shifts_of_images(reference, current, backwards, DEALING)
+    images = shifts_of_images(reference, current, backwards, SHUFFLING)
     assert [(shift.name, shift.kind) for shift in images] == [
         ("sharpness", "quality"),
         ("mean", "quality"),
     ]
-    attributes = shifts_of_attributes(reference, current, {"site": LIMITS["site"]}, DEALING)
+    attributes = shifts_of_attributes(reference, current, {"site": LIMITS["site"]}, SHUFFLING)
     assert [(shift.name, shift.kind) for shift in attributes] == [("site", "attribute")]
 
 
@@ -187,8 +187,8 @@ def test_a_column_that_one_sample_lacks_is_not_enough_data_and_none_is_left_out(
     sample = drawn(1, 300)
     bare = replace(sample, numbers={}, words={})
     for pair in ((sample, bare), (bare, sample)):
-        images = shifts_of_images(*pair, LIMITS, DEALING)
-        attributes = shifts_of_attributes(*pair, LIMITS, DEALING)
+        images = shifts_of_images(*pair, LIMITS, SHUFFLING)
+        attributes = shifts_of_attributes(*pair, LIMITS, SHUFFLING)
         assert [shift.state for shift in images + attributes] == [NOT_ENOUGH] * 5
-    assert shifts_of_images(bare, bare, LIMITS, DEALING) == []
-    assert shifts_of_attributes(bare, bare, LIMITS, DEALING) == []
+    assert shifts_of_images(bare, bare, LIMITS, SHUFFLING) == []
+    assert shifts_of_attributes(bare, bare, LIMITS, SHUFFLING) == []
