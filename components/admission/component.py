@@ -27,7 +27,7 @@ from components.admission.findings import (
 from components.artifacts import DataAdmission
 from components.records.errors import AnomaliesFound, IntegrityError
 from components.records.files import write_atomically
-from components.records.problems import reported
+from components.records.problems import report_error
 from components.records.run_files import ADMISSION, STATISTICS
 
 RELEASED = "the released model's data"
@@ -54,7 +54,7 @@ def DataGate(
       spans: JSON, the names of the `newest` span and of the `previous` one, or null for either.
       drift: "stop" or "report".
     """
-    with reported(problems):
+    with report_error(problems):
         found = []
         for split in artifact_utils.decode_split_names(anomalies.split_names):
             uri = artifact_utils.get_split_uri([anomalies], split)

@@ -20,7 +20,7 @@ from components.attestation.signing import attest_decision
 from components.decision import Verdict, load_decision
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, write_atomically
-from components.records.problems import reported
+from components.records.problems import report_error
 from components.records.run_files import DECISION, DECISION_ATTESTATION
 
 UNSIGNED = "unsigned.json"
@@ -46,7 +46,7 @@ def DecisionAttestor(
         reports and returns further subjects. Its arguments are `report` and `training_index`, the
         uri of that artifact.
     """
-    with reported(problems):
+    with report_error(problems):
         asked = json.loads(request)
         folder = Path(asked["run_folder"])
         may_be_pushed = _same_decision(Path(decision.uri) / DECISION, folder, blessing)

@@ -39,7 +39,7 @@ from components.records.case import BadCase, Shard, Source
 from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file
-from components.records.problems import reported
+from components.records.problems import report_error
 
 CASES_PER_SHARD = 512
 GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
@@ -68,7 +68,7 @@ def CaseExampleGen(
       case_set: path of the lock.
       leakage: "stop" or "report", where a case-set case stands in the training data.
     """
-    with reported(problems):
+    with report_error(problems):
         opened = open_source(source)
         if opened.fingerprint() != source_sha256 or sha256_file(Path(case_set)) != case_set_sha256:
             raise IntegrityError(f"{source}: the data or the case set changed during the run")

@@ -40,7 +40,7 @@ class AgreementShare:
 
 @dataclass(frozen=True)
 class Open:
-    """A case that somebody has to look at: why, and what everybody said."""
+    """A case that somebody has to look at: why, and all opinions."""
 
     why: str
     case: JudgedCase
@@ -109,10 +109,10 @@ def cohens_kappa(one: Sequence[bool], other: Sequence[bool]) -> float | None:
     """Agreement of two beyond chance: (p_observed - p_chance) / (1 - p_chance), in [-1, 1].
 
     Args:
-      one, other: what each said of the same cases, in the same order.
+      one, other: what each judged of the same cases, in the same order.
 
     Returns:
-      None where it is undefined: no case, or both said the same one thing of every case.
+      None where it is undefined: no case, or both gave every case the same one label.
 
     Source: Cohen (1960), Educational and Psychological Measurement 20:37-46.
     """
@@ -126,7 +126,7 @@ def cohens_kappa(one: Sequence[bool], other: Sequence[bool]) -> float | None:
 
 
 def _why(case: JudgedCase) -> str | None:
-    said = {one.label for one in case.opinions} - {UNSURE}
+    labels = {one.label for one in case.opinions} - {UNSURE}
     decision = case.predicted.positive
     if case.missed:
         return MISSED
@@ -134,11 +134,11 @@ def _why(case: JudgedCase) -> str | None:
         return FALSE_ALARM
     if case.label is not None:
         return None  # settled, and the model was right
-    if POSITIVE in said and decision is False:
+    if POSITIVE in labels and decision is False:
         return MAYBE_MISSED
-    if NEGATIVE in said and decision is True:
+    if NEGATIVE in labels and decision is True:
         return MAYBE_FALSE
-    return READERS_DIFFER if len(said) > 1 else None
+    return READERS_DIFFER if len(labels) > 1 else None
 
 
 def _urgency(one: Open) -> tuple[int, float, str]:
@@ -165,14 +165,14 @@ def _by(opinions: Sequence[Opinion], key: str, alpha: float) -> tuple[AgreementS
 
 
 def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[AgreementShare]:
-    said: dict[str, dict[str, bool]] = {}
+    labels: dict[str, dict[str, bool]] = {}
     for case in cases:
         for one in case.opinions:
             if one.label != UNSURE:
-                said.setdefault(one.by, {})[case.case_id] = one.label == POSITIVE
-    for a, b in combinations(sorted(said), 2):
-        if both := sorted(said[a].keys() & said[b].keys()):
-            first, second = ([said[name][case_id] for case_id in both] for name in (a, b))
+                labels.setdefault(one.by, {})[case.case_id] = one.label == POSITIVE
+    for a, b in combinations(sorted(labels), 2):
+        if both := sorted(labels[a].keys() & labels[b].keys()):
+            first, second = ([labels[name][case_id] for case_id in both] for name in (a, b))
             same = [x == y for x, y in zip(first, second)]
             yield _share(f"{a} and {b}", same, both, alpha, cohens_kappa(first, second))
 

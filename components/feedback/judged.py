@@ -15,7 +15,7 @@ class JudgedCase:
     Attributes:
       opinions: one of each reader, in the order in which they came.
       predicted: the newest prediction that any of them speaks of.
-      pixels_sha256: of the picture; None where the log never said, or where it says two.
+      pixels_sha256: of the picture; None where the log has none, or two.
       label: what is settled, positive or negative; None where nothing is.
       settled_by: readers or adjudicator; None as above.
       open_because: why nothing is settled; empty where it is.

@@ -20,7 +20,7 @@ CLI, HTTP = SOURCES = ("cli", "http")
 
 @dataclass(frozen=True)
 class Predicted:
-    """What the model said when it was served.
+    """What the model answered when it was served.
 
     Attributes:
       score: in [0, 1].

@@ -22,7 +22,7 @@ from components.feedback.opinion import (
 from components.records.chain import ChainContent, HashChain, Head
 from components.records.errors import UsageError
 
-Samely = Callable[[str, str], bool]
+SameName = Callable[[str, str], bool]
 
 
 class Replayed(UsageError):
@@ -54,7 +54,7 @@ class Record:
             seen = self._seen = self.chain.read()
         return seen
 
-    def append(self, draft: OpinionDraft, *, same_reader: Samely = eq) -> Opinion:
+    def append(self, draft: OpinionDraft, *, same_reader: SameName = eq) -> Opinion:
         """Adds an opinion; it is on disk, and named by the head, when this returns.
 
         Args:

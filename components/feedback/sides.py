@@ -53,12 +53,7 @@ class KnownSides:
         return case.patient_id in self.patients or self.holds(case) is not None
 
     def __or__(self, other: "KnownSides") -> "KnownSides":
-        return KnownSides(
-            self.case_ids | other.case_ids,
-            self.patients | other.patients,
-            self.pixels | other.pixels,
-            self.bytes | other.bytes,
-        )
+        return KnownSides(*map(frozenset.union, vars(self).values(), vars(other).values()))
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,7 @@ def _unknown(case: Settled) -> str | None:
     if case.patient_id is None:
         return "the log names no patient_id, so whether its patient is judged on cannot be told"
     if case.pixels_sha256 is None:
-        return "the log names no pixels_sha256, so no image can be held against it"
+        return "the log names no pixels_sha256, so no image can be compared with it"
     return None
 
 
@@ -137,12 +132,12 @@ def _side_of(group: Sequence[Settled], sides: dict[str, KnownSides]) -> tuple[st
     PROPOSED stands for: missed cases to the case set, the others nowhere.
     """
     judged = next((name for name in (SET, PROPOSED) if any(map(sides[name].knows, group))), None)
-    taught = any(map(sides[TRAINED].knows, group))
-    if judged and taught:
+    trained = any(map(sides[TRAINED].knows, group))
+    if judged and trained:
         return "", f"its patient stands in {judged} and in the training data: mend that first"
     if judged:
         return PROPOSED, f"its patient stands in {judged}"
-    if taught:
+    if trained:
         return TRAINED, ""
     missed = [case for case in group if case.missed]
     if any(case.unusable or _unknown(case) for case in missed):
@@ -182,18 +177,13 @@ def _once(group: Sequence[Settled], left_out: list[LeftOut]) -> list[Settled]:
         of_picture.setdefault(case.pixels_sha256 or case.case_id, []).append(case)
     kept = []
     for first, *others in of_picture.values():
-        differ = {first.label} != {case.label for case in (first, *others)}
-        if differ:
-            left_out.append(
-                LeftOut(
-                    first.case_id,
-                    f"case {others[0].case_id} is the same picture with another label",
-                )
-            )
-        else:
+        other = next((case for case in others if case.label != first.label), None)
+        why = f"the same picture as case {first.case_id}"
+        if other is None:
             kept.append(first)
-        why = f"the same picture as case {first.case_id}" + (
-            " with another label" if differ else ""
-        )
+        else:
+            because = f"case {other.case_id} is the same picture with another label"
+            left_out.append(LeftOut(first.case_id, because))
+            why += " with another label"
         left_out += [LeftOut(case.case_id, why) for case in others]
     return kept

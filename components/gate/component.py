@@ -30,7 +30,7 @@ from components.gate.record import judge, record
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file, write_atomically
 from components.records.ledger.ledger import Ledger
-from components.records.problems import reported
+from components.records.problems import report_error
 from components.records.run_files import (
     ADMISSION,
     CHAMPION_SCORES,
@@ -62,7 +62,7 @@ def RegressionGate(
     Args:
       request: JSON as `Inputs.gate_request` makes it: what to judge by, and where to say so.
     """
-    with reported(problems):
+    with report_error(problems):
         asked = json.loads(request)
         case_set = load_case_set(_verified(asked["case_set"]))
         champion_scores = _champion_scores(asked, champion)

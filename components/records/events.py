@@ -32,7 +32,7 @@ def publish(kind: str, component: str = "", detail: str = "", **values: Any) -> 
 
 
 @contextmanager
-def listening(listener: Callable[[Event], None]) -> Iterator[None]:
+def listen(listener: Callable[[Event], None]) -> Iterator[None]:
     _listeners.append(listener)
     try:
         yield

@@ -11,7 +11,7 @@ SECONDS = 60
 
 @dataclass(frozen=True)
 class GitAnswer:
-    """What git said. `failed` too where it is not there, or took too long."""
+    """What git answered. `failed` too where it is not there, or took too long."""
 
     failed: bool
     out: bytes = b""
@@ -51,5 +51,5 @@ def ask_git(folder: Path, *arguments: str, utc: bool = False) -> str | None:
     Args:
       utc: whether its local times are UTC.
     """
-    said = run_git(folder, *arguments, environ={**os.environ, **({"TZ": "UTC"} if utc else {})})
-    return None if said.failed else said.out.decode("utf-8", "replace")
+    answer = run_git(folder, *arguments, environ={**os.environ, **({"TZ": "UTC"} if utc else {})})
+    return None if answer.failed else answer.out.decode("utf-8", "replace")

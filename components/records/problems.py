@@ -16,7 +16,7 @@ from components.records.text import printable
 
 
 @contextmanager
-def reported(path: str) -> Iterator[None]:
+def report_error(path: str) -> Iterator[None]:
     """Writes a CasegateError of the block to `path`, then lets it go on."""
     try:
         yield
@@ -46,10 +46,10 @@ def parse_json_line(line: str) -> errors.CasegateError | None:
     if not line.startswith('{"error": '):
         return None
     try:
-        told = json.loads(line)["error"]
-        kind, message = errors.KINDS[told["code"]], str(told["message"])
+        stated = json.loads(line)["error"]
+        kind, message = errors.KINDS[stated["code"]], str(stated["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if told.get("exit_code") != kind.exit_code:
+    if stated.get("exit_code") != kind.exit_code:
         return None
     return kind(printable(message))

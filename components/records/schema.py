@@ -50,8 +50,8 @@ def read_json(path: Path, schema: str, *, rows: Rows | None = None) -> dict[str,
 def read_known(path: Path, hash_key: str, sha256: str) -> dict[str, Any] | None:
     """The document at `path`, if its hash is the one that was recorded of it; else None.
 
-    What is exactly what was recorded was held against its schema when it was written; not doing so
-    again spares a reading command the import of jsonschema.
+    What was recorded was checked against its schema when it was written; not doing so again spares
+    a reading command the import of jsonschema.
 
     Args:
       hash_key: the key that holds the hash over the canonical JSON of all other keys.
@@ -116,18 +116,19 @@ def _explain(fault: "ValidationError") -> str:
         noun = fault.path[-1] if fault.path else "value"
         known = [str(value) for value in limit]
         return f"unknown {noun} '{instance}'{suggestion(str(instance), known)}"
-    if fault.validator in ("anyOf", "oneOf") and isinstance(fault.schema, dict):
-        wanted = fault.schema.get("description", "another value")
-        return f"got {_short(instance)}, wanted {wanted}"
-    if fault.validator == "pattern" and isinstance(fault.schema, dict):
-        wanted = fault.schema.get("description", f"text matching {limit}")
-        return f"got {_short(instance)}, wanted {wanted}"
     if wanted := _WANTED.get(str(fault.validator)):
-        return f"got {_short(instance)}, wanted {wanted.format(limit)}"
+        described = fault.schema.get("description") if isinstance(fault.schema, dict) else None
+        if fault.validator not in _DESCRIBED or described is None:
+            described = wanted.format(limit)
+        return f"got {_short(instance)}, wanted {described}"
     return fault.message if len(fault.message) < 200 else f"{fault.message[:200]}..."
 
 
+_DESCRIBED = ("anyOf", "oneOf", "pattern")  # of which a schema's description says more
 _WANTED = {
+    "anyOf": "another value",
+    "oneOf": "another value",
+    "pattern": "text matching {}",
     "type": "{}",
     "const": "{}",
     "minimum": "at least {}",

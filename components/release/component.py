@@ -22,7 +22,7 @@ from components.records.errors import IntegrityError
 from components.records.files import sha256_tree, sync, sync_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
-from components.records.problems import reported
+from components.records.problems import report_error
 from components.records.run_files import DECISION, DECISION_ATTESTATION
 from components.release.serving import (
     discard_incoming,
@@ -41,7 +41,7 @@ def ChampionModel(
     problems: Parameter[str],
 ) -> None:
     """Copies the released version into a Model artifact, after checking what it is."""
-    with reported(problems):
+    with report_error(problems):
         target = path_utils.serving_model_dir(model.uri)
         shutil.copytree(version_path, target)
         if sha256_tree(Path(target)) != sha256:
@@ -77,7 +77,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not pushed.get_int_custom_property("pushed"):
             return
-        with reported(request["problems"]):
+        with report_error(request["problems"]):
             _refuse_other(incoming, Path(request["run_folder"]) / DECISION)
         stamped = int(pushed.get_string_custom_property("pushed_version"))
         # TFX names a version by the clock; one that went back must not make an old model the
@@ -87,7 +87,7 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         destination.mkdir(parents=True, exist_ok=True)
         sync_tree(incoming / str(stamped))
         if signed is not None:
-            with reported(request["problems"]):
+            with report_error(request["problems"]):
                 attest_release(
                     Path(request["run_folder"]),
                     model_folder=incoming / str(stamped),
@@ -136,7 +136,7 @@ def _signed_decision(
     if not envelope.exists() and request["unsigned"] and not load_signers():
         return None  # with a key at hand it was signed, so an envelope that is gone was taken away
     model = artifact_utils.get_single_instance(input_dict["model"])
-    with reported(request["problems"]):
+    with report_error(request["problems"]):
         return check_releasable(
             envelope,
             model_folder=Path(path_utils.serving_model_path(model.uri)),

@@ -20,7 +20,7 @@ from tfx.utils import path_utils
 from components.artifacts import CaseScoresArtifact, ReferenceArtifact
 from components.baselines.scores import Servability, save_scores
 from components.records.errors import Unservable
-from components.records.problems import reported
+from components.records.problems import report_error
 from components.records.run_files import REFERENCE, SCORES
 from components.scoring.reference import write_reference
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
@@ -37,7 +37,7 @@ def CaseScorer(
     problems: Parameter[str],
 ) -> None:
     """Writes `scores.json`: the model's scores of the `test` split, and whose they are."""
-    with reported(problems):
+    with report_error(problems):
         path = Path(path_utils.serving_model_path(model.uri))
         scored = _scored(path, artifact_utils.get_split_uri([examples], "test"))
         save_scores(scored.of_model(path, case_set_root), Path(scores.uri) / SCORES)
@@ -52,7 +52,7 @@ def ReferenceScorer(
     problems: Parameter[str],
 ) -> None:
     """Writes `reference.npz`: quality, attributes, labels and scores of the `tune` split."""
-    with reported(problems):
+    with report_error(problems):
         path = Path(path_utils.serving_model_path(model.uri))
         folder = artifact_utils.get_split_uri([examples], "tune")
         scored = _scored(path, folder, check=False)

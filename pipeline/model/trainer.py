@@ -20,7 +20,7 @@ import tensorflow_transform as tft
 from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
-from components.records.problems import reported
+from components.records.problems import report_error
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
 from pipeline.model.network import augmented, build_network
@@ -81,7 +81,7 @@ def run_fn(fn_args: Any) -> None:
     `fn_args.custom_config` holds `model` (ModelConfig's fields), `record` (the release record so
     far, to which training adds what it finds out) and `problems` (where to report a refusal).
     """
-    with reported(fn_args.custom_config["problems"]):
+    with report_error(fn_args.custom_config["problems"]):
         _train(fn_args)
 
 

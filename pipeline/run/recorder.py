@@ -156,7 +156,7 @@ class Recorder:
     def recording(self) -> Iterator["Recorder"]:
         """Closes the record as failed where the block raises."""
         try:
-            with events.listening(self.record_event):
+            with events.listen(self.record_event):
                 yield self
         except BaseException as error:
             code, words = CasegateError.exit_code, f"{type(error).__name__}: {error}"

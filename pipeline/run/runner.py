@@ -99,7 +99,7 @@ def run(
       CasegateError: whatever ended the run without a verdict; its `exit_code` says how.
     """
     workspace = Workspace(root.resolve())
-    with workspace.opened(), events.listening(listener):
+    with workspace.opened(), events.listen(listener):
         workspace.keep_store_at(config.metadata)
         close_dead(workspace)
         with Recorder(config, workspace, time_id(), why).recording() as recorder:

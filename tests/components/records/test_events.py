@@ -1,12 +1,12 @@
 import pytest
 
-from components.records.events import Event, listening, publish
+from components.records.events import Event, listen, publish
 
 
 def test_a_listener_hears_everything_while_it_listens() -> None:
     heard: list[Event] = []
     publish("started", "before")
-    with listening(heard.append):
+    with listen(heard.append):
         publish("started", "Trainer")
         publish("progress", detail="epoch 1/3", done=1, total=3)
     publish("finished", "after")
@@ -19,8 +19,8 @@ def test_a_listener_hears_everything_while_it_listens() -> None:
 def test_two_listeners_hear_the_same() -> None:
     first: list[Event] = []
     second: list[Event] = []
-    with listening(first.append):
-        with listening(second.append):
+    with listen(first.append):
+        with listen(second.append):
             publish("started", "a")
         publish("started", "b")
     assert [event.component for event in first] == ["a", "b"]
@@ -29,7 +29,7 @@ def test_two_listeners_hear_the_same() -> None:
 
 def test_nobody_listens_any_more_after_a_failure() -> None:
     heard: list[Event] = []
-    with pytest.raises(RuntimeError), listening(heard.append):
+    with pytest.raises(RuntimeError), listen(heard.append):
         raise RuntimeError
     publish("started", "a")
     assert heard == []

@@ -6,7 +6,7 @@ import pytest
 
 from components.records import errors
 from components.records.errors import CasegateError, LeakageFound, suggestion
-from components.records.problems import json_line, parse_json_line, read_problem, reported
+from components.records.problems import json_line, parse_json_line, read_problem, report_error
 
 KINDS = [
     kind
@@ -18,7 +18,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_comes_back_as_it_was(tmp_path: Path, kind: type[CasegateError]) -> None:
     path = tmp_path / "problem.json"
-    with pytest.raises(kind), reported(str(path)):
+    with pytest.raises(kind), report_error(str(path)):
         raise kind("Köln: 3 of 4, wanted 4")
     problem = read_problem(path)
     assert type(problem) is kind and str(problem) == "Köln: 3 of 4, wanted 4"
@@ -26,13 +26,13 @@ def test_every_error_comes_back_as_it_was(tmp_path: Path, kind: type[CasegateErr
 
 
 def test_nothing_is_written_where_nothing_went_wrong(tmp_path: Path) -> None:
-    with reported(str(tmp_path / "problem.json")):
+    with report_error(str(tmp_path / "problem.json")):
         pass
     assert read_problem(tmp_path / "problem.json") is None
 
 
 def test_what_is_not_our_error_is_not_reported_but_goes_on(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), reported(str(tmp_path / "problem.json")):
+    with pytest.raises(ZeroDivisionError), report_error(str(tmp_path / "problem.json")):
         _ = 1 // 0
     assert read_problem(tmp_path / "problem.json") is None
 
@@ -41,7 +41,7 @@ def test_an_error_outside_the_tree_keeps_its_message(tmp_path: Path) -> None:
     class Stranger(LeakageFound):
         pass
 
-    with pytest.raises(Stranger), reported(str(tmp_path / "problem.json")):
+    with pytest.raises(Stranger), report_error(str(tmp_path / "problem.json")):
         raise Stranger("2 cases")
     problem = read_problem(tmp_path / "problem.json")
     assert type(problem) is LeakageFound and str(problem) == "2 cases"
