@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from components.baselines.case_set import CaseSet
     from components.baselines.golden import Golden, GoldenProposal
     from components.baselines.scores import CaseScores
+    from pipeline.governance.approval import Approved
     from pipeline.governance.golden_view import GoldenStep
 
 
@@ -41,11 +42,7 @@ def bootstrap(workspace: Path, run_id: str | None, by: str, reason: str) -> int:
     from pipeline.governance.approval import bootstrap_golden
 
     approved = bootstrap_golden(workspace, run_id=run_id, by=by, reason=reason)
-    if approved.finished:
-        return _say_finished(approved.path, approved.golden)
-    click.echo(f"golden scores approved by {approved.golden.approval.by}: {approved.path}")
-    click.echo("run again to judge and release the candidate against them")
-    return 0
+    return _show_approved(approved, "run again to judge and release the candidate against them")
 
 
 @baseline.command()
@@ -80,12 +77,8 @@ def approve(workspace: Path, by: str, reason: str) -> int:
     """Makes the proposal golden, by name; the golden before it is kept in history/."""
     from pipeline.governance.approval import approve_golden
 
-    approved = approve_golden(workspace, by=by, reason=reason)
-    if approved.finished:
-        return _say_finished(approved.path, approved.golden)
-    click.echo(f"golden scores approved by {approved.golden.approval.by}: {approved.path}")
-    click.echo("every later candidate is compared with them; commit the baseline's folder")
-    return 0
+    then = "every later candidate is compared with them; commit the baseline's folder"
+    return _show_approved(approve_golden(workspace, by=by, reason=reason), then)
 
 
 @baseline.command()
@@ -134,12 +127,17 @@ def history(workspace: Path, folder: Path | None) -> int:
     return IntegrityError.exit_code if found.faults else 0
 
 
-def _say_finished(path: Path, golden: "Golden") -> int:
-    approval = golden.approval
-    click.echo(
-        f"finished the approval by {approval.by} of {approval.date}, which was cut short: {path}"
-    )
-    click.echo("nothing else was approved; give the command again for that")
+def _show_approved(approved: "Approved", then: str) -> int:
+    approval = approved.golden.approval
+    if approved.finished:
+        click.echo(
+            f"finished the approval by {approval.by} of {approval.date}, which was cut short: "
+            f"{approved.path}"
+        )
+        click.echo("nothing else was approved; give the command again for that")
+    else:
+        click.echo(f"golden scores approved by {approval.by}: {approved.path}")
+        click.echo(then)
     return 0
 
 

@@ -15,28 +15,31 @@ from components.records.errors import ConfigError, WorkspaceBusy
 from components.records.files import write_atomically
 
 
+class Inside:
+    """A file or folder of the workspace, by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, workspace: "Workspace", kind: type) -> Path:
+        return workspace.root / self.name
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folder and the names inside it; nothing is created before `opened`."""
 
     root: Path
 
-    @property
-    def artifacts(self) -> Path:
-        return self.root / "artifacts"
-
-    @property
-    def runs(self) -> Path:
-        return self.root / "runs"
-
-    @property
-    def baselines(self) -> Path:
-        """Baselines that this workspace made for itself, on its first run on new data."""
-        return self.root / "baselines"
-
-    @property
-    def serving(self) -> Path:
-        return self.root / "serving"
+    artifacts = Inside("artifacts")
+    baselines = Inside("baselines")  # that this workspace made for itself, on new data
+    identity = Inside("workspace.json")
+    ledger = Inside("ledger.jsonl")
+    problems = Inside(".problem.json")
+    runs = Inside("runs")
+    serving = Inside("serving")
+    store_file = Inside("store.json")  # says where ML Metadata is, if not in the workspace
+    training = Inside("training")  # manifests of training data, named by their Merkle root
 
     def destination(self, model_name: str, directory: str | Path | None) -> Path:
         """Where a model's versions are served: in the configured folder, or in `serving/` here."""
@@ -45,16 +48,6 @@ class Workspace:
     def prediction_log(self, given: Path | None, configured: str | None) -> Path:
         """What was served: the log that a command names, the configured one, or `predictions/`."""
         return given or Path(configured or self.root / "predictions")
-
-    @property
-    def training(self) -> Path:
-        """Manifests of training data, named by their Merkle root."""
-        return self.root / "training"
-
-    @property
-    def store_file(self) -> Path:
-        """Says where ML Metadata is, if not in the workspace."""
-        return self.root / "store.json"
 
     @property
     def store(self) -> StoreAddress:
@@ -111,10 +104,6 @@ class Workspace:
         return str(found)
 
     @property
-    def identity(self) -> Path:
-        return self.root / "workspace.json"
-
-    @property
     def pipeline_name(self) -> str:
         """What ML Metadata calls the pipeline of this workspace."""
         return f"casegate-{self.id}"
@@ -122,14 +111,6 @@ class Workspace:
     def pipeline_run(self, run_id: str) -> str:
         """What ML Metadata calls a run of it."""
         return f"{self.pipeline_name}.{run_id}"
-
-    @property
-    def ledger(self) -> Path:
-        return self.root / "ledger.jsonl"
-
-    @property
-    def problems(self) -> Path:
-        return self.root / ".problem.json"
 
     def kept(self, name: str, sha256: str) -> Path:
         """The copy of a file that a run rested on, named by its content."""
