@@ -4,8 +4,8 @@ It is no entry of the ledger: it holds a score, and thousands of opinions would 
 there.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, get_args
 
 import orjson
 
@@ -60,8 +60,8 @@ class OpinionDraft:
     nonce: str | None = None
 
 
-@dataclass(frozen=True)
-class Opinion:
+@dataclass(frozen=True, kw_only=True)
+class Opinion(OpinionDraft):
     """A draft with its place.
 
     Attributes:
@@ -72,25 +72,16 @@ class Opinion:
     """
 
     seq: int
-    at: str
-    by: str
-    role: str
-    case_id: str
-    pixels_sha256: str | None
-    label: str
-    note: str | None
     version: int
-    predicted: Predicted
-    source: str
-    nonce: str | None
     previous: str
     entry_sha256: str
 
 
-_KEYS = set(Opinion.__annotations__)
-_PREDICTED = set(Predicted.__annotations__)
-_TEXTS = ("at", "by", "role", "case_id", "label", "source", "previous", "entry_sha256")
-_TEXTS_OR_NONE = ("pixels_sha256", "note", "nonce")
+# By key, the types that JSON may hold there.
+_PREDICTED = {field.name: get_args(field.type) or (field.type,) for field in fields(Predicted)}
+_PREDICTED["score"] = (float, int)
+_OPINION = {field.name: get_args(field.type) or (field.type,) for field in fields(Opinion)}
+_OPINION["predicted"] = (dict,)
 
 
 def new_opinion(draft: OpinionDraft, *, seq: int, version: int, previous: str) -> Opinion:
@@ -119,10 +110,11 @@ def parse_line(line: bytes) -> Opinion | None:
         read = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(read, dict) or read.keys() != _KEYS or not _typed(read):
+    if not (_fits(read, _OPINION) and _fits(read["predicted"], _PREDICTED)):
         return None
-    predicted = read["predicted"]
-    return Opinion(**{**read, "predicted": Predicted(**predicted)})
+    if not (read["label"] in LABELS and read["role"] in ROLES and read["source"] in SOURCES):
+        return None
+    return Opinion(**{**read, "predicted": Predicted(**read["predicted"])})
 
 
 def fault_in(opinion: Opinion | None, line: bytes) -> str | None:
@@ -136,16 +128,10 @@ def _document(opinion: Opinion) -> dict[str, Any]:
     return {**vars(opinion), "predicted": vars(opinion.predicted)}
 
 
-def _typed(read: dict[str, Any]) -> bool:
-    predicted = read["predicted"]
+def _fits(read: Any, types: dict[str, tuple[Any, ...]]) -> bool:
+    """Whether it is an object with these keys, each of one of its types; True is no number."""
     return (
-        all(type(read[key]) is str for key in _TEXTS)
-        and all(read[key] is None or type(read[key]) is str for key in _TEXTS_OR_NONE)
-        and all(type(read[key]) is int for key in ("seq", "version"))
-        and (read["label"] in LABELS and read["role"] in ROLES and read["source"] in SOURCES)
-        and isinstance(predicted, dict)
-        and predicted.keys() == _PREDICTED
-        and type(predicted["score"]) in (int, float)
-        and (predicted["positive"] is None or type(predicted["positive"]) is bool)
-        and all(type(predicted[key]) is str for key in ("model", "at"))
+        type(read) is dict
+        and read.keys() == types.keys()
+        and all(type(read[key]) in allowed for key, allowed in types.items())
     )
