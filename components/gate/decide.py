@@ -34,12 +34,7 @@ from components.gate.conditions import (
     looks_checks,
     servable_checks,
 )
-from components.gate.describe import (
-    describe_changes,
-    describe_flips,
-    describe_slices,
-    remarks,
-)
+from components.gate.describe import describe_changes, describe_flips, describe_slices, remarks
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Policy
 from components.gate.preconditions import (
@@ -171,10 +166,7 @@ def _draft(
     created: str,
 ) -> dict[str, Any]:
     """The fields of the decision that are known before anything is judged."""
-    hashes: dict[str, str | None] = {
-        "case_set": case_set.merkle_root,
-        "policy": policy.sha256,
-    }
+    hashes: dict[str, str | None] = {"case_set": case_set.merkle_root, "policy": policy.sha256}
     for name in MODELS:
         hashes[name] = models[name].model_sha256 if name in models else None
         hashes[f"{name}_scores"] = models[name].scores_sha256 if name in models else None

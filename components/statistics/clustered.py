@@ -123,16 +123,8 @@ def clustered_difference(
     kept = 1 if size == n else size / n
     counts = (both * kept, gained * kept, lost * kept, neither * kept)
     paired = difference_of(*counts, alpha=alpha, method=method)
-    return ClusteredDifference(
-        estimate=(gained - lost) / n,
-        lower=paired.lower,
-        upper=paired.upper,
-        gained=gained,
-        lost=lost,
-        n=n,
-        clusters=group(clusters, n).count,
-        effective_n=size,
-    )
+    bounds, patients = (paired.lower, paired.upper), group(clusters, n).count
+    return ClusteredDifference((gained - lost) / n, *bounds, gained, lost, n, patients, size)
 
 
 def effective_size(values: NDArray, clusters: Codes) -> float:

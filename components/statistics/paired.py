@@ -102,14 +102,8 @@ def tango(gained: Count, lost: Count, n: Count, *, alpha: float = 0.025) -> Pair
     """
     z = normal_quantile(alpha)
     _check(gained, lost, n)
-    return PairedDifference(
-        estimate=(gained - lost) / n,
-        lower=_lower_bound(gained, lost, n, z),
-        upper=-_lower_bound(lost, gained, n, z),
-        gained=gained,
-        lost=lost,
-        n=n,
-    )
+    lower, upper = _lower_bound(gained, lost, n, z), -_lower_bound(lost, gained, n, z)
+    return PairedDifference((gained - lost) / n, lower, upper, gained, lost, n)
 
 
 def newcombe(
@@ -129,14 +123,9 @@ def newcombe(
     _check(gained, lost, n)
     if not (both >= 0 and neither >= 0):
         raise ValueError(f"paired: got {both} both right and {neither} both wrong, wanted >= 0")
-    return PairedDifference(
-        estimate=(gained - lost) / n,
-        lower=_square_and_add(both, gained, lost, neither, alpha),
-        upper=-_square_and_add(both, lost, gained, neither, alpha),
-        gained=gained,
-        lost=lost,
-        n=n,
-    )
+    lower = _square_and_add(both, gained, lost, neither, alpha)
+    upper = -_square_and_add(both, lost, gained, neither, alpha)
+    return PairedDifference((gained - lost) / n, lower, upper, gained, lost, n)
 
 
 def _total(both: Count, gained: Count, lost: Count, neither: Count) -> Count:
