@@ -4,13 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.baselines.case_set import (
-    CaseSet,
-    lock_cases,
-    nearest,
-    save_case_set,
-    verify_cases,
-)
+from components.baselines.case_set import CaseSet, lock_cases, nearest, save_case_set, verify_cases
 from components.cases.index import record_case
 from components.records.case import BadCase, Case, Shard, Source
 from components.records.clock import current_time

@@ -12,13 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.cases.files import (
-    MANIFEST,
-    ImageFile,
-    file_sha256,
-    files_sha256,
-    read_image_file,
-)
+from components.cases.files import MANIFEST, ImageFile, file_sha256, files_sha256, read_image_file
 from components.cases.folder import list_class_folders
 from components.cases.manifest import list_manifest
 from components.cases.npz import NpzRow, list_npz, read_npz_row

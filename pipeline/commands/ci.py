@@ -127,7 +127,7 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
     """Shows the run: live on a terminal, a plain line per component elsewhere."""
     from rich.console import Console
 
-    from pipeline.run.show_run import Progress, own_stream
+    from pipeline.run.show_run import RunProgress, own_stream
 
     stream = own_stream(descriptor)
     terminal = stream.isatty()
@@ -135,7 +135,7 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
     console = Console(
         file=stream, width=None if terminal else 120, force_terminal=terminal, highlight=False
     )
-    with Progress(console).display() as progress:
+    with RunProgress(console).display() as progress:
         yield progress
 
 

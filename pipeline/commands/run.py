@@ -41,7 +41,7 @@ def run(
 
     from components.lineage.record import Why
     from pipeline.run.runner import run as run_pipeline
-    from pipeline.run.show_run import Progress, own_stream, show_outcome
+    from pipeline.run.show_run import RunProgress, own_stream, show_outcome
     from pipeline.settings.config import load_config, shipped_config
     from pipeline.settings.provenance import where
 
@@ -53,7 +53,7 @@ def run(
     as_json = form == "json"
     stream = own_stream(2 if as_json else 1)
     console = Console(file=stream, width=None if stream.isatty() else 120)
-    with Progress(console).display() as progress:
+    with RunProgress(console).display() as progress:
         outcome = run_pipeline(
             resolved, workspace, listener=progress, why=Why(started, why or None)
         )

@@ -104,7 +104,11 @@ def gate(request: GateRequest) -> Gated:
     policy, models = load_policy(policy_path), dict(request.models)
     if "golden" not in models and is_file(place.parent / GOLDEN):
         models["golden"] = place.parent / GOLDEN
-    images = _opened(request.images)
+    images = None
+    if request.images is not None:
+        from components.cases.sources import open_source
+
+        images = open_source(request.images)
     runs = request.ledger.parent / "runs" if request.ledger else None
     if runs:
         _refuse_unkeepable(runs / run_id, place)
@@ -131,14 +135,6 @@ def gate(request: GateRequest) -> Gated:
         _keep(runs / run_id, gated, place, models)
         record(ledger, decision)
     return gated
-
-
-def _opened(images: str | None) -> "Source | None":
-    if images is None:
-        return None
-    from components.cases.sources import open_source
-
-    return open_source(images)
 
 
 def _read(

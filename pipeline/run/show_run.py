@@ -27,7 +27,7 @@ def own_stream(descriptor: int) -> IO[str]:
     return os.fdopen(os.dup(descriptor), "w", encoding="utf-8", buffering=1)
 
 
-class Progress:
+class RunProgress:
     """One live line per component on a terminal; one printed line per component elsewhere."""
 
     def __init__(self, console: Console) -> None:
@@ -36,7 +36,7 @@ class Progress:
         self._lines: list[_Line] = []
 
     @contextmanager
-    def display(self) -> Iterator["Progress"]:
+    def display(self) -> Iterator["RunProgress"]:
         if not self._console.is_terminal:
             yield self
             return

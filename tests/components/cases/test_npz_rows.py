@@ -69,9 +69,10 @@ def test_damaged_file_is_refused(tmp_path: Path, save: Save) -> None:
         describe_member(path, "array")
 
 
-def test_flipped_byte_of_a_compressed_array_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_flipped_byte_of_an_array_is_noticed(tmp_path: Path, save: Save) -> None:
     path = tmp_path / "a.npz"
-    np.savez_compressed(path, array=picture(1, (200, 16, 16)))
+    save(path, array=picture(1, (200, 16, 16)))
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -11,7 +11,7 @@ from components.decision import CheckResult, Decision, Verdict
 from components.records.events import Event
 from components.release.serving import Champion
 from pipeline.run.runner import RunOutcome
-from pipeline.run.show_run import Progress, show_outcome
+from pipeline.run.show_run import RunProgress, show_outcome
 from pipeline.settings.terminal import check_name, checks_table
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
@@ -145,7 +145,7 @@ def test_a_check_is_called_what_a_person_calls_it(check: CheckResult, name: str)
 
 def reported(*events: Event, terminal: bool = False) -> str:
     console = Console(file=io.StringIO(), width=120, force_terminal=terminal)
-    with Progress(console).display() as progress:
+    with RunProgress(console).display() as progress:
         for event in events:
             progress(event)
     return str(console.file.getvalue())  # type: ignore[attr-defined]
@@ -175,7 +175,7 @@ def test_a_terminal_shows_what_still_runs() -> None:
 
 def test_a_terminal_shows_nothing_of_what_the_run_writes_to_its_streams() -> None:
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
-    with Progress(console).display() as progress:
+    with RunProgress(console).display() as progress:
         progress(Event("started", "Trainer"))
         print("a warning of a library", file=sys.stderr)
         print("a word of a library")
