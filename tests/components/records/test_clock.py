@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,10 @@ def test_a_time_without_a_zone_is_utc() -> None:
     assert parse_zoned("2026-01-31T12:00").tzinfo is None
     with pytest.raises(ValueError, match="day is out of range"):
         parse_time("2026-02-31T12:00:00Z")
+
+
+def test_nothing_else_asks_the_system_for_the_time() -> None:
+    root = Path(clock.__file__).resolve().parents[2]
+    sources = [p for room in ("components", "pipeline") for p in (root / room).rglob("*.py")]
+    asking = re.compile(r"datetime\.(now|utcnow|today)\(|date\.today\(|\btime\.(time|gmtime)\(")
+    assert [p.name for p in sources if asking.search(p.read_text("utf-8"))] == ["clock.py"]
