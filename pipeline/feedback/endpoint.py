@@ -313,15 +313,15 @@ def make_app(endpoint: Endpoint, *, hosts: Iterable[str] = ()) -> ASGIApp:
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
         exception_handlers={
-            HTTPException: lambda request, error: refused(
-                getattr(error, "status_code", 500), "wanted POST /feedback or GET /health"
-            ),
-            ClientDisconnect: lambda request, error: refused(
-                400, "the request was not sent to its end"
-            ),
-            Exception: lambda request, error: refused(500, "internal error; nothing was recorded"),
+            HTTPException: _refusing(500, "wanted POST /feedback or GET /health"),
+            ClientDisconnect: _refusing(400, "the request was not sent to its end"),
+            Exception: _refusing(500, "internal error; nothing was recorded"),
         },
     )
+
+
+def _refusing(status: int, words: str) -> Callable[[Request, Exception], Response]:
+    return lambda request, error: refused(getattr(error, "status_code", status), words)
 
 
 def answer(status: int, content: dict[str, Any], **headers: str) -> Response:

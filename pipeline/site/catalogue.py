@@ -134,41 +134,25 @@ def _is_run(folder: Path) -> bool:
 
 def run_table(runs: Sequence[RunLine], title: str) -> Table:
     """One row per run, in their order, by the ledger alone."""
-    columns = {
-        "state": "state",
-        "run": "run_id",
-        "started": "started",
-        "verdict": "verdict",
-        "exit_code": "exit_code",
-        "version": "version",
-        "case_set": "case_set",
-        "candidate": "candidate_sha256",
-    }
+    columns = ("state", "run", "started", "verdict", "exit_code", "version", "case_set")
     links = {"run": "run", "version": "release", "candidate": "sha256", "case_set": "case_set"}
-    rows = tuple(tuple(getattr(run, name) for name in columns.values()) for run in runs)
-    return Table("runs", title, tuple(columns), rows, links)
+    names = ("state", "run_id", *columns[2:], "candidate_sha256")
+    rows = tuple(tuple(getattr(run, name) for name in names) for run in runs)
+    return Table("runs", title, (*columns, "candidate"), rows, links)
 
 
 def release_table(catalogue: Catalogue, found: Iterable[tuple[str, Release]], title: str) -> Table:
     """One row per release or rollback, in their order."""
-    rows = tuple(
-        (
-            name,
-            "serving" if release.seq in catalogue.serving else "replaced",
-            release.destination,
-            release.kind,
-            release.at,
-            release.by,
-            catalogue.evidence.run_of(release),
-            release.model_sha256,
-            "signed" if release.attestation_sha256 else "unsigned",
-            release.seq,
-        )
-        for name, release in found
-    )
+    rows = []
+    for name, release in found:
+        now = "serving" if release.seq in catalogue.serving else "replaced"
+        run_id, model = catalogue.evidence.run_of(release), release.model_sha256
+        signed = "signed" if release.attestation_sha256 else "unsigned"
+        row = (name, now, release.destination, release.kind, release.at, release.by)
+        rows.append((*row, run_id, model, signed, release.seq))
     columns = ("version", "now", "destination", "kind", "at", "by", "run", "model", "signature")
     links = {"version": "release", "run": "run", "model": "sha256", "entry": "entry"}
-    return Table("releases", title, (*columns, "entry"), rows, links)
+    return Table("releases", title, (*columns, "entry"), tuple(rows), links)
 
 
 def serving_table(catalogue: Catalogue) -> Table:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from components.bundle.trace_graph import TraceGraph, TraceNode
+from components.bundle.trace_graph import TraceNode
 from components.records.errors import CasegateError, ConfigError
 from components.records.ledger.records import Release
 from components.records.run_files import HTML_REPORT
@@ -243,7 +243,11 @@ def _trace(view: View, subject: Subject, links: Links) -> tuple[PageSection, ...
 
     drawn = as_svg(graph, link=address, name="picture")
     words = "What came first stands on the left. A box leads to its page, or else to its row below."
-    things, edges = _tables(graph)
+    things = tuple((n.kind, n.label, "; ".join(facts(n)), n.sha256) for n in graph.nodes)
+    columns, hashes = ("kind", "what", "known", "sha256"), {"sha256": "sha256"}
+    label = {node.key: node.label for node in graph.nodes}
+    edges = tuple((label[e.target], e.label, label[e.source]) for e in graph.edges)
+    arrows = Table("edges", "What led to what", ("what", "how", "from"), edges)
     return (
         PageSection(
             "Trace",
@@ -254,25 +258,13 @@ def _trace(view: View, subject: Subject, links: Links) -> tuple[PageSection, ...
         PageSection(
             "Everything in it",
             "things",
-            tables=(things,),
+            tables=(Table("things", "Everything in the picture", columns, things, hashes),),
             row_names=tuple(map(_row_of, graph.nodes)),
         ),
-        PageSection("What led to what", "edges", tables=(edges,), folded=True),
+        PageSection("What led to what", "edges", tables=(arrows,), folded=True),
     )
 
 
 def _row_of(node: TraceNode) -> str:
     """Where the node stands in the table; keys may hold what an address may not."""
     return f"place-{places.named_by_hash(node.key)}"
-
-
-def _tables(graph: TraceGraph) -> tuple[Table, Table]:
-    """The things in the picture, and its arrows."""
-    things = tuple((n.kind, n.label, "; ".join(facts(n)), n.sha256) for n in graph.nodes)
-    columns, links = ("kind", "what", "known", "sha256"), {"sha256": "sha256"}
-    label = {node.key: node.label for node in graph.nodes}
-    edges = tuple((label[e.target], e.label, label[e.source]) for e in graph.edges)
-    return (
-        Table("things", "Everything in the picture", columns, things, links),
-        Table("edges", "What led to what", ("what", "how", "from"), edges),
-    )

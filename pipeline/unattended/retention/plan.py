@@ -136,20 +136,6 @@ def _read_graph(path: Path, wanted: str) -> dict[str, list[dict[str, str]]]:
     )
 
 
-@dataclass(frozen=True)
-class Needed:
-    """Attributes:
-    whole: runs that keep all their files, and why.
-    model: runs that keep all but their copies of images, and why; none of `whole`.
-    """
-
-    whole: dict[str, str] = field(default_factory=dict)
-    model: dict[str, str] = field(default_factory=dict)
-
-    def why(self, run_id: str) -> str | None:
-        return self.whole.get(run_id) or self.model.get(run_id)
-
-
 def all_runs(evidence: Evidence) -> list[str]:
     """Runs that left a record, or that the ledger says ended; oldest first."""
     named = {run_id for kind, run_id in evidence.last_entries if kind == "run"}
@@ -159,24 +145,28 @@ def all_runs(evidence: Evidence) -> list[str]:
 
 def find_needed(
     evidence: Evidence, config: RetentionConfig, with_files: Sequence[str], *, now: datetime
-) -> Needed:
+) -> tuple[dict[str, str], dict[str, str]]:
     """What the ledger, the baselines and the policy still hold on to.
 
     Args:
       with_files: runs that have intermediate files, oldest first; the newest of these stay.
 
+    Returns:
+      Runs that keep all their files, and why; and others that keep all but their copies of images.
+
     Raises:
       IntegrityError: a baseline or the ledger cannot be read, so what it refers to is not known.
     """
-    found = Needed()
+    whole: dict[str, str] = {}
+    model: dict[str, str] = {}
     for run_id, why in _whole(evidence, config, with_files, now):
-        found.whole.setdefault(run_id, why)
+        whole.setdefault(run_id, why)
     for release in evidence.releases:
         run_id = evidence.run_of(release)
         folder = evidence.workspace.root / release.destination / str(release.version)
-        if run_id not in found.whole and folder.is_dir():
-            found.model[run_id] = f"version {release.version} came from it"
-    return found
+        if run_id not in whole and folder.is_dir():
+            model[run_id] = f"version {release.version} came from it"
+    return whole, model
 
 
 def _whole(
@@ -268,13 +258,11 @@ def plan(
     usage, there = find_usage(evidence, all_runs(evidence)), outputs(evidence.workspace)
     users = {name: usage.runs_of(name) for name in there}
     with_files = sorted({run for runs in users.values() for run in runs})
-    needed = find_needed(evidence, config, with_files, now=now)
+    whole, model = find_needed(evidence, config, with_files, now=now)
     removable, unknown = [], []
     for name, path in there.items():
         runs = users[name]
-        stays = runs & needed.whole.keys() or (
-            runs & needed.model.keys() and name not in usage.images
-        )
+        stays = runs & whole.keys() or (runs & model.keys() and name not in usage.images)
         if not runs or not _is_plain(path):
             unknown.append(path.relative_to(evidence.workspace.root).as_posix())
         elif not stays:
@@ -285,7 +273,7 @@ def plan(
             one = _removable(evidence, path, None, hashed=hashed)
             if one.files:  # TFX leaves an empty folder for each execution
                 removable.append(one)
-    kept = {run_id: why for run_id in with_files if (why := needed.why(run_id))}
+    kept = {run_id: why for run_id in with_files if (why := (model | whole).get(run_id))}
     return PruningPlan(tuple(removable), kept, tuple(unknown))
 
 

@@ -74,7 +74,7 @@ CASEGATE = (
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressLines:
     """Called with a line, passes it on; a closed pipe on the other side ends nothing."""
 
     say: Callable[[str], None]
@@ -166,7 +166,7 @@ def environment() -> dict[str, str]:
 
 
 def tell(
-    config: NotifyConfig, workspace: Workspace, notice: Message, say: Progress
+    config: NotifyConfig, workspace: Workspace, notice: Message, say: ProgressLines
 ) -> "tuple[Delivery, ...]":
     """Tells a person; a delivery for each channel."""
     from pipeline.unattended.notifying import notify
@@ -182,7 +182,7 @@ def tell(
 
 
 def apply_retention(
-    config: RetentionConfig, workspace: Workspace, say: Progress
+    config: RetentionConfig, workspace: Workspace, say: ProgressLines
 ) -> "Pruned | None":
     """Applies the retention policy; None where that could not be done."""
     from pipeline.unattended.retention.prune import prune
@@ -192,7 +192,7 @@ def apply_retention(
     return None
 
 
-def close_dead_run(workspace: Workspace, say: Progress) -> None:
+def close_dead_run(workspace: Workspace, say: ProgressLines) -> None:
     """Closes the record that a child left open when it died."""
     if not workspace.identity.exists():  # it did not get far enough to leave one
         return
@@ -202,26 +202,25 @@ def close_dead_run(workspace: Workspace, say: Progress) -> None:
         close_dead(workspace)
 
 
-def run_of(workspace: Workspace, attempt: Attempt, known: set[str]) -> RunRecord | None:
-    """The newest run that this attempt started and that is not among those `known` before it."""
+def find_run(workspace: Workspace, attempt: Attempt, known: set[str]) -> RunRecord | None:
+    """The record of the run that this attempt led to, if that holds.
+
+    Where the attempt does not name it, the newest that it started and that is not among those
+    `known` before it.
+    """
     why = Why(attempt.trigger, attempt.why or None)
-    for run_id in sorted(_run_ids(workspace) - known, reverse=True):
-        record = record_of(workspace, run_id)
-        if record is not None and record.why == why:
-            return record
+    started = sorted(_run_ids(workspace) - known, reverse=True)
+    for run_id in [attempt.run_id] if attempt.run_id else started:
+        with suppress(CasegateError, OSError):
+            record = load_record(workspace.run_folder(run_id) / RUN_RECORD)
+            if attempt.run_id or record.why == why:
+                return record
     return None
 
 
 def _run_ids(workspace: Workspace) -> set[str]:
     """Runs that have a folder."""
     return {path.name for path in workspace.runs.glob("*")}
-
-
-def record_of(workspace: Workspace, run_id: str) -> RunRecord | None:
-    """A run's record; None where there is none that holds."""
-    with suppress(CasegateError, OSError):
-        return load_record(workspace.run_folder(run_id) / RUN_RECORD)
-    return None
 
 
 def retrain(
@@ -255,7 +254,7 @@ def retrain(
     journal = AttemptJournal(workspace)
     started = program or CASEGATE
     with journal.locked(), terminated_as_interrupted():
-        once = _Retraining(config, workspace, journal, Progress(say), now, sleep, started)
+        once = _Retraining(config, workspace, journal, ProgressLines(say), now, sleep, started)
         return once.retrain(trigger, why)
 
 
@@ -266,7 +265,7 @@ class _Retraining:
     config: Config
     workspace: Workspace
     journal: AttemptJournal
-    say: Progress
+    say: ProgressLines
     now: Callable[[], str]
     sleep: Callable[[float], None]
     program: Sequence[str]
@@ -300,8 +299,11 @@ class _Retraining:
             close_dead_run(self.workspace, self.say)
         except Exception as error:
             attempt = refused(attempt, error)
+        if (record := find_run(self.workspace, attempt, known)) is not None:
+            data = record.inputs.data or attempt.data
+            attempt = replace(attempt, run_id=record.run_id, data=data)
         attempt = replace(
-            self._with_run(attempt, known),
+            attempt,
             finished=self.now(),
             seconds=round(time.monotonic() - begun, 3),
             version=self._served(),
@@ -376,16 +378,6 @@ class _Retraining:
             attempt, decision, self.workspace, model=self.config.serving.model_name, log=log
         )
         return tell(self.config.notify, self.workspace, notice, self.say)
-
-    def _with_run(self, attempt: Attempt, known: set[str]) -> Attempt:
-        """With the run it led to, and the data as that run resolved them."""
-        if attempt.run_id is not None:
-            record = record_of(self.workspace, attempt.run_id)
-        else:
-            record = run_of(self.workspace, attempt, known)
-        if record is None:
-            return attempt
-        return replace(attempt, run_id=record.run_id, data=record.inputs.data or attempt.data)
 
     def _freed(self, seconds: float) -> bool:
         """Waits for whoever holds the workspace."""
