@@ -40,15 +40,7 @@ from components.records.errors import (
     UsageError,
     suggestion,
 )
-from pipeline.feedback.add import (
-    AmbiguousCase,
-    GivenOpinion,
-    UnknownCase,
-    find_picture,
-    find_served,
-    record_opinion,
-    tidy,
-)
+from pipeline.feedback import add
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.served import ServedCases
 from pipeline.governance.persons import require_text
@@ -274,17 +266,17 @@ class Endpoint:
         return answer(200, {"status": "ok"})
 
     def _record_opinion(self, body: OpinionBody, reader: str) -> Opinion:
-        given = GivenOpinion(body.label, reader, body.note, source=HTTP, nonce=body.nonce)
+        given = add.GivenOpinion(body.label, reader, body.note, source=HTTP, nonce=body.nonce)
         try:
-            given = tidy(given)
+            given = add.tidy(given)
         except ConfigError as error:
             raise MalformedRequest(str(error)) from None
         if body.case_id is not None:
-            case = find_served(self._served, body.case_id)
+            case = add.find_served(self._served, body.case_id)
         else:
             assert body.pixels_sha256 is not None
-            case = find_picture(self._served, body.pixels_sha256, where="pixels_sha256")
-        return record_opinion(self._record, case, given)
+            case = add.find_picture(self._served, body.pixels_sha256, where="pixels_sha256")
+        return add.record_opinion(self._record, case, given)
 
     async def _body(self, request: Request) -> bytes | None:
         """The request's body; None as soon as it is too long, however it says that it is."""
@@ -336,9 +328,9 @@ def _explained(error: CasegateError) -> Response:
     """Why nothing was recorded; of what is wrong on this side, no more than that it is."""
     known: list[tuple[type[CasegateError], int]] = [
         (MalformedRequest, 400),
-        (UnknownCase, 404),
+        (add.UnknownCase, 404),
         (Replayed, 409),
-        (AmbiguousCase, 422),
+        (add.AmbiguousCase, 422),
         (UsageError, 503),
         (IntegrityError, 503),
     ]

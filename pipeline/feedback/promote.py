@@ -21,6 +21,7 @@ from components.records.errors import CasegateError, ConfigError, IntegrityError
 from components.records.files import canonical_json, sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
+from pipeline.feedback import writing
 from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.planning import PromotionPlan, find_judging_cases, make_plan
 from pipeline.feedback.promotion import (
@@ -35,20 +36,6 @@ from pipeline.feedback.promotion import (
     unfinished,
 )
 from pipeline.feedback.served import ServedCases
-from pipeline.feedback.writing import (
-    PROMOTION,
-    CaseProposal,
-    check_proposal,
-    check_span,
-    clear_leftovers,
-    next_span,
-    proposal_paths,
-    remove_proposal,
-    rename,
-    temporary,
-    write_proposal,
-    write_span,
-)
 from pipeline.governance.persons import require_text
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
@@ -81,7 +68,7 @@ class _Sending:
     number: int
     span: Path | None
 
-    def write(self) -> tuple[dict[str, Any], CaseProposal | None]:
+    def write(self) -> tuple[dict[str, Any], writing.CaseProposal | None]:
         """Writes everything but the ledger's entry, and returns that one's body."""
         places = FeedbackPlaces(self.workspace.root)
         promotion = self._promotion(None)
@@ -91,10 +78,12 @@ class _Sending:
             save_promotion(promotion, places.promotions)
             proposal = None
             if self.plan.sides.proposed:
-                proposal = write_proposal(
+                proposal = writing.write_proposal(
                     self.config, places, self.plan, self.promotion_id, self.request
                 )
-                check_proposal(proposal, known_on(TRAINING_SIDE, [*self.promotions, promotion]))
+                writing.check_proposal(
+                    proposal, known_on(TRAINING_SIDE, [*self.promotions, promotion])
+                )
             if hidden:
                 self._name_span(hidden)
         except Exception:
@@ -103,15 +92,15 @@ class _Sending:
         return promotion.body, proposal
 
     def _write_span(self, hidden: Path) -> str:
-        clear_leftovers(hidden, self.workspace.root)
+        writing.clear_leftovers(hidden, self.workspace.root)
         document = {"promotion_id": self.promotion_id, **self.request}
-        sha256 = write_span(hidden, self.plan, canonical_json(document) + b"\n")
+        sha256 = writing.write_span(hidden, self.plan, canonical_json(document) + b"\n")
         self._check(hidden)
         return sha256
 
     def _name_span(self, hidden: Path) -> None:
         assert self.span is not None
-        rename(hidden, self.span)
+        writing.rename(hidden, self.span)
         try:
             self._check(self.span)
         except CasegateError:
@@ -122,7 +111,7 @@ class _Sending:
         """Holds the span against the case sets as they are at this moment."""
         proposed = known_on(CASE_SET_SIDE, [*self.promotions, self._promotion(None)])
         forbidden = [find_judging_cases(self.config, self.workspace).known, proposed]
-        check_span(folder, self.number, self.plan.sides.training, forbidden)
+        writing.check_span(folder, self.number, self.plan.sides.training, forbidden)
 
     def _promotion(self, sha256: str | None) -> Promotion:
         plan, span = self.plan, self.span
@@ -166,16 +155,16 @@ def _hidden(promotion: Promotion, workspace: Workspace) -> Path | None:
     """Where the span is until it has its name."""
     if promotion.span is None:
         return None
-    return temporary(Path(promotion.span), workspace.root, promotion.promotion_id)
+    return writing.temporary(Path(promotion.span), workspace.root, promotion.promotion_id)
 
 
 def _whole(promotion: Promotion, places: FeedbackPlaces) -> bool:
     """Whether all that was to be written is there."""
     if promotion.span is None:
-        return proposal_paths(places, promotion.promotion_id)[1].exists()
+        return writing.proposal_paths(places, promotion.promotion_id)[1].exists()
     span = Path(promotion.span)
     try:
-        named = promotion.promotion_id.encode() in (span / PROMOTION).read_bytes()
+        named = promotion.promotion_id.encode() in (span / writing.PROMOTION).read_bytes()
     except OSError:
         named = False
     if named and sha256_tree(span) != promotion.body["span_sha256"]:
@@ -190,7 +179,7 @@ def _take_back(promotion: Promotion, places: FeedbackPlaces, hidden: Path | None
     """The record last: as long as it is there, this is done again."""
     if hidden is not None:
         shutil.rmtree(hidden, ignore_errors=True)
-    remove_proposal(places, promotion.promotion_id)
+    writing.remove_proposal(places, promotion.promotion_id)
     forget_promotion(promotion, places.promotions)
 
 
@@ -224,7 +213,7 @@ class Promoted:
 
     plan: PromotionPlan
     span: Path | None
-    proposal: CaseProposal | None
+    proposal: writing.CaseProposal | None
     cut_short: CutShort
     dry_run: bool
 
@@ -249,15 +238,11 @@ class Promoted:
 def preview(
     config: Config, workspace: Workspace, served: ServedCases, images: Path | None
 ) -> Promoted:
-    """What `promote` would do; nothing is written.
-
-    Raises:
-      As `promote`.
-    """
+    """What `promote` would do, with its errors; nothing is written."""
     promotions = load_promotions(FeedbackPlaces(workspace.root).promotions)
     waiting = unfinished(promotions, Ledger(workspace.ledger).entries())
     plan = make_plan(config, workspace, served, promotions, images)
-    span = next_span(config.data.source)[1] if plan.sides.training else None
+    span = writing.next_span(config.data.source)[1] if plan.sides.training else None
     cut_short = CutShort(waiting=tuple(one.promotion_id for one in waiting))
     return Promoted(plan, span, None, cut_short, dry_run=True)
 
@@ -289,9 +274,12 @@ def promote(
         cut_short = settle_unfinished(workspace, ledger)
         promotions = load_promotions(places.promotions)
         plan = make_plan(config, workspace, served, promotions, images)
-        span, proposal = None, None
+        span: Path | None = None
+        proposal: writing.CaseProposal | None = None
         if not plan.empty:
-            number, span = next_span(config.data.source) if plan.sides.training else (0, None)
+            number, span = (
+                writing.next_span(config.data.source) if plan.sides.training else (0, None)
+            )
             request = {"at": utc_now(), "by": by, "reason": reason}
             name = f"{time_id()}-{secrets.token_hex(3)}"
             sending = _Sending(config, workspace, plan, promotions, request, name, number, span)

@@ -63,9 +63,8 @@ def _webhook(config: WebhookConfig, url: str, environment: Mapping[str, str]) ->
         raise ConfigError(
             "notify.webhook.url: got no usable address, wanted http:// or https:// and a host"
         )
-    secret = _secret(
-        "notify.webhook.secret_file", config.secret_file, environment, WEBHOOK_SECRET
-    ).encode()
+    setting = "notify.webhook.secret_file"
+    secret = _secret(setting, config.secret_file, environment, WEBHOOK_SECRET).encode()
     if len(secret) < SHORTEST_SECRET:
         raise ConfigError(
             f"notify.webhook: got a secret of {len(secret)} bytes, wanted at least "
@@ -85,25 +84,16 @@ def _mail_server(config: SmtpConfig, host: str, environment: Mapping[str, str]) 
                 "notify.smtp: a password is only sent over TLS; set notify.smtp.security to "
                 "starttls or tls, or notify.smtp.user to null"
             )
-        password = _secret(
-            "notify.smtp.password_file", config.password_file, environment, SMTP_PASSWORD
-        )
-    return MailServer(
-        host=host,
-        port=config.port,
-        security=config.security,
-        sender=config.sender,
-        to=config.to,
-        user=config.user,
-        password=password,
-    )
+        setting = "notify.smtp.password_file"
+        password = _secret(setting, config.password_file, environment, SMTP_PASSWORD)
+    names = ("port", "security", "sender", "to", "user")
+    return MailServer(host, password=password, **{name: getattr(config, name) for name in names})
 
 
 def _command(arguments: tuple[str, ...]) -> Command:
     if shutil.which(arguments[0]) is None:
-        raise ConfigError(
-            f"notify.command: got {arguments[0]!r}, wanted a program that can be started"
-        )
+        words = f"notify.command: got {arguments[0]!r}, wanted a program that can be started"
+        raise ConfigError(words)
     if any("\0" in argument for argument in arguments):
         raise ConfigError("notify.command: got a NUL byte in an argument, wanted text")
     return Command(arguments)

@@ -96,14 +96,11 @@ class Retrained:
 
     def as_json(self) -> dict[str, Any]:
         """For machines; the decision itself is in the run's folder."""
-        pruned = self.pruned
+        pruned, names = self.pruned, ("channel", "state", "reasons")
         return {
             **self.attempt.as_json(),
             "verdict": self.outcome.decision.verdict.value if self.outcome else None,
-            "told": [
-                {"channel": each.channel, "state": each.state, "reasons": list(each.reasons)}
-                for each in self.deliveries
-            ],
+            "told": [{name: vars(each)[name] for name in names} for each in self.deliveries],
             "pruned": {"files": pruned.files, "bytes": pruned.bytes} if pruned else None,
         }
 
@@ -239,11 +236,9 @@ class AttemptJournal:
 
     def has_line(self, attempt: Attempt) -> bool:
         """Whether the attempt's line was written."""
-        if not self.attempts.exists():
-            return False
         wanted = attempt.attempt_id.encode()
-        with self.attempts.open("rb") as lines:
-            return any(wanted in line and line.endswith(b"\n") for line in lines)
+        content = self.attempts.read_bytes() if self.attempts.exists() else b""
+        return any(wanted in line for line in content.split(b"\n")[:-1])
 
     def folder_of(self, attempt: Attempt) -> Path:
         """What its children were given and said."""

@@ -331,10 +331,8 @@ def _existing(folder: Path) -> Path:
 
 def _make(folder: Path) -> None:
     """Makes the folder and its parents, for whoever owns the place where it is."""
-    existing = _existing(folder)
-    owner = existing.stat()
-    missing = [path for path in (folder, *folder.parents) if path.is_relative_to(existing)]
-    for path in reversed(missing):
+    owner = _existing(folder).stat()
+    for path in reversed((folder, *folder.parents)):
         if not path.exists():
             path.mkdir()
             if os.geteuid() == 0:

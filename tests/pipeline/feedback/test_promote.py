@@ -443,7 +443,7 @@ def test_a_full_disk_leaves_nothing_behind(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "write_proposal", full)
+        patch.setattr(sending.writing, "write_proposal", full)
         with pytest.raises(ConfigError, match="No space left on device"):
             waiting.promote()
     assert spans(waiting) == ["span-0001"]
@@ -484,7 +484,7 @@ def test_a_span_that_was_altered_before_its_entry_is_not_believed(
 def test_a_delivery_that_takes_the_number_meanwhile_is_not_written_over(
     waiting: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sending.write_proposal
+    write = sending.writing.write_proposal
 
     def delivered(*given: object) -> object:
         (waiting.spans / "span-0002").mkdir()
@@ -492,7 +492,7 @@ def test_a_delivery_that_takes_the_number_meanwhile_is_not_written_over(
         return write(*given)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "write_proposal", delivered)
+        patch.setattr(sending.writing, "write_proposal", delivered)
         with pytest.raises(ConfigError, match="appeared meanwhile"):
             waiting.promote()
     assert [path.name for path in (waiting.spans / "span-0002").iterdir()] == ["new.png"]
@@ -531,7 +531,7 @@ def test_a_case_that_enters_the_case_set_meanwhile_is_not_trained_on(
 def test_what_reads_back_otherwise_is_not_promoted(
     waiting: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sending.write_span
+    write = sending.writing.write_span
 
     def altered(folder: Path, *given: object) -> str:
         sha256 = write(folder, *given)  # type: ignore[arg-type]
@@ -540,7 +540,7 @@ def test_what_reads_back_otherwise_is_not_promoted(
         return sha256
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "write_span", altered)
+        patch.setattr(sending.writing, "write_span", altered)
         with pytest.raises(IntegrityError, match="reads back as other cases"):
             waiting.promote()
     assert spans(waiting) == ["span-0001"]
@@ -549,7 +549,7 @@ def test_what_reads_back_otherwise_is_not_promoted(
 def test_a_case_that_is_missing_from_what_was_written_is_found(
     waiting: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sending.write_span
+    write = sending.writing.write_span
 
     def shortened(folder: Path, *given: object) -> str:
         sha256 = write(folder, *given)  # type: ignore[arg-type]
@@ -558,7 +558,7 @@ def test_a_case_that_is_missing_from_what_was_written_is_found(
         return sha256
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "write_span", shortened)
+        patch.setattr(sending.writing, "write_span", shortened)
         with pytest.raises(IntegrityError, match="case 'agreed' is missing"):
             waiting.promote()
     assert spans(waiting) == ["span-0001"]
@@ -567,7 +567,7 @@ def test_a_case_that_is_missing_from_what_was_written_is_found(
 def test_a_proposed_image_that_reads_back_otherwise_is_not_proposed(
     waiting: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sending.write_proposal
+    write = sending.writing.write_proposal
 
     def altered(*given: object) -> object:
         made = write(*given)  # type: ignore[arg-type]
@@ -576,7 +576,7 @@ def test_a_proposed_image_that_reads_back_otherwise_is_not_proposed(
         return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "write_proposal", altered)
+        patch.setattr(sending.writing, "write_proposal", altered)
         with pytest.raises(IntegrityError, match="reads back as another image"):
             waiting.promote()
     assert spans(waiting) == ["span-0001"] and not list(waiting.places.proposals.iterdir())
