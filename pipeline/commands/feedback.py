@@ -12,8 +12,7 @@ from pipeline.commands.ending import console, echo_json, echo_utf8, group
 from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pipeline.feedback.places import FeedbackPlaces
-    from pipeline.feedback.served import ServedCases
+    from pipeline.feedback.served import FeedbackPlaces, ServedCases
     from pipeline.settings.config import Config
 
 
@@ -50,8 +49,7 @@ def _of_served_cases(command: Callable[..., int]) -> Callable[..., None]:
         workspace: Path,
         **own: Any,
     ) -> int:
-        from pipeline.feedback.places import FeedbackPlaces
-        from pipeline.feedback.served import ServedCases
+        from pipeline.feedback.served import FeedbackPlaces, ServedCases
         from pipeline.settings.config import load_config
 
         resolved, place = load_config(config, settings), Workspace(workspace.resolve())
@@ -183,7 +181,7 @@ def serve(
 @options.workspace(exists=True)
 def verify(workspace: Path) -> int:
     """Checks the chain of feedback.jsonl; exits 4 and names the entry where it was altered."""
-    from pipeline.feedback.places import FeedbackPlaces
+    from pipeline.feedback.served import FeedbackPlaces
 
     record = FeedbackPlaces(workspace.resolve()).record
     content = record.content()

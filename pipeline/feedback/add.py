@@ -9,8 +9,7 @@ from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.text import spell
 from pipeline.feedback.images import keep_image, read_image
-from pipeline.feedback.places import FeedbackPlaces
-from pipeline.feedback.served import ServedCase, ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCase, ServedCases
 from pipeline.governance.persons import require_text, same_person
 
 LONGEST_NAME, LONGEST_NOTE = 100, 2000

@@ -41,8 +41,7 @@ from components.records.errors import (
     suggestion,
 )
 from pipeline.feedback import add
-from pipeline.feedback.places import FeedbackPlaces
-from pipeline.feedback.served import ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.governance.persons import require_text
 from pipeline.settings.config import FeedbackConfig
 from pipeline.settings.listening import LOOPBACK, address_of, answer_until_interrupted, listen

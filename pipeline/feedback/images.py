@@ -69,13 +69,10 @@ def find_images(
     for sha256, place in sorted(wanted.items()):
         for path in [*sorted(kept.glob(f"{sha256}.*")), *([place] if place else [])]:
             _take(path, {sha256}, found)
-    if further is not None:
-        for path in sorted(further.rglob("*")):
-            left = wanted.keys() - found.keys()
-            if not left:
-                break
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-                _take(path, left, found)
+    for path in sorted(further.rglob("*")) if further else ():
+        left = wanted.keys() - found.keys()
+        if left and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+            _take(path, left, found)
     return found
 
 

@@ -19,7 +19,6 @@ from components.lineage.training import read_manifest
 from components.records.case import BadCase, Case
 from components.records.errors import IntegrityError
 from pipeline.feedback.images import Image, find_images
-from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.promotion import (
     CASE_SET_SIDE,
     TRAINING_SIDE,
@@ -27,7 +26,7 @@ from pipeline.feedback.promotion import (
     known_cases,
     known_on,
 )
-from pipeline.feedback.served import ServedCase, ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCase, ServedCases
 from pipeline.settings.baselines import SHIPPED_BASELINES, find_case_set
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace

@@ -22,7 +22,6 @@ from components.records.files import canonical_json, sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
 from pipeline.feedback import writing
-from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.planning import PromotionPlan, find_judging_cases, make_plan
 from pipeline.feedback.promotion import (
     CASE_SET_SIDE,
@@ -35,7 +34,7 @@ from pipeline.feedback.promotion import (
     save_promotion,
     unfinished,
 )
-from pipeline.feedback.served import ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.governance.persons import require_text
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace

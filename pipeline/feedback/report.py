@@ -8,8 +8,7 @@ from typing import Any
 from components.feedback.agreement import Agreement, Open, agreement
 from components.feedback.judged import judged_cases
 from components.records.errors import SourceError
-from pipeline.feedback.places import FeedbackPlaces
-from pipeline.feedback.served import ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCases
 
 COLUMNS: tuple[str, ...] = (
     "why",

@@ -10,9 +10,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.feedback.opinion import Predicted
+from components.feedback.record import Record
 
 if TYPE_CHECKING:
     from components.drift.log import Log
+
+
+@dataclass(frozen=True)
+class FeedbackPlaces:
+    """Attributes:
+    workspace: its folder, absolute.
+    """
+
+    workspace: Path
+
+    @property
+    def record(self) -> Record:
+        return Record(self.workspace / "feedback.jsonl")
+
+    @property
+    def images(self) -> Path:
+        """Images that a person gave with an opinion; no others are ever kept."""
+        return self.workspace / "feedback" / "images"
+
+    @property
+    def proposals(self) -> Path:
+        return self.workspace / "feedback" / "proposals"
+
+    @property
+    def promotions(self) -> Path:
+        """What each promotion sent where, by its id."""
+        return self.workspace / "feedback" / "promotions"
+
+    @property
+    def lock(self) -> Path:
+        """Held while cases are promoted."""
+        return self.workspace / "feedback" / ".lock"
+
 
 FRESH_S = 30.0  # a busy server's log grows all the time, and takes seconds to read
 

@@ -30,8 +30,8 @@ from components.records.case import Case
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree, sync, sync_tree, write_atomically
 from pipeline.feedback.images import Image, read_image
-from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.planning import PromotionPlan
+from pipeline.feedback.served import FeedbackPlaces
 from pipeline.governance.case_sets import typed
 from pipeline.settings.config import Config
 

@@ -110,15 +110,7 @@ class Document:
     status: int = 200
 
 
-def section_of(answer: Answer, title: str, name: str, **more: object) -> PageSection:
+def section_of(answer: Answer, title: str, name: str) -> PageSection:
     """An answer as a section of a page."""
-    return PageSection(
-        title=title,
-        name=name,
-        facts=answer.facts,
-        tables=answer.tables,
-        notes=answer.notes,
-        evidence=answer.evidence,
-        exit_code=answer.exit_code,
-        **more,  # type: ignore[arg-type]
-    )
+    shared = ("facts", "tables", "notes", "evidence", "exit_code")
+    return PageSection(title, name, **{key: getattr(answer, key) for key in shared})

@@ -10,6 +10,7 @@ from components.pages.page import page_of, style_of
 from components.pages.svg import Scale, drawing, element, label, line, mark, polyline, ticks
 from pipeline.site.timeline.steps import METRICS, TimelineStep
 
+FOLDER = Path(__file__).parent
 WIDTH, HEIGHT = 1120, 260
 LEFT, RIGHT, TOP, BOTTOM = 60, WIDTH - 16, 14, HEIGHT - 40
 VERDICTS = {
@@ -67,9 +68,8 @@ def _axes(shown: Sequence[tuple[int, TimelineStep]], across: Scale, up: Scale) -
     every = max(1, len(shown) // 20)
     for place, (number, _) in enumerate(shown):
         if place % every == 0:
-            parts.append(
-                element("text", str(number), x=across(place), y=BOTTOM + 18, class_="tick middle")
-            )
+            at = {"x": across(place), "y": BOTTOM + 18}
+            parts.append(element("text", str(number), **at, class_="tick middle"))
     parts.append(label(LEFT, HEIGHT - 4, "step, as numbered in the table", "tick"))
     return parts
 
@@ -86,9 +86,6 @@ def _golden(
         parts.append(line(start, up(margin.golden), end, up(margin.golden), "golden"))
         parts.append(line(start, up(margin.least), end, up(margin.least), "least"))
     return parts
-
-
-FOLDER = Path(__file__).parent
 
 
 def timeline_page(

@@ -13,9 +13,8 @@ from components.cases.sources import open_source
 from components.drift.log import prediction_line
 from components.feedback.opinion import Opinion
 from pipeline.feedback.add import GivenOpinion, add
-from pipeline.feedback.places import FeedbackPlaces
 from pipeline.feedback.promote import Promoted, promote
-from pipeline.feedback.served import ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.feedback.writing import ManifestRow, write_folder
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.workspace import Workspace
