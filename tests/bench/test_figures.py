@@ -37,9 +37,9 @@ def test_component_lines_are_told_from_other_output() -> None:
 def test_lines_of_the_command_itself_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    from pipeline.run.show_run import Progress
+    from pipeline.run.show_run import RunProgress
 
-    progress = Progress(Console(width=120, force_terminal=False))
+    progress = RunProgress(Console(width=120, force_terminal=False))
     progress(Event("started", "a_component_with_a_long_name"))
     progress(Event("progress", detail="epoch 3/4  loss 0.100"))
     progress(Event("finished", "a_component_with_a_long_name"))
