@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-import filelock
 import orjson
 
 from components.records.clock import time_id
@@ -225,6 +224,8 @@ class HashChain(Generic[T]):
           WorkspaceBusy: another process holds it for too long.
           ConfigError: for an OSError of the block.
         """
+        import filelock  # takes longer to import than reading does
+
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self.path.with_suffix(".lock"), timeout=self._timeout_s):
