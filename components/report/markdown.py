@@ -36,7 +36,7 @@ def report(decision: Decision, *, synthetic: bool) -> str:
     ]
     head, tail = _head(decision, synthetic), _hashes(decision)
     room = MOST_CHARACTERS - len("\n".join([*head, *tail, CUT])) - 10
-    return "\n".join([*head, *_fitting(middle, room), *tail]) + "\n"
+    return "\n".join([*head, *fitting(middle, room, CUT), *tail]) + "\n"
 
 
 def _head(decision: Decision, synthetic: bool) -> list[str]:
@@ -176,13 +176,13 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return ["", f"## {title}", "", *(lines or ["none"])]
 
 
-def _fitting(lines: Iterable[str], room: int) -> list[str]:
-    """The first lines that fit into `room` characters, and a word where there were more."""
+def fitting(lines: Iterable[str], room: int, cut: str) -> list[str]:
+    """The first lines that fit into `room` characters, and `cut` where there were more."""
     kept: list[str] = []
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            return [*kept, "", CUT]
+            return [*kept, "", cut]
         kept.append(line)
     return kept
 

@@ -144,11 +144,7 @@ class CheckedCommit:
         codes = {one.gated.decision.exit_code for one in self.judged}
         if self.error:
             codes.add(self.error.exit_code)
-        return min(codes, key=_gravity, default=0)
-
-
-def _gravity(code: int) -> int:
-    return GRAVEST.index(code) if code in GRAVEST else -1
+        return min(codes, key=lambda x: GRAVEST.index(x) if x in GRAVEST else -1, default=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,9 @@ def write_files(checked: CheckedCommit, out: Path) -> None:
         SARIF: sarif(checked),
         RESULT: json.dumps(result(checked), indent=2, ensure_ascii=False) + "\n",
     }
-    gravest = next((o for o in checked.judged if _code(o) == checked.exit_code), None)
+    gravest = next(
+        (o for o in checked.judged if o.gated.decision.exit_code == checked.exit_code), None
+    )
     if gravest:
         files |= _of_decision(gravest)
     if len(checked.judged) > 1:
@@ -209,7 +211,3 @@ def _of_decision(one: JudgedBaseline) -> dict[str, str]:
         SCORES: json_with_rows(header, "scores", rows).decode(),
         HTML_REPORT: page,
     }
-
-
-def _code(one: JudgedBaseline) -> int:
-    return one.gated.decision.exit_code

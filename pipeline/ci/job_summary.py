@@ -4,11 +4,10 @@ What a stranger may have written, such as a path or a policy's reason, cannot be
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from components.decision import CheckResult, Decision, Flips, Verdict
+from components.decision import CheckResult, Flips, Verdict
 from components.report import words
-from components.report.markdown import open_checks
+from components.report.markdown import fitting, open_checks
 from components.report.markdown import safe as text
 from components.report.markdown import table_lines as table
 from pipeline.ci.checked import CANDIDATE, CheckedCommit, JudgedBaseline
@@ -30,7 +29,8 @@ def summary(checked: CheckedCommit) -> str:
     for one in checked.judged:
         lines += _judged(one, several=len(checked.judged) > 1)
     lines += _notes(checked)
-    return _fitting(lines)
+    room = MOST_CHARACTERS - len(CUT) - 2
+    return "\n".join(fitting(lines, room, CUT)).rstrip() + "\n"
 
 
 def headline(checked: CheckedCommit) -> str:
@@ -94,24 +94,34 @@ def _limits(limits: Sequence[LimitChange]) -> list[str]:
     loosened = sum(change.effect == LOOSENED for change in limits)
     head = f"### What the policy asks for: {words.counted(loosened, 'limit')} loosened"
     cells = [
-        [text(one.what), text(one.before), text(one.after), _marked(one.effect)]
+        [
+            text(one.what),
+            text(one.before),
+            text(one.after),
+            f"**{one.effect}**" if one.effect == LOOSENED else one.effect,
+        ]
         for one in limits[:LISTED]
     ]
     return [head, "", *table(["limit", "before", "after", "effect"], cells), ""]
 
 
-def _marked(effect: str) -> str:
-    return f"**{effect}**" if effect == LOOSENED else effect
-
-
 def _checks(one: JudgedBaseline) -> list[str]:
-    """Every check; beside the base's limit where the same model was judged, else its figure."""
+    """Every check that has a figure or does not pass, those that block first.
+
+    Beside the base's limit where the same model was judged, else its figure.
+    """
     compared, anew = one.compared, one.compared is not None and one.whose != CANDIDATE
-    found = _rows(one.gated.decision, compared.decision if compared else None)
+    before = {check.check: check for check in compared.decision.checks} if compared else {}
+    found = [
+        check
+        for check in one.gated.decision.checks
+        if check.estimate is not None or check.verdict is not Verdict.PASS
+    ]
     if not found:
         return []
+    found.sort(key=lambda check: not check.open)
     base = text(compared.name) if compared else "nothing"
-    cells = [_check(row, anew=anew) for row in found[:LISTED]]
+    cells = [_check(check, before.get(check.check), anew=anew) for check in found[:LISTED]]
     head = ["check", "now", "interval", "limit", base, "change", "verdict"]
     if anew:
         head[4:] = ["limit before", "verdict before", "verdict"]
@@ -119,52 +129,22 @@ def _checks(one: JudgedBaseline) -> list[str]:
     return [f"### Checks, beside {base}", "", *table(head, cells), *more, ""]
 
 
-@dataclass(frozen=True)
-class CheckRow:
-    """A check, now and at the base; what there is none of is None."""
-
-    check: CheckResult
-    before: float | None
-    limit_before: float | None
-    verdict_before: Verdict | None
-
-    @property
-    def change(self) -> float | None:
-        if self.check.estimate is None or self.before is None:
-            return None
-        return self.check.estimate - self.before
-
-
-def _rows(decision: Decision, before: Decision | None) -> tuple[CheckRow, ...]:
-    """Every check of a decision that is not settled without a figure, those that block first."""
-    known = {check.check: check for check in before.checks} if before else {}
-    found = []
-    for check in decision.checks:
-        old = known.get(check.check)
-        if check.estimate is None and check.verdict is Verdict.PASS:
-            continue
-        found.append(
-            CheckRow(
-                check,
-                before=old.estimate if old else None,
-                limit_before=old.limit if old else None,
-                verdict_before=old.verdict if old else None,
-            )
-        )
-    return tuple(sorted(found, key=lambda row: not row.check.open))
-
-
-def _check(row: CheckRow, *, anew: bool) -> list[str]:
-    check, signed = row.check, words.is_change(row.check)
-    before = words.number(row.limit_before if anew else row.before, signed=signed)
-    verdict = row.verdict_before.value if row.verdict_before else "-"
+def _check(check: CheckResult, old: CheckResult | None, *, anew: bool) -> list[str]:
+    signed, before = words.is_change(check), old.estimate if old else None
+    if anew:
+        limit = words.number(old.limit if old else None, signed=signed)
+        beside = [limit, old.verdict.value if old else "-"]
+    else:
+        change = None
+        if check.estimate is not None and before is not None:
+            change = check.estimate - before
+        beside = [words.number(before, signed=signed), words.number(change, signed=True)]
     return [
         text(check.check),
         words.number(check.estimate, signed=signed),
         words.interval(check),
         words.number(check.limit, signed=signed),
-        before,
-        verdict if anew else words.number(row.change, signed=True),
+        *beside,
         f"**{words.standing(check)}**",
     ]
 
@@ -200,17 +180,6 @@ def report_link(checked: CheckedCommit) -> str:
         return "`report.html` beside this summary"
     place = page.replace("{file}", "ci-results/report.html")
     return f"[report.html]({place})" if place.startswith("https://") else f"<{text(place)}>"
-
-
-def _fitting(lines: Sequence[str]) -> str:
-    room, kept = MOST_CHARACTERS - len(CUT) - 2, []
-    for line in lines:
-        room -= len(line) + 1
-        if room < 0:
-            kept.append(CUT)
-            break
-        kept.append(line)
-    return "\n".join(kept).rstrip() + "\n"
 
 
 def as_lines(checked: CheckedCommit, out: str) -> Iterator[str]:

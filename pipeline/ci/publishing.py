@@ -4,15 +4,15 @@ from pathlib import Path
 
 from components.baselines.case_set import load_case_set
 from components.baselines.names import CASE_SET
-from components.baselines.scores import CaseScores, load_scores
+from components.baselines.scores import CaseScores
 from components.cases.sources import open_source
-from components.decision import Decision, load_decision
-from components.records.errors import ConfigError, IntegrityError
+from components.decision import load_decision
+from components.records.errors import ConfigError
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
-from components.records.run_files import SCORES
 from components.release.serving import Champion, find_champion
 from pipeline.ci.registry import Published, open_store, publish
+from pipeline.governance.decided import DecidedRun
 from pipeline.settings.baselines import SHIPPED_BASELINES, locked_source
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
@@ -34,7 +34,9 @@ def publish_release(config: Config, root: Path, address: str) -> tuple[Published
     if champion is None:
         raise ConfigError(f"{served}: nothing is released there, so there is nothing to publish")
     decision = load_decision(champion.decision)
-    scores = {str(decision.hashes["case_set"]): _of_run(champion, decision)}
+    scores = {
+        str(decision.hashes["case_set"]): DecidedRun(champion.decision.parent, decision).scores()
+    }
     if config.ci.baseline:
         scores |= _on_development(config, champion)
     known = [
@@ -51,33 +53,16 @@ def publish_release(config: Config, root: Path, address: str) -> tuple[Published
     return publish(store, published, scores), store.label
 
 
-def development_folder(config: Config) -> Path:
-    """The folder of the development case set.
+def _on_development(config: Config, champion: Champion) -> dict[str, CaseScores]:
+    from pipeline.run.model_scores import score_models
 
-    Raises:
-      ConfigError: there is none.
-    """
     folder = Path(config.ci.directory or SHIPPED_BASELINES) / str(config.ci.baseline)
-    if not (folder / CASE_SET).is_file():
+    place = folder / CASE_SET
+    if not place.is_file():
         raise ConfigError(
             f"ci.baseline: got {folder}, which has no {CASE_SET}; lock the development cases with "
             "`casegate cases lock`"
         )
-    return folder
-
-
-def _of_run(champion: Champion, decision: Decision) -> CaseScores:
-    place = champion.decision.parent / SCORES
-    scores = load_scores(place)
-    if scores.scores_sha256 != decision.hashes["candidate_scores"]:
-        raise IntegrityError(f"{place}: not the scores of the decision beside it; restore them")
-    return scores
-
-
-def _on_development(config: Config, champion: Champion) -> dict[str, CaseScores]:
-    from pipeline.run.model_scores import score_models
-
-    place = development_folder(config) / CASE_SET
     case_set = load_case_set(place)
     source = open_source(config.ci.source) if config.ci.source else locked_source(place, case_set)
     return {case_set.merkle_root: score_models({"": champion.path}, case_set, source)[""]}

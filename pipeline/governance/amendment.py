@@ -16,7 +16,6 @@ from components.baselines.case_set import CaseSet, load_case_set, save_case_set
 from components.baselines.diff import Diff, diff_case_sets
 from components.baselines.golden import (
     Golden,
-    load_golden,
     rescored_golden,
     save_golden,
     unscored,
@@ -35,7 +34,7 @@ from components.records.ledger.entry import Entry, new_entry
 from components.records.ledger.ledger import Ledger
 from components.records.text import first_few
 from pipeline.governance.case_sets import typed, typed_changes
-from pipeline.governance.golden_record import archive_golden, finish, hold_baseline
+from pipeline.governance.golden_record import archive_golden, finish, golden_of, hold_baseline
 from pipeline.governance.persons import require_text
 from pipeline.settings.baselines import find_case_set
 from pipeline.settings.workspace import Workspace
@@ -146,7 +145,7 @@ def _prepare(
         after = amend_case_set(
             current, changes, author=request.by, reason=request.reason, date=utc_now()[:10]
         )
-    golden, entry = _golden_of(path), _entry_of(entries, before, after)
+    golden, entry = golden_of(path.parent), _entry_of(entries, before, after)
     if resumed and entry and (golden is None or _scored_on(golden, after)):
         raise ConfigError(
             f"{path}: this amendment is version {after.version} already, by {after.author} on "
@@ -155,7 +154,10 @@ def _prepare(
     ids = unscored(before, after) if golden else ()
     rescored = None
     if golden is not None and not _scored_on(golden, after):
-        new = _new_scores(golden, [added[name] for name in ids], request, workspace)
+        new: dict[str, float] = {}
+        if cases := [added[name] for name in ids]:
+            model = _golden_model(golden, workspace, request.golden_model, cases)
+            new = score_with_golden(golden, model, cases)
         rescored = rescored_golden(golden, before, after, new)
         _refuse_other_golden(path, rescored, entry)
     return Amendment(
@@ -196,20 +198,6 @@ def _makes(parent: CaseSet, changes: CaseChanges, current: CaseSet) -> bool:
     except ConfigError:
         return False
     return made == current
-
-
-def _new_scores(
-    golden: Golden, cases: list[Case], request: AmendmentRequest, workspace: Workspace
-) -> dict[str, float]:
-    if not cases:
-        return {}
-    model = _golden_model(golden, workspace, request.golden_model, cases)
-    return score_with_golden(golden, model, cases)
-
-
-def _golden_of(path: Path) -> Golden | None:
-    golden = path.parent / GOLDEN
-    return load_golden(golden) if golden.exists() else None
 
 
 def _scored_on(golden: Golden, case_set: CaseSet) -> bool:
@@ -265,7 +253,7 @@ def _entry_body(
 
 
 def _refuse_unfinished(path: Path, current: CaseSet, parent: CaseSet | None) -> None:
-    golden = _golden_of(path)
+    golden = golden_of(path.parent)
     if golden is None or _scored_on(golden, current):
         return
     if parent is not None and _scored_on(golden, parent):

@@ -9,7 +9,6 @@ from components.baselines.golden import (
     Approval,
     Golden,
     GoldenProposal,
-    load_golden,
     load_proposal,
     save_proposal,
 )
@@ -24,6 +23,7 @@ from pipeline.governance.golden_record import (
     PROPOSAL,
     archive_golden,
     finish,
+    golden_of,
     hold_baseline,
     put_in_place,
 )
@@ -162,8 +162,7 @@ def _approve(
     proposed_by: str | None,
 ) -> Golden:
     """History, ledger, golden; in the order that golden_record.py explains."""
-    path = baseline / GOLDEN
-    before = load_golden(path).golden_sha256 if path.exists() else None
+    before = golden_of(baseline)
     scores, at = run.scores(), utc_now()
     golden = Golden(scores, Approval(by, reason, at, run.decision.decision_sha256))
     if before:
@@ -172,7 +171,7 @@ def _approve(
         "approval",
         {
             "baseline": recorded_name(baseline, workspace.root),
-            "from_golden_sha256": before,
+            "from_golden_sha256": before.golden_sha256 if before else None,
             "to_golden_sha256": golden.golden_sha256,
             "decision_sha256": run.decision.decision_sha256,
             "run_id": run.run_id,
@@ -217,19 +216,19 @@ def _refuse_altered(proposal: GoldenProposal, run: DecidedRun, baseline: Path) -
 
 
 def _refuse_unapprovable(run: DecidedRun, baseline: Path) -> None:
-    decision, path = run.decision, baseline / GOLDEN
+    decision, golden = run.decision, golden_of(baseline)
     if decision.verdict is not Verdict.PASS:
         blocking = ", ".join(check.check for check in decision.checks if check.open)
         raise ConfigError(
             f"run {run.run_id}: its verdict is {decision.verdict.value} ({blocking}); only what "
             "passed can become golden"
         )
-    if not path.exists():
+    path = baseline / GOLDEN
+    if golden is None:
         raise ConfigError(f"{path}: there is no golden yet; first `casegate baseline bootstrap`")
-    golden = load_golden(path).scores
-    if decision.hashes["candidate_scores"] == golden.scores_sha256:
+    if decision.hashes["candidate_scores"] == golden.scores.scores_sha256:
         raise ConfigError(f"run {run.run_id}: its candidate is golden already")
-    if decision.hashes["golden_scores"] != golden.scores_sha256:
+    if decision.hashes["golden_scores"] != golden.scores.scores_sha256:
         raise ConfigError(
             f"run {run.run_id}: was judged against another golden than the one that {path} holds "
             "now; run again and take that run"

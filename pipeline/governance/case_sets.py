@@ -58,18 +58,9 @@ def verify_case_set(
 
 def described(case_set: CaseSet) -> dict[str, Any]:
     """Which version this is, and who made it why and when, for machines."""
-    return {
-        "name": case_set.name,
-        "version": case_set.version,
-        "parent": case_set.parent,
-        "author": case_set.author,
-        "reason": case_set.reason,
-        "date": case_set.date,
-        "source": case_set.source,
-        "merkle_root": case_set.merkle_root,
-        "retired": list(case_set.retired),
-        "relabelled": list(case_set.relabelled),
-    }
+    names = ("name", "version", "parent", "author", "reason", "date", "source", "merkle_root")
+    lists = {"retired": list(case_set.retired), "relabelled": list(case_set.relabelled)}
+    return {**{name: getattr(case_set, name) for name in names}, **lists}
 
 
 def typed(word: str) -> str:
@@ -77,14 +68,12 @@ def typed(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
     spelled = "".join(
-        letter if letter.isprintable() and letter not in "\\'" else _escaped(letter)
+        letter
+        if letter.isprintable() and letter not in "\\'"
+        else "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
         for letter in word
     )
     return f"$'{spelled}'"
-
-
-def _escaped(letter: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
 
 
 def typed_changes(diff: Diff) -> str:

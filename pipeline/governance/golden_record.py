@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.golden import Approval, Golden, load_golden, load_proposal, save_golden
+from components.baselines.history import HISTORY
 from components.baselines.names import GOLDEN
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import write_atomically
@@ -23,7 +24,6 @@ from components.records.ledger.records import recorded_name
 from pipeline.governance.decided import find_run
 from pipeline.settings.workspace import Workspace
 
-HISTORY = "history"
 PROPOSAL = "proposal.json"
 
 
@@ -58,14 +58,15 @@ def recorded_goldens(entries: Iterable[Entry], baseline: str) -> tuple[Recorded,
     return tuple(found)
 
 
-def golden_sha256_of(baseline: Path) -> str | None:
-    """Hash of the golden that judges now, None where there is none."""
+def golden_of(baseline: Path) -> Golden | None:
+    """The golden that judges now, None where there is none."""
     path = baseline / GOLDEN
-    return load_golden(path).golden_sha256 if path.exists() else None
+    return load_golden(path) if path.exists() else None
 
 
-def unfinished(recorded: tuple[Recorded, ...], current: str | None) -> Recorded | None:
+def unfinished(recorded: tuple[Recorded, ...], golden: Golden | None) -> Recorded | None:
     """The approval or amendment on record that did not reach golden's file, if there is one."""
+    current = golden.golden_sha256 if golden else None
     if recorded and recorded[-1].golden_sha256 != current and recorded[-1].before == current:
         return recorded[-1]
     return None
@@ -78,12 +79,12 @@ def finish(workspace: Workspace, baseline: Path, entries: tuple[Entry, ...]) -> 
       IntegrityError: golden's file is not what the ledger and the history make of it.
     """
     recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
-    current = golden_sha256_of(baseline)
+    current = golden_of(baseline)
     cut_short = unfinished(recorded, current)
     if cut_short is None:
         _refuse_unknown(baseline, recorded, current)
         if current:
-            _clear_proposal(load_golden(baseline / GOLDEN), baseline)
+            _clear_proposal(current, baseline)
         return None
     entry = cut_short.entry
     if entry.kind == "amendment":
@@ -147,16 +148,16 @@ def _clear_proposal(golden: Golden, baseline: Path) -> None:
         path.unlink()
 
 
-def _refuse_unknown(baseline: Path, recorded: tuple[Recorded, ...], current: str | None) -> None:
+def _refuse_unknown(baseline: Path, recorded: tuple[Recorded, ...], golden: Golden | None) -> None:
     """Raises IntegrityError for a golden that did not come from what the ledger last recorded.
 
     One that was approved elsewhere since, by a colleague whose ledger is another, has the recorded
     one in its history.
     """
-    if not recorded or recorded[-1].golden_sha256 == current:
+    if not recorded or (golden and recorded[-1].golden_sha256 == golden.golden_sha256):
         return
     last, path = recorded[-1], baseline / GOLDEN
-    if current is None:
+    if golden is None:
         raise IntegrityError(
             f"{path}: is gone, though entry {last.entry.seq} of the ledger approves one; restore "
             "it from version control"

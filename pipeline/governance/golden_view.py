@@ -16,7 +16,7 @@ from pipeline.governance.golden_record import (
     PROPOSAL,
     Recorded,
     archived_goldens,
-    golden_sha256_of,
+    golden_of,
     recorded_goldens,
     unfinished,
 )
@@ -103,15 +103,15 @@ def show_golden(root: Path, given: Path | None = None) -> Shown:
     """
     workspace = Workspace(root.resolve())
     baseline = find_baseline(workspace, given)
-    golden, proposal = baseline / GOLDEN, baseline / PROPOSAL
+    golden, proposal = golden_of(baseline), baseline / PROPOSAL
     entries = Ledger(workspace.ledger).entries()
     recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
     return Shown(
         baseline=baseline,
         case_set=load_case_set(baseline / CASE_SET),
-        golden=load_golden(golden) if golden.exists() else None,
+        golden=golden,
         proposal=load_proposal(proposal) if proposal.exists() else None,
-        unfinished=unfinished(recorded, golden_sha256_of(baseline)),
+        unfinished=unfinished(recorded, golden),
     )
 
 
@@ -150,18 +150,19 @@ def golden_history(root: Path, given: Path | None = None) -> tuple[Path, History
             sha256 = golden.golden_sha256
             steps.pop(sha256, None)  # archived already, by an approval that was cut short
             steps[sha256] = GoldenStep(file, golden, seqs.get(sha256))
-    faults = _faults(baseline, recorded, list(steps.values()), golden_sha256_of(baseline))
+    faults = _faults(baseline, recorded, list(steps.values()))
     return baseline, History(tuple(steps.values()), tuple(faults))
 
 
 def _faults(
-    baseline: Path, recorded: tuple[Recorded, ...], steps: list[GoldenStep], current: str | None
+    baseline: Path, recorded: tuple[Recorded, ...], steps: list[GoldenStep]
 ) -> Iterator[str]:
     numbers = [int(file.stem.rpartition("-")[2]) for file in archived_goldens(baseline)]
     for missing in sorted(set(range(1, max(numbers, default=0) + 1)) - set(numbers)):
         yield f"history/golden-{missing:04d}.json is missing"
     there = {step.golden.golden_sha256 for step in steps}
     carried = {r.before for r in recorded if r.entry.kind == "amendment"}
+    current = golden_of(baseline)
     cut_short = unfinished(recorded, current)
     for r in recorded:
         where = f"entry {r.entry.seq} of the ledger ({r.entry.kind} by {r.entry.by}, {r.entry.at})"
@@ -183,7 +184,12 @@ def _faults(
     order = [step.seq for step in steps if step.seq is not None]
     if order != sorted(order):
         yield "the files are not in the order of the ledger"
-    if recorded and not cut_short and current and current != recorded[-1].golden_sha256:
+    if (
+        recorded
+        and not cut_short
+        and current
+        and current.golden_sha256 != recorded[-1].golden_sha256
+    ):
         yield (
             f"golden.json is not the golden of entry {recorded[-1].entry.seq}, the last on record"
         )
