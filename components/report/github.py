@@ -1,17 +1,23 @@
 """What GitHub shows of a run: annotations beside the policy."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.decision import CheckResult, Decision, Verdict
 from components.records.text import one_line
 from components.report.context import ReportContext
-from components.report.evidence import ReportEvidence
 from components.report.words import blocking, explain, sentence, standing, title
 
+if TYPE_CHECKING:  # it imports NumPy
+    from components.report.evidence import ReportEvidence
+
+MOST_SUMMARY_BYTES = 1 << 20  # what GitHub takes per step
 SHOWN = 10  # GitHub keeps ten annotations of a kind per step
 
 
-def github(decision: Decision, evidence: ReportEvidence | None, context: ReportContext) -> str:
+def github(decision: Decision, evidence: "ReportEvidence | None", context: ReportContext) -> str:
     """Workflow commands for a step to print: the verdict first, then what does not pass.
 
     FAIL is an error, INCONCLUSIVE a warning; what is waived or supporting is a notice.
@@ -46,6 +52,26 @@ def _annotations(
         more = f"{len(checks) - len(shown)} more checks: see the report"
         lines.append(workflow_command(kind, {"title": "casegate"}, more))
     return lines
+
+
+def append_job_summary(text: str) -> str | None:
+    """Adds to the file that $GITHUB_STEP_SUMMARY names, if any; as much as it holds.
+
+    Returns:
+      Why that could not be done: a summary that is not shown changes no verdict.
+    """
+    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return None
+    try:
+        there = Path(path).stat().st_size if Path(path).exists() else 0
+        content = text.encode("utf-8", "replace")
+        if there + len(content) > MOST_SUMMARY_BYTES:
+            return f"$GITHUB_STEP_SUMMARY: {path}: is full; the summary was not added"
+        with Path(path).open("ab") as file:
+            file.write(content)
+    except OSError as error:
+        return f"$GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror}"
+    return None
 
 
 def workflow_command(kind: str, properties: dict[str, str], message: str) -> str:

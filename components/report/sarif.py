@@ -16,6 +16,9 @@ from components.records.text import one_line
 from components.report.context import ReportContext
 from components.report.words import sentence, standing, title
 
+if TYPE_CHECKING:  # it imports NumPy
+    from components.report.evidence import ReportEvidence
+
 HELP = {
     "floor": "How good the candidate must be in itself. PASS where the lower bound reaches the "
     "floor, FAIL where even the upper bound is below it, else INCONCLUSIVE: more cases are needed.",
@@ -40,9 +43,6 @@ HELP = {
     "baseline": "There must be approved golden scores, and a baseline must not be the candidate "
     "itself.",
 }
-
-if TYPE_CHECKING:  # it imports NumPy
-    from components.report.evidence import ReportEvidence
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -43,7 +43,7 @@ def _judged(
 ) -> CheckedCommit:
     """With what came of judging, or with the error that ended it."""
     from components.records.errors import CasegateError
-    from pipeline.ci.verify import touched_folders
+    from pipeline.ci.changed_baselines import touched_folders
 
     plan, changes = checked.plan, checked.changes
     notes: dict[str, str] = {}
@@ -63,7 +63,7 @@ def _judged(
             plan = replace(plan, kind=FULL, reasons=(*plan.reasons, "of no baseline known here"))
         work = Work(asked, plan, changes, steps, registry, notes)
         if plan.kind == JUDGE:
-            from pipeline.ci.rejudge import rejudge_baselines
+            from pipeline.ci.changed_baselines import rejudge_baselines
 
             judged = rejudge_baselines(work, folders)
         else:

@@ -21,11 +21,16 @@ from components.records.events import Event
 from components.records.files import sha256_json, write_atomically
 from components.records.run_files import DECISION, HTML_REPORT, LOG, SCORES
 from pipeline.ci.cache import Cache, run_workspace
+from pipeline.ci.changed_baselines import (
+    baseline_change,
+    changed_limits,
+    judge_scores,
+    load_baseline,
+    verify_baseline,
+)
 from pipeline.ci.changes import Changes
 from pipeline.ci.checked import CANDIDATE, Compared, JudgedBaseline, Watching, Work
 from pipeline.ci.limits import LimitChange
-from pipeline.ci.rejudge import changed_limits, judge_scores
-from pipeline.ci.verify import baseline_change, load_baseline, verify_baseline
 from pipeline.governance.governed_change import Baseline
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.runner import run

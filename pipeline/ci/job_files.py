@@ -5,7 +5,6 @@ a missing file would look like a fault of the job, or hide one of the model.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 JUNIT, SARIF, SUMMARY, RESULT = "junit.xml", "casegate.sarif", "summary.md", "result.json"
 FILES = (JUNIT, SARIF, SUMMARY, RESULT, HTML_REPORT, DECISION, SCORES)
 MOST_PATHS = 200
-MOST_SUMMARY_BYTES = 1 << 20  # what GitHub takes per step
 
 
 def clear(out: Path) -> None:
@@ -95,26 +93,6 @@ def result(checked: CheckedCommit) -> dict[str, Any]:
         "notes": dict(checked.notes),
         "seconds": dict(checked.seconds),
     }
-
-
-def append_job_summary(checked: CheckedCommit, out: Path) -> str | None:
-    """Adds the summary to the file that $GITHUB_STEP_SUMMARY names, if any; as much as it holds.
-
-    Returns:
-      Why that could not be done: a summary that is not shown changes no verdict.
-    """
-    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
-        return None
-    try:
-        there = Path(path).stat().st_size if Path(path).exists() else 0
-        content = (out / SUMMARY).read_bytes()
-        if there + len(content) > MOST_SUMMARY_BYTES:
-            return f"$GITHUB_STEP_SUMMARY: {path}: is full; the summary is in {out / SUMMARY}"
-        with Path(path).open("ab") as file:
-            file.write(content)
-    except OSError as error:
-        return f"$GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror}"
-    return None
 
 
 def annotations(checked: CheckedCommit) -> str:

@@ -91,12 +91,8 @@ def _compiled(pattern: str) -> GitIgnoreSpecPattern:
 def _sort(path: str, config: CiConfig, settings: str | None) -> str:
     if path == settings:
         return "model"
-    for sort, patterns in (
-        ("data", config.data),
-        ("judging", config.judging),
-        ("docs", config.docs),
-    ):
-        if any(fits(path, pattern) for pattern in patterns):
+    for sort in ("data", "judging", "docs"):
+        if any(fits(path, pattern) for pattern in getattr(config, sort)):
             return sort
     return "model"
 

@@ -50,13 +50,8 @@ class CiJob:
 def job(environ: Mapping[str, str]) -> CiJob:
     """The job that this process belongs to."""
     provider, _, url = ci_job(environ)
-    if provider == GITHUB:
-        return _github(environ, url)
-    if provider == GITLAB:
-        return _gitlab(environ, url)
-    if provider == JENKINS:
-        return _jenkins(environ, url)
-    return CiJob(provider)
+    read = {GITHUB: _github, GITLAB: _gitlab, JENKINS: _jenkins}.get(provider or "")
+    return read(environ, url) if read else CiJob(provider)
 
 
 def _github(environ: Mapping[str, str], url: str | None) -> CiJob:

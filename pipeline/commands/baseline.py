@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from components.baselines.golden import Golden, GoldenProposal
     from components.baselines.scores import CaseScores
     from pipeline.governance.approval import Approved
-    from pipeline.governance.golden_view import GoldenStep
+    from pipeline.governance.golden_record import GoldenStep
 
 
 @group()
@@ -55,7 +55,7 @@ def propose(workspace: Path, run_id: str, by: str | None) -> int:
     Golden stays what it is until `casegate baseline approve`.
     """
     from pipeline.governance.approval import propose_golden
-    from pipeline.governance.golden_view import show_golden
+    from pipeline.governance.golden_record import show_golden
 
     path, proposal = propose_golden(workspace, run_id=run_id, by=by)
     shown = show_golden(workspace, path.parent)
@@ -86,7 +86,7 @@ def approve(workspace: Path, by: str, reason: str) -> int:
 @_folder
 def show(workspace: Path, folder: Path | None) -> int:
     """Prints what golden is now, who approved it, and what waits for approval."""
-    from pipeline.governance.golden_view import show_golden
+    from pipeline.governance.golden_record import show_golden
 
     shown = show_golden(workspace, folder)
     cases = shown.case_set
@@ -115,7 +115,7 @@ def show(workspace: Path, folder: Path | None) -> int:
 def history(workspace: Path, folder: Path | None) -> int:
     """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
     from components.records.errors import IntegrityError
-    from pipeline.governance.golden_view import golden_history
+    from pipeline.governance.golden_record import golden_history
 
     where, found = golden_history(workspace, folder)
     for step in found.steps:
@@ -161,7 +161,7 @@ def _show_approval(golden: "Golden") -> None:
 
 
 def _show_scores(scores: "CaseScores", case_set: "CaseSet") -> None:
-    from pipeline.governance.golden_view import shares_right
+    from pipeline.governance.golden_record import shares_right
 
     _line("model", scores.model_sha256)
     _line("scores", scores.scores_sha256)

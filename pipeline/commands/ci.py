@@ -141,15 +141,16 @@ def _watched(descriptor: int) -> "Iterator[Callable[[Event], None]]":
 
 def _show(checked: "CheckedCommit", out: Path, form: str) -> None:
     from components.records.text import printable
-    from pipeline.ci.job_files import annotations, append_job_summary, result
+    from components.report.github import append_job_summary
+    from pipeline.ci.job_files import SUMMARY, annotations, result
     from pipeline.settings.provenance import GITHUB, ci_job
 
     as_json = form == "json"
     if ci_job(os.environ)[0] == GITHUB:
         # Only what a step prints becomes an annotation; stdout may be somebody's JSON.
         click.echo(annotations(checked), nl=False, err=as_json)
-        if fault := append_job_summary(checked, out):
-            click.echo(fault, err=True)
+        if fault := append_job_summary((out / SUMMARY).read_text(encoding="utf-8")):
+            click.echo(f"{fault}; it is in {out / SUMMARY}", err=True)
     if as_json:
         echo_json(result(checked))
     else:

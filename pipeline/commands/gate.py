@@ -82,7 +82,7 @@ def gate(
 
 
 def _show(gated: "Gated", form: str, output: Path | None) -> None:
-    from pipeline.run.show_gate import append_job_summary, as_text, rendered, write_output
+    from pipeline.run.show_gate import as_text, rendered, write_output
 
     if form == "text" and output is None:
         click.echo(as_text(gated, terminal=sys.stdout.isatty()), nl=False)
@@ -91,7 +91,9 @@ def _show(gated: "Gated", form: str, output: Path | None) -> None:
     if output:
         write_output(output, text)
     if form == "github":  # only what a step prints becomes an annotation
-        if fault := append_job_summary(gated):
+        from components.report.github import append_job_summary
+
+        if fault := append_job_summary(rendered(gated, "markdown")):
             click.echo(fault, err=True)
         echo_utf8(text)
     if output:

@@ -232,11 +232,11 @@ def _entry_body(
     """The ledger's entry: what changed, spelled out, and what became of golden."""
     diff = diff_case_sets(before, after)
     changed = {
-        "added": list(diff.added),
-        "retired": list(diff.retired),
-        "relabelled": list(diff.relabelled),
-        "sentinels": list(diff.sentinels_added),
-        "sentinels_removed": list(diff.sentinels_removed),
+        "added": diff.added,
+        "retired": diff.retired,
+        "relabelled": diff.relabelled,
+        "sentinels": diff.sentinels_added,
+        "sentinels_removed": diff.sentinels_removed,
     }
     goldens = {"to_golden_sha256": golden.golden_sha256 if golden else None}
     if rescored is not None and golden is not None:
@@ -247,7 +247,7 @@ def _entry_body(
     return {
         **_versions(before, after),
         "reason": after.reason,
-        **{key: ids for key, ids in changed.items() if ids},
+        **{key: list(ids) for key, ids in changed.items() if ids},
         **goldens,
     }
 

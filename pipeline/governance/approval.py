@@ -1,6 +1,5 @@
 """Golden scores move only by a named person's approval: the first ones, and every later ones."""
 
-import contextlib
 import getpass
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
-from pipeline.governance.decided import DecidedRun, baseline_named_by, decided_runs, find_run
+from pipeline.governance.decided import DecidedRun, find_run, known_baselines
 from pipeline.governance.golden_record import (
     PROPOSAL,
     archive_golden,
@@ -136,19 +135,6 @@ def approve_golden(root: Path, *, by: str, reason: str) -> Approved:
                 workspace, ledger, run, baseline, by=by, reason=reason, proposed_by=proposal.by
             )
     return Approved(baseline / GOLDEN, golden)
-
-
-def known_baselines(workspace: Workspace) -> list[Path]:
-    """The baselines that runs of this workspace were judged by, the newest run's last.
-
-    As their requests name them, so without proof. A run whose request cannot be read is passed
-    over: it must not keep people from the others.
-    """
-    named: dict[Path, None] = {}
-    for folder in reversed(decided_runs(workspace)):
-        with contextlib.suppress(IntegrityError):
-            named.setdefault(baseline_named_by(folder))
-    return [folder for folder in reversed(named) if folder.is_dir()]
 
 
 def _approve(

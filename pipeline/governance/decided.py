@@ -3,6 +3,7 @@
 Whatever a person approves or waives rests on these files, and anybody may have edited them since.
 """
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -113,3 +114,16 @@ def baseline_named_by(folder: Path) -> Path:
     if named.name != CASE_SET or not named.is_absolute():
         raise IntegrityError(f"{path}: got '{named}', wanted the full path of a {CASE_SET}")
     return named.resolve().parent
+
+
+def known_baselines(workspace: Workspace) -> list[Path]:
+    """The baselines that runs of this workspace were judged by, the newest run's last.
+
+    As their requests name them, so without proof. A run whose request cannot be read is passed
+    over: it must not keep people from the others.
+    """
+    named: dict[Path, None] = {}
+    for folder in reversed(decided_runs(workspace)):
+        with contextlib.suppress(IntegrityError):
+            named.setdefault(baseline_named_by(folder))
+    return [folder for folder in reversed(named) if folder.is_dir()]

@@ -81,8 +81,11 @@ def _table(rows: Sequence[tuple[CheckOutlook, Chance]], *, wide: bool) -> Table:
         table.add_column("the power assumes", overflow="fold")
     for outlook, chance in rows:
         cells = [f"{outlook.limit:g}", str(outlook.n)]
-        cells += [_worth(outlook)] if shared else []
-        cells += [_tolerates(outlook), str(outlook.fewest or ""), _power(outlook, chance)]
+        if shared:
+            cells.append(f"{outlook.worth:.0f}" if outlook.metric in COUNTED else "")
+        tolerates = f"{outlook.tolerates} {'wrong' if outlook.rule == 'floor' else 'lost'}"
+        cells.append("-" if outlook.tolerates is None else tolerates)
+        cells += [str(outlook.fewest or ""), _power(outlook, chance)]
         style = "bold red" if outlook.hopeless else "yellow" if _warning(outlook, chance) else ""
         table.add_row(
             _name(outlook),
@@ -123,16 +126,6 @@ def _name(outlook: CheckOutlook) -> str:
 def _title(outlook: CheckOutlook) -> str:
     where = "" if outlook.slice in (None, "overall") else f" in {outlook.slice}"
     return f"{_name(outlook)} {outlook.limit:g}{where}"
-
-
-def _worth(outlook: CheckOutlook) -> str:
-    return f"{outlook.worth:.0f}" if outlook.metric in COUNTED else ""
-
-
-def _tolerates(outlook: CheckOutlook) -> str:
-    if outlook.tolerates is None:
-        return "-"
-    return f"{outlook.tolerates} {'wrong' if outlook.rule == 'floor' else 'lost'}"
 
 
 def _power(outlook: CheckOutlook, chance: Chance) -> str:

@@ -52,24 +52,6 @@ def write_output(path: Path, text: str) -> None:
         raise ConfigError(f"--output {path}: cannot be written: {error.strerror}") from None
 
 
-def append_job_summary(gated: Gated) -> str | None:
-    """Adds to the file that $GITHUB_STEP_SUMMARY names, if any.
-
-    Returns:
-      Why that could not be done: a summary that is not shown changes no verdict.
-    """
-    from components.report.markdown import report
-
-    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
-        return None
-    try:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(report(gated.decision, synthetic=gated.synthetic))
-    except OSError as error:
-        return f"$GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror}"
-    return None
-
-
 def context_of(gated: Gated) -> ReportContext:
     """Where the reader finds the policy: relative to the checkout, with the line of each check."""
     root = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()

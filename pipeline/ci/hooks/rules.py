@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from components.baselines.names import CASE_SET, GOLDEN
@@ -53,16 +54,12 @@ _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _LONGEST_TEXT = 2_000  # characters of base64 in one piece; the longest key has some hundred
 
 
-def policies(revision: Revision) -> Iterator[CasegateError]:
-    """A policy keeps its schema, and each of its checks can be passed on its case set."""
-    for change in revision.baselines:
-        yield from policy_faults(change)
+def _each(faults: Callable[[GovernedChange], Iterator[CasegateError]]) -> Rule:
+    return lambda revision: chain.from_iterable(map(faults, revision.baselines))
 
 
-def case_sets(revision: Revision) -> Iterator[CasegateError]:
-    """A case set is what its hashes say, and each version amends the one before it."""
-    for change in revision.baselines:
-        yield from case_set_faults(change)
+# A policy keeps its schema and can be passed; a case set amends the one before it.
+policies, case_sets = _each(policy_faults), _each(case_set_faults)
 
 
 def no_pixels(revision: Revision) -> Iterator[CasegateError]:

@@ -24,7 +24,7 @@ from components.records.ledger.records import waivers
 from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.evidence.removed import folder_of
 from pipeline.evidence.subject import Evidence
-from pipeline.governance.approval import known_baselines
+from pipeline.governance.decided import known_baselines
 from pipeline.governance.golden_record import PROPOSAL
 from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace

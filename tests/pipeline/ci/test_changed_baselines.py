@@ -5,9 +5,14 @@ import pytest
 from components.baselines.case_set import save_case_set
 from components.baselines.golden import save_golden
 from components.records.errors import IntegrityError, PolicyError
+from pipeline.ci.changed_baselines import (
+    baseline_change,
+    load_baseline,
+    touched_folders,
+    verify_baseline,
+)
 from pipeline.ci.changes import Changes, find_changes
 from pipeline.ci.provider import CiJob
-from pipeline.ci.verify import baseline_change, load_baseline, touched_folders, verify_baseline
 from tests.components.planting import approved, locked
 from tests.pipeline.ci.making import TeamRepository, candidate
 

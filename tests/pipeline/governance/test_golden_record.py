@@ -10,8 +10,7 @@ from components.baselines.golden import Rescoring, load_golden, save_golden
 from components.records.errors import ConfigError, IntegrityError
 from components.records.run_files import REQUEST
 from pipeline.governance.approval import approve_golden, propose_golden
-from pipeline.governance.golden_record import HISTORY
-from pipeline.governance.golden_view import golden_history, shares_right, show_golden
+from pipeline.governance.golden_record import HISTORY, golden_history, shares_right, show_golden
 from tests.components.gate.test_decide import CASES
 from tests.components.planting import locked, scored, sha
 from tests.pipeline.governing import AT, PERSON, Governed

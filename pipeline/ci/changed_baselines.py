@@ -1,23 +1,110 @@
-"""The released model judged anew, from scores that exist, because what judges it was changed.
+"""Changed baselines: each held against the one at the base, and the released model judged by it.
 
-Nothing is trained and no image is read. The same scores are judged by the base's policy as well, so
-that a reviewer sees what the change does to the verdict.
+Nothing is trained and no image is read. The scores that exist are judged by the base's policy as
+well, so that a reviewer sees what the change does to the verdict.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from components.baselines.names import CASE_SET, POLICY
+from components.baselines.case_set import load_case_set
+from components.baselines.golden import load_golden
+from components.baselines.history import parent_of
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.scores import CaseScores
 from components.decision import Decision
 from components.gate.decide import decide
+from components.gate.policy import load_policy
 from components.records.clock import time_id, utc_now
-from components.records.errors import CasegateError, NothingEvaluated
+from components.records.errors import CasegateError, IntegrityError, NothingEvaluated
+from pipeline.ci.changes import Change, Changes
 from pipeline.ci.checked import Compared, JudgedBaseline, Work
 from pipeline.ci.limits import LimitChange, limit_changes
 from pipeline.ci.registry import Registry
-from pipeline.ci.verify import baseline_change, verify_baseline
-from pipeline.governance.governed_change import Baseline, GovernedChange
+from pipeline.governance.governed_change import (
+    Baseline,
+    BaselineFiles,
+    GovernedChange,
+    GovernedFiles,
+    broken_rules,
+)
 from pipeline.run.score_gate import Gated
+
+
+def touched_folders(changes: Changes, judging: Iterable[Change]) -> tuple[Path, ...]:
+    """The baselines whose files changed: folders that hold a case set now, or did at the base."""
+    assert changes.checkout is not None
+    found: dict[Path, None] = {}
+    for change in judging:
+        for parent in Path(change.path).parents:
+            folder = changes.checkout.root / parent
+            if (folder / CASE_SET).is_file() or CASE_SET in _files_before(folder, changes):
+                found[folder] = None
+                break
+    return tuple(found)
+
+
+def baseline_change(folder: Path, changes: Changes) -> GovernedChange:
+    """What became of the baseline in `folder`; without a base, nothing was there before."""
+    before, relative = _files_before(folder, changes), _relative(folder, changes)
+    after = {
+        path.relative_to(folder).as_posix(): path.read_bytes
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    changed = set()
+    for path in (Path(change.path) for change in changes.found or ()):
+        if relative is not None and path.is_relative_to(relative):
+            name = path.relative_to(relative).as_posix()
+            if not (name in before and name in after and before[name]() == after[name]()):
+                changed.add(name)
+    return GovernedChange(str(folder), before, after, frozenset(changed))
+
+
+def verify_baseline(change: GovernedChange) -> Baseline:
+    """A changed baseline that kept to every rule, and whose files are whole and fit together.
+
+    Raises:
+      IntegrityError: a governed file is gone, was edited, or was written over.
+      PolicyError: the policy is none, or asks for what no model can prove.
+    """
+    for fault in broken_rules(change):
+        raise fault
+    if not change.after:
+        raise IntegrityError(
+            f"{change.folder}: is gone; what judges is never removed: restore it from git"
+        )
+    return _sound(change.new, Path(change.folder))
+
+
+def load_baseline(folder: Path) -> Baseline:
+    """The baseline in `folder`, whatever it was before; raises as `verify_baseline`."""
+    golden = load_golden(folder / GOLDEN) if (folder / GOLDEN).exists() else None
+    files = GovernedFiles(load_policy(folder / POLICY), load_case_set(folder / CASE_SET), golden)
+    return _sound(files, folder)
+
+
+def _sound(files: GovernedFiles, folder: Path) -> Baseline:
+    baseline = files.baseline(folder)
+    parent_of(folder / CASE_SET, baseline.case_set)
+    return baseline
+
+
+def _files_before(folder: Path, changes: Changes) -> BaselineFiles:
+    """The files as the base has them; none where it has none, or there is no base."""
+    relative = _relative(folder, changes)
+    if relative is None or changes.checkout is None or changes.base is None:
+        return {}
+    name = relative.as_posix()
+    return changes.checkout.readers(changes.checkout.committed(changes.base, name), name)
+
+
+def _relative(folder: Path, changes: Changes) -> Path | None:
+    """Where the folder is in the checkout; None outside of it."""
+    if changes.checkout is None:
+        return None
+    root, folder = changes.checkout.root.resolve(), folder.resolve()
+    return folder.relative_to(root) if folder.is_relative_to(root) else None
 
 
 def rejudge_baselines(work: Work, folders: tuple[Path, ...]) -> tuple[JudgedBaseline, ...]:
