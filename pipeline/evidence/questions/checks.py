@@ -7,6 +7,7 @@ it is exact. So every pair that has to be in order is shown with what each was t
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -20,7 +21,7 @@ from components.records.errors import CasegateError
 from components.records.git import ask_git, run_git
 from components.records.ledger.entry import Entry
 from components.records.run_files import DECISION_ATTESTATION, REQUEST, RUN_RECORD
-from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.moment import AFTER, BEFORE, Instant, later, moment
 from pipeline.evidence.questions.show import checks_table, rests_on
 from pipeline.evidence.subject import Evidence, Subject
@@ -128,56 +129,106 @@ def checks(evidence: Evidence, subject: Subject) -> Answer:
     Exit code 0 only where all was complete and in order; times that are equal as far as they were
     recorded do not contradict, and are said.
     """
-    record = evidence.record(subject.run_id)
-    decision = evidence.decision(subject.run_id)
-    found = steps(evidence, subject, record)
-    pairs = list(_pairs(found))
-    missing = [n for n in REQUIRED if n not in found or found[n].moment is None]
-    wrong = [pair for pair in pairs if pair.order not in (IN_ORDER, SAME_TIME)]
-    faults = [*_faults(found, missing, wrong), *_undecided(subject, decision)]
+    record, decision = evidence.record(subject.run_id), evidence.decision(subject.run_id)
+    order = Order(steps(evidence, subject, record))
+    faults = [*order.faults(), *_undecided(subject, decision)]
     return Answer(
         question=f"was everything verified before {subject.name} was released",
-        facts=_facts(record, decision, found, missing, pairs, faults),
-        tables=(_times_table(found), _order_table(pairs), checks_table(decision)),
-        notes=(*faults, *_remarks(found, decision, pairs)),
+        facts={
+            "run": record.run_id,
+            "complete and in order before release": not faults,
+            **order.facts(),
+            **_results(decision),
+        },
+        tables=(order.times_table(), order.pairs_table(), checks_table(decision)),
+        notes=(*faults, *_waived(decision), *order.remarks()),
         evidence=tuple(rests_on(evidence, subject)),
         exit_code=1 if faults else 0,
     )
 
 
-def _pairs(found: Mapping[str, RecordedStep]) -> Iterator[Pair]:
-    """Neighbours in the chains, of the steps that there are; each pair once."""
-    chains = list(CHAINS)
-    chains += [(name, "decided") for name in found if name.startswith("waiver of ")]
-    seen = set()
-    for names in chains:
-        there = [found[name] for name in names if name in found]
-        for first, second in pairwise(there):
-            if (key := (first.name, second.name)) not in seen:
-                seen.add(key)
-                yield Pair(first, second)
+class Order:
+    """The steps that are on record, and whether each came before what it has to come before."""
 
+    def __init__(self, found: Mapping[str, RecordedStep]) -> None:
+        self.found, self.committed = found, found.get(COMMITTED)
+        self.pairs = list(self._pairs())
+        self.missing = [n for n in REQUIRED if n not in found or found[n].moment is None]
 
-def _faults(
-    found: Mapping[str, RecordedStep], missing: list[str], wrong: list[Pair]
-) -> Iterator[str]:
-    for name in missing:
-        step = found.get(name)
-        why = f": {step.remark}" if step and step.remark else ""
-        if name == COMMITTED:
-            why = ": the policy was not in git as it was used, so nothing proves it came first"
-        yield f"Not on record: {name}{why}."
-    for pair in wrong:
-        if pair.order == WRONG:
+    def _pairs(self) -> Iterator[Pair]:
+        """Neighbours in the chains, of the steps that there are; each pair once."""
+        waivers = [(name, "decided") for name in self.found if name.startswith("waiver of ")]
+        seen = set()
+        for names in (*CHAINS, *waivers):
+            for key in pairwise(name for name in names if name in self.found):
+                if key not in seen:
+                    seen.add(key)
+                    yield Pair(self.found[key[0]], self.found[key[1]])
+
+    def faults(self) -> Iterator[str]:
+        for name in self.missing:
+            step = self.found.get(name)
+            why = f": {step.remark}" if step and step.remark else ""
+            if name == COMMITTED:
+                why = ": the policy was not in git as it was used, so nothing proves it came first"
+            yield f"Not on record: {name}{why}."
+        for pair in self.pairs:
+            first, second = pair.first, pair.second
+            if pair.order == WRONG:
+                yield (
+                    f"Wrong order: {first.name} ({_at(first)}) is not before {second.name} "
+                    f"({_at(second)})."
+                )
+            elif pair.order == UNKNOWN and not {first.name, second.name} & set(self.missing):
+                yield f"Order not known: {first.name}, {second.name}."
+        if self.committed and self.committed.remark not in (CONFIRMED, NOT_HERE):
+            yield f"Acceptance criteria: {self.committed.remark}."
+
+    def remarks(self) -> Iterator[str]:
+        for pair in self.pairs:
+            if pair.order == SAME_TIME:
+                yield (
+                    f"{pair.first.name} ({_at(pair.first)}) and {pair.second.name} "
+                    f"({_at(pair.second)}) are at the same time as far as it was recorded; that "
+                    "contradicts nothing and proves no order."
+                )
+        if "decision signed" not in self.found:
             yield (
-                f"Wrong order: {pair.first.name} ({_at(pair.first)}) is not before "
-                f"{pair.second.name} ({_at(pair.second)})."
+                "The decision is unsigned, so its times rest on this machine's word and the ledger."
             )
-        elif not {pair.first.name, pair.second.name} & set(missing):
-            yield f"Order not known: {pair.first.name}, {pair.second.name}."
-    committed = found.get(COMMITTED)
-    if committed is not None and committed.remark not in (CONFIRMED, NOT_HERE):
-        yield f"Acceptance criteria: {committed.remark}."
+        if self.committed and self.committed.remark == NOT_HERE:
+            yield f"Acceptance criteria: {NOT_HERE}; the time is the run record's."
+
+    def facts(self) -> dict[str, Value]:
+        orders = Counter(pair.order for pair in self.pairs)
+        there = len(REQUIRED) - len(self.missing)
+        before = [pair.order != WRONG for pair in self.pairs if pair.first is self.committed]
+        known = self.committed and self.committed.remark in (CONFIRMED, NOT_HERE)
+        return {
+            "acceptance criteria committed before the result": bool(known) and all(before),
+            "steps on record": f"{there} of {len(REQUIRED)} that are required",
+            "pairs in order": orders[IN_ORDER],
+            "pairs at the same time as recorded": orders[SAME_TIME],
+            "pairs in the wrong order": orders[WRONG],
+            "pairs of unknown order": orders[UNKNOWN],
+        }
+
+    def times_table(self) -> Table:
+        timed = sorted(
+            self.found.values(),
+            key=lambda step: (step.moment is None, step.moment.first if step.moment else None),
+        )
+        rows = tuple((_at(s), s.name, s.source, s.remark or None) for s in timed)
+        return Table("times", "When it happened", ("at", "step", "source", "remark"), rows)
+
+    def pairs_table(self) -> Table:
+        columns: Columns = {
+            "order": "order",
+            "first": "first.name",
+            "then": "second.name",
+            "proof": "proof",
+        }
+        return Table.of("order", "What has to come before what", self.pairs, columns)
 
 
 def _undecided(subject: Subject, decision: Decision | None) -> Iterator[str]:
@@ -199,80 +250,27 @@ def _undecided(subject: Subject, decision: Decision | None) -> Iterator[str]:
         yield f"Ledger entry {release.seq} released another model than the one decided on."
 
 
-def _remarks(
-    found: Mapping[str, RecordedStep], decision: Decision | None, pairs: list[Pair]
-) -> Iterator[str]:
+def _waived(decision: Decision | None) -> Iterator[str]:
     for note in decision.waivers if decision else ():
         if note.state == "applied":
             yield (
                 f"Waived: {note.check}, by {note.by} and {note.second} until {note.expires}: "
                 f"{note.reason}."
             )
-    for pair in pairs:
-        if pair.order == SAME_TIME:
-            yield (
-                f"{pair.first.name} ({_at(pair.first)}) and {pair.second.name} "
-                f"({_at(pair.second)}) are at the same time as far as it was recorded; that "
-                "contradicts nothing and proves no order."
-            )
-    if "decision signed" not in found:
-        yield "The decision is unsigned, so its times rest on this machine's word and the ledger."
-    committed = found.get(COMMITTED)
-    if committed is not None and committed.remark == NOT_HERE:
-        yield f"Acceptance criteria: {NOT_HERE}; the time is the run record's."
 
 
-def _facts(
-    record: RunRecord,
-    decision: Decision | None,
-    found: Mapping[str, RecordedStep],
-    missing: list[str],
-    pairs: list[Pair],
-    faults: list[str],
-) -> dict[str, Value]:
-    orders = [pair.order for pair in pairs]
-    committed = found.get(COMMITTED)
-    results = decision.checks if decision else ()
+def _results(decision: Decision | None) -> dict[str, Value]:
+    results, tests = (decision.checks, decision.self_tests) if decision else ((), ())
+    as_wanted = f"{sum(t.passed for t in tests)} of {len(tests)} as they should be"
     return {
-        "run": record.run_id,
-        "complete and in order before release": not faults,
-        "acceptance criteria committed before the result": _before_the_result(committed, pairs),
-        "steps on record": f"{len(REQUIRED) - len(missing)} of {len(REQUIRED)} that are required",
-        "pairs in order": orders.count(IN_ORDER),
-        "pairs at the same time as recorded": orders.count(SAME_TIME),
-        "pairs in the wrong order": orders.count(WRONG),
-        "pairs of unknown order": orders.count(UNKNOWN),
         "checks: pass": sum(c.verdict.value == "PASS" for c in results),
         "checks: open": sum(c.open for c in results),
         "checks: waived": ", ".join(c.check for c in results if c.waived) or "none",
         "checks: supporting, not passed": sum(
             c.role != "gate" and c.verdict.value != "PASS" for c in results
         ),
-        "checks: the gate's own tests": f"{sum(t.passed for t in decision.self_tests)} of "
-        f"{len(decision.self_tests)} as they should be"
-        if decision
-        else None,
+        "checks: the gate's own tests": as_wanted if decision else None,
     }
-
-
-def _before_the_result(committed: RecordedStep | None, pairs: list[Pair]) -> Value:
-    if committed is None or committed.remark not in (CONFIRMED, NOT_HERE):
-        return False
-    return all(p.order != WRONG for p in pairs if p.first is committed)
-
-
-def _times_table(found: Mapping[str, RecordedStep]) -> Table:
-    timed = sorted(
-        found.values(),
-        key=lambda step: (step.moment is None, step.moment.first if step.moment else None),
-    )
-    rows = tuple((_at(s), s.name, s.source, s.remark or None) for s in timed)
-    return Table("times", "When it happened", ("at", "step", "source", "remark"), rows)
-
-
-def _order_table(pairs: list[Pair]) -> Table:
-    rows = tuple((p.order, p.first.name, p.second.name, p.proof) for p in pairs)
-    return Table("order", "What has to come before what", ("order", "first", "then", "proof"), rows)
 
 
 def _at(step: RecordedStep) -> str:
