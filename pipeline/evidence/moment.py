@@ -61,7 +61,7 @@ def later(start: Instant, seconds: float) -> Instant:
     return Instant(time_text(first), first, start.last + timedelta(seconds=seconds + 0.001))
 
 
-def asked(text: str, *, option: str) -> tuple[datetime, str | None]:
+def parse_asked(text: str, *, option: str) -> tuple[datetime, str | None]:
     """The instant that a person names on the command line, in UTC, and what was taken for granted.
 
     Args:

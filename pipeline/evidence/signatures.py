@@ -152,21 +152,21 @@ def _checked_release(
         )
     model = evidence.folder(release)
     checked = check_release(envelope, model_folder=model, decision=decision, trusted=trusted)
-    told = checked.statement.predicate
-    if (told["destination"], told["version"]) != (release.destination, release.version):
+    destination, version = (checked.statement.predicate[key] for key in ("destination", "version"))
+    if (destination, version) != (release.destination, release.version):
         raise SignatureError(
-            f"{envelope}: was signed for {told['destination']} version {told['version']}, entry "
-            f"{release.seq} of the ledger is {release.destination} version {release.version}"
+            f"{envelope}: was signed for {destination} version {version}, entry {release.seq} of "
+            f"the ledger is {release.destination} version {release.version}"
         )
     return checked
 
 
 def _facts(what: str, checked: CheckedStatement) -> dict[str, Value]:
-    told = checked.statement.predicate
+    predicate = checked.statement.predicate
     keys = ("verdict", "created", "signed_at", "destination", "version", "released_at")
     return {
         f"{what}: signed": "yes",
-        **{f"{what}: {key.replace('_', ' ')}": told[key] for key in keys if key in told},
+        **{f"{what}: {key.replace('_', ' ')}": predicate[key] for key in keys if key in predicate},
         f"{what}: statement": checked.statement_sha256,
     }
 

@@ -31,8 +31,8 @@ from pipeline.evidence.bundle.checked_bundle import (
     OPEN,
     SIGNED,
     Bundle,
+    BundleEvidence,
     Chain,
-    Evidenced,
     check_chain,
     check_evidence,
     check_model,
@@ -127,9 +127,9 @@ def _check_derived(
     )
     wanted_drawings = {name: draw for name, draw in drawings.items() if name in bundle}
     _compare_derived(bundle, derived_files(known, wanted_drawings))
-    told = [name for name in (CARD, CARD_HTML, READ_ME) if name in bundle]
-    if told:
-        bundle.note(", ".join(told), OPEN, "words for people; the evidence beside them counts")
+    texts = [name for name in (CARD, CARD_HTML, READ_ME) if name in bundle]
+    if texts:
+        bundle.note(", ".join(texts), OPEN, "words for people; the evidence beside them counts")
 
 
 def _compare_derived(bundle: Bundle, again: Mapping[str, bytes]) -> None:
@@ -147,7 +147,9 @@ def _compare_derived(bundle: Bundle, again: Mapping[str, bytes]) -> None:
         bundle.leave_open(", ".join(differ), f"made with {words}; other versions are here")
 
 
-def _rejudge(bundle: Bundle, decision: Decision | None, chain: Chain, given: Evidenced) -> None:
+def _rejudge(
+    bundle: Bundle, decision: Decision | None, chain: Chain, given: BundleEvidence
+) -> None:
     if decision is None or chain.decided is None:
         bundle.note("decision", OPEN, "the run came to none")
         return

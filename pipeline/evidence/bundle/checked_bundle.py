@@ -74,7 +74,7 @@ def _short(value: object) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidenced:
+class BundleEvidence:
     """What was judged, by what and against what; None for what is not in the bundle."""
 
     policy: Policy | None = None
@@ -113,7 +113,7 @@ def check_record(bundle: Bundle) -> tuple[RunRecord, Decision | None]:
     return record, decision
 
 
-def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None) -> Evidenced:
+def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None) -> BundleEvidence:
     """What the decision rests on, hash by hash."""
     for name, sha256 in judging_files(record.inputs).items():
         _kept(bundle, name, sha256)
@@ -126,7 +126,7 @@ def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None)
         bundle.note("case set", FITS, detail)
     training = _training(bundle, record)
     golden = load_golden(bundle.path(GOLDEN)) if GOLDEN in bundle else None
-    found = Evidenced(policy, case_set, None, None, golden, training)
+    found = BundleEvidence(policy, case_set, None, None, golden, training)
     if decision is None:
         return found
     candidate = load_scores(bundle.path(SCORES))
@@ -142,7 +142,7 @@ def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None)
         if got is not None:
             bundle.same(name, got, decision.hashes[name], "decision.json names")
     bundle.note("scores", FITS, "every model's, as decision.json names them")
-    return Evidenced(policy, case_set, candidate, champion, golden, training)
+    return BundleEvidence(policy, case_set, candidate, champion, golden, training)
 
 
 def check_model(bundle: Bundle, record: RunRecord) -> None:

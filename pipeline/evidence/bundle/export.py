@@ -40,7 +40,7 @@ from pipeline.evidence.bundle.names import (
     training_name,
 )
 from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
-from pipeline.evidence.trace.trace import TraceSources, known
+from pipeline.evidence.trace.trace import TraceSources, trace_sources
 from pipeline.governance.decided import baseline_named_by
 
 Cards = Callable[[Evidence, Subject], Mapping[str, bytes]]
@@ -83,10 +83,10 @@ def export(evidence: Evidence, subject: Subject, path: Path, wanted: BundleReque
     """
     record = evidence.record(subject.run_id)
     files, absent = _evidence_files(evidence, subject, record, wanted)
-    about_it = _known(evidence, subject, files)
+    about_it = _from_bundle(evidence, subject, files)
     files[CACHE] = origins_json(about_it.origins)
     files |= derived_files(about_it, wanted.drawings or {})
-    entries = concerning(evidence.entries, record, subject)
+    entries = entries_up_to(evidence.entries, record, subject)
     if not entries:
         raise ConfigError(
             f"{evidence.workspace.ledger}: says nothing of {subject.name}; it has not ended yet"
@@ -102,7 +102,7 @@ def export(evidence: Evidence, subject: Subject, path: Path, wanted: BundleReque
     return Exported(path, about, sizes, tuple(absent))
 
 
-def concerning(
+def entries_up_to(
     entries: tuple[Entry, ...], record: RunRecord, subject: Subject
 ) -> tuple[Entry, ...]:
     """The ledger from its first entry to the last one that speaks of this run or its model."""
@@ -196,9 +196,9 @@ def _model(evidence: Evidence, subject: Subject) -> Iterator[tuple[str, bytes]]:
         yield MODEL + path.relative_to(folder).as_posix(), path.read_bytes()
 
 
-def _known(evidence: Evidence, subject: Subject, files: Mapping[str, bytes]) -> TraceSources:
+def _from_bundle(evidence: Evidence, subject: Subject, files: Mapping[str, bytes]) -> TraceSources:
     """As a reader of the bundle will know it: from the run's own copy of its part of the store."""
-    found = known(evidence, subject, splits=False)
+    found = trace_sources(evidence, subject, splits=False)
     graph = graph_from(files[LINEAGE], where=LINEAGE) if LINEAGE in files else Graph((), (), ())
     ids = {artifact.id for artifact in graph.artifacts}
     origins = {key: origin for key, origin in found.origins.items() if key in ids}

@@ -21,7 +21,7 @@ from components.lineage.training_row import TrainingRow
 from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from components.records.ledger.records import looks_by_name, waivers, withdrawn
-from pipeline.evidence.bundle.checked_bundle import Evidenced
+from pipeline.evidence.bundle.checked_bundle import BundleEvidence
 
 _EVALUATOR = ("evaluator", "evaluator.answer")
 _SERVABLE = "servable"
@@ -46,7 +46,7 @@ class RejudgedBundle:
     as_recorded: tuple[str, ...]
 
 
-def rejudge(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> RejudgedBundle:
+def rejudge(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]) -> RejudgedBundle:
     """Takes the decision again and compares.
 
     Args:
@@ -132,7 +132,9 @@ def _trained_on(training: tuple[TrainingRow, ...] | None, case_set: CaseSet) -> 
     return count_values(rows, wanted)
 
 
-def _untaken(recorded: Decision, given: Evidenced, before: tuple[Entry, ...]) -> dict[str, str]:
+def _untaken(
+    recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
+) -> dict[str, str]:
     """Checks that cannot be taken again here, and why."""
     assert given.candidate is not None
     reasons = dict.fromkeys(_EVALUATOR, "the Evaluator works from the pictures")

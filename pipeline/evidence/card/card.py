@@ -29,8 +29,8 @@ from pipeline.evidence.questions.performance import (
     SliceFigure,
     attributes_of,
     defined,
+    dividing_attributes,
     figures,
-    telling,
 )
 from pipeline.evidence.signatures import signed_statements, trusted_folder
 from pipeline.evidence.subject import Evidence, Subject
@@ -81,7 +81,7 @@ def card_of(evidence: Evidence, subject: Subject) -> Card:
     found = judged(evidence, subject)
     words = stated(baseline_named_by(evidence.workspace.run_folder(subject.run_id)))
     config = evidence.config(found.record) or {}
-    rows = list(figures(found, telling(found)))
+    rows = list(figures(found, dividing_attributes(found)))
     trained = trained_on(evidence, found)
     model = config.get("serving", {}).get("model_name") or "model"
     return Card(

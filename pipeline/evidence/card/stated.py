@@ -32,7 +32,7 @@ class Stated:
     """Attributes:
     sha256: of the file; None where there is none.
     commit: the last one that changed it; None where the file is not as git has it.
-    missing: what is said in place of a text that is not there.
+    missing: what stands in place of a text that is not there.
     """
 
     words: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from components.records.clock import current_time
 from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from pipeline.evidence.answer import Answer, Columns, Table
-from pipeline.evidence.moment import asked, within
+from pipeline.evidence.moment import parse_asked, within
 from pipeline.evidence.questions.known_runs import known_runs
 from pipeline.evidence.subject import Evidence
 
@@ -24,7 +24,7 @@ def blocked(evidence: Evidence, since: str | None) -> Answer:
     Raises:
       ConfigError: a date that is none.
     """
-    start, remark = asked(since, option="--since") if since else (None, None)
+    start, remark = parse_asked(since, option="--since") if since else (None, None)
     runs = known_runs(evidence)
     rows = [r for r in runs.rows if within(r.get("started"), start)]
     stopped = [row for row in rows if row.get("state") in (*STATES, "not known")]

@@ -127,7 +127,7 @@ def checks(evidence: Evidence, subject: Subject) -> Answer:
     """Whether all verifications were complete before the release, and in which order.
 
     Exit code 0 only where all was complete and in order; times that are equal as far as they were
-    recorded do not contradict, and are said.
+    recorded do not contradict, and are named.
     """
     record, decision = evidence.record(subject.run_id), evidence.decision(subject.run_id)
     order = Order(steps(evidence, subject, record))

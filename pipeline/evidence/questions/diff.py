@@ -83,7 +83,7 @@ def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
     old, new = evidence.record(first.run_id), evidence.record(second.run_id)
     data = training_changes(evidence, old, new)
     commits = commits_between(old.code.git_commit, new.code.git_commit)
-    tables, missing = settings(evidence, old, new)
+    tables, missing = compare_settings(evidence, old, new)
     figures, more = _figures(evidence, first, second)
     notes = [*missing.values(), data.note, *more]
     if first.run_id == second.run_id:
@@ -125,7 +125,7 @@ def _figures(
             note = f"Metrics and cases are not compared: {subject.name} came to no decision."
             return [], (note,)
         sides.append(judged(evidence, subject))
-    return measured(*sides)
+    return compare_figures(*sides)
 
 
 def _approved(
@@ -169,7 +169,7 @@ def commits_between(old: str | None, new: str | None) -> Commits:
 
 
 def _count(back: int, forth: int) -> Value:
-    """Forward is a number; an older second commit, or another branch, is said in words."""
+    """Forward is a number; an older second commit, or another branch, is named in words."""
     if not back:
         return forth
     if not forth:
@@ -177,7 +177,7 @@ def _count(back: int, forth: int) -> Value:
     return f"{forth} only in the second and {back} only in the first: they are on two branches"
 
 
-def measured(one: JudgedRun, other: JudgedRun) -> tuple[list[Table], tuple[str, ...]]:
+def compare_figures(one: JudgedRun, other: JudgedRun) -> tuple[list[Table], tuple[str, ...]]:
     """Metrics side by side, their paired change, and the cases that flipped; and why not all."""
     points = _operating_points(one, other)
     if one.case_set.merkle_root == other.case_set.merkle_root:
@@ -253,7 +253,7 @@ def _flips(one: JudgedRun, other: JudgedRun) -> Table:
     return Table.of("cases", "Cases gained and lost", flipped, columns, {"case": "case"})
 
 
-def settings(
+def compare_settings(
     evidence: Evidence, old: RunRecord, new: RunRecord
 ) -> tuple[list[Table], Mapping[str, str]]:
     """A table of each kind, without what is equal in both; and by name, which could not be made.

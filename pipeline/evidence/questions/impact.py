@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -20,19 +21,20 @@ from pipeline.settings.config import REPOSITORY
 LEAST_DIGITS = 4  # of a shortened commit, as git has it
 
 
-@dataclass
 class Affected:
-    """Runs that are affected, and how.
+    """Runs that are affected, how, and what that means for models and releases.
 
     Attributes:
-      rows: what ML Metadata has of each, by run id.
+      rows: what ML Metadata has of each run, by its id.
       how: the ways in which each is affected, in the order they were added.
       spoiled: runs whose model itself is affected; the others were only judged amiss.
     """
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    how: dict[str, list[str]] = field(default_factory=dict)
-    spoiled: set[str] = field(default_factory=set)
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.rows: dict[str, Row] = {}
+        self.how: dict[str, list[str]] = {}
+        self.spoiled: set[str] = set()
 
     def add(self, rows: Iterable[Row], how: str, *, model: bool = True) -> None:
         """Adds runs that are affected in this way.
@@ -48,6 +50,103 @@ class Affected:
                 ways.append(how)
             if model:
                 self.spoiled.add(run_id)
+
+    @cached_property
+    def models(self) -> dict[str, list[str]]:
+        """The affected models, each with the runs that made it; asked once all runs were added."""
+        found: dict[str, list[str]] = {}
+        for run_id in sorted(self.spoiled):
+            if model := self.rows[run_id].get("candidate_sha256"):
+                found.setdefault(model, []).append(run_id)
+        return found
+
+    @cached_property
+    def releases(self) -> list[tuple[Release, list[str]]]:
+        """The affected releases, each with the ways: by its own run, or another with its model."""
+        found = []
+        for release in self.evidence.releases:
+            runs = (self.evidence.run_of(release), *self.models.get(release.model_sha256, ()))
+            ways = list(dict.fromkeys(chain(*(self.how.get(run_id, ()) for run_id in runs))))
+            if ways:
+                found.append((release, ways))
+        return found
+
+    def answer(
+        self,
+        question: str,
+        facts: Mapping[str, Value],
+        tables: Iterable[Table],
+        notes: Iterable[str],
+        contradicted: tuple[str, ...],
+        evidence: tuple[str, ...],
+        *,
+        unknown: bool = False,
+    ) -> Answer:
+        """The consequences first; releases before models and runs, because those reach patients."""
+        return Answer(
+            question=question,
+            facts={**facts, **self._facts()},
+            tables=(self._release_table(), self._model_table(), self._run_table(), *tables),
+            notes=(*notes, *contradicted),
+            evidence=evidence,
+            exit_code=IntegrityError.exit_code if contradicted or unknown else 0,
+        )
+
+    def _facts(self) -> dict[str, Value]:
+        """How much is affected, in numbers, and what of it is serving now."""
+        serving = [
+            f"{release.destination} version {release.version} ({', '.join(ways)})"
+            for release, ways in self.releases
+            if self.evidence.serves(release)
+        ]
+        return {
+            "runs affected": len(self.rows),
+            "models affected": len(self.models),
+            "releases affected": len(self.releases),
+            "serving now": "; ".join(serving) or "nothing that is affected",
+        }
+
+    def _release_table(self) -> Table:
+        columns: Columns = {
+            "destination": lambda it: it[0].destination,
+            "version": lambda it: it[0].version,
+            "now": lambda it: "serving" if self.evidence.serves(it[0]) else "replaced",
+            "how": lambda it: ", ".join(it[1]),
+            "kind": lambda it: it[0].kind,
+            "at": lambda it: it[0].at,
+            "run": lambda it: self.evidence.run_of(it[0]),
+            "model": lambda it: it[0].model_sha256,
+        }
+        links = {"version": "release", "run": "run", "model": "sha256"}
+        return Table.of("releases", "Releases affected", reversed(self.releases), columns, links)
+
+    def _model_table(self) -> Table:
+        versions: dict[str, list[str]] = {}
+        for release, _ in self.releases:
+            name = f"{release.destination} version {release.version}"
+            versions.setdefault(release.model_sha256, []).append(name)
+        golden = {e.body["model_sha256"] for e in self.evidence.entries if e.kind == "approval"}
+        rows = tuple(
+            (model, len(runs), runs[0], "; ".join(versions.get(model, ())), model in golden)
+            for model, runs in self.models.items()
+        )
+        columns = ("model", "runs", "first_run", "released_as", "approved_as_golden")
+        links = {"model": "sha256", "first_run": "run"}
+        return Table("models", "Models affected", columns, rows, links)
+
+    def _run_table(self) -> Table:
+        columns: Columns = {
+            "run": "run_id",
+            "started": "started",
+            "state": "state",
+            "verdict": "verdict",
+            "how": lambda row: ", ".join(self.how[row["run_id"]]),
+            "commit": "git_commit",
+            "model": "candidate_sha256",
+        }
+        found = sorted(self.rows.values(), key=itemgetter("run_id"), reverse=True)
+        links = {"run": "run", "commit": "commit", "model": "sha256"}
+        return Table.of("runs", "Runs affected", found, columns, links)
 
 
 def impact_of_package(evidence: Evidence, text: str) -> Answer:
@@ -73,22 +172,20 @@ def impact_of_package(evidence: Evidence, text: str) -> Answer:
         raise ConfigError(f"--package {name!r}: no run had a package of this name{hint}")
     environments = known.get(version, set())
     rows = run_rows(evidence, "environment_sha256", environments)
-    affected = Affected()
+    affected = Affected(evidence)
     affected.add(rows, f"{name} {version} was installed")
-    told = contradictions(evidence, "environment_sha256", environments, rows)
     runs = Counter(row["environment_sha256"] for row in rows)
     columns: Columns = {"environment": str, "runs": runs.__getitem__}
     title, links = "Environments that had it", {"environment": "sha256"}
     table = Table.of("environments", title, sorted(environments), columns, links)
     others = ", ".join(sorted(set(known) - {version})) or "none"
-    return _answer(
-        evidence,
-        affected,
+    return affected.answer(
         f"what {name} {version} reached",
         {"package": name, "version": version, "other versions seen": others},
         (table,),
         ("That it was installed is known; whether it was used is not.",),
-        told,
+        contradictions(evidence, "environment_sha256", environments, rows),
+        _rests_on(evidence),
     )
 
 
@@ -109,7 +206,7 @@ def impact_of_commit(evidence: Evidence, text: str, *, repository: Path = REPOSI
     commit = _commit(text.lower(), recorded, repository)
     history = _descendants(commit, repository)
     later = recorded & history if history is not None else set()
-    affected = Affected()
+    affected = Affected(evidence)
     mine = run_rows(evidence, "git_commit", {commit})
     after = run_rows(evidence, "git_commit", later)
     affected.add(mine, "of this commit")
@@ -127,31 +224,13 @@ def impact_of_commit(evidence: Evidence, text: str, *, repository: Path = REPOSI
         "runs of this commit": len(mine),
         "runs of later commits": len(after) if history is not None else None,
     }
-    told = contradictions(evidence, "git_commit", {commit, *later}, [*mine, *after])
-    return _answer(evidence, affected, f"what commit {commit[:12]} reached", facts, (), notes, told)
+    contradicted = contradictions(evidence, "git_commit", {commit, *later}, [*mine, *after])
+    question = f"what commit {commit[:12]} reached"
+    return affected.answer(question, facts, (), notes, contradicted, _rests_on(evidence))
 
 
-def _answer(
-    evidence: Evidence,
-    affected: Affected,
-    question: str,
-    facts: dict[str, Value],
-    more: tuple[Table, ...],
-    notes: Iterable[str],
-    contradicted: tuple[str, ...],
-) -> Answer:
-    consequences = Consequences(evidence, affected)
-    return Answer(
-        question=question,
-        facts={**facts, **consequences.facts()},
-        tables=(*consequences.tables(), *more),
-        notes=(*notes, *contradicted),
-        evidence=(
-            evidence.ledger_line,
-            f"{evidence.workspace.store}: runs by their properties",
-        ),
-        exit_code=IntegrityError.exit_code if contradicted else 0,
-    )
+def _rests_on(evidence: Evidence) -> tuple[str, str]:
+    return evidence.ledger_line, f"{evidence.workspace.store}: runs by their properties"
 
 
 def _plain(name: str) -> str:
@@ -192,87 +271,6 @@ def run_rows(evidence: Evidence, column: str, values: Iterable[str]) -> list[Row
             "Metadata was altered; see `casegate lineage verify --all`"
         )
     return found
-
-
-class Consequences:
-    """What affected runs mean for models and releases; as the ledger has these."""
-
-    def __init__(self, evidence: Evidence, affected: Affected) -> None:
-        self.evidence, self.affected = evidence, affected
-        self.models: dict[str, list[str]] = {}
-        for run_id in sorted(affected.spoiled):
-            if model := affected.rows[run_id].get("candidate_sha256"):
-                self.models.setdefault(model, []).append(run_id)
-        ways = ((release, self._ways(release)) for release in evidence.releases)
-        self.releases = [(release, found) for release, found in ways if found]
-
-    def facts(self) -> dict[str, Value]:
-        """How much is affected, in numbers, and what of it is serving now."""
-        serving = [
-            f"{release.destination} version {release.version} ({', '.join(ways)})"
-            for release, ways in self.releases
-            if self.evidence.serves(release)
-        ]
-        return {
-            "runs affected": len(self.affected.rows),
-            "models affected": len(self.models),
-            "releases affected": len(self.releases),
-            "serving now": "; ".join(serving) if serving else "nothing that is affected",
-        }
-
-    def tables(self) -> tuple[Table, ...]:
-        """Releases first, because those reach patients; then models, then runs."""
-        return self._release_table(), self._model_table(), self._run_table()
-
-    def _ways(self, release: Release) -> list[str]:
-        """In which ways a release is affected: by its own run, or by another with its model."""
-        how = self.affected.how
-        ways = list(how.get(self.evidence.run_of(release), ()))
-        for run_id in self.models.get(release.model_sha256, ()):
-            ways += [way for way in how[run_id] if way not in ways]
-        return ways
-
-    def _release_table(self) -> Table:
-        columns: Columns = {
-            "destination": lambda it: it[0].destination,
-            "version": lambda it: it[0].version,
-            "now": lambda it: "serving" if self.evidence.serves(it[0]) else "replaced",
-            "how": lambda it: ", ".join(it[1]),
-            "kind": lambda it: it[0].kind,
-            "at": lambda it: it[0].at,
-            "run": lambda it: self.evidence.run_of(it[0]),
-            "model": lambda it: it[0].model_sha256,
-        }
-        links = {"version": "release", "run": "run", "model": "sha256"}
-        return Table.of("releases", "Releases affected", reversed(self.releases), columns, links)
-
-    def _model_table(self) -> Table:
-        versions: dict[str, list[str]] = {}
-        for release, _ in self.releases:
-            name = f"{release.destination} version {release.version}"
-            versions.setdefault(release.model_sha256, []).append(name)
-        golden = {e.body["model_sha256"] for e in self.evidence.entries if e.kind == "approval"}
-        rows = tuple(
-            (model, len(runs), runs[0], "; ".join(versions.get(model, ())), model in golden)
-            for model, runs in self.models.items()
-        )
-        columns = ("model", "runs", "first_run", "released_as", "approved_as_golden")
-        links = {"model": "sha256", "first_run": "run"}
-        return Table("models", "Models affected", columns, rows, links)
-
-    def _run_table(self) -> Table:
-        columns: Columns = {
-            "run": "run_id",
-            "started": "started",
-            "state": "state",
-            "verdict": "verdict",
-            "how": lambda row: ", ".join(self.affected.how[row["run_id"]]),
-            "commit": "git_commit",
-            "model": "candidate_sha256",
-        }
-        found = sorted(self.affected.rows.values(), key=itemgetter("run_id"), reverse=True)
-        links = {"run": "run", "commit": "commit", "model": "sha256"}
-        return Table.of("runs", "Runs affected", found, columns, links)
 
 
 def contradictions(

@@ -15,9 +15,9 @@ from components.cases.images import bytes_sha256, pixels_sha256
 from components.lineage.training import read_manifest
 from components.lineage.training_row import TrainingRow
 from components.lineage.training_search import Sought, is_sought, search
-from components.records.errors import ConfigError, IntegrityError, SourceError
+from components.records.errors import ConfigError, SourceError
 from pipeline.evidence.answer import Answer, Columns, Table, Value
-from pipeline.evidence.questions.impact import Affected, Consequences, contradictions, run_rows
+from pipeline.evidence.questions.impact import Affected, contradictions, run_rows
 from pipeline.evidence.questions.locked import LockedSet, locked_sets
 from pipeline.evidence.subject import Evidence
 
@@ -136,7 +136,6 @@ def _answer(
 ) -> Answer:
     places = _find(evidence, wanted, reread)
     affected, contradicted = _affected(evidence, places)
-    consequences = Consequences(evidence, affected)
     if unknown := run_rows(evidence, "training_root", places.missing):
         notes.append(
             f"Not known for {len(unknown)} runs, {unknown[0]['run_id']} the first: the manifest of "
@@ -148,23 +147,24 @@ def _answer(
         if reread
         else "searched by the indices beside the manifests; --reread trusts none of them"
     )
-    return Answer(
-        question=question,
-        facts={**facts, **_place_facts(places), **consequences.facts()},
-        tables=(*consequences.tables(), _training_table(places), _case_set_table(evidence, places)),
-        notes=(*notes, *contradicted),
-        evidence=(
+    return affected.answer(
+        question,
+        {**facts, **_place_facts(places)},
+        (_training_table(places), _case_set_table(evidence, places)),
+        notes,
+        contradicted,
+        (
             f"{evidence.workspace.training}: {how}",
             evidence.ledger_line,
             f"{evidence.workspace.store}: runs by training and case set roots",
         ),
-        exit_code=IntegrityError.exit_code if contradicted or unknown else 0,
+        unknown=bool(unknown),
     )
 
 
 def _affected(evidence: Evidence, places: ImagePlaces) -> tuple[Affected, tuple[str, ...]]:
     """The runs that the image reached, and where the records contradict ML Metadata."""
-    affected = Affected()
+    affected = Affected(evidence)
     trained = run_rows(evidence, "training_root", places.training)
     for row in trained:
         for split in sorted({case.split for case in places.training[row["training_root"]]}):

@@ -9,7 +9,7 @@ from components.lineage.reader import Row
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.records import Release
 from pipeline.evidence.answer import Answer, Table, Value
-from pipeline.evidence.moment import asked, moment, within
+from pipeline.evidence.moment import moment, parse_asked, within
 from pipeline.evidence.questions.known_runs import known_runs
 from pipeline.evidence.subject import Evidence
 
@@ -97,7 +97,7 @@ def _span(filters: Filters) -> tuple[datetime | None, datetime | None, list[str]
     found: dict[str, datetime | None] = {}
     remarks = []
     for name, text in (("since", filters.since), ("until", filters.until)):
-        found[name], remark = asked(text, option=f"--{name}") if text else (None, None)
+        found[name], remark = parse_asked(text, option=f"--{name}") if text else (None, None)
         remarks += [remark] if remark else []
     since, until = found["since"], found["until"]
     if filters.until:

@@ -10,7 +10,7 @@ from components.records.errors import ConfigError, suggestion
 from components.records.ledger.records import Release
 from components.release.serving import versions
 from pipeline.evidence.answer import Answer, Columns, Table
-from pipeline.evidence.moment import asked, moment
+from pipeline.evidence.moment import moment, parse_asked
 from pipeline.evidence.subject import Evidence
 
 
@@ -36,7 +36,7 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
     Raises:
       ConfigError: no time, one that is still to come, or no such destination.
     """
-    instant, remark = asked(at, option="--at")
+    instant, remark = parse_asked(at, option="--at")
     now = current_time()
     if instant > now:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How often a case set was looked at, by whom, and what each look told.
+"""How often a case set was looked at, by whom, and what each look disclosed.
 
 A case set wears out: whoever has seen how candidates fare on it chooses the next one by it. So the
 ledger counts every look before anything is judged.

@@ -1,6 +1,6 @@
 """How well a model does: every metric with its interval, overall and for every attribute's values.
 
-Computed anew from the kept scores by the gate's own functions, so that what a page says and what
+Computed again from the kept scores by the gate's own functions, so that what a page says and what
 the gate decided on cannot drift apart.
 """
 
@@ -60,7 +60,7 @@ def performance(evidence: Evidence, subject: Subject, *, by: str | None = None) 
     known = attributes_of(found)
     if by is not None and by not in known:
         raise ConfigError(f"--by {by}: no attribute of the case set{suggestion(by, known)}")
-    attributes = telling(found) if by is None else [by]
+    attributes = dividing_attributes(found) if by is None else [by]
     rows = tuple(figures(found, attributes))
     inputs = found.record.inputs
     return Answer(
@@ -102,7 +102,7 @@ def attributes_of(found: JudgedRun) -> list[str]:
     return sorted({name for case in found.case_set.cases for name in case.attributes})
 
 
-def telling(found: JudgedRun) -> list[str]:
+def dividing_attributes(found: JudgedRun) -> list[str]:
     """Those that cut the set: one that has the same value for every case repeats the overall."""
 
     def cuts(name: str) -> bool:

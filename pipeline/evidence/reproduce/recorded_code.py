@@ -164,8 +164,8 @@ def _sync(folder: Path, repository: Path) -> None:
     command = [uv, "sync", "--frozen", "--compile-bytecode"]
     returncode, lines = watched(command, folder=folder, environ=code.environ())
     if returncode != 0:
-        said = lines[-1] if lines else "nothing"
-        raise ConfigError(f"uv sync: ended with exit code {returncode}; it said: {said}")
+        last = lines[-1] if lines else "nothing"
+        raise ConfigError(f"uv sync: ended with exit code {returncode}; it said: {last}")
 
 
 def _refuse_other_code(code: RestoredCode, record: RunRecord) -> None:
@@ -188,7 +188,7 @@ def watched(
     say: Say | None = None,
     output: bool = False,
 ) -> tuple[int, list[str]]:
-    """Runs a command in a folder to its end; `say` is told each line of its standard error.
+    """Runs a command in a folder to its end; `say` gets each line of its standard error.
 
     Args:
       output: reads standard output instead.

@@ -28,7 +28,7 @@ _JUDGED = "judged"
 
 
 @dataclass(frozen=True)
-class Laid:
+class ScratchInputs:
     """Attributes:
     notes: what could not be as it was, in whole sentences.
     """
@@ -40,7 +40,7 @@ class Laid:
 
 def lay_out(
     evidence: Evidence, record: RunRecord, scratch: Path, *, data: str | None = None
-) -> Laid:
+) -> ScratchInputs:
     """Everything a repetition of the run needs but its code.
 
     Args:
@@ -67,7 +67,7 @@ def lay_out(
         settings["signing"] |= {"unsigned": True, "keys": None}
     config = scratch / "config.yaml"
     write_atomically(config, yaml.safe_dump(settings).encode())
-    return Laid(config, workspace, tuple(notes))
+    return ScratchInputs(config, workspace, tuple(notes))
 
 
 def _settings(evidence: Evidence, record: RunRecord) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from components.records.problems import parse_json_line
 from components.records.run_files import DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.reproduce.recorded_code import RestoredCode, Say, recorded_code, watched
-from pipeline.evidence.reproduce.recorded_inputs import Laid, lay_out
+from pipeline.evidence.reproduce.recorded_inputs import ScratchInputs, lay_out
 from pipeline.evidence.subject import Evidence, Subject
 
 TOLERANCE = 1e-6
@@ -84,7 +84,7 @@ def reproduce(
 
     Args:
       repository: the git checkout that has the run's commit.
-      say: told of progress, line by line.
+      say: gets the progress, line by line.
       tolerance: the largest difference of a score that still counts as reproduced.
       data: where the training data are now; None looks where they were.
       fresh: makes the environment anew even where this one is the recorded one.
@@ -113,7 +113,7 @@ def reproduce(
         scores_file = again / SCORES if again else None
         if again is None or scores_file is None or not scores_file.exists():
             return _stopped(subject, code, laid, f"exit code {exit_code}: {last}")
-        found = Again(again, laid)
+        found = Repetition(again, laid)
         scores = compare_scores(recorded, load_scores(scores_file), tolerance=tolerance)
         answer = _answer(evidence, subject, record, decision, scores, found, code, tolerance)
     finally:
@@ -124,10 +124,10 @@ def reproduce(
     return answer
 
 
-class Again:
+class Repetition:
     """What the repetition came to."""
 
-    def __init__(self, folder: Path, laid: Laid) -> None:
+    def __init__(self, folder: Path, laid: ScratchInputs) -> None:
         self.laid = laid
         self.record = load_record(folder / RUN_RECORD)
         self.decision = load_decision(folder / DECISION)
@@ -135,7 +135,7 @@ class Again:
         self.model = next(iter(sorted(models)), None)
 
 
-def _run(code: RestoredCode, laid: Laid, record: RunRecord, say: Say) -> tuple[int, str]:
+def _run(code: RestoredCode, laid: ScratchInputs, record: RunRecord, say: Say) -> tuple[int, str]:
     command = code.command(
         *("run", "--config", str(laid.config), "--workspace", str(laid.workspace.root)),
         *("--trigger", "manual", "--why", f"reproduces {record.run_id}", "--format", "json"),
@@ -146,13 +146,13 @@ def _run(code: RestoredCode, laid: Laid, record: RunRecord, say: Say) -> tuple[i
     return exit_code, error.line if error else last
 
 
-def _last_run(laid: Laid) -> Path | None:
+def _last_run(laid: ScratchInputs) -> Path | None:
     """The folder of the run that was just made; the others hold what judged."""
     found = sorted(laid.workspace.runs.glob(f"*/{RUN_RECORD}"))
     return found[-1].parent if found else None
 
 
-def _stopped(subject: Subject, code: RestoredCode, laid: Laid, why: str) -> Answer:
+def _stopped(subject: Subject, code: RestoredCode, laid: ScratchInputs, why: str) -> Answer:
     facts: dict[str, Value] = {
         "run": subject.run_id,
         "scores": f"{DIFFERENT}: the repetition came to none",
@@ -168,7 +168,7 @@ def _answer(
     record: RunRecord,
     decision: Decision,
     scores: SameScores,
-    found: Again,
+    found: Repetition,
     code: RestoredCode,
     tolerance: float,
 ) -> Answer:
@@ -240,7 +240,9 @@ def differing_environment(
     return [row for row in rows if row[1] != row[2]]
 
 
-def _weights(evidence: Evidence, subject: Subject, decision: Decision, found: Again) -> str | None:
+def _weights(
+    evidence: Evidence, subject: Subject, decision: Decision, found: Repetition
+) -> str | None:
     """Whether the variables' files are the same; None where the released model's are gone."""
     old = evidence.folder(subject.release) if subject.release else None
     if old is None or found.model is None or sha256_tree(old) != decision.hashes["candidate"]:

@@ -7,7 +7,7 @@ from components.bundle.trace_graph import EXECUTION, PERSON, TraceEdge, TraceGra
 from components.records.text import one_line
 
 # A path on somebody's disk says little in a picture; JSON and the page have it.
-_UNSAID = ("kept in",)
+_LEFT_OUT = ("kept in",)
 _HASH_NAMES = ("Merkle root", "commit")
 
 
@@ -15,7 +15,7 @@ def facts(node: TraceNode) -> list[str]:
     """What is known of a node, as 'name value', hashes shortened."""
     found = []
     for name, value in node.facts.items():
-        if name in _UNSAID or value is None:
+        if name in _LEFT_OUT or value is None:
             continue
         words = one_line(str(value))
         if name.endswith("_sha256") or name in _HASH_NAMES:

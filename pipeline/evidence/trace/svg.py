@@ -30,7 +30,7 @@ _COLOURS = {
 }
 _INK, _MARGIN, _TITLE = "#1a1a1a", 16, 34
 _MOST = 30  # letters that fit in a box
-_TOLD_FIRST = ("verdict", "state", "source", "destination", "name", "commit", "cases", "version")
+_SHOWN_FIRST = ("verdict", "state", "source", "destination", "name", "commit", "cases", "version")
 
 Link = Callable[[TraceNode], str | None]
 
@@ -114,7 +114,7 @@ def _box(node: TraceNode, corner: tuple[float, float], link: Link | None) -> Mar
 def _short(node: TraceNode, known: list[str]) -> str:
     """The one fact that a box has room for."""
     found = known[-1] if known else ""
-    for wanted in _TOLD_FIRST:
+    for wanted in _SHOWN_FIRST:
         if node.facts.get(wanted) is not None:
             value = one_line(str(node.facts[wanted]))
             words = value[:12] if wanted == "commit" else value

@@ -70,12 +70,12 @@ def trace(evidence: Evidence, subject: Subject) -> TraceGraph:
     Raises:
       IntegrityError: the record or the decision is not as recorded.
     """
-    given = known(evidence, subject, splits=True)
-    # Not in `known`: a bundle holds no such lists, and has to come to the same graph.
+    given = trace_sources(evidence, subject, splits=True)
+    # Not in `trace_sources`: a bundle holds no such lists, and has to come to the same graph.
     return trace_of(replace(given, removed=removed_folders(evidence)))
 
 
-def known(evidence: Evidence, subject: Subject, *, splits: bool) -> TraceSources:
+def trace_sources(evidence: Evidence, subject: Subject, *, splits: bool) -> TraceSources:
     """What a workspace holds of a subject.
 
     Args:

@@ -3,7 +3,7 @@ from datetime import datetime, timezone
 import pytest
 
 from components.records.errors import ConfigError
-from pipeline.evidence.moment import AFTER, BEFORE, SAME, asked, later, moment
+from pipeline.evidence.moment import AFTER, BEFORE, SAME, later, moment, parse_asked
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_an_end_is_as_exact_as_start_and_duration_together() -> None:
 
 def test_a_zone_is_honoured_and_a_missing_one_is_said() -> None:
     nine = datetime(2026, 3, 31, 9, tzinfo=timezone.utc)
-    assert asked("2026-03-31T11:00:00+02:00", option="--at") == (nine, None)
-    instant, remark = asked("2026-03-31T09:00", option="--at")
+    assert parse_asked("2026-03-31T11:00:00+02:00", option="--at") == (nine, None)
+    instant, remark = parse_asked("2026-03-31T09:00", option="--at")
     assert instant == nine and remark is not None and "taken as UTC" in remark
 
 
@@ -50,4 +50,4 @@ def test_a_zone_is_honoured_and_a_missing_one_is_said() -> None:
 )
 def test_what_is_no_time_is_one_line(text: str) -> None:
     with pytest.raises(ConfigError, match="--at: got"):
-        asked(text, option="--at")
+        parse_asked(text, option="--at")

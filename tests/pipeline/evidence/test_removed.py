@@ -11,7 +11,7 @@ from components.records.errors import IntegrityError
 from components.records.files import write_atomically
 from pipeline.evidence.removed import folder_of, removed_folders
 from pipeline.evidence.subject import Evidence
-from pipeline.evidence.trace.trace import known, trace_of
+from pipeline.evidence.trace.trace import trace_of, trace_sources
 from pipeline.evidence.verify.verify import verify
 from tests.pipeline.evidence.releasing import VERSION, released
 from tests.pipeline.unattended.retention.making import Aged
@@ -59,7 +59,7 @@ def test_a_list_that_was_altered_or_is_gone_is_found(pruned: Aged, content: byte
 def test_a_trace_says_of_an_artifact_that_retention_removed_it(tmp_path: Path) -> None:
     run = released(tmp_path)
     with Evidence(run.workspace.root) as evidence:
-        given = known(evidence, evidence.subject(str(VERSION)), splits=False)
+        given = trace_sources(evidence, evidence.subject(str(VERSION)), splits=False)
     folder = folder_of(str(run.workspace.artifacts / "examples"))
     graph = trace_of(replace(given, removed={folder: 12}))
     said = {node.label: node.facts.get("removed") for node in graph.nodes}

@@ -14,7 +14,7 @@ from components.records.ledger.entry import Entry
 from pipeline.evidence.bundle.check import check
 from pipeline.evidence.bundle.checked_bundle import (
     Bundle,
-    Evidenced,
+    BundleEvidence,
     check_chain,
     check_evidence,
     check_named,
@@ -53,7 +53,7 @@ class Judged:
     """What a sound bundle holds, read as a check reads it."""
 
     decision: Decision
-    given: Evidenced
+    given: BundleEvidence
     before: tuple[Entry, ...]
 
     def again(self, forged: Forgery) -> RejudgedBundle:

@@ -19,7 +19,7 @@ from pipeline.evidence.card.card import (
 )
 from pipeline.evidence.card.stated import Stated, stated
 from pipeline.evidence.judged import JudgedRun, judged
-from pipeline.evidence.questions.performance import figures, telling
+from pipeline.evidence.questions.performance import dividing_attributes, figures
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import RUN, VERSION, ReleasedRun, released, training
 
@@ -59,7 +59,7 @@ def trained(run: ReleasedRun, **attributes: str) -> tuple[JudgedRun, TrainedOn]:
 
 
 def limits(found: JudgedRun, made: TrainedOn | None) -> str:
-    rows = list(figures(found, telling(found)))
+    rows = list(figures(found, dividing_attributes(found)))
     return " ".join(limits_section(found, rows, made, Stated()).texts)
 
 

@@ -10,7 +10,7 @@ from components.gate.rules import judged_part
 from components.metrics import METRICS
 from components.records.errors import IntegrityError
 from pipeline.evidence.judged import CANDIDATE, judged
-from pipeline.evidence.questions.diff import diff, measured, settings
+from pipeline.evidence.questions.diff import compare_figures, compare_settings, diff
 from pipeline.evidence.questions.performance import interval, performance
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import RUN, VERSION, ReleasedRun, released
@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> ReleasedRun:
 def test_a_policy_that_was_never_read_is_not_compared(run: ReleasedRun) -> None:
     stopped = replace(run.record, inputs=replace(run.record.inputs, policy_sha256=None))
     with Evidence(run.workspace.root) as evidence:
-        tables, missing = settings(evidence, run.record, stopped)
+        tables, missing = compare_settings(evidence, run.record, stopped)
     assert "stopped before it had read one" in missing["policy"]
     assert {t.name: t.rows for t in tables}["policy"] == ()
 
@@ -32,14 +32,14 @@ def test_a_policy_that_was_never_read_is_not_compared(run: ReleasedRun) -> None:
 def test_a_policy_whose_text_is_kept_no_more_is_said_so(run: ReleasedRun) -> None:
     other = replace(run.record, inputs=replace(run.record.inputs, policy_sha256="f" * 64))
     with Evidence(run.workspace.root) as evidence:
-        _, missing = settings(evidence, run.record, other)
+        _, missing = compare_settings(evidence, run.record, other)
     assert "whose text is kept no more" in missing["policy"]
 
 
 def test_an_edited_configuration_is_not_compared(run: ReleasedRun) -> None:
     (run.workspace.run_folder(RUN) / "config.json").write_text('{"owner": "Nobody"}')
     with Evidence(run.workspace.root) as evidence, pytest.raises(IntegrityError, match="config"):
-        settings(evidence, run.record, run.record)
+        compare_settings(evidence, run.record, run.record)
 
 
 def test_who_approved_is_said_of_both_sides(run: ReleasedRun) -> None:
@@ -57,7 +57,7 @@ def test_patients_are_aggregated_as_the_gate_does(run: ReleasedRun) -> None:
     other = replace(other, policy=replace(other.policy, patients="aggregated"))
     golden = replace(other, scores={CANDIDATE: other.scores["champion"]})
     golden = replace(golden, outputs={CANDIDATE: other.outputs["champion"]})
-    (_, metrics, _), _ = measured(golden, other)
+    (_, metrics, _), _ = compare_figures(golden, other)
     (row,) = [r for r in metrics.rows if r[0] == "sensitivity"]
     ours, theirs = (
         judged_part(other.policy, other.cases, outputs, other.cases.mask({}))

@@ -9,7 +9,7 @@ from components.lineage.record import RunRecord
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
-from pipeline.evidence.reproduce.recorded_inputs import Laid, lay_out
+from pipeline.evidence.reproduce.recorded_inputs import ScratchInputs, lay_out
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.config import load_config
 from tests.components.cases.making import write_npz
@@ -40,7 +40,7 @@ class Recorded:
             inputs=replace(found.inputs, data_sha256=open_source(str(self.data)).fingerprint()),
         )
 
-    def laid(self, scratch: Path, **options: str) -> Laid:
+    def laid(self, scratch: Path, **options: str) -> ScratchInputs:
         with Evidence(self.run.workspace.root) as evidence:
             return lay_out(evidence, self.record, scratch, **options)
 

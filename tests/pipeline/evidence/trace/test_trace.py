@@ -10,7 +10,7 @@ from components.lineage.graph import Graph
 from components.records.errors import IntegrityError
 from components.records.ledger.ledger import Ledger
 from pipeline.evidence.subject import Evidence
-from pipeline.evidence.trace.trace import known, trace, trace_of
+from pipeline.evidence.trace.trace import trace, trace_of, trace_sources
 from tests.pipeline.evidence.releasing import (
     EARLIER,
     PLACE,
@@ -101,7 +101,7 @@ def test_everything_leads_to_the_release(run: ReleasedRun) -> None:
 def test_without_ml_metadata_the_record_speaks_and_says_so(run: ReleasedRun) -> None:
     with Evidence(run.workspace.root) as evidence:
         subject = evidence.subject(str(VERSION))
-        found = known(evidence, subject, splits=False)
+        found = trace_sources(evidence, subject, splits=False)
     graph = trace_of(replace(found, graph=Graph((), (), ())))
     assert "the run record alone speaks" in graph.notes[0]
     assert graph.node("decision").facts["verdict"] == "PASS"
@@ -111,7 +111,7 @@ def test_without_ml_metadata_the_record_speaks_and_says_so(run: ReleasedRun) -> 
 def test_a_blocked_run_leads_to_itself_and_names_what_did_not_pass(tmp_path: Path) -> None:
     run = released(tmp_path, wrong=tuple(range(30)))
     with Evidence(run.workspace.root) as evidence:
-        found = known(evidence, evidence.subject(RUN), splits=False)
+        found = trace_sources(evidence, evidence.subject(RUN), splits=False)
     graph = trace_of(replace(found, release=None, original=None))
     assert graph.node(graph.root).kind == "run"
     assert "sensitivity[overall].floor" in str(graph.node("decision").facts["not passed"])
@@ -122,7 +122,7 @@ def test_what_came_from_the_cache_names_execution_and_run(tmp_path: Path) -> Non
     later = "20260102T000000.000000Z"
     execute(run.workspace, later, cached=("TrainingCases", "CaseSet", "Transform"))
     with Evidence(run.workspace.root) as evidence:
-        found = known(evidence, evidence.subject(RUN), splits=False)
+        found = trace_sources(evidence, evidence.subject(RUN), splits=False)
         graph = evidence.store.run_graph(run.workspace.pipeline_run(later))
         from pipeline.evidence.trace.trace import origins
 
