@@ -1,15 +1,26 @@
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from components.baselines.scores import CaseScores
 from components.decision import Verdict
 from components.lineage.record import Environment
 from components.records.errors import SourceError
 from components.records.problems import json_line
 from pipeline.evidence.reproduce import reproduce
-from pipeline.evidence.reproduce.reproduce import differing_checks, differing_environment
+from pipeline.evidence.reproduce.reproduce import (
+    DIFFERENT,
+    IDENTICAL,
+    WITHIN,
+    SameScores,
+    ScoreDifference,
+    compare_scores,
+    differing_checks,
+    differing_environment,
+)
 from tests.components.report.making import FLOOR, MARGIN, decision
 
 HERE = Environment("3.10.13", "Linux 6", "AMD", 2, 1, None, "lock", {"numpy": "1", "tfx": "2"})
@@ -62,3 +73,69 @@ def test_what_ended_the_repetition_is_read_by_a_person(
     record: Any = SimpleNamespace(run_id="r")
     exit_code, words = reproduce._run(code, laid, record, print)
     assert exit_code == 2 and words.endswith(why)
+
+
+OLD = {"case-1": 0.1, "case-2": 0.5, "case-3": 0.9}
+
+
+def scores(said: dict[str, float]) -> CaseScores:
+    return CaseScores(tuple(said), list(said.values()), 0.5, "model", "root")
+
+
+def compared(tolerance: float = 1e-6, **changed: float) -> SameScores:
+    new = {**OLD, **{name.replace("_", "-"): score for name, score in changed.items()}}
+    return compare_scores(scores(OLD), scores(new), tolerance=tolerance)
+
+
+def test_the_same_bits_are_identical_whatever_the_order() -> None:
+    turned = dict(reversed(OLD.items()))
+    found = compare_scores(scores(OLD), scores(turned), tolerance=0.0)
+    assert (found.outcome, found.cases, found.first, found.largest) == (IDENTICAL, 3, None, None)
+
+
+def test_one_bit_is_within_tolerance_and_not_identical() -> None:
+    found = compared(case_2=math.nextafter(0.5, 1))
+    assert found.outcome == WITHIN and found.reproduced
+    assert found.first == ScoreDifference("case-2", 0.5, math.nextafter(0.5, 1))
+
+
+def test_one_bit_is_different_where_nothing_is_tolerated() -> None:
+    assert compared(0.0, case_2=math.nextafter(0.5, 1)).outcome == DIFFERENT
+
+
+def test_a_difference_equal_to_the_tolerance_is_within_it() -> None:
+    assert compared(0.25, case_2=0.75).outcome == WITHIN
+    assert compared(0.25, case_2=math.nextafter(0.75, 1)).outcome == DIFFERENT
+
+
+def test_names_the_first_case_beyond_the_tolerance_and_the_largest() -> None:
+    found = compared(0.01, case_1=0.101, case_2=0.6, case_3=0.5)
+    assert found.outcome == DIFFERENT and not found.reproduced
+    assert found.first == ScoreDifference("case-2", 0.5, 0.6)
+    assert found.largest is not None and found.largest.case_id == "case-3"
+    assert [one.case_id for one in found.differing] == ["case-1", "case-2", "case-3"]
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_no_number_any_more_is_never_tolerated(odd: float) -> None:
+    assert compared(math.inf, case_2=odd).outcome == DIFFERENT
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_a_failed_model_is_reproduced_by_the_same_failure(odd: float) -> None:
+    both = scores({**OLD, "case-2": odd})
+    assert compare_scores(both, both, tolerance=0.0).outcome == IDENTICAL
+
+
+def test_a_case_that_was_not_scored_again_is_a_difference() -> None:
+    found = compare_scores(scores(OLD), scores({"case-1": 0.1, "case-2": 0.5}), tolerance=1.0)
+    assert found.outcome == DIFFERENT
+    assert found.first == ScoreDifference("case-3", 0.9, None)
+
+
+def test_a_case_that_was_never_there_is_a_difference() -> None:
+    assert compared(1.0, case_4=0.2).first == ScoreDifference("case-4", None, 0.2)
+
+
+def test_a_tolerance_that_is_no_number_tolerates_nothing() -> None:
+    assert compared(math.nan, case_2=0.5000001).outcome == DIFFERENT
