@@ -28,7 +28,7 @@ def as_text(answer: Answer, *, width: int = 160, colour: bool = False) -> str:
     """Question, facts by section, tables, notes, and last what all of it rests on."""
     from rich.console import Console
 
-    from pipeline.settings.terminal import print_line
+    from pipeline.settings.terminal import print_facts, print_line
 
     page = io.StringIO()
     console = Console(
@@ -43,7 +43,7 @@ def as_text(answer: Answer, *, width: int = 160, colour: bool = False) -> str:
         console.print()
         if section:
             print_line(console, shown_words(section))
-        _print_facts(console, facts)
+        print_facts(console, {shown_words(n): shown_value(value) for n, value in facts.items()})
     for table in answer.tables:
         _print_table(console, table)
     if answer.notes:
@@ -70,14 +70,11 @@ def as_csv(answer: Answer) -> str:
     """
     page = io.StringIO(newline="")
     writer = csv.writer(page, lineterminator="\r\n")
+    names: Iterable[Value] = ("fact", "value")
+    rows: Iterable[Iterable[Value]] = answer.facts.items()
     if answer.tables:
-        writer.writerow([_field(name) for name in answer.tables[0].columns])
-        rows: Iterable[tuple[Value, ...]] = answer.tables[0].rows
-    else:
-        writer.writerow(("fact", "value"))
-        rows = answer.facts.items()
-    for row in rows:
-        writer.writerow([_field(value) for value in row])
+        names, rows = answer.tables[0].columns, answer.tables[0].rows
+    writer.writerows([_field(value) for value in row] for row in (names, *rows))
     return page.getvalue()
 
 
@@ -117,12 +114,6 @@ def _sections(facts: Mapping[str, Value]) -> list[tuple[str, dict[str, Value]]]:
         else:
             found[""][name] = value
     return [(section, inside) for section, inside in found.items() if inside]
-
-
-def _print_facts(console: "Console", facts: Mapping[str, Value]) -> None:
-    from pipeline.settings.terminal import print_facts
-
-    print_facts(console, {shown_words(name): shown_value(value) for name, value in facts.items()})
 
 
 def _print_table(console: "Console", table: Table) -> None:

@@ -101,7 +101,7 @@ def check_record(bundle: Bundle) -> tuple[RunRecord, Decision | None]:
             bundle.same(name, got, record.files[name], "run.json names")
         elif name in bundle:
             raise IntegrityError(f"{bundle.where}: {name} is no file of that run; it was added")
-    count = len([name for name in OF_RUN if name in record.files])
+    count = sum(name in record.files for name in OF_RUN)
     bundle.note("files of the run", FITS, f"{count} files as run.json names them")
     if record.decision is None:
         return record, None
@@ -119,26 +119,22 @@ def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None)
         _kept(bundle, name, sha256)
     policy = load_policy(bundle.path(POLICY)) if POLICY in bundle else None
     case_set = load_case_set(bundle.path(CASE_SET)) if CASE_SET in bundle else None
+    root = record.inputs.case_set_root
     if case_set is not None:
-        root = record.inputs.case_set_root
         bundle.same(f"{CASE_SET}: Merkle root", case_set.merkle_root, root, "run.json names")
         detail = f"{len(case_set.cases)} cases, Merkle root {case_set.merkle_root} recomputed"
         bundle.note("case set", FITS, detail)
     training = _training(bundle, record)
     golden = load_golden(bundle.path(GOLDEN)) if GOLDEN in bundle else None
-    found = BundleEvidence(policy, case_set, None, None, golden, training)
     if decision is None:
-        return found
+        return BundleEvidence(policy, case_set, None, None, golden, training)
     candidate = load_scores(bundle.path(SCORES))
     champion = load_scores(bundle.path(CHAMPION_SCORES)) if CHAMPION_SCORES in bundle else None
     _as_decided(bundle, decision, "candidate", candidate, SCORES)
     _as_decided(bundle, decision, "champion", champion, CHAMPION_SCORES)
     if golden is not None:
         _as_decided(bundle, decision, "golden", golden.scores, GOLDEN)
-    for name, got in (
-        ("policy", policy and policy.sha256),
-        ("case_set", record.inputs.case_set_root),
-    ):
+    for name, got in (("policy", policy and policy.sha256), ("case_set", root)):
         if got is not None:
             bundle.same(name, got, decision.hashes[name], "decision.json names")
     bundle.note("scores", FITS, "every model's, as decision.json names them")

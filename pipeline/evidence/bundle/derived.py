@@ -16,11 +16,22 @@ from components.lineage.graph import ArtifactNode, EventEdge, ExecutionNode, Gra
 from components.lineage.record import RunRecord
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
+from pipeline.evidence.answer import Columns, facts_of
 from pipeline.evidence.bundle.names import BOM, OPENLINEAGE, PROV, TRACE
 from pipeline.evidence.trace.trace import Origin, TraceSources, trace_of
 
 Drawings = Mapping[str, Callable[[TraceGraph], str]]  # file name -> how it is drawn
 _WRITERS = ("casegate", "cyclonedx-python-lib", "openlineage-python", "prov")
+_BILLED: Columns = {
+    "run_id": "run_id",
+    "state": "state",
+    "model_tree_sha256": "decision.candidate_sha256",
+    "code_sha256": "code.code_sha256",
+    "git_commit": "code.git_commit",
+    "python": "environment.python",
+    "lock_file_sha256": "environment.lock_file_sha256",
+    "verdict": "decision.verdict",
+}
 
 
 def derived_files(known: TraceSources, drawings: Drawings) -> dict[str, bytes]:
@@ -45,17 +56,7 @@ def bill(known: TraceSources) -> Bill:
     """What the bill of materials says, all of it from the record and the decision."""
     record, release = known.record, known.release
     place = release.destination if release else record.store.pipeline
-    model = record.decision.candidate_sha256 if record.decision else None
-    named = {
-        "run_id": record.run_id,
-        "state": record.state,
-        "model_tree_sha256": model,
-        "code_sha256": record.code.code_sha256,
-        "git_commit": record.code.git_commit,
-        "python": record.environment.python,
-        "lock_file_sha256": record.environment.lock_file_sha256,
-        "verdict": record.decision.verdict if record.decision else None,
-    }
+    named = facts_of(record, _BILLED)
     return Bill(
         name=place.rpartition("/")[2],
         version=str(release.version) if release else None,
@@ -64,7 +65,7 @@ def bill(known: TraceSources) -> Bill:
         packages=record.environment.packages,
         datasets=tuple(_datasets(record)),
         metrics=tuple(_metrics(known.decision)) if known.decision else (),
-        properties={name: value for name, value in named.items() if value is not None},
+        properties={name: str(value) for name, value in named.items() if value is not None},
     )
 
 
@@ -83,16 +84,13 @@ def _metrics(decision: Decision) -> Iterator[BillMetric]:
     """The candidate's own figures: those the gate judged, then those it only describes."""
     seen = set()
     for check in decision.checks:
-        if check.metric is None or check.estimate is None or check.against != "none":
-            continue
-        piece = check.slice or "overall"
-        seen.add((check.metric, piece))
-        yield BillMetric(check.metric, piece, check.estimate, check.lower, check.upper)
-    for figure in decision.slices:
-        if (figure.metric, figure.slice) not in seen:
-            yield BillMetric(
-                figure.metric, figure.slice, figure.estimate, figure.lower, figure.upper
-            )
+        if check.metric is not None and check.estimate is not None and check.against == "none":
+            piece = check.slice or "overall"
+            seen.add((check.metric, piece))
+            yield BillMetric(check.metric, piece, check.estimate, check.lower, check.upper)
+    for one in decision.slices:
+        if (one.metric, one.slice) not in seen:
+            yield BillMetric(one.metric, one.slice, one.estimate, one.lower, one.upper)
 
 
 def graph_from(content: bytes, *, where: str) -> Graph:

@@ -32,16 +32,12 @@ def sql(evidence: Evidence, query: str, *, limit: int) -> Answer:
     refuse_unless_select(query)
     found = evidence.store.select(query, limit=limit)
     rows = tuple(tuple(_value(value) for value in row) for row in found.rows)
-    notes = (
-        (f"There are more rows than the {limit:,} shown here; --limit gives more.",)
-        if found.cut
-        else ()
-    )
+    more = f"There are more rows than the {limit:,} shown here; --limit gives more."
     return Answer(
         question="what does the query give",
         facts={"rows": len(rows), "cut": found.cut},
         tables=(Table("rows", "Rows", _distinct(found.columns), rows),),
-        notes=notes,
+        notes=(more,) if found.cut else (),
         evidence=(
             f"{evidence.workspace.store}: ML Metadata as it is now, not held against the "
             "ledger; see `casegate lineage verify --all`",
@@ -94,11 +90,8 @@ def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Each name once, so that none hides another in JSON."""
     names: list[str] = []
     for column in columns:
-        name, number = column, 1
-        while name in names:
-            number += 1
-            name = f"{column}_{number}"
-        names.append(name)
+        numbered = (column, *(f"{column}_{number}" for number in range(2, len(columns) + 1)))
+        names.append(next(name for name in numbered if name not in names))
     return tuple(names)
 
 
