@@ -8,7 +8,7 @@ from components.records.errors import IntegrityError
 from components.records.ledger.entry import Entry
 from pipeline.evidence.answer import Answer, Columns, Table
 from pipeline.evidence.moment import parse_asked, within
-from pipeline.evidence.questions.known_runs import known_runs
+from pipeline.evidence.questions.listing import known_runs
 from pipeline.evidence.subject import Evidence
 
 STATES = ("blocked", "inconclusive", "failed", "killed")

@@ -12,7 +12,7 @@ from components.records.errors import ConfigError, IntegrityError, suggestion
 from components.records.ledger.entry import Entry
 from components.records.run_files import DECISION, HTML_REPORT, REPORT
 from pipeline.evidence.answer import Answer, Columns, Table, Value
-from pipeline.evidence.questions.known_runs import KnownRuns, known_runs
+from pipeline.evidence.questions.listing import KnownRuns, known_runs
 from pipeline.evidence.questions.locked import locked_sets
 from pipeline.evidence.subject import Evidence
 

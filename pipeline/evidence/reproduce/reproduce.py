@@ -20,8 +20,14 @@ from components.records.files import sha256_file, sha256_tree
 from components.records.problems import parse_json_line
 from components.records.run_files import DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.answer import Answer, Columns, Table, Value
-from pipeline.evidence.reproduce.recorded_code import RestoredCode, Say, recorded_code, watched
-from pipeline.evidence.reproduce.recorded_inputs import ScratchInputs, lay_out
+from pipeline.evidence.reproduce.restore import (
+    RestoredCode,
+    Say,
+    ScratchInputs,
+    lay_out,
+    recorded_code,
+    watched,
+)
 from pipeline.evidence.subject import Evidence, Subject
 
 TOLERANCE = 1e-6
