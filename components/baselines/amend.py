@@ -123,23 +123,19 @@ def _refuse_unknown(changes: CaseChanges, cases: dict[str, LockedCase], where: s
 
 
 def _refuse_no_change(changes: CaseChanges, cases: dict[str, LockedCase], where: str) -> None:
+    marked = {case_id for case_id, case in cases.items() if case.sentinel}
     none = [
-        f"--relabel: case '{spell(case_id)}' is {LABELS[label]} already"
-        for case_id, label in changes.relabel
-        if cases[case_id].label == label
-    ]
-    none += [
-        f"--sentinel: case '{spell(case_id)}' is a sentinel already"
-        for case_id in changes.sentinel
-        if case_id in cases and cases[case_id].sentinel
-    ]
-    none += [
-        f"--unsentinel: case '{spell(case_id)}' is no sentinel"
-        for case_id in changes.unsentinel
-        if not cases[case_id].sentinel
+        *(
+            ("--relabel", case_id, f"{LABELS[label]} already")
+            for case_id, label in changes.relabel
+            if cases[case_id].label == label
+        ),
+        *(("--sentinel", i, "a sentinel already") for i in changes.sentinel if i in marked),
+        *(("--unsentinel", i, "no sentinel") for i in changes.unsentinel if i not in marked),
     ]
     if none:
-        raise ConfigError(f"{where}: {'; '.join(none[:3])}; leave that out")
+        named = "; ".join(f"{option}: case '{spell(i)}' is {what}" for option, i, what in none[:3])
+        raise ConfigError(f"{where}: {named}; leave that out")
 
 
 def _refuse_one_class(before: CaseSet, after: Iterable[LockedCase], where: str) -> None:

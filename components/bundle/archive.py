@@ -22,6 +22,7 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip can state
 _ENCRYPTED = 0x1
 # Letters, digits and a few signs, in folders: no name that any system takes for a way out.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
+_EXPLAINED = (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, RuntimeError, EOFError)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -79,13 +80,11 @@ def read_archive(
         raise ConfigError(f"{path}: no such bundle") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    # What zipfile raises for a damaged or hostile archive is of many kinds.
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, RuntimeError, EOFError) as error:
-        raise IntegrityError(f"{path}: no sound zip: {' '.join(str(error).split())}") from None
-    except Exception as error:
-        if isinstance(error, IntegrityError):
-            raise
-        raise IntegrityError(f"{path}: no sound zip: {type(error).__name__}") from None
+    except IntegrityError:
+        raise
+    except Exception as error:  # zipfile raises many kinds for a damaged or hostile archive
+        fault = str(error) if isinstance(error, _EXPLAINED) else type(error).__name__
+        raise IntegrityError(f"{path}: no sound zip: {' '.join(fault.split())}") from None
 
 
 def _refuse_odd(
