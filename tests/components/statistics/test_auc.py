@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from components.records.errors import TooFewCases
 from components.statistics.auc import _placements, auc, auc_difference
+from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
 from tests.components.statistics.r_data import data_frame, package_folder
 
@@ -232,6 +233,15 @@ def test_perfect_separation_counts_patients_not_images() -> None:
     labels = np.arange(80) < 40
     area = auc(labels.astype(float), labels, clusters=np.arange(80) // 10)
     assert area.lower == pytest.approx(0.025 ** (1 / 4))
+
+
+def test_patients_that_are_all_alike_leave_no_variance_but_for_rounding() -> None:
+    # Seven times the same images: a variance of 2e-33 is none, and three pairs can be formed.
+    scores = np.tile([0.2, 0.6, 0.7, 0.1, 0.3, 0.65, 0.66], 7)
+    labels = np.tile(np.arange(7) < 3, 7)
+    area = auc(scores, labels, clusters=np.repeat(np.arange(7), 7))
+    bounds = clopper_pearson([1, 2], 3)  # .583 of 3 pairs, rounded outwards
+    assert (area.lower, area.upper) == (bounds.lower[0], bounds.upper[1])
 
 
 @pytest.mark.parametrize("count", [10, 11])

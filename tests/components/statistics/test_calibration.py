@@ -211,6 +211,22 @@ def test_scores_that_are_no_probabilities_are_refused(measure: Callable, wrong: 
         measure(np.array([0.2, wrong, 0.4]), np.array([True, False, True]))
 
 
+def test_no_error_in_any_case_of_few_patients_claims_no_more_than_they_can() -> None:
+    labels = np.arange(20) < 10
+    result = brier(labels.astype(float), labels, clusters=np.arange(20) // 4)
+    assert result.upper == pytest.approx(1 - 0.025 ** (1 / 5))
+    with pytest.raises(TooFewCases, match="got 1 "):
+        brier(labels.astype(float), labels, clusters=np.zeros(20, int))
+
+
+def test_two_cases_are_enough_and_one_bin_is() -> None:
+    scores, labels = np.array([0.2, 0.6]), np.array([False, True])
+    assert brier(scores, labels).estimate == pytest.approx((0.04 + 0.16) / 2)
+    assert reliability(scores, labels, bins=1).n.tolist() == [2]
+    with pytest.raises(ValueError, match="got 0 bins"):
+        reliability(scores, labels, bins=0)
+
+
 @pytest.mark.parametrize("measure", SINGLE)
 def test_one_case_is_an_error(measure: Callable) -> None:
     with pytest.raises(TooFewCases, match="wanted 2"):
