@@ -51,6 +51,12 @@ def test_simulated_coverage_is_near_the_level() -> None:
     assert 0.025 < missed_intercept / 800 < 0.075
 
 
+def test_a_symmetric_case_set_has_an_intercept_of_exactly_zero() -> None:
+    labels = np.array([True, False, False, False, False, True, True, True, True, False])
+    line = calibration_line(np.repeat([0.2, 0.8], 5), labels)
+    assert line.intercept.estimate == 0.0 and line.slope.estimate == pytest.approx(1)
+
+
 def test_scores_of_exactly_zero_and_one_count_as_one_in_a_million() -> None:
     scores, labels = drawn(2, 400)
     scores[:2], near = (0.0, 1.0), scores.copy()
