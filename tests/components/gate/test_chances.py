@@ -80,6 +80,9 @@ def test_a_seldom_passing_check_says_how_many_cases_would_do() -> None:
     larger = locked(found.needed, 100)
     (there, _) = chances(preflight(rules, larger), rules, larger)
     assert there.power is not None and there.power >= 0.8 and there.needed is None
+    smaller = locked(found.needed - 1, 100)
+    (short, _) = chances(preflight(rules, smaller), rules, smaller)
+    assert short.power is not None and short.power < 0.8 and short.needed == found.needed
 
 
 def test_what_can_never_pass_has_no_chance() -> None:

@@ -109,6 +109,40 @@ def test_a_few_cases_of_each_batch_are_asked_alone_until_there_are_enough(
     assert images == [b"." * i for i in range(0, 64, 2)]
 
 
+@pytest.mark.parametrize("apart, fault", [(0.9e-5, False), (1.1e-5, True)])
+def test_answers_may_lie_a_hundred_thousandth_apart(apart: float, fault: bool) -> None:
+    scores = np.float32([0.25, 0.75])
+    batch, alone = scores.copy(), np.float32([0.75 + apart, 0.25, 0.75])
+    told = {
+        (score.IMAGES, False): (batch, np.array([0, 1])),
+        (score.IMAGES, True): (alone, np.array([1, 0, 1])),
+    }
+    # The second case was asked alone first, then the first, then the second again.
+    rows = np.array([1, 0])
+    found, largest = score._contradiction(["a", "b"], scores, rows, np.float32(0.5), told)
+    assert largest == pytest.approx(apart, rel=0.01)
+    assert (found is not None) is fault
+    if found:
+        assert "one image at a time" in found and "case b" in found and "(1 such" in found
+
+
+def test_a_label_at_the_operating_point_is_positive() -> None:
+    scores = np.float32([0.5, np.nextafter(np.float32(0.5), np.float32(0))])
+    told = {(score.EXAMPLES, False): (scores, np.array([1, 0]))}
+    given = (["a", "b"], scores, np.zeros(0, np.int64), np.float32(0.5))
+    assert score._contradiction(*given, told) == (None, 0.0)
+    told = {(score.EXAMPLES, False): (scores, np.array([1, 1]))}
+    fault, _ = score._contradiction(*given, told)
+    assert fault is not None and "case b" in fault and "label" in fault
+
+
+def test_an_answer_that_is_no_number_counts_in_no_distance() -> None:
+    scores = np.float32([np.nan, 0.5])
+    told = {(score.EXAMPLES, False): (scores.copy(), np.array([0, 1]))}
+    rows = np.zeros(0, np.int64)
+    assert score._contradiction(["a", "b"], scores, rows, np.float32(0.5), told) == (None, 0.0)
+
+
 def test_a_latency_is_that_of_the_calls_after_the_first_to_a_microsecond() -> None:
     nothing = np.zeros(0, np.float32)
     answers = [ServedAnswer("", nothing, nothing, ms) for ms in (99.0, 3.12345, 1.00049, 2.00061)]
