@@ -9,10 +9,12 @@ from components.records.errors import CasegateError
 
 
 @contextmanager
-def refused(kind: type[CasegateError], *facts: object) -> Iterator[None]:
+def refused(
+    kind: type[CasegateError], *facts: object
+) -> Iterator[pytest.ExceptionInfo[CasegateError]]:
     """The block raises an error with the code of `kind`, one line that holds each of `facts`."""
     with pytest.raises(CasegateError) as caught:
-        yield
+        yield caught
     message = str(caught.value)
     assert caught.value.code == kind.code, caught.value.line
     assert "\n" not in message

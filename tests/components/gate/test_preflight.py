@@ -70,15 +70,32 @@ def test_the_fewest_cases_are_enough_and_one_fewer_are_not(margin: float) -> Non
 def test_a_hopeless_check_is_refused_with_what_it_has_and_needs() -> None:
     rules = policy(check("sensitivity", floor=0.5), check("specificity", margin=0.01))
     hopeless = "specificity[overall].non_inferiority.champion"
-    with refused(PolicyError, hopeless, "planted", "234 negative", "0.01", "381", "1 more"):
+    facts = ("planted", "234 negative", "a margin of 0.01", "unchanged", "381", "wider", "1 more")
+    with refused(PolicyError, hopeless, *facts) as caught:
         refuse_hopeless(rules, locked(390, 234))
+    assert " in overall" not in str(caught.value) and " worth " not in str(caught.value)
 
 
 def test_a_floor_that_a_perfect_model_cannot_prove_is_refused() -> None:
     rules = policy(check("sensitivity", floor=0.9))
-    with refused(PolicyError, "sensitivity[overall].floor", "30 positive", "0.9", "36"):
+    facts = ("30 positive", "a floor of 0.9", "always right", "wanted 36: ", "lower")
+    with refused(PolicyError, "sensitivity[overall].floor", *facts) as caught:
         refuse_hopeless(rules, locked(30, 200))
+    assert "more" not in str(caught.value)
     refuse_hopeless(rules, locked(36, 200))
+
+
+def test_images_of_one_patient_are_refused_for_what_they_are_worth() -> None:
+    rules = policy(check("sensitivity", floor=0.9), patients="clustered")
+    with refused(PolicyError, "60 positive cases", "worth 30"):
+        refuse_hopeless(rules, same_patient([i // 2 for i in range(60)]))
+
+
+def test_a_limit_that_no_number_of_cases_proves_says_no_number() -> None:
+    rules = policy(check("sensitivity", margin=0.0))
+    with refused(PolicyError, "a margin of 0 ") as caught:
+        refuse_hopeless(rules, locked(50, 50))
+    assert "wanted" not in str(caught.value) and "; add cases" in str(caught.value)
 
 
 def test_a_slice_without_cases_can_never_pass() -> None:

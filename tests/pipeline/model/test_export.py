@@ -92,6 +92,21 @@ def test_what_is_served_is_what_the_network_says(
     assert probe(tmp_path / "model").fault is None  # by serve_examples too
 
 
+def test_a_probability_at_the_operating_point_is_called_positive() -> None:
+    network, images = trained(shipped()), tf.constant(IMAGES)
+    before = Classifier(network, Transform(), 0.5)
+    said = before.serving_default(images)["probability"].numpy()
+    at_the_highest = Classifier(network, Transform(), float(said.max()))
+    answer = at_the_highest.serving_default(images)
+    assert answer["label"].numpy().tolist() == (said == said.max()).astype(int).tolist()
+
+
+def test_the_release_record_is_beside_the_model_in_one_spelling(tmp_path: Path) -> None:
+    export(Classifier(shipped(), Transform(), 0.5), str(tmp_path / "model"), {"b": 1, "a": "ö"})
+    record = tmp_path / "model" / "assets.extra" / "release.json"
+    assert record.read_bytes() == b'{\n  "a": "\\u00f6",\n  "b": 1\n}\n'
+
+
 def test_nothing_of_the_optimizer_is_released(tmp_path: Path) -> None:
     network = trained(shipped())
     export(Classifier(network, Transform(), 0.5), str(tmp_path / "model"), {})
