@@ -61,6 +61,12 @@ def test_power_against_flips_is_what_a_simulation_finds(ceiling: float) -> None:
     assert found.power == pytest.approx(np.mean(lost / 300 <= ceiling), abs=0.025)
 
 
+def test_where_no_flip_is_tolerated_none_may_happen() -> None:
+    rules = policy(check("sensitivity", floor=0.5), ceiling=0.0)
+    found = chances(preflight(rules, CASES), rules, CASES, discordance=0.004)[1]
+    assert found.power == pytest.approx(0.998**300)
+
+
 def test_the_policy_says_what_is_expected_where_nobody_else_does() -> None:
     rules = replace(policy(check("sensitivity", margin=0.05)), expected_discordance=0.1)
     assert chance(rules) == chance(rules, discordance=0.1)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from components.gate.policy import load_policy
+from components.gate.yaml_lines import read_yaml
 from components.records.errors import PolicyError
 from tests.refusing import refused
 
@@ -100,6 +101,38 @@ def test_alpha_is_one_sided_two_and_a_half_percent_unless_said(complete: Path) -
 def test_images_of_a_patient_are_corrected_for_unless_said(complete: Path) -> None:
     complete.write_text(COMPLETE.replace("patients: aggregated\n", ""))
     assert load_policy(complete).patients == "clustered"
+
+
+def test_what_a_policy_does_not_say_is_not_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "name: least\nleakage: stop\nplanned_looks: 1\nchecks:\n"
+        "  - {metric: auc, slice: overall, floor: 0.8, rationale: agreed on}\n"
+    )
+    policy = load_policy(path)
+    assert (policy.negative_flips, policy.sentinels, policy.latency) == (None, None, None)
+    assert policy.coverage is None and policy.descriptive_slices == ()
+    assert policy.expected_discordance == 0.04
+    (only,) = policy.checks
+    assert (only.role, only.alpha, only.margins) == ("gate", 0.025, {})
+    assert (only.method, only.paired_method) == ("delong", "delong")
+
+
+def test_a_place_is_located_at_the_nearest_value_that_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    document = read_yaml(path, b"# head\na:\n  b:\n    - c: 1\n", error=PolicyError)
+    for place, line in [
+        (("a", "b", 0, "c"), 4),
+        (("a", "b", 0, "d"), 4),
+        (("a", "b", 1), 3),
+        (("a", "b", 1, "c", "e"), 3),
+        (("a", "z"), 2),
+        (("a", "z", 0), 2),
+        (("z",), 2),
+        ((), 2),
+    ]:
+        assert document.locate(place) == f"{path}:{line}"
+    assert read_yaml(path, b"", error=PolicyError).locate(("a",)) == str(path)
 
 
 def test_hash_is_over_the_bytes(complete: Path) -> None:

@@ -11,7 +11,7 @@ from components.baselines.scores import save_scores
 from components.decision import Decision, Verdict, save_decision
 from components.gate import record as recording
 from components.gate.conditions import EvaluatorFindings
-from components.gate.record import judge, record
+from components.gate.record import decisions_on, judge, record
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, SCORES
 from tests.components.gate.test_decide import CASES, MARGIN
@@ -134,3 +134,43 @@ def test_nor_does_the_same_model_trained_and_saved_once_more(
     assert judged_with(ledger, runs).verdict is Verdict.FAIL
     other = replace(scored(CASES), scores=np.nextafter(scored(CASES).scores, 1))
     assert judged_with(ledger, runs, candidate=other).verdict is Verdict.PASS
+
+
+def test_decisions_on_a_model_are_those_on_it_as_candidate_newest_first(tmp_path: Path) -> None:
+    for name, candidate, champion in [("1", "a", "b"), ("3", "a", "c"), ("2", "a", "b")]:
+        decision = judged_with(
+            None,
+            candidate=scored(CASES, model=candidate),
+            champion=scored(CASES, model=champion),
+            run_id=name,
+        )
+        save_decision(decision, tmp_path / name / DECISION)
+    found = [(folder.name, one.run_id) for folder, one in decisions_on(tmp_path, sha("a"))]
+    assert found == [("3", "3"), ("2", "2"), ("1", "1")]
+    assert list(decisions_on(tmp_path, sha("b"))) == []
+
+
+def test_the_ledger_states_every_fact_of_a_look_and_of_a_decision(ledger: Ledger) -> None:
+    decision = judged_with(ledger, candidate=scored(CASES, wrong=range(30)))
+    record(ledger, decision)
+    look, decided = ledger.entries()
+    cases = {
+        "run_id": "run-1",
+        "case_set": "planted",
+        "case_set_version": CASES.version,
+        "case_set_root": CASES.merkle_root,
+        "candidate_sha256": sha("candidate"),
+        "policy_sha256": sha("policy"),
+    }
+    assert (look.kind, look.by, look.body) == ("look", "casegate", cases)
+    assert (decided.kind, decided.by) == ("decision", "casegate")
+    assert decided.body == {
+        **cases,
+        "decision_sha256": decision.decision_sha256,
+        "verdict": "FAIL",
+        "exit_code": 1,
+        "champion_sha256": sha("ch"),
+        "golden_sha256": sha("go"),
+        "already_released": False,
+        "waived": [],
+    }
