@@ -47,6 +47,16 @@ def test_power_of_a_floor_takes_golden_for_the_truth() -> None:
     assert found.assuming == "a true value of 0.950, golden's"
 
 
+def test_golden_stands_for_the_truth_of_every_check() -> None:
+    rules = policy(check("sensitivity", floor=0.9), check("specificity", floor=0.8))
+    golden = scored(CASES, wrong=[*range(10), *range(200, 210)], model="go")
+    found = chances(preflight(rules, CASES), rules, CASES, golden=golden)
+    assert [one.assuming for one in found] == [
+        "a true value of 0.950, golden's",
+        "a true value of 0.900, golden's",
+    ]
+
+
 def test_power_of_a_floor_is_unknown_without_golden() -> None:
     found = chance(policy(check("sensitivity", floor=0.9)))
     assert found.power is None and "unknown without golden" in found.assuming

@@ -169,3 +169,18 @@ def test_a_change_is_the_candidates_minus_the_baselines(decision: Decision) -> N
     right = [0.8 + 0 / 2000, 0.8 + 3 / 2000]
     squares = [(1 - ours) ** 2 + (1 - right[0]) ** 2, (1 - theirs) ** 2 + (1 - right[1]) ** 2]
     assert champion.estimate == pytest.approx((squares[0] - squares[1]) / 200, abs=1e-12)
+
+
+def test_a_reason_counts_what_there_was_to_judge_or_to_train_on(decision: Decision) -> None:
+    assert "49 training cases" in result(decision, "coverage[device=Boreal]").reason
+    few = judged(rules=policy(check("auc", floor=0.5)), case_set=locked(1, 3))
+    assert "1 positive and 3 negative" in result(few, "auc[overall].cases").reason
+
+
+def test_what_no_training_case_has_is_counted_as_none() -> None:
+    rules = replace(RULES, coverage=Coverage(("device",), 1, "agreed on"))
+    for trained_on in ({"device": {"Aster": 50}}, {}):
+        lacking = judged(rules=rules, case_set=CASES, trained_on=trained_on)
+        check = result(lacking, "coverage[device=Boreal]")
+        assert (check.verdict.value, check.n) == ("FAIL", 0)
+        assert ("0 training cases" in check.reason) is ("device" in trained_on)
