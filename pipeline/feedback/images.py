@@ -61,7 +61,7 @@ def find_images(
     """Images by pixel hash, each decoded and hashed anew: what a file shows is what counts.
 
     Args:
-      wanted: pixel hash to where the image may be, besides; None where nobody said.
+      wanted: pixel hash to where the image may be, besides; None where that is not known.
       kept: the folder that `keep_image` fills.
       further: any folder of images, searched below it for what is still missing.
     """

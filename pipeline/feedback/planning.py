@@ -243,7 +243,7 @@ def _unusable(case: JudgedCase, served: ServedCase | None, image: Image | None) 
     if served is None:
         return "the prediction log has it no more, and with it its patient and attributes"
     if served.patient_id is None or case.pixels_sha256 is None:
-        return ""  # said, with what follows from it, where sides are taken
+        return ""  # `take_sides` gives the reason, and what follows from it
     if served.pixels_sha256 != case.pixels_sha256:
         return "it was served again with another picture"
     if case.predicted.positive is None:

@@ -104,7 +104,7 @@ def timeline_page(
         numbered=list(enumerate(steps, 1)),
         workspace=workspace,
         released=[step for step in steps if step.version is not None],
-        held=[step for step in steps if step.only_golden],
+        only_golden=[step for step in steps if step.only_golden],
         blocked=[step for step in steps if step.state in ("blocked", "inconclusive")],
         failed=[step for step in steps if step.state in ("failed", "killed")],
         drifts=[step for step in steps if step.kind == "drift"],

@@ -241,7 +241,7 @@ class AttemptJournal:
         return any(wanted in line for line in content.split(b"\n")[:-1])
 
     def folder_of(self, attempt: Attempt) -> Path:
-        """What its children were given and said."""
+        """What its children were given and wrote."""
         return self.folder / attempt.attempt_id
 
     def log_of(self, attempt: Attempt) -> Path:

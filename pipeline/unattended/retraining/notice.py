@@ -44,7 +44,7 @@ def message(
     Args:
       decision: what the run came to, or what stands where it found nothing new.
       model: its name at the destination.
-      log: what the children said, if there were any.
+      log: what the children wrote, if there were any.
     """
     lines = [*_what(attempt, decision), f"Data: {attempt.data}"]
     lines += [f"Run: {attempt.run_id}"] if attempt.run_id else []
@@ -92,7 +92,7 @@ def _subject(attempt: Attempt, decision: Decision | None) -> str:
 
 
 def _what(attempt: Attempt, decision: Decision | None) -> list[str]:
-    """What happened: an error, or what the gate said."""
+    """What happened: an error, or what the gate decided."""
     lines = [attempt.error] if attempt.error else []
     if len(attempt.tries) > 1:
         lines.append(f"It was tried {len(attempt.tries)} times.")

@@ -5,7 +5,7 @@ baseline and code by their content before TensorFlow is imported, and a second o
 be one more that can be wrong.
 
 What comes after a run changes nothing of what the run came to: its record closed, a person told,
-and what is old let go. What goes wrong there is said, never raised.
+and what is old let go. What goes wrong there is reported, never raised.
 """
 
 import json

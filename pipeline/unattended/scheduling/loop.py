@@ -198,13 +198,13 @@ class Loop:
         Returns:
           130 where a run was cut off, else 0.
         """
-        said = None
+        shown = None
         try:
             while True:
                 words = self._look()
-                if words is not None and words != said:  # once, not every minute
+                if words is not None and words != shown:  # once, not every minute
                     self.say(words)
-                said = words
+                shown = words
                 self._wait()
         except _CutOff:
             self.say("interrupted; its slot is due again at the next start")
