@@ -70,10 +70,16 @@ class Columns:
         sha256 = content.get("model_sha256")
         self.sha256s.append(None if sha256 is None else sys.intern(sha256))
         for name, value in content.get("quality", {}).items():
-            if (numbers := self._column(self._numbers, name, row, _NAN)) is not None:
+            numbers = self._numbers.get(name)
+            if numbers is None or len(numbers) < row:
+                numbers = self._column(self._numbers, name, row, _NAN)
+            if numbers is not None:
                 numbers.append(_NAN if value is None else value)
         for name, value in content.get("attributes", {}).items():
-            if (words := self._column(self._words, name, row, None)) is not None:
+            words = self._words.get(name)
+            if words is None or len(words) < row:
+                words = self._column(self._words, name, row, None)
+            if words is not None:
                 words.append(sys.intern(value) if value else None)
         further = {k: content[k] for k in ("patient_id", "pixels_sha256", "image") if k in content}
         if further:
@@ -88,8 +94,7 @@ class Columns:
                     self.left_out.add(name)
                 return None
             column = known[name] = [] if unknown is None else array("d")
-        if len(column) < row:
-            column.extend([unknown] * (row - len(column)))
+        column.extend([unknown] * (row - len(column)))
         return column
 
     def numbers(self, rows: npt.NDArray[np.intp]) -> dict[str, Floats]:
