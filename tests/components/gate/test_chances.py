@@ -11,6 +11,7 @@ from components.gate.preflight import preflight
 from components.records.errors import IntegrityError
 from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
+from components.statistics.power import power_floor
 from tests.components.gate.test_preflight import same_patient
 from tests.components.planting import check, locked, policy, scored
 from tests.refusing import refused
@@ -45,6 +46,15 @@ def test_power_of_a_floor_takes_golden_for_the_truth() -> None:
     passed = np.mean(np.asarray(clopper_pearson(right, 200).lower) >= 0.9)
     assert found.power == pytest.approx(passed, abs=0.025)
     assert found.assuming == "a true value of 0.950, golden's"
+
+
+def test_power_of_a_floor_is_that_of_the_checks_own_method_and_error_rate() -> None:
+    golden = scored(CASES, wrong=range(10), model="go")
+    for method, alpha in (("clopper_pearson", 0.05), ("wilson", 0.025)):
+        rules = policy(replace(check("sensitivity", floor=0.91, alpha=alpha), method=method))
+        power = power_floor(200, 0.91, true=0.95, alpha=alpha, method=method)
+        assert chance(rules, golden=golden).power == power
+        assert power != power_floor(200, 0.91, true=0.95)
 
 
 def test_golden_stands_for_the_truth_of_every_check() -> None:

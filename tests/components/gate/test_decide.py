@@ -275,6 +275,17 @@ def test_the_champion_made_again_is_already_released() -> None:
     ).already_released
 
 
+def test_the_champions_scores_called_at_another_point_are_another_model() -> None:
+    # No score lies between the two points, so that every call is the same.
+    champion = replace(scored(CASES, model="ch"), operating_point=0.45)
+    again = {"same_inputs": {"champion", "golden"}}
+    assert judged(**again).already_released
+    decision = judged(champion=champion, **again)
+    assert decision.verdict is Verdict.PASS and not decision.already_released
+    first = judged(champion=None, **again)
+    assert first.verdict is Verdict.PASS and not first.already_released
+
+
 def test_the_order_of_cases_changes_not_one_byte() -> None:
     candidate = scored(CASES, wrong=[1, 250])
     order = np.random.default_rng(0).permutation(400)

@@ -156,9 +156,13 @@ def test_bounds_are_those_of_the_checks_own_error_rate(decision: Decision) -> No
     margin = result(decision, "sensitivity[device=Aster].non_inferiority.golden")
     paired = tango(1, 1, 50, alpha=0.05)
     assert (margin.lower, margin.upper) == (paired.lower, paired.upper)
-    flips = result(decision, "negative_flips.golden")
-    share = clopper_pearson(1, 200, alpha=0.025)
-    assert (flips.lower, flips.upper) == (share.lower, share.upper)
+    lax = judged(
+        scored(CASES, wrong=[3]), rules=replace(RULES, alpha=0.05), case_set=CASES, golden=[1]
+    )
+    for made, alpha in ((decision, 0.025), (lax, 0.05)):
+        flips = result(made, "negative_flips.golden")
+        share = clopper_pearson(1, 200, alpha=alpha)
+        assert (flips.lower, flips.upper) == (share.lower, share.upper)
     assert result(decision, "latency.p95").lower is None
 
 
@@ -184,3 +188,16 @@ def test_what_no_training_case_has_is_counted_as_none() -> None:
         check = result(lacking, "coverage[device=Boreal]")
         assert (check.verdict.value, check.n) == ("FAIL", 0)
         assert ("0 training cases" in check.reason) is ("device" in trained_on)
+
+
+def test_only_what_is_lacking_has_a_next_step(decision: Decision) -> None:
+    few = judged(rules=replace(RULES, sentinels=Sentinels(4, "agreed on")), case_set=CASES)
+    late = judged(rules=RULES, case_set=CASES, looks_used=11)
+    for made, name, lacking in [
+        (decision, "sentinels.marked", False),
+        (few, "sentinels.marked", True),
+        (decision, "looks", False),
+        (late, "looks", True),
+    ]:
+        reason = result(made, name).reason
+        assert (";" in reason) is lacking

@@ -118,6 +118,23 @@ def test_what_a_policy_does_not_say_is_not_asked_for(tmp_path: Path) -> None:
     assert (only.method, only.paired_method) == ("delong", "delong")
 
 
+@pytest.mark.parametrize(
+    "content, where",
+    [
+        (b"a: 1\nb: -.inf\n", ":2:"),
+        (b"a: 1\nb:\n  - +.INF\n", ":3:"),
+        (b"a: 1\nb: {c: 2,\n c: 3}\n", ":3:"),
+        (b"a: \xff\n", "a.yaml: "),
+        (b"a: \x00\n", "a.yaml: "),
+    ],
+)
+def test_what_yaml_would_take_and_nobody_meant_is_refused(
+    content: bytes, where: str, tmp_path: Path
+) -> None:
+    with refused(PolicyError, where):
+        read_yaml(tmp_path / "a.yaml", content, error=PolicyError)
+
+
 def test_a_place_is_located_at_the_nearest_value_that_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     document = read_yaml(path, b"# head\na:\n  b:\n    - c: 1\n", error=PolicyError)
