@@ -201,3 +201,23 @@ def test_only_what_is_lacking_has_a_next_step(decision: Decision) -> None:
     ]:
         reason = result(made, name).reason
         assert (";" in reason) is lacking
+
+
+def test_a_reason_says_on_which_side_of_its_limit_a_check_lies(decision: Decision) -> None:
+    lost = judged(
+        scored(CASES, wrong=range(1, 40)), rules=RULES, case_set=CASES, champion=[], golden=[]
+    )
+    flips = "negative_flips.golden"
+    assert "within the ceiling 0.1" in result(decision, flips).reason
+    assert "above the ceiling 0.1" in result(lost, flips).reason
+    floor = result(decision, "sensitivity[device=Aster].floor").reason
+    assert floor.startswith("lower bound 0.9086 ")
+    assert ":" not in result(decision, "sentinels.golden").reason
+    assert "case-0001, case-0002" in result(lost, "sentinels.golden").reason
+
+
+def test_only_a_fault_of_a_baseline_is_against_it() -> None:
+    silent = judged(evaluator=None)
+    assert result(silent, "evaluator.answer").against == "none"
+    itself = judged(champion=scored(CASES), case_set=CASES)
+    assert result(itself, "baseline.champion").against == "champion"

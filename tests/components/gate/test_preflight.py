@@ -10,6 +10,7 @@ from components.decision import Verdict
 from components.gate.policy import Policy, Sentinels
 from components.gate.preflight import CheckOutlook, preflight, refuse_hopeless
 from components.records.errors import PolicyError
+from components.statistics.power import most_wrong
 from tests.components.gate.test_decide import judged, result
 from tests.components.planting import check, locked, policy, scored, seen_case
 from tests.refusing import refused
@@ -96,6 +97,16 @@ def test_a_limit_that_no_number_of_cases_proves_says_no_number() -> None:
     with refused(PolicyError, "a margin of 0 ") as caught:
         refuse_hopeless(rules, locked(50, 50))
     assert "wanted" not in str(caught.value) and "; add cases" in str(caught.value)
+
+
+def test_what_a_floor_tolerates_follows_the_method_of_its_check() -> None:
+    asked = check("sensitivity", floor=0.9)
+    exact, score = (
+        outlook(policy(replace(asked, method=method)), locked(99, 20), f"{asked.name}.floor")
+        for method in ("clopper_pearson", "wilson")
+    )
+    assert exact.tolerates == most_wrong(99, 0.9)
+    assert score.tolerates == most_wrong(99, 0.9, method="wilson") != exact.tolerates
 
 
 def test_a_slice_without_cases_can_never_pass() -> None:
