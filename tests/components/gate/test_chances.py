@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from components.gate.chances import Chance, chances
-from components.gate.policy import Policy
+from components.gate.policy import Policy, Sentinels
 from components.gate.preflight import preflight
 from components.records.errors import IntegrityError
 from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
-from components.statistics.power import power_floor
+from components.statistics.power import (
+    power_floor,
+    power_non_inferiority,
+    sample_size_non_inferiority,
+)
 from tests.components.gate.test_preflight import same_patient
 from tests.components.planting import check, locked, policy, scored
 from tests.refusing import refused
@@ -55,6 +59,19 @@ def test_power_of_a_floor_is_that_of_the_checks_own_method_and_error_rate() -> N
         power = power_floor(200, 0.91, true=0.95, alpha=alpha, method=method)
         assert chance(rules, golden=golden).power == power
         assert power != power_floor(200, 0.91, true=0.95)
+
+
+def test_chances_of_a_margin_are_those_of_the_checks_own_error_rate() -> None:
+    found = chance(policy(check("sensitivity", margin=0.03, alpha=0.05)))
+    given = {"discordant": 0.04, "alpha": 0.05}
+    assert found.power == power_non_inferiority(200, 0.03, **given)
+    assert found.needed == sample_size_non_inferiority(0.03, **given)
+
+
+def test_of_marked_cases_there_is_no_chance_to_tell() -> None:
+    rules = replace(policy(check("sensitivity", floor=0.5)), sentinels=Sentinels(1, "planted"))
+    cases = locked(200, 100, sentinels=[1])
+    assert chances(preflight(rules, cases), rules, cases)[-1] == Chance(None, "")
 
 
 def test_golden_stands_for_the_truth_of_every_check() -> None:

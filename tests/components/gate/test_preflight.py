@@ -109,6 +109,13 @@ def test_what_a_floor_tolerates_follows_the_method_of_its_check() -> None:
     assert score.tolerates == most_wrong(99, 0.9, method="wilson") != exact.tolerates
 
 
+@pytest.mark.parametrize("patients", ["independent", "clustered"])
+def test_a_floor_that_one_right_case_proves_tolerates_all_others(patients: str) -> None:
+    rules = policy(check("sensitivity", floor=1e-6), patients=patients)
+    (found,) = preflight(rules, same_patient(range(20)))
+    assert found.tolerates == 19
+
+
 def test_a_slice_without_cases_can_never_pass() -> None:
     rules = policy(check("sensitivity", floor=0.5, device="Cirrus"))
     with refused(PolicyError, "0 positive cases", "device=Cirrus"):
