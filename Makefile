@@ -41,7 +41,7 @@ gate-oc: .venv/.synced  ## how often the policies pass honest retrainings and bl
 	.venv/bin/python -m tests.measure.collect
 	.venv/bin/python -m tests.measure.operating_characteristics --write
 
-mutants: .venv/.synced  ## whether the tests see a change of what decides; OF=components/gate/auc.py for a part
+mutants: .venv/.synced  ## whether the tests see a change of what decides; OF=components/statistics/auc.py for a part
 	.venv/bin/python tests/measure/mutants.py $(OF)
 
 shape: .venv/.synced  ## how the product is built, in figures

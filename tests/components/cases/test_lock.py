@@ -9,7 +9,7 @@ import pytest
 from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.cases.lock import apply_lock, find_cases, lock_source, verify_source
+from components.cases.lock import apply_lock, find_cases, lock_source, read_pictures, verify_source
 from components.cases.sources import open_source
 from components.phantom.source import PhantomSource
 from components.records.case import BadCase, Case, Shard
@@ -156,3 +156,41 @@ def test_cases_are_found_by_their_ids() -> None:
 def test_a_case_the_source_lacks_is_an_error_with_a_suggestion() -> None:
     with pytest.raises(SourceError, match="planted: no test case 'c44'; did you mean 'c4'"):
         find_cases(Planted(*CASES), ["c1", "c44"])
+
+
+def test_the_named_images_are_those_of_the_source() -> None:
+    source = open_source("phantom")
+    shard = source.shards("test")[0]
+    images = {case.case_id: case.image for case in list(source.read(shard))[:3]}
+    wanted = sorted(images)[1:]
+    assert read_pictures(source, [*wanted, "no-such-case"][:2]) == {i: images[i] for i in wanted}
+
+
+def test_reading_stops_at_the_last_wanted_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = PhantomSource.parse("phantom")
+    read: list[int] = []
+    whole = PhantomSource.read
+
+    def counted(self: PhantomSource, shard: object) -> object:
+        read.append(shard.start)  # type: ignore[attr-defined]
+        return whole(self, shard)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PhantomSource, "read", counted)
+    assert list(read_pictures(source, ["phantom-case-000001"])) == ["phantom-case-000001"]
+    assert read == [0]
+    assert read_pictures(source, []) == {} and read == [0]
+
+
+def test_an_image_that_cannot_be_used_is_left_out(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for name in ("NORMAL", "PNEUMONIA"):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            image = read_pictures(open_source("phantom"), ["phantom-case-000001"])
+            for i in range(12):
+                (folder / f"{name}-{split}-{i}.png").write_bytes(image["phantom-case-000001"])
+    (tmp_path / "test" / "NORMAL" / "NORMAL-test-0.png").write_bytes(b"not an image")
+    source = open_source(str(tmp_path))
+    ids = [case.case_id for s in source.shards("test") for case in source.read(s)
+           if hasattr(case, "case_id")]  # fmt: skip
+    assert read_pictures(source, ids).keys() == set(ids)

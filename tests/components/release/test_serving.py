@@ -7,8 +7,15 @@ import pytest
 from components.decision import Verdict, load_decision, save_decision
 from components.records.errors import IntegrityError
 from components.records.files import sha256_tree
+from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION
-from components.release.serving import INCOMING, discard_incoming, find_champion, versions
+from components.release.serving import (
+    INCOMING,
+    discard_incoming,
+    find_champion,
+    record_release,
+    versions,
+)
 from tests.components.gate.test_decide import judged
 
 DECIDED = judged()
@@ -117,3 +124,35 @@ def test_what_an_interrupted_push_left_goes_and_releases_stay(tmp_path: Path) ->
     put(tmp_path / "serving" / INCOMING / "another", 2)
     discard_incoming(destination)
     assert versions(tmp_path / "serving" / INCOMING / "another") == [2]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger.jsonl")
+
+
+def release(workspace: Path, version: int, content: str, ledger: Ledger) -> bool:
+    destination = workspace / "serving" / "chest"
+    if not (destination / str(version)).exists():
+        sha256 = put(destination, version, content)
+        decide(workspace / "runs", f"run-{version}", sha256)
+    champion = find_champion(destination, workspace / "runs")
+    assert champion is not None
+    return record_release(ledger, champion, workspace=workspace)
+
+
+def test_a_release_is_written_down_once_however_often_it_is_asked(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    assert [release(tmp_path, 7, "weights", ledger) for _ in range(3)] == [True, False, False]
+    (entry,) = ledger.entries()
+    assert (entry.kind, entry.by) == ("release", "casegate")
+    assert (entry.body["version"], entry.body["run_id"]) == (7, "run-7")
+    assert entry.body["destination"] == "serving/chest"
+
+
+def test_the_same_model_under_a_new_version_is_a_release_of_its_own(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    assert release(tmp_path, 7, "weights", ledger) and release(tmp_path, 8, "weights", ledger)
+    assert [entry.body["version"] for entry in ledger.entries()] == [7, 8]

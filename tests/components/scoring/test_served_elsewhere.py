@@ -1,4 +1,4 @@
-"""Released SavedModels read by others' programs, as their users read them."""
+"""Released SavedModels read by programs of others, as their users read them: a C program too."""
 
 import json
 import subprocess
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.scoring.making import POINT, Sized, save
+from tests.components.scoring.c_program import build, classify
+from tests.components.scoring.making import POINT, UNSERVABLE, Sized, save
 
 pytestmark = pytest.mark.tensorflow
 
@@ -50,3 +51,25 @@ def test_saved_model_cli_runs_it(model: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "[0.004 0.007]" in done.stdout and "[0 0]" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("c"))
+
+
+def test_a_c_program_answers(program: Path, tmp_path: Path) -> None:
+    sizes = (100, 250, 999)
+    for size in sizes:
+        (tmp_path / str(size)).write_bytes(b"." * size)
+    model = save(Sized(), tmp_path / "model")
+    said = classify(program, model, [tmp_path / str(size) for size in sizes])
+    assert [p for p, _ in said] == pytest.approx([size / 1000 for size in sizes])
+    assert [label for _, label in said] == [0, 1, 1]
+
+
+def test_a_c_program_refuses_what_we_call_unservable(program: Path, tmp_path: Path) -> None:
+    make, _ = UNSERVABLE["Python inside"]
+    (tmp_path / "image").write_bytes(b"...")
+    with pytest.raises(RuntimeError, match="EagerPyFunc"):
+        classify(program, make(tmp_path / "model"), [tmp_path / "image"])
