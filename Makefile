@@ -5,6 +5,7 @@ UV := .uv/bin/uv
 CASEGATE := .venv/bin/casegate
 PYTEST := .venv/bin/python -m pytest
 WORKSPACE ?= workspace
+OF ?=
 PURE := not slow and not tensorflow and not process and not store
 
 # Byte code is compiled once, at installation; importing TFX takes three times as long without.
