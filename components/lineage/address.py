@@ -90,12 +90,8 @@ class StoreAddress:
         """
         return _connect(self, read_only=read_only)
 
-    def mlmd_config(self) -> Any:
-        """ML Metadata's connection, to write with; holds the password, so never log it."""
-        return with_password(self.tfx_config())
-
     def tfx_config(self) -> Any:
-        """The same without the password, for the graph: TFX logs what it is given."""
+        """ML Metadata's connection without the password: TFX logs what the graph is given."""
         from ml_metadata.proto import metadata_store_pb2
 
         config = metadata_store_pb2.ConnectionConfig()
@@ -122,7 +118,10 @@ class StoreAddress:
 
 
 def with_password(config: Any) -> Any:
-    """A copy of ML Metadata's connection that has the password, where it is to a server."""
+    """A copy of ML Metadata's connection that has the password, where it is to a server.
+
+    It is to write with; never log it.
+    """
     unlocked = type(config)()
     unlocked.CopyFrom(config)
     kind = unlocked.WhichOneof("config")

@@ -143,16 +143,6 @@ class MetadataStore:
         )
         return {row["package"]: row["version"] for row in rows}
 
-    def environments_with(self, package: str, version: str) -> list[str]:
-        """Hashes of the environments in which this version of a package was installed."""
-        rows = self.query(
-            "SELECT environment_sha256 FROM packages WHERE package = :package "
-            "AND version = :version",
-            package=package,
-            version=version,
-        )
-        return [row["environment_sha256"] for row in rows]
-
     def training_sets(self, roots: Sequence[str] = ()) -> list[Row]:
         """Training sets by Merkle root; all of them where none is named."""
         if roots:

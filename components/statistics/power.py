@@ -19,32 +19,17 @@ NEGLIGIBLE = 1e-9
 MOST_CASES = 10**8
 
 
-def most_lost(n: int, margin: float, *, alpha: float = 0.025, method: str = "tango") -> int | None:
-    """Most cases that may be lost, none gained, for the lower bound to lie above -margin.
-
-    All other cases count as right by both models, of which only Newcombe's method takes notice.
-
-    Returns:
-      None where even a candidate that loses none cannot pass.
-
-    Raises:
-      TooFewCases: n is 0.
-      ValueError: margin outside [0, 1], alpha outside (0, 0.5), or the method is unknown.
-    """
-    _check_share("margin", margin)
-
-    def passes(lost: int) -> bool:
-        return difference_of(n - lost, 0, lost, 0, alpha=alpha, method=method).lower > -margin
-
-    return _last(passes, n)
-
-
 def most_wrong(
     n: int, floor: float, *, alpha: float = 0.025, method: str = "clopper_pearson"
 ) -> int | None:
     """Most cases that may be wrong for the lower bound to lie at or above the floor.
 
-    Returns, Raises: as `most_lost`; floor in [0, 1].
+    Returns:
+      None where even a candidate that has none wrong cannot pass.
+
+    Raises:
+      TooFewCases: n is 0.
+      ValueError: floor outside [0, 1], alpha outside (0, 0.5), or the method is unknown.
     """
     _check_share("floor", floor)
 

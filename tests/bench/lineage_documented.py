@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.lineage.address import with_password
 from pipeline.settings.workspace import Workspace
 
 _HOPS = 40  # more than any graph here has
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def opened(workspace: Workspace, through: str) -> Any:
-    config = workspace.store.mlmd_config()
+    config = with_password(workspace.store.tfx_config())
     if through == "tfx":
         from tfx.orchestration.metadata import Metadata
 

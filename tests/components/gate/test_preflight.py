@@ -33,9 +33,13 @@ def test_the_losses_that_234_negatives_tolerate(margin: float, lost: int | None)
     assert found.possible is (lost is not None)
 
 
+@pytest.mark.parametrize("method, alpha", [("tango", 0.025), ("tango", 0.05), ("newcombe", 0.025)])
 @pytest.mark.parametrize("margin", [0.03, 0.05, 0.1])
-def test_the_gate_passes_what_is_tolerated_and_not_one_more(margin: float) -> None:
-    cases, rules = locked(100, 150), policy(check("specificity", margin=margin))
+def test_the_gate_passes_what_is_tolerated_and_not_one_more(
+    margin: float, method: str, alpha: float
+) -> None:
+    asked = check("specificity", margin=margin, alpha=alpha)
+    cases, rules = locked(100, 150), policy(replace(asked, paired_method=method))
     most = outlook(rules, cases, SPECIFICITY).tolerates
     assert most is not None
 

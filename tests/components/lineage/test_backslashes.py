@@ -2,6 +2,7 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.lineage.address import with_password
 from components.lineage.backslashes import BACKSLASH, STAND_IN, escape_message, unescape_message
 from components.lineage.opening import open_store
 from components.lineage.reader import MetadataStore
@@ -74,7 +75,7 @@ def test_ml_metadata_itself_would_execute_the_text(postgresql) -> None:
 
     address = postgresql.fresh()
     open_store(address)
-    bare = metadata_store.MetadataStore(address.mlmd_config())
+    bare = metadata_store.MetadataStore(with_password(address.tfx_config()))
     kind = bare.put_artifact_type(mlmd.ArtifactType(name="Report"))
     attack = r" , NULL, 1, 1); DROP TABLE eventpath; --\ "
     with pytest.raises(Exception, match="PostgreSQL"):

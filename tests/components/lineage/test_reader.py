@@ -36,7 +36,11 @@ QUESTIONS: dict[str, Callable[[MetadataStore], Any]] = {
     "releases": lambda store: store.releases(WORKSPACE),
     "environment": lambda store: store.environment(ENVIRONMENT.sha256),
     "packages": lambda store: store.packages(ENVIRONMENT.sha256),
-    "environments_with": lambda store: store.environments_with("jinja2", "3.0"),
+    "environments": lambda store: store.query(
+        "SELECT environment_sha256 FROM packages WHERE package = :package AND version = :version",
+        package="jinja2",
+        version="3.0",
+    ),
     "training_sets": lambda store: store.training_sets(),
     "run_graph": lambda store: store.run_graph(PIPELINE_RUN),
     "run_graph.sha256": lambda store: store.run_graph(PIPELINE_RUN).sha256,
@@ -178,7 +182,7 @@ def test_what_is_written_to_a_server_reads_as_from_a_file(source, server) -> Non
     write_records(open_store(target))  # writing again changes what is there and adds nothing
     with MetadataStore(source) as original, MetadataStore(target) as store:
         assert len(store.query("SELECT * FROM runs")) == 1
-        for name in ("runs", "run", "releases", "environment", "packages", "environments_with"):
+        for name in ("runs", "run", "releases", "environment", "packages", "environments"):
             ask = QUESTIONS[name]
             assert listed(ask(store)) == listed(ask(original)), name
 

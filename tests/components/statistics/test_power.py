@@ -14,7 +14,6 @@ from components.statistics.paired import difference_of, tango
 from components.statistics.power import (
     fewest_cases_for_floor,
     fewest_cases_for_margin,
-    most_lost,
     most_wrong,
     power_floor,
     power_non_inferiority,
@@ -26,8 +25,8 @@ METHODS = ["tango", "newcombe"]
 FLOORS = ["clopper_pearson", "wilson"]
 
 
-def passes(n: int, lost: int, margin: float, method: str) -> bool:
-    return difference_of(n - lost, 0, lost, 0, alpha=0.025, method=method).lower > -margin
+def passes(n: int, margin: float, method: str) -> bool:
+    return difference_of(n, 0, 0, 0, alpha=0.025, method=method).lower > -margin
 
 
 @pytest.mark.parametrize("method", FLOORS)
@@ -38,22 +37,6 @@ def test_a_bound_that_equals_the_floor_is_enough(method: str, wrong: int) -> Non
     assert most_wrong(234, math.nextafter(floor, 1), method=method) == (
         wrong - 1 if wrong else None
     )
-
-
-@pytest.mark.parametrize("margin, lost", [(0.02, 0), (0.03, 1), (0.05, 5)])
-def test_losses_that_234_cases_tolerate(margin: float, lost: int) -> None:
-    assert most_lost(234, margin) == lost
-
-
-@pytest.mark.parametrize("method", METHODS)
-@given(n=st.integers(1, 3000), margin=st.floats(0.001, 0.5))
-def test_one_more_lost_case_than_the_most_does_not_pass(method: str, n: int, margin: float) -> None:
-    lost = most_lost(n, margin, method=method)
-    if lost is None:
-        assert not passes(n, 0, margin, method)
-    else:
-        assert passes(n, lost, margin, method)
-        assert lost == n or not passes(n, lost + 1, margin, method)
 
 
 @pytest.mark.parametrize("method", FLOORS)
@@ -73,8 +56,7 @@ def test_one_more_wrong_case_than_the_most_does_not_pass(method: str, n: int, fl
 def test_fewest_cases_for_a_margin_pass_and_one_fewer_do_not(margin: float, method: str) -> None:
     n = fewest_cases_for_margin(margin, method=method)
     assert n is not None
-    assert most_lost(n, margin, method=method) == 0
-    assert most_lost(n - 1, margin, method=method) is None
+    assert passes(n, margin, method) and not passes(n - 1, margin, method)
 
 
 def test_fewest_cases_follow_the_closed_forms() -> None:
@@ -87,7 +69,7 @@ def test_fewest_cases_follow_the_closed_forms() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_bound_that_equals_the_margin_is_not_enough(method: str) -> None:
     margin = -difference_of(200, 0, 0, 0, alpha=0.025, method=method).lower
-    assert most_lost(200, margin, method=method) is None
+    assert not passes(200, margin, method)
     assert fewest_cases_for_margin(margin, method=method) == 201
 
 
@@ -106,9 +88,6 @@ def test_every_answer_follows_the_error_rate_that_is_asked_for() -> None:
     assert most_wrong(100, floor, alpha=0.05) == 7 > most_wrong(100, floor)
     passed = binom.cdf(7, 100, 0.04)
     assert power_floor(100, floor, true=0.96, alpha=0.05) == pytest.approx(passed)
-    lost = most_lost(300, 0.05, alpha=0.05)
-    assert lost is not None and tango(0, lost, 300, alpha=0.05).lower > -0.05
-    assert tango(0, lost + 1, 300, alpha=0.05).lower <= -0.05
     lax, strict = (
         power_non_inferiority(300, 0.05, discordant=0.1, alpha=alpha) for alpha in (0.05, 0.025)
     )
@@ -120,7 +99,7 @@ def test_every_answer_follows_the_error_rate_that_is_asked_for() -> None:
 
 def test_what_no_number_of_cases_can_prove_has_none() -> None:
     assert fewest_cases_for_margin(0) is None and fewest_cases_for_floor(1) is None
-    assert most_lost(10**6, 0) is None and most_wrong(10**6, 1) is None
+    assert most_wrong(10**6, 1) is None
     assert fewest_cases_for_floor(0) == 1
 
 
@@ -269,7 +248,6 @@ def test_sizes_for_a_loss_beyond_the_margin_are_refused() -> None:
 
 def test_no_case_is_an_error() -> None:
     for asked in (
-        lambda: most_lost(0, 0.02),
         lambda: most_wrong(0, 0.9),
         lambda: power_non_inferiority(0, 0.02, discordant=0.1),
         lambda: power_floor(0, 0.9, true=0.95),
@@ -279,7 +257,6 @@ def test_no_case_is_an_error() -> None:
 
 
 ASKED = [
-    ("margin", lambda share: most_lost(10, share)),
     ("floor", lambda share: most_wrong(10, share)),
     ("margin", fewest_cases_for_margin),
     ("floor", fewest_cases_for_floor),
