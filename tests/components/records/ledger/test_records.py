@@ -69,6 +69,13 @@ def test_releases_are_what_was_put_in_a_destination_rollbacks_included(tmp_path:
     assert (first.seq, second.seq, second.kind) == (1, 3, "rollback")
 
 
+def test_a_release_names_its_run_and_its_attestation_where_it_has_them(tmp_path: Path) -> None:
+    signed = {"attestation_sha256": sha("attestation")}
+    first, second = releases(entries(tmp_path, ("release", signed), ("rollback", {})))
+    assert (first.run_id, first.attestation_sha256) == ("run-1", sha("attestation"))
+    assert (second.run_id, second.attestation_sha256) == (None, None)
+
+
 def test_a_folder_elsewhere_is_named_by_its_whole_path(tmp_path: Path) -> None:
     assert recorded_name(tmp_path / "serving" / "chest", tmp_path) == "serving/chest"
     assert recorded_name(Path("/srv/models/chest"), tmp_path) == "/srv/models/chest"
