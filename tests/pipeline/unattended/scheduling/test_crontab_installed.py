@@ -62,7 +62,15 @@ def in_private(script: str, folder: Path) -> str:
     if subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode:
         pytest.skip("this account may not make namespaces")
     ended = subprocess.run(
-        [*NAMESPACES, "/bin/sh", str(HERE / "with_cron.sh"), sys.executable, "-c", script, folder],
+        [
+            *NAMESPACES,
+            "/bin/sh",
+            str(HERE / "crontab_installed.sh"),
+            sys.executable,
+            "-c",
+            script,
+            folder,
+        ],
         capture_output=True,
         text=True,
         timeout=120,

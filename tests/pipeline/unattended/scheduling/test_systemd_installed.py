@@ -57,7 +57,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     program.chmod(0o755)
     python = [sys.executable, "-c", INSTALLED, str(folder)]
     ended = subprocess.run(
-        [*NAMESPACES, "/bin/sh", str(HERE / "with_systemd.sh"), str(home), *python],
+        [*NAMESPACES, "/bin/sh", str(HERE / "systemd_installed.sh"), str(home), *python],
         capture_output=True,
         text=True,
         timeout=120,
