@@ -8,6 +8,7 @@ from components.baselines.case_set import CaseSet, cases_root, lock_cases, neare
 from components.baselines.diff import Diff, diff_case_sets
 from components.records.errors import ConfigError
 from tests.components.planting import locked, seen_case
+from tests.refusing import refused
 
 BEFORE = locked(2, 3, sentinels=[0])
 
@@ -67,47 +68,48 @@ def test_what_the_source_says_otherwise_is_kept_over_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes, message",
+    "changes, facts",
     [
-        ({}, "nothing to change; wanted --add, --retire"),
+        ({}, ["--add", "--retire"]),
         (
             {"retire": ("case-004",)},
-            "--retire: no case 'case-004' among its 5; did you mean 'case-",
+            ["--retire", "'case-004'", "among its 5", "did you mean 'case-"],
         ),
-        ({"relabel": (("x", 1),)}, "--relabel: no case 'x' among its 5$"),
-        ({"sentinel": ("x\ny",)}, r"--sentinel: no case '\"x\\ny\"' among"),
-        ({"unsentinel": ("x",)}, "--unsentinel: no case 'x'"),
-        ({"add": (seen_case(1, 1),)}, "--add: case 'case-0001' is in it already"),
-        ({"retire": ("case-0004",) * 2}, "--retire names case 'case-0004' 2 times"),
-        ({"add": (seen_case(9, 1),) * 2}, "--add names case 'case-0009' 2 times"),
-        ({"relabel": (("case-0003", 1), ("case-0003", 0))}, "--relabel names case 'case-0003' 2"),
+        ({"relabel": (("x", 1),)}, ["--relabel", "'x'", "its 5"]),
+        ({"sentinel": ("x\ny",)}, ["--sentinel", r'"x\ny"']),
+        ({"unsentinel": ("x",)}, ["--unsentinel", "'x'"]),
+        ({"add": (seen_case(1, 1),)}, ["--add", "'case-0001'", "already"]),
+        ({"retire": ("case-0004",) * 2}, ["--retire", "'case-0004'", "2 times"]),
+        ({"add": (seen_case(9, 1),) * 2}, ["--add", "'case-0009'", "2 times"]),
+        (
+            {"relabel": (("case-0003", 1), ("case-0003", 0))},
+            ["--relabel", "'case-0003'", "2 times"],
+        ),
         (
             {"retire": ("case-0003",), "relabel": (("case-0003", 1),)},
-            "case 'case-0003' is named by --retire and --relabel; choose one",
+            ["'case-0003'", "--retire and --relabel"],
         ),
         (
             {"retire": ("case-0001",), "sentinel": ("case-0001",)},
-            "case 'case-0001' is named by --retire and --sentinel",
+            ["'case-0001'", "--retire and --sentinel"],
         ),
         (
             {"sentinel": ("case-0001",), "unsentinel": ("case-0001",)},
-            "case 'case-0001' is named by --sentinel and --unsentinel",
+            ["'case-0001'", "--sentinel and --unsentinel"],
         ),
-        ({"relabel": (("case-0001", 1),)}, "case 'case-0001' is positive already; leave that out"),
-        ({"sentinel": ("case-0000",)}, "case 'case-0000' is a sentinel already"),
-        ({"unsentinel": ("case-0001",)}, "case 'case-0001' is no sentinel"),
-        ({"retire": ("case-0000", "case-0001")}, "no positive case would be left; a gate needs"),
+        ({"relabel": (("case-0001", 1),)}, ["'case-0001'", "positive already"]),
+        ({"sentinel": ("case-0000",)}, ["'case-0000'", "sentinel already"]),
+        ({"unsentinel": ("case-0001",)}, ["'case-0001'", "no sentinel"]),
+        ({"retire": ("case-0000", "case-0001")}, ["no positive"]),
         (
             {"retire": ("case-0002", "case-0003"), "relabel": (("case-0004", 1),)},
-            "no negative case would be left",
+            ["no negative"],
         ),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
+def test_what_cannot_be_is_refused_in_one_line(changes: dict[str, Any], facts: list[str]) -> None:
+    with refused(ConfigError, "case set planted version 1: ", *facts):
         amended(**changes)
-    assert str(caught.value).startswith("case set planted version 1: ")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_class_that_is_replaced_may_go() -> None:

@@ -21,6 +21,7 @@ from components.baselines.case_set import (
 from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError, NothingEvaluated
 from tests.components.planting import locked, seen_case, sha
+from tests.refusing import refused
 
 LOCK = {"name": "p", "author": "a", "reason": "r", "date": "2025-03-31", "source": "s"}
 
@@ -69,7 +70,7 @@ def test_root_does_not_depend_on_the_order_the_cases_came_in() -> None:
 )
 def test_any_edit_of_a_case_is_found(saved: Path, change: dict[str, Any]) -> None:
     edited(saved, lambda document: document["cases"][0].update(change))
-    with pytest.raises(IntegrityError, match="Merkle root"):
+    with refused(IntegrityError, saved, "Merkle root"):
         load_case_set(saved)
 
 
@@ -87,42 +88,43 @@ def test_any_edit_of_a_case_is_found(saved: Path, change: dict[str, Any]) -> Non
 )
 def test_any_edit_of_the_header_is_found(saved: Path, key: str, value: object) -> None:
     edited(saved, lambda document: document.update({key: value}))
-    with pytest.raises(IntegrityError, match="header"):
+    with refused(IntegrityError, saved, "header"):
         load_case_set(saved)
 
 
 def test_a_removed_case_is_found(saved: Path) -> None:
     edited(saved, lambda document: document["cases"].pop())
-    with pytest.raises(IntegrityError, match="Merkle root"):
+    with refused(IntegrityError, saved, "Merkle root"):
         load_case_set(saved)
 
 
 def test_a_case_that_stands_twice_is_named(saved: Path) -> None:
     edited(saved, lambda document: document["cases"].append(document["cases"][2]))
-    with pytest.raises(IntegrityError, match="twice.*case-0002"):
+    with refused(IntegrityError, saved, "twice", "case-0002"):
         load_case_set(saved)
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    "text, facts",
     [
-        ("{", "not valid JSON"),
-        ('{"name": 1, "name": 2}', "'name' stands twice"),
-        ('{"version": NaN}', "NaN"),
-        ("[]", "wanted object"),
-        ('{"nmae": "p"}', "unknown key 'nmae'; did you mean 'name'"),
+        ("{", ["JSON"]),
+        ('{"name": 1, "name": 2}', ["'name'", "twice"]),
+        ('{"version": NaN}', ["NaN"]),
+        ("[]", ["wanted object"]),
+        ('{"nmae": "p"}', ["'nmae'", "did you mean 'name'"]),
     ],
 )
-def test_a_malformed_file_is_an_error_of_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_malformed_file_is_an_error_of_one_line(
+    tmp_path: Path, text: str, facts: list[str]
+) -> None:
     path = tmp_path / "case_set.json"
     path.write_text(text)
-    with pytest.raises(IntegrityError, match=message) as caught:
+    with refused(IntegrityError, path, *facts):
         load_case_set(path)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_an_absent_file_is_an_integrity_error(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="cannot be read"):
+    with refused(IntegrityError, "absent"):
         load_case_set(tmp_path / "absent.json")
 
 
@@ -132,12 +134,12 @@ def test_locking_nothing_is_an_error() -> None:
 
 
 def test_locking_a_case_twice_is_an_error() -> None:
-    with pytest.raises(IntegrityError, match="case-0001"):
+    with refused(IntegrityError, "case-0001"):
         lock_cases([seen_case(1, 0), seen_case(1, 0)], **LOCK)
 
 
 def test_a_sentinel_that_is_no_case_is_an_error() -> None:
-    with pytest.raises(IntegrityError, match="case-7777"):
+    with refused(IntegrityError, "case-7777"):
         lock_cases([seen_case(1, 0)], **LOCK, sentinels=["case-7777"])
 
 
@@ -160,14 +162,14 @@ def test_reencoded_without_loss_passes() -> None:
 @pytest.mark.parametrize(
     "fault, seen",
     [
-        ("missing: 1 \\(case-0003\\)", SEEN[:3] + SEEN[4:]),
-        ("additional: 1 \\(case-0099\\)", [*SEEN, seen_case(99, 1)]),
-        ("duplicated: 1 \\(case-0003\\)", [*SEEN, SEEN[3]]),
-        ("missing: 12 \\(case-0000, case-0001, case-0002, ...\\)", []),
+        ("missing: 1 (case-0003)", SEEN[:3] + SEEN[4:]),
+        ("additional: 1 (case-0099)", [*SEEN, seen_case(99, 1)]),
+        ("duplicated: 1 (case-0003)", [*SEEN, SEEN[3]]),
+        ("missing: 12 (case-0000, case-0001, case-0002, ...)", []),
     ],
 )
 def test_other_cases_are_named(fault: str, seen: list[CaseRecord]) -> None:
-    with pytest.raises(IntegrityError, match=fault):
+    with refused(IntegrityError, fault):
         verify_cases(locked(5, 7), seen)
 
 
@@ -182,7 +184,7 @@ def test_other_cases_are_named(fault: str, seen: list[CaseRecord]) -> None:
     ],
 )
 def test_a_changed_case_is_named(fault: str, change: Callable[[CaseRecord], CaseRecord]) -> None:
-    with pytest.raises(IntegrityError, match=f"{fault}: 1 \\(case-0003\\)"):
+    with refused(IntegrityError, f"{fault}: 1 (case-0003)"):
         verify_cases(locked(5, 7), [*SEEN[:3], change(SEEN[3]), *SEEN[4:]])
 
 
@@ -251,25 +253,23 @@ def test_lines_in_another_order_say_the_same(file_of: Path) -> None:
 
 @pytest.mark.usefixtures("one_pass")
 @pytest.mark.parametrize(
-    "old, new, message",
+    "old, new, facts",
     [
-        ('"label":0', '"label":2', r"cases\[3\].label: unknown label '2'; known: 0, 1"),
-        ('"label":0', '"label":true', r"cases\[3\].label: unknown label 'True'"),
-        ('"label":0', '"label":0.0', r"cases\[3\]: got 0.0 as label"),
-        ('"sentinel":true', '"sentinel":1', r"cases\[1\].sentinel: got 1, wanted boolean"),
-        ('"sentinel":true', '"sentinle":true', r"cases\[1\]: unknown key 'sentinle'; did you"),
-        ('"device":"Boreal"', '"device":7', r"cases\[0\].attributes.device: got 7, wanted string"),
-        ('"case_id":"case-0004"', '"case_id":""', r"cases\[4\].case_id: got \"\", wanted at least"),
+        ('"label":0', '"label":2', ["cases[3].label: ", "'2'", "0, 1"]),
+        ('"label":0', '"label":true', ["cases[3].label: ", "'True'"]),
+        ('"label":0', '"label":0.0', ["cases[3]: ", "0.0", "label"]),
+        ('"sentinel":true', '"sentinel":1', ["cases[1].sentinel: ", "got 1", "wanted boolean"]),
+        ('"sentinel":true', '"sentinle":true', ["cases[1]: ", "'sentinle'", "'sentinel'"]),
+        ('"device":"Boreal"', '"device":7', ["cases[0].attributes.device: ", "got 7"]),
+        ('"case_id":"case-0004"', '"case_id":""', ["cases[4].case_id: ", 'got ""']),
     ],
 )
 def test_the_first_bad_row_is_named_in_the_words_of_the_schema(
-    file_of: Path, old: str, new: str, message: str
+    file_of: Path, old: str, new: str, facts: list[str]
 ) -> None:
     file_of.write_text(file_of.read_text().replace(old, new, 1))
-    with pytest.raises(IntegrityError, match=message) as caught:
+    with refused(IntegrityError, f"{file_of}: cases[", *facts):
         load_case_set(file_of)
-    assert str(caught.value).startswith(f"{file_of}: cases[")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("read", ["_read_lines", "_read_document"])
@@ -281,29 +281,30 @@ def test_both_ways_say_the_same_of_a_bad_row(file_of: Path, read: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "old, new, message",
+    "old, new, facts",
     [
-        ('"label":0', '"label":0,"label":0', "not valid JSON: key 'label' stands twice"),
-        ('"device":"Aster"', '"device":"x","device":"Aster"', "key 'device' stands twice"),
-        ('"label":0', '"label":NaN', "got NaN, wanted a number"),
-        ('"label":0', '"label":-Infinity', "got -Infinity, wanted a number"),
-        ('"label":0', '"label":0e999', "cases"),
-        ('"name": "planted"', '"name": "planted",\n"name": "planted"', "key 'name' stands twice"),
-        ('"cases": [', '"cases": [],\n"cases": [', "key 'cases' stands twice"),
-        ('"label":0', '"label":', "not valid JSON"),
-        ("planted", "\\ud800", "got text that is not Unicode"),
+        ('"label":0', '"label":0,"label":0', ["'label'", "twice"]),
+        ('"device":"Aster"', '"device":"x","device":"Aster"', ["'device'", "twice"]),
+        ('"label":0', '"label":NaN', ["got NaN"]),
+        ('"label":0', '"label":-Infinity', ["got -Infinity"]),
+        ('"label":0', '"label":0e999', ["cases"]),
+        ('"name": "planted"', '"name": "planted",\n"name": "planted"', ["'name'", "twice"]),
+        ('"cases": [', '"cases": [],\n"cases": [', ["'cases'", "twice"]),
+        ('"label":0', '"label":', ["JSON"]),
+        ("planted", "\\ud800", ["Unicode"]),
     ],
 )
-def test_what_json_leaves_open_is_refused(file_of: Path, old: str, new: str, message: str) -> None:
+def test_what_json_leaves_open_is_refused(
+    file_of: Path, old: str, new: str, facts: list[str]
+) -> None:
     file_of.write_text(file_of.read_text().replace(old, new, 1))
-    with pytest.raises(IntegrityError, match=message) as caught:
+    with refused(IntegrityError, file_of, *facts):
         load_case_set(file_of)
-    assert "\n" not in str(caught.value)
 
 
 def test_bytes_that_are_not_unicode_are_refused(file_of: Path) -> None:
     file_of.write_bytes(file_of.read_bytes().replace(b"case-0001", b"case-\xff001"))
-    with pytest.raises(IntegrityError, match="not UTF-8 text"):
+    with refused(IntegrityError, file_of, "UTF-8"):
         load_case_set(file_of)
 
 

@@ -23,6 +23,7 @@ from components.baselines.golden import (
 from components.baselines.scores import aligned
 from components.records.errors import IntegrityError
 from tests.components.planting import approved, locked, scored, seen_case, sha
+from tests.refusing import refused
 
 GOLDEN = approved(scored(locked(4, 6), model="golden"))
 
@@ -40,23 +41,23 @@ def test_round_trip(saved: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "old, new, message",
+    "old, new, fact",
     [
-        ('["case-0000",0.8]', '["case-0000",0.81]', "scores were edited"),
-        ('"operating_point": 0.5', '"operating_point": 0.4', "scores were edited"),
+        ('["case-0000",0.8]', '["case-0000",0.81]', "scores"),
+        ('"operating_point": 0.5', '"operating_point": 0.4', "scores"),
         ('"by":"A. Radiologist"', '"by":"B. Radiologist"', "approval"),
         ('"date":"2025-03-31"', '"date":"2025-03-30"', "approval"),
-        ('"latency_ms": null', '"latency_ms": {}', "approval or the header"),
-        ('"case-0009"', '"case-0008"', "twice|edited"),
-        ('["case-0000",0.8]', '["case-0000",1e999]', "edited|finite"),
+        ('"latency_ms": null', '"latency_ms": {}', "header"),
+        ('"case-0009"', '"case-0008"', "scores"),
+        ('["case-0000",0.8]', '["case-0000",1e999]', "scores"),
         ('["case-0000",0.8]', '["case-0000",null]', "wanted number"),
     ],
 )
-def test_an_edit_is_found(saved: Path, old: str, new: str, message: str) -> None:
+def test_an_edit_is_found(saved: Path, old: str, new: str, fact: str) -> None:
     text = saved.read_text()
     assert text.count(old) == 1
     saved.write_text(text.replace(old, new))
-    with pytest.raises(IntegrityError, match=message):
+    with refused(IntegrityError, saved, fact):
         load_golden(saved)
 
 
@@ -76,9 +77,9 @@ def test_every_changed_byte_that_matters_is_found(saved: Path) -> None:
 def test_golden_that_cannot_judge_is_never_saved(tmp_path: Path, bad: float) -> None:
     scores = scored(locked(4, 6))
     scores.scores[2] = bad
-    with pytest.raises(IntegrityError, match="finite"):
+    with refused(IntegrityError, "finite"):
         save_golden(Golden(scores, GOLDEN.approval), tmp_path / "golden.json")
-    with pytest.raises(IntegrityError, match="finite"):
+    with refused(IntegrityError, "finite"):
         save_golden(approved(replace(scored(locked(4, 6)), operating_point=bad)), tmp_path / "g")
 
 
@@ -113,10 +114,10 @@ def test_an_edit_of_how_golden_was_carried_over_is_found(tmp_path: Path) -> None
     text = path.read_text()
     for old, new in (("2025-05-01", "2025-05-02"), ("B. Statistician", "C. Statistician")):
         path.write_text(text.replace(old, new))
-        with pytest.raises(IntegrityError, match="the approval or the header was edited"):
+        with refused(IntegrityError, path, "approval"):
             load_golden(path)
     path.write_text(text.replace('"reason":"label"', '"reason":"label","more":1'))
-    with pytest.raises(IntegrityError, match="unknown key 'more'"):
+    with refused(IntegrityError, path, "'more'"):
         load_golden(path)
 
 
@@ -144,33 +145,33 @@ def test_a_proposal_comes_back(proposed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "old, new, message",
+    "old, new, fact",
     [
-        ('["case-0000",0.8]', '["case-0000",0.81]', "scores were edited"),
-        ('"by":"B. Statistician"', '"by":"A. Statistician"', "the proposal was edited"),
-        ('"run_id":"run-1"', '"run_id":"run-2"', "the proposal was edited"),
-        ('"waived":["sensitivity[overall].floor"]', '"waived":[]', "the proposal was edited"),
-        ('"proposal"', '"approval"', "unknown key 'approval'"),
+        ('["case-0000",0.8]', '["case-0000",0.81]', "scores"),
+        ('"by":"B. Statistician"', '"by":"A. Statistician"', "proposal"),
+        ('"run_id":"run-1"', '"run_id":"run-2"', "proposal"),
+        ('"waived":["sensitivity[overall].floor"]', '"waived":[]', "proposal"),
+        ('"proposal"', '"approval"', "'approval'"),
     ],
 )
-def test_an_edit_of_a_proposal_is_found(proposed: Path, old: str, new: str, message: str) -> None:
+def test_an_edit_of_a_proposal_is_found(proposed: Path, old: str, new: str, fact: str) -> None:
     text = proposed.read_text()
     assert text.count(old) == 1
     proposed.write_text(text.replace(old, new))
-    with pytest.raises(IntegrityError, match=message):
+    with refused(IntegrityError, proposed, fact):
         load_proposal(proposed)
 
 
 def test_a_proposal_is_no_golden(proposed: Path) -> None:
     from components.baselines.golden import load_golden
 
-    with pytest.raises(IntegrityError, match="unknown key 'proposal'"):
+    with refused(IntegrityError, "'proposal'"):
         load_golden(proposed)
 
 
 def test_scores_that_cannot_judge_are_not_proposed(tmp_path: Path) -> None:
     broken = replace(PROPOSAL.scores, operating_point=math.nan)
-    with pytest.raises(IntegrityError, match="finite"):
+    with refused(IntegrityError, "finite"):
         save_proposal(replace(PROPOSAL, scores=broken), tmp_path / "proposal.json")
 
 
@@ -219,13 +220,13 @@ def test_an_added_case_gets_its_models_score_in_its_place() -> None:
 
 
 def test_a_case_without_a_score_is_an_error() -> None:
-    with pytest.raises(IntegrityError, match=r"no score for 1 \(case-0009\)"):
+    with refused(IntegrityError, "no score", "1 (case-0009)"):
         rescored_golden(APPROVED, BEFORE, amended(add=(seen_case(9, 1),)), {})
 
 
 @pytest.mark.parametrize("score", [np.nan, np.inf])
 def test_a_score_that_is_not_finite_is_an_error(score: float) -> None:
-    with pytest.raises(IntegrityError, match=r"not finite: 1 \(case-0009\)"):
+    with refused(IntegrityError, "not finite", "1 (case-0009)"):
         rescored_golden(APPROVED, BEFORE, amended(add=(seen_case(9, 1),)), {"case-0009": score})
 
 
@@ -236,5 +237,5 @@ def test_a_picture_that_changed_under_its_id_does_not_keep_its_score() -> None:
 
 def test_golden_of_another_version_is_an_error() -> None:
     other = locked(3, 4)
-    with pytest.raises(IntegrityError, match="golden: scored case set"):
+    with refused(IntegrityError, "golden", other.merkle_root[:12]):
         rescored_golden(APPROVED, other, amended(sentinel=("case-0000",)), {})

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from components.baselines.score_files import ScoreTable, read_score_file
 from components.records.errors import SourceError
+from tests.refusing import refused
 
 BROKEN = Path(__file__).parents[2] / "broken" / "scores"
 
@@ -101,41 +102,38 @@ def test_a_score_keeps_its_last_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, words",
+    "name, facts",
     [
-        ("semicolons.csv", ["separated by semicolons", "wanted commas"]),
-        ("tabs.csv", ["separated by tabs"]),
-        ("no_score_column.csv", ["column 'score' is missing", "found case_id, probability"]),
-        ("misspelt_case_id.csv", ["column 'case_id' is missing", "did you mean 'Case_ID'?"]),
-        ("no_header.csv", ["column 'case_id' is missing"]),
-        ("score_twice.csv", ["column 'score' stands twice"]),
-        ("text_as_score.csv", [":3: score: got 'positive', wanted a number"]),
-        ("decimal_comma.csv", [":2: score: got '0,5'", "decimal points"]),
-        ("row_too_long.csv", [":3: got 3 fields, wanted 2"]),
-        ("empty_case_id.csv", [":3: got no case_id"]),
-        ("unknown_label.csv", [":2: label: got 'maybe', wanted 0 or 1"]),
-        ("two_operating_points.csv", ["got 0.5 and 0.6, wanted the same"]),
-        ("empty_operating_point.csv", ["operating_point: got '', wanted a number"]),
-        ("nan_as_operating_point.csv", ["operating_point: got 'nan', wanted a number"]),
-        ("open_quote.csv", [":2: not valid CSV"]),
-        ("latin1.csv", ["not UTF-8 text"]),
-        ("utf16.csv", ["not UTF-8 text"]),
-        ("truncated.parquet", ["not a Parquet file"]),
-        ("absent.csv", ["cannot be read: No such file"]),
-        ("scores.xlsx", ["got '.xlsx', wanted a .csv or .parquet"]),
+        ("semicolons.csv", ["semicolons", "commas"]),
+        ("tabs.csv", ["tabs"]),
+        ("no_score_column.csv", ["'score'", "case_id, probability"]),
+        ("misspelt_case_id.csv", ["'case_id'", "'Case_ID'"]),
+        ("no_header.csv", ["'case_id'"]),
+        ("score_twice.csv", ["'score'", "twice"]),
+        ("text_as_score.csv", [":3: score: ", "'positive'"]),
+        ("decimal_comma.csv", [":2: score: ", "'0,5'", "decimal point"]),
+        ("row_too_long.csv", [":3: ", "got 3", "wanted 2"]),
+        ("empty_case_id.csv", [":3: ", "case_id"]),
+        ("unknown_label.csv", [":2: label: ", "'maybe'", "0 or 1"]),
+        ("two_operating_points.csv", ["0.5 and 0.6"]),
+        ("empty_operating_point.csv", ["operating_point: ", "got ''"]),
+        ("nan_as_operating_point.csv", ["operating_point: ", "got 'nan'"]),
+        ("open_quote.csv", [":2: ", "CSV"]),
+        ("latin1.csv", ["UTF-8"]),
+        ("utf16.csv", ["UTF-8"]),
+        ("truncated.parquet", ["Parquet"]),
+        ("absent.csv", ["No such file"]),
+        ("scores.xlsx", ["'.xlsx'", ".csv or .parquet"]),
     ],
 )
-def test_a_broken_file_is_refused_in_one_line(name: str, words: list[str]) -> None:
-    with pytest.raises(SourceError) as refused:
+def test_a_broken_file_is_refused_in_one_line(name: str, facts: list[str]) -> None:
+    with refused(SourceError, name, *facts):
         read_score_file(BROKEN / name)
-    message = str(refused.value)
-    assert "\n" not in message and name in message
-    assert all(word in message for word in words), message
 
 
 @pytest.mark.parametrize("text", ["1_0", "0x1", "high", "0.5.1", "--"])
 def test_what_is_no_number_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SourceError, match=r"scores\.csv:3: score: got"):
+    with refused(SourceError, "scores.csv:3: score: "):
         read(tmp_path, f"case_id,score\na,0.5\nb,{text}\n".encode())
 
 
@@ -211,36 +209,35 @@ def test_an_operating_point_and_other_columns_are_told_apart(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "changed, words",
+    "changed, facts",
     [
-        ({"case_id": ["a", None]}, "row 2: got no case_id"),
-        ({"case_id": [0.5, 1.5]}, "column 'case_id': got double, wanted text"),
-        ({"score": ["0.5", "0.25"]}, "got a column of string for the scores, wanted numbers"),
-        ({"score": [True, False]}, "got a column of bool for the scores, wanted numbers"),
-        ({"label": [0, 2]}, "row 2: label: wanted 0 or 1"),
-        ({"label": [None, 1]}, "row 1: label: wanted 0 or 1"),
-        ({"operating_point": [0.4, 0.5]}, "got 0.4 and 0.5, wanted the same in every row"),
-        ({"operating_point": [None, 0.5]}, "operating_point: got 'nan', wanted a number"),
+        ({"case_id": ["a", None]}, ["row 2: ", "case_id"]),
+        ({"case_id": [0.5, 1.5]}, ["'case_id'", "double"]),
+        ({"score": ["0.5", "0.25"]}, ["string", "scores"]),
+        ({"score": [True, False]}, ["bool", "scores"]),
+        ({"label": [0, 2]}, ["row 2: label: ", "0 or 1"]),
+        ({"label": [None, 1]}, ["row 1: label: ", "0 or 1"]),
+        ({"operating_point": [0.4, 0.5]}, ["0.4 and 0.5"]),
+        ({"operating_point": [None, 0.5]}, ["operating_point: ", "'nan'"]),
     ],
 )
 def test_a_value_that_is_none_is_refused(
-    tmp_path: Path, changed: dict[str, Any], words: str
+    tmp_path: Path, changed: dict[str, Any], facts: list[str]
 ) -> None:
-    with pytest.raises(SourceError) as refused:
+    with refused(SourceError, "scores.parquet", *facts):
         columns_of(tmp_path, {"case_id": ["a", "b"], "score": [0.5, 0.5], **changed})
-    assert words in str(refused.value) and "scores.parquet" in str(refused.value)
 
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     ids = pa.Array.from_buffers(
         pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xe9")]
     )
-    with pytest.raises(SourceError, match="column 'case_id': not UTF-8 text"):
+    with refused(SourceError, "'case_id'", "UTF-8"):
         columns_of(tmp_path, {"case_id": ids, "score": [0.5]})
 
 
 def test_a_missing_column_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="column 'score' is missing; did you mean 'scores'"):
+    with refused(SourceError, "'score'", "did you mean 'scores'"):
         columns_of(tmp_path, {"case_id": ["a"], "scores": [0.5]})
 
 

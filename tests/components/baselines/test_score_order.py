@@ -10,6 +10,7 @@ from components.baselines.score_order import CaseOrder
 from components.baselines.scores import aligned
 from components.records.errors import IntegrityError
 from tests.components.planting import locked
+from tests.refusing import refused
 
 CASES = locked(4, 4)
 IDS = [case.case_id for case in CASES.cases]
@@ -70,8 +71,6 @@ def test_labels_that_agree_are_taken_in_any_order() -> None:
 
 def test_the_first_labels_that_differ_are_named() -> None:
     wrong = table([7, 0, 1, 2, 3, 4], labels=[1, 0, 0, 0, 1, 0])
-    with pytest.raises(IntegrityError) as refused:
+    named = "4 (case-0000, case-0001, case-0002, ...)"
+    with refused(IntegrityError, "champion.csv: ", "labels", "planted version 1", named):
         ORDER.scores(wrong, 0.5, where="champion.csv")
-    message = str(refused.value)
-    assert "champion.csv: labels differ from those of planted version 1" in message
-    assert "4 (case-0000, case-0001, case-0002, ...)" in message

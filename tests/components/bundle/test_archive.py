@@ -11,6 +11,7 @@ from components.baselines.case_set import load_case_set, save_case_set
 from components.bundle.archive import archive_bytes, as_path, read_archive, write_archive
 from components.records.errors import ConfigError, IntegrityError
 from tests.components.planting import locked
+from tests.refusing import refused
 
 FILES = {"a.json": b"{}\n", "training/b.jsonl": b"x" * 3000}
 
@@ -50,13 +51,13 @@ def test_the_same_files_give_the_same_bytes_in_any_order() -> None:
 )
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     path = packed(tmp_path / "b.zip", ("sound", b""), (zipfile.ZipInfo(name), b"x"))
-    with pytest.raises(IntegrityError, match="no name for a file of a bundle|no sound zip"):
+    with refused(IntegrityError, path):
         read_archive(path)
     assert sorted(tmp_path.iterdir()) == [path]
 
 
 def test_a_name_that_no_bundle_may_hold_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no name for a file"):
+    with refused(ConfigError, "../a"):
         write_archive(tmp_path / "b.zip", {"../a": b""})
 
 
@@ -64,14 +65,14 @@ def test_a_name_that_no_bundle_may_hold_is_not_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("second", ["a.json", "A.json"])
 def test_a_file_that_stands_twice_is_refused(tmp_path: Path, second: str) -> None:
     path = packed(tmp_path / "b.zip", ("a.json", b"1"), (second, b"2"))
-    with pytest.raises(IntegrityError, match="stands twice"):
+    with refused(IntegrityError, path, "twice"):
         read_archive(path)
 
 
 def test_a_bomb_is_refused_while_it_is_read(tmp_path: Path) -> None:
     path = packed(tmp_path / "b.zip", ("a", b"\0" * 5_000_000))
     assert path.stat().st_size < 10_000
-    with pytest.raises(IntegrityError, match="unpacks to more than the 1000000 bytes"):
+    with refused(IntegrityError, path, "1000000 bytes"):
         read_archive(path, most_bytes=1_000_000)
 
 
@@ -87,14 +88,14 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
     path = packed(tmp_path / "b.zip", *((f"f{i}", b"") for i in range(20)))
-    with pytest.raises(IntegrityError, match="20 files, a bundle has at most 10"):
+    with refused(IntegrityError, path, "20 files", "10"):
         read_archive(path, most_files=10)
 
 
 def test_a_link_is_refused(tmp_path: Path) -> None:
     entry = zipfile.ZipInfo("a.json")
     entry.create_system, entry.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    with pytest.raises(IntegrityError, match="link or encrypted"):
+    with refused(IntegrityError, "b.zip: ", "link or encrypted"):
         read_archive(packed(tmp_path / "b.zip", (entry, b"/etc/passwd")))
 
 
@@ -103,28 +104,27 @@ def test_bytes_that_belong_to_no_file_are_refused(tmp_path: Path, where: str) ->
     path = packed(tmp_path / "b.zip", ("a", b"x"), comment=b"hello" if where == "comment" else b"")
     if where == "before":
         path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
-    with pytest.raises(IntegrityError, match="before or after the files"):
+    with refused(IntegrityError, path, "before or after"):
         read_archive(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", archive_bytes(FILES)[:-30]])
 def test_what_is_no_zip_is_said_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b.zip").write_bytes(content)
-    with pytest.raises(IntegrityError, match=r"b\.zip: no sound zip") as caught:
+    with refused(IntegrityError, "b.zip: ", "zip"):
         read_archive(tmp_path / "b.zip")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_flipped_bit_in_packed_bytes_is_found(tmp_path: Path) -> None:
     content = bytearray(archive_bytes(FILES))
     content[content.index(b"a.json") + 8] ^= 16
     (tmp_path / "b.zip").write_bytes(content)
-    with pytest.raises(IntegrityError, match="no sound zip"):
+    with refused(IntegrityError, "b.zip: "):
         read_archive(tmp_path / "b.zip")
 
 
 def test_an_absent_bundle_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such bundle"):
+    with refused(ConfigError, tmp_path / "b.zip"):
         read_archive(tmp_path / "b.zip")
 
 
@@ -134,7 +134,7 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:
     for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(magic) + offset] |= 1
     (tmp_path / "b.zip").write_bytes(content)
-    with pytest.raises(IntegrityError, match="link or encrypted"):
+    with refused(IntegrityError, "b.zip: ", "link or encrypted"):
         read_archive(tmp_path / "b.zip")
 
 
@@ -145,5 +145,5 @@ def test_a_case_set_in_memory_reads_as_the_one_on_disk(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_named_with_the_files_name() -> None:
-    with pytest.raises(IntegrityError, match=r"b\.zip: case_set\.json: not valid JSON"):
+    with refused(IntegrityError, "b.zip: case_set.json: ", "JSON"):
         load_case_set(as_path("b.zip: case_set.json", b"{"))

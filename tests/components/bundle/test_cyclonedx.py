@@ -11,6 +11,7 @@ from cyclonedx.model.bom import Bom
 from components.bundle.cyclonedx import Bill, BillMetric, Dataset, cyclonedx_json, fault_in
 from components.records.errors import IntegrityError
 from tests.components.bundle.tracing import AWKWARD
+from tests.refusing import refused
 
 BILL = Bill(
     name="chest",
@@ -81,7 +82,7 @@ def test_awkward_names_are_accepted() -> None:
 
 def test_a_bill_that_the_schema_refuses_is_never_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.bundle.cyclonedx.fault_in", lambda content: "planted")
-    with pytest.raises(IntegrityError, match="bill of materials: planted"):
+    with refused(IntegrityError, "planted"):
         cyclonedx_json(BILL)
 
 

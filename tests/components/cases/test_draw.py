@@ -8,6 +8,7 @@ from components.cases.spans import resolve_spans
 from components.records.case import Case
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_class_folders, write_npz
+from tests.refusing import refused
 
 
 def drawn_and_read_back(spec: str, folder: Path) -> tuple[dict[str, Case], dict[str, Case]]:
@@ -55,7 +56,7 @@ def test_nothing_that_is_there_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "span-0001").mkdir()
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     for name in ("span-0001", "gone"):
-        with pytest.raises(SourceError, match=f"{name}: is there already"):
+        with refused(SourceError, f"{name}: "):
             draw(open_source("phantom:n=20"), tmp_path / name)
     assert not list((tmp_path / "span-0001").iterdir())
 
@@ -77,12 +78,12 @@ def test_the_folder_is_there_only_when_it_is_complete(tmp_path: Path) -> None:
 def test_an_unusable_case_leaves_nothing_behind(tmp_path: Path) -> None:
     folders = write_class_folders(tmp_path / "chest")
     (folders / "train/NORMAL/IM-0001-0000.jpeg").write_bytes(b"no image")
-    with pytest.raises(SourceError, match="IM-0001-0000.jpeg: .*; nothing was written"):
+    with refused(SourceError, "IM-0001-0000.jpeg: ", "nothing was written"):
         draw(open_source(str(folders)), tmp_path / "out" / "span-0001")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SourceError, match="cannot be written: Not a directory"):
+    with refused(SourceError, tmp_path / "file", "Not a directory"):
         draw(open_source("phantom:n=20"), tmp_path / "file" / "span-0001")

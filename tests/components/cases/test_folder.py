@@ -8,6 +8,7 @@ from components.cases.folder import open_folder, parse_name
 from components.records.case import SPLITS, BadCase
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, read_split, write_class_folders, write_picture
+from tests.refusing import refused
 
 
 @pytest.mark.parametrize(
@@ -98,18 +99,18 @@ def test_fingerprint_follows_bytes_names_and_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "message"),
+    ("gone", "fact"),
     [
-        ("test", "no folder 'test'"),
-        ("train", "no folder 'train'"),
+        ("test", "'test'"),
+        ("train", "'train'"),
         ("train/NORMAL", "wanted exactly two"),
         ("test/PNEUMONIA", "as in train"),
     ],
 )
-def test_missing_folder_is_refused(tmp_path: Path, gone: str, message: str) -> None:
+def test_missing_folder_is_refused(tmp_path: Path, gone: str, fact: str) -> None:
     root = write_class_folders(tmp_path)
     shutil.rmtree(root / gone)
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, fact):
         open_folder(root, "x")
 
 
@@ -118,39 +119,39 @@ def test_empty_class_is_refused(tmp_path: Path, empty: str) -> None:
     root = write_class_folders(tmp_path, val=True)
     for file in (root / empty).iterdir():
         file.unlink()
-    with pytest.raises(SourceError, match=r"no (positive|negative) case"):
+    with refused(SourceError, "case"):
         open_folder(root, "x")
 
 
 @pytest.mark.parametrize(
-    ("names", "message"),
+    ("names", "fact"),
     [
         (("NORMAL", "ABNORMAL"), None),
         (("0", "1"), None),
         (("normal", "COVID"), None),
-        (("cats", "dogs"), "unknown label 'cats'"),
+        (("cats", "dogs"), "'cats'"),
         (("normal", "negative"), "mean the same"),
     ],
 )
 def test_class_names_decide_the_labels(
-    tmp_path: Path, names: tuple[str, str], message: str | None
+    tmp_path: Path, names: tuple[str, str], fact: str | None
 ) -> None:
     root = write_class_folders(tmp_path)
     for split in ("train", "test"):
         (root / split / "NORMAL").rename(root / split / names[0])
         (root / split / "PNEUMONIA").rename(root / split / names[1])
-    if message is None:
+    if fact is None:
         cases = read_cases(open_folder(root, "x"), "test")
         assert all(case.label == (f"/{names[1]}/" in case.case_id) for case in cases)
     else:
-        with pytest.raises(SourceError, match=message):
+        with refused(SourceError, fact):
             open_folder(root, "x")
 
 
 def test_misspelt_val_folder_is_refused(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path)
     (root / "vall").mkdir()
-    with pytest.raises(SourceError, match="'vall'; did you mean 'val'"):
+    with refused(SourceError, "'vall'", "did you mean 'val'"):
         open_folder(root, "x")
 
 
@@ -158,7 +159,7 @@ def test_two_files_of_one_case_id_are_refused(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path)
     write_picture(root / "test" / "NORMAL" / "scan.png", 1)
     write_picture(root / "test" / "NORMAL" / "scan.jpg", 1)
-    with pytest.raises(SourceError, match=r"scan\.png: case_id '.*/scan' stands in .*scan\.jpg"):
+    with refused(SourceError, "scan.png: ", "/scan'", "scan.jpg"):
         open_folder(root, "x")
 
 

@@ -20,6 +20,7 @@ from components.cases.images import (
 )
 from components.records.errors import SourceError
 from tests.components.cases.making import encoded, picture
+from tests.refusing import refused
 
 BROKEN = Path(__file__).parents[2] / "broken" / "images"
 
@@ -27,15 +28,15 @@ BROKEN = Path(__file__).parents[2] / "broken" / "images"
 @pytest.mark.parametrize("path", sorted(BROKEN.iterdir()), ids=lambda path: path.name)
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_broken_image_is_refused_in_one_line(path: Path) -> None:
-    with pytest.raises(SourceError) as caught:
+    with refused(SourceError) as caught:
         decode(path.read_bytes())
-    assert str(caught.value) and "\n" not in str(caught.value)
+    assert str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     for name in ("hundred_megapixels.png", "four_hundred_megapixels.png"):
-        with pytest.raises(SourceError, match="more than 100,000,000 pixels"):
+        with refused(SourceError, "100,000,000 pixels"):
             decode((BROKEN / name).read_bytes())
 
 

@@ -21,6 +21,7 @@ from components.records.case import Case, Shard
 from components.records.case_record import CaseRecord
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 from tests.components.planting import locked, seen_case, sha
+from tests.refusing import refused
 
 
 def record(case_id: str, *, patient: str = "", image: int = 0, pixels: int = 0) -> CaseRecord:
@@ -67,12 +68,12 @@ def test_line_that_is_no_record_is_named(tmp_path: Path, old: str, new: str) -> 
     first, second = path.read_text().splitlines()
     assert old in second
     path.write_text(f"{first}\n{second.replace(old, new, 1)}\n")
-    with pytest.raises(IntegrityError, match=r"index\.jsonl:2: not a case record"):
+    with refused(IntegrityError, "index.jsonl:2: "):
         list(read_records(path))
 
 
 def test_absent_index_is_an_integrity_error(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="cannot be read"):
+    with refused(IntegrityError, tmp_path / "absent"):
         list(read_records(tmp_path / "absent"))
 
 
@@ -84,17 +85,17 @@ def test_counts_are_those_of_the_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "message"),
+    ("test", "facts"),
     [
-        ([record("b0"), record("a1")], "split 'test': case 'a1' stands twice"),
-        ([record("b0", patient="p"), record("b1")], "patient 'p' .* is in split 'train' too"),
-        ([record("b0"), record("b2")], "no positive case in split 'test'"),
-        ([], "no positive case in split 'test'"),
+        ([record("b0"), record("a1")], ["'test'", "case 'a1'", "twice"]),
+        ([record("b0", patient="p"), record("b1")], ["patient 'p'", "'train'"]),
+        ([record("b0"), record("b2")], ["no positive", "'test'"]),
+        ([], ["no positive", "'test'"]),
     ],
 )
-def test_index_that_no_run_may_use_is_refused(test: list[CaseRecord], message: str) -> None:
+def test_index_that_no_run_may_use_is_refused(test: list[CaseRecord], facts: list[str]) -> None:
     train = [record("a0", patient="p"), record("a1")]
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, *facts):
         check_index({"train": train, "test": test})
 
 
@@ -197,24 +198,27 @@ def test_exactly_the_locked_cases_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "facts"),
     [
-        (lambda records: records[1:], r"missing: 1 \(case-0000\)"),
-        (lambda records: [*records, locked_record("x", 1)], r"additional: 1 \(x\)"),
-        (lambda records: [*records, records[0]], "duplicated"),
-        (lambda records: [locked_record("case-0000", 0), *records[1:]], "relabelled"),
-        (lambda records: [], r"missing: 6"),
+        (lambda records: records[1:], ["missing: 1 (case-0000)"]),
+        (lambda records: [*records, locked_record("x", 1)], ["additional: 1 (x)"]),
+        (lambda records: [*records, records[0]], ["duplicated: 1 (case-0000)"]),
+        (
+            lambda records: [locked_record("case-0000", 0), *records[1:]],
+            ["relabelled: 1 (case-0000)"],
+        ),
+        (lambda records: [], ["missing: 6"]),
     ],
 )
-def test_any_other_cases_are_an_integrity_error(tmp_path: Path, spoil, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_any_other_cases_are_an_integrity_error(tmp_path: Path, spoil, facts: list[str]) -> None:  # type: ignore[no-untyped-def]
     intake = written_index(tmp_path, {"test": spoil(of_lock())})
-    with pytest.raises(IntegrityError, match=message):
+    with refused(IntegrityError, *facts):
         check_case_set(intake, LOCK)
 
 
 def test_an_unusable_case_of_the_case_set_is_an_integrity_error(tmp_path: Path) -> None:
     intake = written_index(tmp_path, {"test": of_lock()[1:]}, bad=[("x.npz row 0", "truncated")])
-    with pytest.raises(IntegrityError, match="case set planted: x.npz row 0: truncated"):
+    with refused(IntegrityError, "case set planted: x.npz row 0: truncated"):
         check_case_set(intake, LOCK)
 
 
@@ -232,14 +236,14 @@ def test_training_cases_are_counted_by_split(tmp_path: Path) -> None:
 def test_a_lost_shard_is_an_integrity_error(tmp_path: Path, lost: str) -> None:
     intake = training(tmp_path)
     (tmp_path / lost).unlink()
-    with pytest.raises(IntegrityError, match=r"got \d shards, wanted 2"):
+    with refused(IntegrityError, "wanted 2"):
         check_training(intake, LOCK, leakage="stop")
 
 
 def test_one_unusable_case_more_than_tolerated_stops(tmp_path: Path) -> None:
     bad = [(f"row {i}", "truncated") for i in range(7)]
     splits = {"train": TRAIN, "tune": TUNE}
-    with pytest.raises(SourceError, match=r"row 4: truncated \(and 2 more\): 7 unusable, 6 toler"):
+    with refused(SourceError, "row 4: truncated (and 2 more)", "7 unusable", "6 tolerated"):
         check_training(written_index(tmp_path, splits, bad=bad, skip=6), LOCK, leakage="stop")
     tolerated = written_index(tmp_path, splits, bad=bad, skip=7)
     findings = check_training(tolerated, LOCK, leakage="stop")["findings"]
@@ -257,7 +261,7 @@ LEAKS = {
 @pytest.mark.parametrize("split", ["train", "tune"])
 def test_a_case_set_case_in_the_training_data_stops(tmp_path: Path, why: str, split: str) -> None:
     leaked = [*{"train": TRAIN, "tune": TUNE}[split], locked_record("leak", 1, **LEAKS[why])]
-    with pytest.raises(LeakageFound, match=rf"case-0004 \({why} as leak\)"):
+    with refused(LeakageFound, f"case-0004 ({why} as leak)"):
         check_training(training(tmp_path, **{split: leaked}), LOCK, leakage="stop")
 
 
@@ -282,19 +286,19 @@ def test_many_leaks_are_counted_and_a_few_named(tmp_path: Path) -> None:
         source="planted",
     )
     leaked = [locked_record(f"l{i}", 1, bytes_sha256=sha(f"bytes {i}")) for i in range(9)]
-    with pytest.raises(LeakageFound, match=r"^9 case-set cases .* and 4 more; ") as caught:
+    with refused(LeakageFound, "9 case-set cases ", " and 4 more; ") as caught:
         check_training(training(tmp_path, train=[*TRAIN, *leaked]), case_set, leakage="stop")
     assert str(caught.value).count(" as l") == 5
 
 
 def test_a_patient_in_two_splits_is_refused(tmp_path: Path) -> None:
     tune = [*TUNE, locked_record("b9", 1, patient_id="of a1")]
-    with pytest.raises(SourceError, match="'of a1' .* is in split 'train' too"):
+    with refused(SourceError, "'of a1'", "'train'"):
         check_training(training(tmp_path, tune=tune), LOCK, leakage="stop")
 
 
 def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no positive case in split 'tune'"):
+    with refused(SourceError, "no positive", "'tune'"):
         check_training(training(tmp_path, tune=TUNE[:1]), LOCK, leakage="stop")
 
 
@@ -312,5 +316,5 @@ def test_repeated_pictures_and_left_out_cases_are_findings(tmp_path: Path) -> No
 
 def test_a_case_set_without_cases_evaluates_nothing(tmp_path: Path) -> None:
     empty = CaseSet(**{**vars(LOCK), "cases": ()})
-    with pytest.raises(NothingEvaluated, match="holds no case"):
+    with refused(NothingEvaluated, "planted"):
         check_case_set(written_index(tmp_path, {"test": []}), empty)

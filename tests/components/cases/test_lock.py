@@ -15,6 +15,7 @@ from components.phantom.source import PhantomSource
 from components.records.case import BadCase, Case, Shard
 from components.records.errors import IntegrityError, NothingEvaluated, SourceError
 from tests.components.cases.making import encoded, picture, read_cases, write_npz
+from tests.refusing import refused
 
 
 def test_the_test_split_is_locked_by_content(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_a_lock_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "case_set.json"
     lock_source(source, path, author="A", reason="first")
     before = path.read_bytes()
-    with pytest.raises(IntegrityError, match="a case set is locked here already"):
+    with refused(IntegrityError, path):
         lock_source(source, path, author="B", reason="second")
     assert path.read_bytes() == before
 
@@ -70,13 +71,13 @@ class Planted:
 
 def test_an_unusable_case_locks_nothing(tmp_path: Path) -> None:
     source = Planted(BadCase("scans/7.png", "the file ends early"))
-    with pytest.raises(SourceError, match="scans/7.png: the file ends early; remove it"):
+    with refused(SourceError, "scans/7.png: the file ends early"):
         lock_source(source, tmp_path / "case_set.json", author="A", reason="r")
     assert not (tmp_path / "case_set.json").exists()
 
 
 def test_a_source_without_test_cases_locks_nothing(tmp_path: Path) -> None:
-    with pytest.raises(NothingEvaluated, match="got no case to lock"):
+    with refused(NothingEvaluated, "no case"):
         lock_source(Planted(), tmp_path / "case_set.json", author="A", reason="r")
     assert not (tmp_path / "case_set.json").exists()
 
@@ -125,28 +126,27 @@ def test_what_an_amendment_changed_verifies_with_the_source_corrected_or_not(
 
 
 @pytest.mark.parametrize(
-    "fault, cases",
+    "facts, cases",
     [
-        (r"missing: 1 \(c5\)", CASES[:5]),
-        (r"additional: 1 \(c9\)", [*CASES, dataclasses.replace(CASES[0], case_id="c9")]),
-        (r"duplicated: 1 \(c0\)", [CASES[0], *CASES]),
-        (r"altered pixels: 1 \(c0\)", first_case(image=CASES[1].image)),
-        (r"relabelled: 1 \(c0\)", first_case(label=1)),
-        (r"other attributes: 1 \(c0\)", first_case(attributes={})),
-        (r"other patient: 1 \(c0\)", first_case(patient_id="x")),
+        (["missing: 1 (c5)"], CASES[:5]),
+        (["additional: 1 (c9)"], [*CASES, dataclasses.replace(CASES[0], case_id="c9")]),
+        (["duplicated: 1 (c0)"], [CASES[0], *CASES]),
+        (["altered pixels: 1 (c0)"], first_case(image=CASES[1].image)),
+        (["relabelled: 1 (c0)"], first_case(label=1)),
+        (["other attributes: 1 (c0)"], first_case(attributes={})),
+        (["other patient: 1 (c0)"], first_case(patient_id="x")),
         (
-            r"cannot be used: c0.png: ends early; .*missing",
+            ["c0.png: ends early", "missing"],
             [BadCase("c0.png", "ends early"), *REST],
         ),
-        ("cannot be used: c7.png: empty", [BadCase("c7.png", "empty"), *CASES]),
+        (["c7.png: empty"], [BadCase("c7.png", "empty"), *CASES]),
     ],
 )
 def test_whatever_differs_from_the_lock_is_named(
-    second: CaseSet, fault: str, cases: list[Case | BadCase]
+    second: CaseSet, facts: list[str], cases: list[Case | BadCase]
 ) -> None:
-    with pytest.raises(IntegrityError, match=f"^planted: not as locked; .*{fault}") as caught:
+    with refused(IntegrityError, "planted: ", *facts):
         verify_source(Planted(*cases), second)
-    assert "\n" not in str(caught.value)
 
 
 def test_cases_are_found_by_their_ids() -> None:
@@ -154,7 +154,7 @@ def test_cases_are_found_by_their_ids() -> None:
 
 
 def test_a_case_the_source_lacks_is_an_error_with_a_suggestion() -> None:
-    with pytest.raises(SourceError, match="planted: no test case 'c44'; did you mean 'c4'"):
+    with refused(SourceError, "planted: ", "'c44'", "did you mean 'c4'"):
         find_cases(Planted(*CASES), ["c1", "c44"])
 
 

@@ -6,6 +6,7 @@ from components.cases.manifest import open_manifest
 from components.records.case import SPLITS
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_picture
+from tests.refusing import refused
 
 BROKEN = Path(__file__).parents[2] / "broken" / "manifests"
 ROWS = [
@@ -34,34 +35,33 @@ def test_broken_manifest_is_refused_in_one_line(tmp_path: Path, path: Path) -> N
     write_picture(tmp_path / "outside.png", 9)
     (root / "link_out.png").symlink_to(tmp_path / "outside.png")
     (root / "manifest.csv").write_bytes(path.read_bytes())
-    with pytest.raises(SourceError) as caught:
+    with refused(SourceError) as caught:
         open_manifest(root, "data")
     whole = {"no_rows", "test_without_positives"}
     assert ("manifest.csv:" in str(caught.value)) is (path.stem not in whole)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "facts"),
     [
-        ("path_leaves_folder", r"manifest.csv:3: path '../outside.png' leaves the folder"),
-        ("absolute_path", "manifest.csv:3: path '/etc/hostname' leaves the folder"),
-        ("link_leads_out", "manifest.csv:3: path 'link_out.png' is a link that leads out"),
-        ("missing_file", "manifest.csv:3: no file 'absent.png'"),
-        ("case_id_twice", "manifest.csv:3: case_id 'one' stands in .*manifest.csv:2"),
-        ("unknown_label", "manifest.csv:3: unknown label 'pnuemonia'; did you mean 'pneumonia'"),
-        ("misspelt_patient_id", "manifest.csv:1: column 'patientid'; did you mean 'patient_id'"),
-        ("patient_in_two_splits", "manifest.csv:3: patient 'p1' in split 'test', but in 'train'"),
-        ("latin1", "manifest.csv:2: not UTF-8"),
-        ("test_without_positives", "no positive case in split 'test'"),
+        ("path_leaves_folder", ["manifest.csv:3: ", "'../outside.png'"]),
+        ("absolute_path", ["manifest.csv:3: ", "'/etc/hostname'"]),
+        ("link_leads_out", ["manifest.csv:3: ", "'link_out.png'", "link"]),
+        ("missing_file", ["manifest.csv:3: ", "'absent.png'"]),
+        ("case_id_twice", ["manifest.csv:3: ", "'one'", "manifest.csv:2"]),
+        ("unknown_label", ["manifest.csv:3: ", "'pnuemonia'", "'pneumonia'"]),
+        ("misspelt_patient_id", ["manifest.csv:1: ", "'patientid'", "'patient_id'"]),
+        ("patient_in_two_splits", ["manifest.csv:3: ", "'p1'", "'test'", "'train'"]),
+        ("latin1", ["manifest.csv:2: ", "UTF-8"]),
+        ("test_without_positives", ["no positive", "'test'"]),
     ],
 )
-def test_refusal_names_the_fault(tmp_path: Path, name: str, message: str) -> None:
+def test_refusal_names_the_fault(tmp_path: Path, name: str, facts: list[str]) -> None:
     for number, image in enumerate("abcde"):
         write_picture(tmp_path / f"{image}.png", number)
     (tmp_path / "link_out.png").symlink_to("/etc/hostname")
     (tmp_path / "manifest.csv").write_bytes((BROKEN / f"{name}.csv").read_bytes())
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, *facts):
         open_manifest(tmp_path, "data")
 
 
@@ -91,7 +91,7 @@ def test_spreadsheet_export_is_read(tmp_path: Path) -> None:
 
 def test_line_numbers_count_the_lines_inside_quotes(tmp_path: Path) -> None:
     text = 'path,label,note\ntrain-0.png,0,"two\nlines"\ntrain-1.png,7,x\n'
-    with pytest.raises(SourceError, match=r"manifest.csv:4: unknown label '7'"):
+    with refused(SourceError, "manifest.csv:4: ", "'7'"):
         open_manifest(write_manifest(tmp_path, text), "x")
 
 

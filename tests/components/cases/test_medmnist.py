@@ -10,6 +10,7 @@ from components.cases import medmnist
 from components.cases.medmnist import Publication, download, open_medmnist
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_npz
+from tests.refusing import refused
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -104,9 +105,8 @@ def test_without_network_one_line_says_where_to_put_the_file(
 ) -> None:
     nobody = Publication("http://127.0.0.1:1/set.npz", publication.md5, publication.n_bytes)
     monkeypatch.setattr(medmnist, "PUBLISHED", {"pneumoniamnist": nobody})
-    with pytest.raises(SourceError, match=r"put the file at .*cache/pneumoniamnist.npz") as caught:
+    with refused(SourceError, "cache/pneumoniamnist.npz"):
         open_medmnist("pneumoniamnist")
-    assert "\n" not in str(caught.value)
 
 
 def test_file_put_there_by_hand_needs_no_network(publication: Publication, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_file_put_there_by_hand_needs_no_network(publication: Publication, tmp_p
     "url", ["http://example.org/a", "file:///etc/hostname", "ftp://127.0.0.1/a"]
 )
 def test_insecure_address_is_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(SourceError, match="wanted https"):
+    with refused(SourceError, url, "https"):
         download(Publication(url, "", 1), tmp_path / "a.npz")
 
 
@@ -131,7 +131,7 @@ def test_published_addresses_are_secure_and_md5_is_the_published_one() -> None:
 
 
 def test_unknown_set_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(SourceError, match="did you mean 'pneumoniamnist'"):
+    with refused(SourceError, "did you mean 'pneumoniamnist'"):
         open_medmnist("pnuemoniamnist")
 
 

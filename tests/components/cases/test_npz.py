@@ -14,6 +14,7 @@ from components.cases.npz import NpyMember, describe_member, iterate_rows, open_
 from components.records.case import SPLITS
 from components.records.errors import SourceError
 from tests.components.cases.making import picture, read_cases, write_npz
+from tests.refusing import refused
 
 
 @pytest.mark.parametrize("compressed", [True, False])
@@ -58,31 +59,31 @@ def test_replaced_file_is_not_read_through_what_was_kept(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("arrays", "message"),
+    ("arrays", "facts"),
     [
-        ({"test_labels": np.arange(20)[:, None] % 3}, r"labels \[0, 1, 2\]"),
-        ({"test_labels": np.zeros((20, 14), int)}, r"wanted integers \(n, 1\)"),
-        ({"test_labels": np.zeros((20, 1))}, "wanted integers"),
-        ({"test_labels": np.zeros((20, 1), int)}, "no positive case in split 'test'"),
-        ({"val_labels": np.ones(20, int)}, "no negative case in split 'tune'"),
-        ({"train_labels": np.arange(19) % 2}, "20 train_images but 19 labels"),
-        ({"test_images": np.zeros((20, 8, 8), np.float32)}, "got float32"),
-        ({"test_images": np.zeros((20, 8, 8, 3), np.uint16)}, "got uint16"),
-        ({"test_images": np.zeros((20, 8, 8, 4), np.uint8)}, "wanted uint8"),
-        ({"test_images": np.zeros((20, 0, 8), np.uint8)}, "8 x 0 pixels"),
+        ({"test_labels": np.arange(20)[:, None] % 3}, ["labels", "[0, 1, 2]"]),
+        ({"test_labels": np.zeros((20, 14), int)}, ["wanted integers (n, 1)"]),
+        ({"test_labels": np.zeros((20, 1))}, ["wanted integers"]),
+        ({"test_labels": np.zeros((20, 1), int)}, ["no positive", "'test'"]),
+        ({"val_labels": np.ones(20, int)}, ["no negative", "'tune'"]),
+        ({"train_labels": np.arange(19) % 2}, ["20 train_images", "19 labels"]),
+        ({"test_images": np.zeros((20, 8, 8), np.float32)}, ["float32"]),
+        ({"test_images": np.zeros((20, 8, 8, 3), np.uint16)}, ["uint16"]),
+        ({"test_images": np.zeros((20, 8, 8, 4), np.uint8)}, ["wanted uint8"]),
+        ({"test_images": np.zeros((20, 0, 8), np.uint8)}, ["8 x 0"]),
     ],
 )
 def test_array_that_is_not_what_it_should_be_is_refused(
-    tmp_path: Path, arrays: dict[str, Any], message: str
+    tmp_path: Path, arrays: dict[str, Any], facts: list[str]
 ) -> None:
     path = write_npz(tmp_path / "a.npz", **arrays)
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, *facts):
         open_npz(path, "a.npz")
 
 
 def test_missing_test_split_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", train_images=picture(1, (4, 8, 8)), train_labels=[0, 1, 0, 1])
-    with pytest.raises(SourceError, match="no array 'val_images'"):
+    with refused(SourceError, "'val_images'"):
         open_npz(tmp_path / "a.npz", "a.npz")
 
 
@@ -160,13 +161,13 @@ def test_shards_in_order_inflate_the_file_once(
 
 def test_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", array=np.array([{}, {}], dtype=object))
-    with pytest.raises(SourceError, match="not a plain array"):
+    with refused(SourceError, "array"):
         describe_member(tmp_path / "a.npz", "array")
 
 
 def test_array_stored_by_columns_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", array=np.asfortranarray(picture(1, (4, 6, 5))))
-    with pytest.raises(SourceError, match="ascontiguousarray"):
+    with refused(SourceError, "ascontiguousarray"):
         describe_member(tmp_path / "a.npz", "array")
 
 
@@ -176,9 +177,9 @@ def test_damaged_file_is_refused(tmp_path: Path, save: Save) -> None:
     save(path, array=picture(1, (200, 16, 16)))
     member = describe_member(path, "array")
     path.write_bytes(path.read_bytes()[:9000])
-    with pytest.raises(SourceError, match="damaged"):
+    with refused(SourceError, "damaged"):
         list(iterate_rows(member, 0, 200))
-    with pytest.raises(SourceError, match="damaged"):
+    with refused(SourceError, "damaged"):
         describe_member(path, "array")
 
 
@@ -189,11 +190,11 @@ def test_flipped_byte_of_an_array_is_noticed(tmp_path: Path, save: Save) -> None
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="damaged"):
+    with refused(SourceError, "damaged"):
         list(iterate_rows(describe_member(path, "array"), 0, 200))
 
 
 def test_missing_array_is_refused_with_what_is_there(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros(3))
-    with pytest.raises(SourceError, match=r"no array 'array'; found \['images'\]"):
+    with refused(SourceError, "'array'", "['images']"):
         describe_member(tmp_path / "a.npz", "array")

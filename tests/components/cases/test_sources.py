@@ -5,47 +5,48 @@ import pytest
 from components.cases.sources import open_source
 from components.records.errors import SourceError
 from tests.components.cases.making import write_class_folders, write_npz, write_picture
+from tests.refusing import refused
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"),
+    ("spec", "facts"),
     [
-        ("phantm", "no such file or folder; did you mean 'phantom'"),
-        ("medmnst:pneumoniamnist", "did you mean 'medmnist:pneumoniamnist'"),
-        ("medmnist:breast", "unknown set 'breast'"),
-        ("no/such/place", "no such file or folder"),
-        ("", "no such file or folder|wanted"),
-        ("zero\0byte", "zero"),
+        ("phantm", ["did you mean 'phantom'"]),
+        ("medmnst:pneumoniamnist", ["did you mean 'medmnist:pneumoniamnist'"]),
+        ("medmnist:breast", ["'breast'"]),
+        ("no/such/place", ["no/such/place", "no such file or folder"]),
+        ("", []),
+        ("zero\0byte", ["zero"]),
     ],
 )
 def test_unknown_source_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, facts: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, *facts):
         open_source(spec)
 
 
 def test_misspelt_path_suggests_what_stands_beside_it(tmp_path: Path) -> None:
     write_npz(tmp_path / "chest.npz")
-    with pytest.raises(SourceError, match=rf"did you mean '{tmp_path}/chest.npz'"):
+    with refused(SourceError, f"did you mean '{tmp_path}/chest.npz'"):
         open_source(f"{tmp_path}/chets.npz")
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="the folder is empty"):
+    with refused(SourceError, tmp_path, "empty"):
         open_source(str(tmp_path))
 
 
 def test_folder_of_loose_images_is_refused(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 1)
-    with pytest.raises(SourceError, match=r"found \['a.png'\]; wanted manifest.csv"):
+    with refused(SourceError, "['a.png']", "manifest.csv"):
         open_source(str(tmp_path))
 
 
 def test_file_that_is_no_data_set_is_refused(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 1)
-    with pytest.raises(SourceError, match="not a data source"):
+    with refused(SourceError, "a.png"):
         open_source(str(tmp_path / "a.png"))
 
 
@@ -55,7 +56,7 @@ def test_npz_folder_and_manifest_are_told_apart(tmp_path: Path) -> None:
     assert type(open_source(str(tmp_path / "a.npz"))).__name__ == "NpzSource"
     assert len(open_source(str(root)).shards("test")) == 1
     (root / "manifest.csv").write_text("path,label\n")
-    with pytest.raises(SourceError, match="no positive case"):
+    with refused(SourceError, "no positive"):
         open_source(str(root))
 
 

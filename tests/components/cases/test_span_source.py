@@ -20,6 +20,7 @@ from tests.components.cases.making import (
     write_npz,
     write_picture,
 )
+from tests.refusing import refused
 
 
 def write_span(
@@ -113,8 +114,8 @@ def test_one_path_in_two_spans_is_two_cases_in_one_split(tmp_path: Path) -> None
 
 def test_one_case_id_in_two_spans_is_refused_and_names_both(folder: Path) -> None:
     shutil.copytree(folder / "span-0001", folder / "span-0003")
-    message = "span-0003: images/0-0.png: case_id 'case-0-0' stands in .*span-0001: images/0-0.png"
-    with pytest.raises(SourceError, match=message):
+    places = ("span-0003: images/0-0.png: ", "span-0001: images/0-0.png")
+    with refused(SourceError, "'case-0-0'", *places):
         opened(folder)
 
 
@@ -129,16 +130,13 @@ def test_splits_of_the_spans_own_are_kept(tmp_path: Path) -> None:
 def test_splits_that_part_a_patient_are_refused(tmp_path: Path) -> None:
     write_span(tmp_path / "span-0001", patients=[1, 2], split="train")
     write_span(tmp_path / "span-0002", patients=[2, 3], split="tune", case_id=False)
-    message = "patient 'p2' in split 'tune', but in 'train' at .*span-0001: images/2-0.png"
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, "'p2'", "'tune'", "'train'", "span-0001: images/2-0.png"):
         opened(tmp_path)
 
 
 def test_a_test_case_in_a_span_is_refused(folder: Path) -> None:
     write_span(folder / "span-0005", patients=[50], split="test")
-    with pytest.raises(
-        SourceError, match="span-0005: 2 cases in split 'test', the first images/50-0"
-    ):
+    with refused(SourceError, "span-0005: ", "2 cases", "'test'", "images/50-0"):
         opened(folder)
 
 
@@ -152,7 +150,7 @@ def test_one_span_may_lack_a_class_and_all_together_must_not(tmp_path: Path) -> 
         (span / "manifest.csv").write_text("\n".join(kept))
     assert {case.label for case in read_cases(opened(tmp_path), "tune")} == {0, 1}
     shutil.rmtree(tmp_path / "span-0002")
-    with pytest.raises(SourceError, match="no positive case in split 'train'"):
+    with refused(SourceError, "no positive", "'train'"):
         opened(tmp_path)
 
 
@@ -198,7 +196,7 @@ def test_a_span_of_class_folders_needs_no_test_folder_and_no_second_class(tmp_pa
 
 def test_a_test_folder_in_a_span_is_refused(tmp_path: Path) -> None:
     write_class_folders(tmp_path / "span-0001")
-    with pytest.raises(SourceError, match="12 cases in split 'test'"):
+    with refused(SourceError, "12 cases", "'test'"):
         opened(tmp_path)
 
 
@@ -225,7 +223,7 @@ def test_an_npz_span_may_be_train_alone_but_not_hold_test_cases(tmp_path: Path) 
     np.savez(tmp_path / "1.npz", **arrays)
     assert read_cases(opened(tmp_path, "{SPAN}.npz"), "tune")
     write_npz(tmp_path / "2.npz")
-    with pytest.raises(SourceError, match=r"20 cases in split 'test', the first test_images\[0\]"):
+    with refused(SourceError, "20 cases", "'test'", "test_images[0]"):
         opened(tmp_path, "{SPAN}.npz")
 
 
@@ -245,19 +243,19 @@ def test_a_span_that_changes_while_it_is_read_stops(folder: Path) -> None:
     with (folder / "span-0002" / "manifest.csv").open("a") as manifest:
         manifest.write("images/extra.png,0,p10\n")
     write_picture(folder / "span-0002" / "images" / "extra.png", 99)
-    with pytest.raises(SourceError, match="span-0002: changed while it was read"):
+    with refused(SourceError, "span-0002: ", "changed"):
         [read_split(source, split) for split in ("train", "tune")]
 
 
 @pytest.mark.parametrize("empty", [True, False])
 def test_what_is_no_span_is_refused(tmp_path: Path, empty: bool) -> None:
     (tmp_path / "span-0001").mkdir() if empty else (tmp_path / "span-0001").touch()
-    with pytest.raises(SourceError, match=r"span-0001: wanted a folder with manifest.csv or with"):
+    with refused(SourceError, "span-0001: ", "manifest.csv"):
         opened(tmp_path)
 
 
 def test_a_pattern_without_numbers_is_no_source(folder: Path) -> None:
-    with pytest.raises(SourceError, match=r"which spans\? wanted spans:.*@1-3, or data.source"):
+    with refused(SourceError, "spans:", "@1-3", "data.source"):
         open_source(f"{folder}/span-{{SPAN:4}}")
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from components.cases.spans import parse_spans, resolve_spans, span_pattern
 from components.records.errors import SourceError
+from tests.refusing import refused
 
 
 def make(folder: Path, *names: str) -> str:
@@ -78,67 +79,67 @@ def test_the_spec_is_these_spans_even_after_another_has_come(
 
 
 @pytest.mark.parametrize(
-    ("pattern", "message"),
+    ("pattern", "facts"),
     [
-        ("d/span-{VERSION}", r"\{VERSION\} is not supported; wanted \{SPAN\}, or \{SPAN:4\}"),
-        ("d/{YYYY}-{MM}-{DD}", r"\{YYYY\} is not supported"),
-        ("d/span-{SPAN}-{VERSION:2}", r"\{VERSION:2\} is not supported"),
-        ("d/span-{SPN}", r"\{SPN\} is not supported.*did you mean 'SPAN'"),
-        ("d/span-{span}", r"\{span\} is not supported"),
-        ("d/span-{SPAN:0}", r"\{SPAN:0\} is not supported"),
-        ("d/span-{SPAN:x}", r"\{SPAN:x\} is not supported"),
-        ("d/{SPAN}-{SPAN}", "once, in the last part"),
-        ("d/span-{SPAN}/train", "once, in the last part"),
-        ("d/span", "once, in the last part"),
-        ("d/span-{SPAN}\0", "once, in the last part"),
-        ("absent/span-{SPAN}", "looked into absent: No such file"),
+        ("d/span-{VERSION}", ["{VERSION}", "{SPAN}", "{SPAN:4}"]),
+        ("d/{YYYY}-{MM}-{DD}", ["{YYYY}"]),
+        ("d/span-{SPAN}-{VERSION:2}", ["{VERSION:2}"]),
+        ("d/span-{SPN}", ["{SPN}", "did you mean 'SPAN'"]),
+        ("d/span-{span}", ["{span}"]),
+        ("d/span-{SPAN:0}", ["{SPAN:0}"]),
+        ("d/span-{SPAN:x}", ["{SPAN:x}"]),
+        ("d/{SPAN}-{SPAN}", ["once, in the last part"]),
+        ("d/span-{SPAN}/train", ["once, in the last part"]),
+        ("d/span", ["once, in the last part"]),
+        ("d/span-{SPAN}\0", ["once, in the last part"]),
+        ("absent/span-{SPAN}", ["absent", "No such file"]),
     ],
 )
-def test_a_wrong_pattern_is_refused_in_one_line(pattern: str, message: str) -> None:
-    with pytest.raises(SourceError, match=message) as caught:
+def test_a_wrong_pattern_is_refused_in_one_line(pattern: str, facts: list[str]) -> None:
+    with refused(SourceError, *facts) as caught:
         resolved(pattern)
-    assert "\n" not in str(caught.value) and "\0" not in str(caught.value)
+    assert "\0" not in str(caught.value)
 
 
 def test_no_span_says_what_was_looked_for_and_what_is_there(tmp_path: Path) -> None:
     pattern = make(tmp_path, "week-0001")
-    with pytest.raises(SourceError, match=r"wanted e.g. span-0001, found \['week-0001'\]"):
+    with refused(SourceError, "span-0001", "['week-0001']"):
         resolved(pattern)
 
 
 def test_two_spans_of_one_number_are_both_named(tmp_path: Path) -> None:
     make(tmp_path, "span-7", "span-0007")
-    with pytest.raises(SourceError, match=r"span-0007 and .*span-7 have one number"):
+    with refused(SourceError, "span-0007", "span-7 "):
         resolved(f"{tmp_path}/span-{{SPAN}}")
 
 
 def test_a_span_that_nobody_would_ever_see_is_refused(tmp_path: Path) -> None:
     pattern = make(tmp_path, "span-0001", "span-12")
-    with pytest.raises(SourceError, match="span-12: wanted 4 digits"):
+    with refused(SourceError, "span-12: ", "4 digits"):
         resolved(pattern)
 
 
 @pytest.mark.parametrize(
-    ("numbers", "message"),
+    ("numbers", "facts"),
     [
-        ("@1-3", "span 2-3 is not there; found 1,4"),
-        ("", "wanted numbers of spans"),
-        ("@", "wanted numbers of spans"),
-        ("@4-", "wanted numbers of spans"),
-        ("@²", "wanted numbers of spans"),
-        ("@4-1", "got 4-1, wanted a range"),
-        ("@1-999999999999", "wanted a range"),
+        ("@1-3", ["2-3", "1,4"]),
+        ("", ["numbers of spans"]),
+        ("@", ["numbers of spans"]),
+        ("@4-", ["numbers of spans"]),
+        ("@²", ["numbers of spans"]),
+        ("@4-1", ["4-1", "range"]),
+        ("@1-999999999999", ["1-999999999999", "range"]),
     ],
 )
 def test_a_spec_of_spans_that_are_not_there_is_refused(
-    tmp_path: Path, numbers: str, message: str
+    tmp_path: Path, numbers: str, facts: list[str]
 ) -> None:
     pattern = make(tmp_path, "span-0001", "span-0004")
-    with pytest.raises(SourceError, match=message):
+    with refused(SourceError, *facts):
         parse_spans(f"spans:{pattern}{numbers}")
 
 
 @pytest.mark.parametrize(("window", "spans"), [("sliding", 1), ("rolling", 0)])
 def test_an_unknown_window_is_refused(tmp_path: Path, window: str, spans: int) -> None:
-    with pytest.raises(SourceError, match="window"):
+    with refused(SourceError, "window"):
         resolved(make(tmp_path, "span-0001"), window, spans)

@@ -9,6 +9,7 @@ from components.cases.splits import (
 )
 from components.records.case import Shard
 from components.records.errors import SourceError
+from tests.refusing import refused
 
 
 def test_shares_hold_on_average() -> None:
@@ -30,7 +31,7 @@ def test_rounded_shares_still_give_a_split() -> None:
 
 @pytest.mark.parametrize(("labels", "word"), [([1, 1], "negative"), ([0], "positive"), ([], "pos")])
 def test_split_without_a_class_is_refused(labels: list[int], word: str) -> None:
-    with pytest.raises(SourceError, match=f"data: no {word}.*'tune'"):
+    with refused(SourceError, "data: ", f"no {word}", "'tune'"):
         require_both_classes("data", "tune", labels)
 
 
