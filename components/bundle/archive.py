@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from components.records.errors import ConfigError, IntegrityError
-from components.records.files import write_atomically
+from components.records.files import write_atomically, writing_to
 
 MOST_BYTES = 1 << 30  # of all files together, unpacked
 MOST_FILES = 4096
@@ -38,10 +38,8 @@ def write_archive(path: Path, files: Mapping[str, bytes]) -> None:
             f"{path}: {len(files)} files of {size} bytes; a bundle holds at most {MOST_FILES} of "
             f"{MOST_BYTES} bytes: leave the model or the training manifest out"
         )
-    try:
+    with writing_to(path):
         write_atomically(path, archive_bytes(files))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def archive_bytes(files: Mapping[str, bytes]) -> bytes:

@@ -23,8 +23,15 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 
 from components.records.clock import time_id
-from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
-from components.records.files import canonical_json, sha256_json, sync, write_atomically
+from components.records.errors import ConfigError, IntegrityError
+from components.records.files import (
+    canonical_json,
+    lock_file,
+    sha256_json,
+    sync,
+    write_atomically,
+    writing_to,
+)
 from components.records.json_lines import append_line
 from components.records.schema import check_document
 
@@ -224,22 +231,15 @@ class HashChain(Generic[T]):
           WorkspaceBusy: another process holds it for too long.
           ConfigError: for an OSError of the block.
         """
-        import filelock  # takes longer to import than reading does
-
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.path.with_suffix(".lock"), timeout=self._timeout_s):
-                yield
-        except filelock.Timeout:
-            raise WorkspaceBusy(
-                f"{self.path}: another process has been writing for {self._timeout_s:.0f} s; "
-                "wait for it to end and try again"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"{self.path}: cannot be written: {error.strerror}; nothing was recorded: mend "
-                "that and try again"
-            ) from error
+        busy = (
+            f"{self.path}: another process has been writing for {self._timeout_s:.0f} s; wait for "
+            "it to end and try again"
+        )
+        with (
+            writing_to(self.path, "; nothing was recorded: mend that and try again"),
+            lock_file(self.path.with_suffix(".lock"), lambda: busy, wait_s=self._timeout_s),
+        ):
+            yield
 
     def end(self) -> Head:
         """The last entry, after mending what an interrupted append left; for who holds the lock.

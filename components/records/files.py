@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.records.errors import IntegrityError
+from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -29,6 +31,45 @@ def write_atomically(path: Path, content: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync(path.parent)  # the new name is on disk only when its folder is
+
+
+@contextmanager
+def writing_to(
+    place: Path | str,
+    then: str = "",
+    *,
+    kind: type[CasegateError] = ConfigError,
+    named: bool = False,
+) -> Iterator[None]:
+    """Raises an error of this kind for an OSError of the block; `then` says what to do.
+
+    Args:
+      named: where the OSError names a file, that stands in the message, and not `place`.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = (named and error.filename) or place
+        raise kind(f"{where}: cannot be written: {error.strerror}{then}") from error
+
+
+@contextmanager
+def lock_file(path: Path, busy: Callable[[], str], *, wait_s: float = 0) -> Iterator[None]:
+    """One process at a time in the block; the lock goes with the process, even if killed.
+
+    Raises:
+      WorkspaceBusy: another one has it for longer than `wait_s`; `busy` gives the words.
+      OSError: the folder cannot be made or written to.
+    """
+    import filelock  # takes longer to import than most commands take
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = filelock.FileLock(path).acquire(timeout=wait_s)
+    except filelock.Timeout:
+        raise WorkspaceBusy(busy()) from None
+    with lock:
+        yield
 
 
 def canonical_json(value: Any) -> bytes:

@@ -13,12 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from components.baselines.scores import CaseScores, load_scores
 from components.decision import Decision, load_decision
-from components.records.errors import CasegateError
-from components.records.files import sha256_file, write_atomically
+from components.records.errors import CasegateError, WorkspaceBusy
+from components.records.files import lock_file, sha256_file, write_atomically
 from components.records.run_files import DECISION, HTML_REPORT, SCORES
 
 FILES = "files.json"
@@ -156,12 +154,10 @@ def _usable(kept: Path) -> str:
 
 
 def _busy(kept: Path) -> bool:
-    if not kept.is_dir():
-        return False
-    lock = filelock.FileLock(kept / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except (filelock.Timeout, OSError):
-        return True
-    lock.release()
+    if kept.is_dir():
+        try:
+            with lock_file(kept / ".lock", str):
+                pass
+        except (WorkspaceBusy, OSError):
+            return True
     return False

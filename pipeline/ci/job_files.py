@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
-from components.records.files import write_atomically
+from components.records.files import write_atomically, writing_to
 from components.records.run_files import DECISION, HTML_REPORT, SCORES
 from pipeline.ci.checked import CheckedCommit, JudgedBaseline
 from pipeline.ci.plan import shown
@@ -32,7 +32,7 @@ def clear(out: Path) -> None:
       ConfigError: the folder cannot be written to, or holds files of the same names that no check
         wrote.
     """
-    try:
+    with writing_to(f"--out {out}"):
         out.mkdir(parents=True, exist_ok=True)
         there = [name for name in FILES if (out / name).exists()]
         if there and RESULT not in there:
@@ -42,8 +42,6 @@ def clear(out: Path) -> None:
         for name in FILES:
             (out / name).unlink(missing_ok=True)
         write_atomically(out / ".gitignore", b"*\n")  # or the next check takes it for a change
-    except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be written: {error.strerror}") from None
 
 
 def write_files(checked: CheckedCommit, out: Path) -> None:
@@ -64,11 +62,9 @@ def write_files(checked: CheckedCommit, out: Path) -> None:
     if len(checked.judged) > 1:
         for one in checked.judged:
             files |= {f"{one.name}/{k}": text for k, text in _of_decision(one).items()}
-    try:
+    with writing_to(f"--out {out}"):
         for name, text in files.items():
             write_atomically(out / name, text.encode("utf-8", "replace"))
-    except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be written: {error.strerror}") from None
 
 
 def result(checked: CheckedCommit) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from components.baselines.scores import (
     sound_row,
 )
 from components.records.errors import ConfigError, IntegrityError, SourceError
-from components.records.files import write_atomically
+from components.records.files import write_atomically, writing_to
 from components.records.rows import json_with_rows
 from components.records.schema import Rows, parse_json
 
@@ -59,10 +59,8 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> None:
         """Puts a file there whole, in place of the one that is there."""
-        try:
+        with writing_to(self.root / name, kind=SourceError):
             write_atomically(self.root / name, content)
-        except OSError as error:
-            raise SourceError(f"{self.root / name}: cannot be written: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

@@ -85,19 +85,15 @@ def print_or_write(text: str, out: Path | None, *, for_people: bool = False) -> 
     Raises:
       ConfigError: it cannot be written.
     """
-    from components.records.errors import ConfigError
-    from components.records.files import write_atomically
+    from components.records.files import write_atomically, writing_to
 
-    if out is None:
-        if for_people:
-            click.echo(text, nl=False)
-        else:
-            echo_utf8(text)
-        return
-    try:
-        write_atomically(out, text.encode())
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
+    if out is not None:
+        with writing_to(out):
+            write_atomically(out, text.encode())
+    elif for_people:
+        click.echo(text, nl=False)
+    else:
+        echo_utf8(text)
 
 
 def _with_one_table(answer: "Answer", name: str) -> "Answer":

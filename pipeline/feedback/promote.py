@@ -7,18 +7,15 @@ trained on, so a promotion that got no further is taken back; one that did is fi
 
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from components.feedback.sides import Sides
 from components.records.clock import time_id, utc_now
-from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
-from components.records.files import canonical_json, sha256_tree
+from components.records.errors import CasegateError, IntegrityError
+from components.records.files import canonical_json, lock_file, sha256_tree, writing_to
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
 from pipeline.feedback import writing
@@ -268,8 +265,11 @@ def promote(
       WorkspaceBusy: another promotion is at work.
     """
     by, reason = require_text(by, "--by"), require_text(reason, "--reason")
+    root = workspace.root
     places, ledger = FeedbackPlaces(workspace.root), Ledger(workspace.ledger)
-    with _held(places):
+    busy = f"{root}: another promotion is at work; wait for it to end and run again"
+    then = "; mend that and promote again: what was cut short is finished or taken back"
+    with writing_to(root, then, named=True), lock_file(root / "feedback" / ".lock", lambda: busy):
         cut_short = settle_unfinished(workspace, ledger)
         promotions = load_promotions(places.promotions)
         plan = make_plan(config, workspace, served, promotions, images)
@@ -285,21 +285,3 @@ def promote(
             body, proposal = sending.write()
             ledger.append("promotion", body, by=by, at=utc_now())
     return Promoted(plan, span, proposal, cut_short, dry_run=False)
-
-
-@contextmanager
-def _held(places: FeedbackPlaces) -> Iterator[None]:
-    """One promotion at a time; the lock goes with the process, even if killed."""
-    try:
-        places.lock.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(places.lock, timeout=0):
-            yield
-    except filelock.Timeout:
-        raise WorkspaceBusy(
-            f"{places.workspace}: another promotion is at work; wait for it to end and run again"
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename or places.workspace}: cannot be written: {error.strerror}; mend that "
-            "and promote again: what was cut short is finished or taken back"
-        ) from error

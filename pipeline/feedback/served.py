@@ -42,11 +42,6 @@ class FeedbackPlaces:
         """What each promotion sent where, by its id."""
         return self.workspace / "feedback" / "promotions"
 
-    @property
-    def lock(self) -> Path:
-        """Held while cases are promoted."""
-        return self.workspace / "feedback" / ".lock"
-
 
 FRESH_S = 30.0  # a busy server's log grows all the time, and takes seconds to read
 

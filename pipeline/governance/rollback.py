@@ -19,7 +19,7 @@ from pathlib import Path
 from components.decision import load_decision
 from components.records.clock import current_time, utc_now
 from components.records.errors import ConfigError, IntegrityError, Unservable
-from components.records.files import sha256_tree, sync, sync_tree
+from components.records.files import sha256_tree, sync, sync_tree, writing_to
 from components.records.ledger.entry import Entry
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name, releases
@@ -96,14 +96,10 @@ def roll_back(
             "reason": reason,
         }
         seq = ledger.append("rollback", body, by=by, at=utc_now()).seq
-        try:
+        then = f"; entry {seq} of the ledger says what was meant: mend that and run again"
+        with writing_to(destination, then):
             incoming.rename(destination / str(new))
             sync(destination)
-        except OSError as error:
-            raise ConfigError(
-                f"{destination}: cannot be written: {error.strerror}; entry {seq} of the ledger "
-                "says what was meant: mend that and run again"
-            ) from error
         discard_incoming(destination)
     return RolledBack(current, to, new, destination / str(new), seq)
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.records.errors import ConfigError, PolicyError
-from components.records.files import write_atomically
+from components.records.errors import PolicyError
+from components.records.files import write_atomically, writing_to
 from components.report.context import ReportContext
 from components.report.words import sentence
 from pipeline.run.score_gate import Gated
@@ -46,10 +46,8 @@ def as_text(gated: Gated, *, terminal: bool = False) -> str:
 
 def write_output(path: Path, text: str) -> None:
     """Writes a report atomically; ConfigError where that cannot be done."""
-    try:
+    with writing_to(f"--output {path}"):
         write_atomically(path, text.encode())
-    except OSError as error:
-        raise ConfigError(f"--output {path}: cannot be written: {error.strerror}") from None
 
 
 def context_of(gated: Gated) -> ReportContext:

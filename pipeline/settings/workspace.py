@@ -4,15 +4,15 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.lineage.address import StoreAddress
 from components.records.clock import utc_now
-from components.records.errors import ConfigError, WorkspaceBusy
-from components.records.files import write_atomically
+from components.records.errors import ConfigError
+from components.records.files import lock_file, write_atomically
 
 
 class Inside:
@@ -128,30 +128,37 @@ class Workspace:
           WorkspaceBusy: another run holds it.
           ConfigError: the folder cannot be made or written to.
         """
-        import filelock  # takes longer to import than all the rest
-
-        lock = filelock.FileLock(self.root / ".lock")
         holder = self.root / ".holder"
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
+
+        def busy() -> str:
             by = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
-            raise WorkspaceBusy(
-                f"{self.root}: in use by {by}; wait for it to end, or choose another --workspace"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"{self.root}: cannot be used as a workspace: {error.strerror}; "
-                "choose a folder that can be written to"
-            ) from None
-        try:
-            holder.write_text(f"process {os.getpid()} since {utc_now()}\n", encoding="utf-8")
-            self.problems.unlink(missing_ok=True)
-            if not self.identity.exists():
-                document = {"workspace_id": secrets.token_hex(4)}
-                write_atomically(self.identity, json.dumps(document).encode())
+            return f"{self.root}: in use by {by}; wait for it to end, or choose another --workspace"
+
+        with self.locked(".lock", busy):
+            try:
+                holder.write_text(f"process {os.getpid()} since {utc_now()}\n", encoding="utf-8")
+                self.problems.unlink(missing_ok=True)
+                if not self.identity.exists():
+                    document = {"workspace_id": secrets.token_hex(4)}
+                    write_atomically(self.identity, json.dumps(document).encode())
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self, name: str, busy: Callable[[], str]) -> Iterator[None]:
+        """Holds a lock of the workspace, whose folder is made where it is missing.
+
+        Raises:
+          WorkspaceBusy: another process has it; in the words of `busy`.
+          ConfigError: the folder cannot be made or written to.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock_file(self.root / name, busy))
+            except OSError as error:
+                raise ConfigError(
+                    f"{self.root}: cannot be used as a workspace: {error.strerror}; "
+                    "choose a folder that can be written to"
+                ) from None
             yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.records.clock import utc_now
 from components.records.errors import CasegateError, ConfigError, UsageError
-from components.records.files import write_atomically
+from components.records.files import write_atomically, writing_to
 from pipeline.evidence.subject import Evidence
 from pipeline.site import places
 from pipeline.site.catalogue import Catalogue
@@ -197,10 +197,8 @@ def build(root: Path, out: Path, *, progress: Callable[[int, int], None]) -> Bui
                 found = site.fault(place, error)
                 faults.append(f"{place}: {error}")
             path = out / place
-            try:
+            with writing_to(path):
                 write_atomically(path, found.body)
-            except OSError as error:
-                raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
             size += len(found.body)
             progress(count, len(wanted))
     return Built(len(wanted), size, tuple(faults))

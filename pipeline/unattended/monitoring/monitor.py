@@ -1,20 +1,17 @@
 """One look at what is served: reads the log, compares, writes the report, and says what follows."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from components.drift.compare import compare
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift
 from components.drift.limits import read_limits
 from components.records.clock import current_time, time_text
-from components.records.errors import ConfigError, WorkspaceBusy
-from components.records.files import sha256_file
+from components.records.errors import ConfigError
+from components.records.files import lock_file, sha256_file
 from components.records.ledger.ledger import Ledger
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.workspace import Workspace
@@ -86,7 +83,9 @@ def monitor(
     if findings.drift.state != MOVED:
         found = write_report(folder, findings, None)
         return Monitored(findings.drift, folder / PAGE, False, "", found)
-    with _alone(workspace):
+    busy = f"{workspace.root}: another monitoring has been at work for {WAIT_S} s; wait for it"
+    # One at a time decides what follows: two that see a breach start one retraining.
+    with lock_file(workspace.root / "monitoring" / ".lock", lambda: busy, wait_s=WAIT_S):
         breach = weigh(
             findings.drift,
             Ledger(workspace.ledger).entries(),
@@ -135,19 +134,6 @@ def _new_folder(workspace: Workspace, moment: datetime) -> Path:
         except OSError as error:
             raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
     raise ConfigError(f"{place}: got a thousand reports named {name}; move them away")
-
-
-@contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """One at a time decides what follows, so that two that see a breach start one retraining."""
-    lock = filelock.FileLock(workspace.root / "monitoring" / ".lock", timeout=WAIT_S)
-    try:
-        with lock:
-            yield
-    except filelock.Timeout:
-        raise WorkspaceBusy(
-            f"{workspace.root}: another monitoring has been at work for {WAIT_S} s; wait for it"
-        ) from None
 
 
 def _record(workspace: Workspace, findings: Findings, breach: Breach, report: Path) -> None:

@@ -19,8 +19,7 @@ from components.drift.page import PageContext, drift_page
 from components.drift.page_words import feature, measure, moved_first, number, time_words
 from components.notify.notice import Message
 from components.records.clock import parse_time, time_text
-from components.records.errors import ConfigError
-from components.records.files import canonical_json, sha256_file, write_atomically
+from components.records.files import canonical_json, sha256_file, write_atomically, writing_to
 from components.records.ledger.entry import Entry
 from components.records.text import spell
 from pipeline.settings.config import MonitoringConfig
@@ -202,11 +201,9 @@ def write_report(folder: Path, findings: Findings, breach: Breach | None) -> dic
         },
     )
     page = drift_page(drift, context)
-    try:
+    with writing_to(folder, "; make room"):
         write_atomically(folder / PAGE, page.encode())
         write_atomically(folder / JSON, canonical_json(found))
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written: {error.strerror}; make room") from None
     return found
 
 

@@ -5,19 +5,17 @@
 clocks are set, and go back.
 """
 
-import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from components.decision import EXIT_FAIL, EXIT_INCONCLUSIVE, Verdict
 from components.records.clock import current_time
-from components.records.errors import CasegateError, ConfigError, WorkspaceBusy
+from components.records.errors import CasegateError
 from components.records.files import write_atomically
 from components.records.json_lines import append_json
 from components.report.words import explain
@@ -182,32 +180,21 @@ class AttemptJournal:
         self.state = self.folder / "state.json"
         self.attempts = self.folder / "attempts.jsonl"
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """One retraining at a time; the lock goes with the process, even if killed.
 
         Raises:
           WorkspaceBusy: another one goes on.
           ConfigError: the folder cannot be made or written to.
         """
-        lock = filelock.FileLock(self.root / ".retrain.lock")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
+
+        def busy() -> str:
             running = self._read().get("running") or {}
             since = f"process {running.get('pid')} (since {running.get('started')})"
             by = since if "pid" in running else "another process"
-            raise WorkspaceBusy(f"{self.root}: {by} retrains it; wait for it to end") from None
-        except OSError as error:
-            raise ConfigError(
-                f"{self.root}: cannot be used as a workspace: {error.strerror}; "
-                "choose a folder that can be written to"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+            return f"{self.root}: {by} retrains it; wait for it to end"
+
+        return Workspace(self.root).locked(".retrain.lock", busy)
 
     def begin(self, attempt: Attempt) -> None:
         """Says on disk that this attempt goes on."""

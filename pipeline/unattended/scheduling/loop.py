@@ -9,15 +9,13 @@ the newest slot that is over counts.
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-import filelock
-
 from components.records.clock import current_time
-from components.records.errors import CasegateError, ConfigError, WorkspaceBusy
-from components.records.files import write_atomically
+from components.records.errors import CasegateError, WorkspaceBusy
+from components.records.files import lock_file, write_atomically, writing_to
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling.cron import Cron
 
@@ -129,19 +127,14 @@ class Slots:
 
     @contextmanager
     def _lock(self) -> Iterator[bool]:
-        lock = filelock.FileLock(self.folder / ".lock")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise ConfigError(f"{self.folder}: cannot be written: {error.strerror}") from None
-        try:
-            yield True
-        finally:
-            lock.release()
+        with ExitStack() as stack:
+            try:
+                with writing_to(self.folder):
+                    stack.enter_context(lock_file(self.folder / ".lock", str))
+                mine = True
+            except WorkspaceBusy:
+                mine = False
+            yield mine
 
     def _write(self, state: State) -> None:
         tree = {
@@ -149,10 +142,8 @@ class Slots:
             "claimed": [slot.isoformat() for slot in state.claimed],
             "tries": state.tries,
         }
-        try:
+        with writing_to(self.path):
             write_atomically(self.path, json.dumps(tree, indent=2).encode() + b"\n")
-        except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written: {error.strerror}") from None
 
 
 def _moment(text: str) -> datetime:

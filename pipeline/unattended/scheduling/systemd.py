@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.records.errors import ConfigError
-from components.records.files import write_atomically
+from components.records.files import write_atomically, writing_to
 from pipeline.unattended.scheduling.cron import Cron
 from pipeline.unattended.scheduling.job import ScheduledJob, mark
 
@@ -233,7 +233,7 @@ def install(job: ScheduledJob, place: UnitPlace, *, run: Run = run) -> list[str]
                 f"{path}: written by somebody else or for another workspace; choose another --name"
             )
     done = []
-    try:
+    with writing_to(place.folder, "; choose --user, or a --directory that can be", named=True):
         for folder in job.written:
             _make(folder)  # systemd does not start a service that writes to what is not there
         for path, text in files.items():
@@ -241,11 +241,6 @@ def install(job: ScheduledJob, place: UnitPlace, *, run: Run = run) -> list[str]
             if not same:
                 write_atomically(path, text.encode())
             done.append(f"{'unchanged' if same else 'wrote'} {path}")
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename}: cannot be written: {error.strerror}; choose --user, or a "
-            "--directory that can be"
-        ) from None
     return [*done, *_enable(job, place, run)]
 
 

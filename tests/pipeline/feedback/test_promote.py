@@ -13,10 +13,11 @@ from components.baselines.case_set import load_case_set
 from components.cases.manifest import list_manifest
 from components.cases.spans import resolve_spans
 from components.records.errors import ConfigError, IntegrityError, SourceError, WorkspaceBusy
+from components.records.files import lock_file
 from components.records.ledger.ledger import Ledger
 from pipeline.feedback import promote as sending
 from pipeline.feedback.images import read_image
-from pipeline.feedback.promote import Promoted, _held, preview
+from pipeline.feedback.promote import Promoted, preview
 from pipeline.feedback.promotion import load_promotions
 from pipeline.governance.amendment import AmendmentRequest, amend
 from pipeline.governance.case_sets import verify_case_set
@@ -341,7 +342,8 @@ def test_without_a_first_span_there_is_no_next(clinic: Clinic) -> None:
 
 def test_two_promotions_at_once_are_one(clinic: Clinic) -> None:
     clinic.settled("agreed", "positive")
-    with _held(clinic.places), pytest.raises(WorkspaceBusy, match="another promotion"):
+    lock = clinic.places.workspace / "feedback" / ".lock"
+    with lock_file(lock, str), pytest.raises(WorkspaceBusy, match="another promotion"):
         clinic.promote()
 
 
