@@ -6,6 +6,7 @@ import pytest
 
 from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit, read_limits
 from components.records.errors import ConfigError
+from tests.refusing import refused
 
 SCHEMA = Path("schemas/features.pbtxt")
 
@@ -22,29 +23,27 @@ def test_a_threshold_keeps_the_digits_of_the_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    "comparator, message",
+    "comparator, facts",
     [
-        ("", "got nothing, wanted one of jensen_shannon_divergence, infinity_norm"),
-        ("normalized_abs_difference { threshold: 0.1 }", "got normalized_abs_difference"),
+        ("", ["got nothing", "jensen_shannon_divergence, infinity_norm"]),
+        ("normalized_abs_difference { threshold: 0.1 }", ["normalized_abs_difference"]),
         (
             "infinity_norm { threshold: 0.1 } jensen_shannon_divergence { threshold: 0.1 }",
-            "got infinity_norm and jensen_shannon_divergence",
+            ["infinity_norm and jensen_shannon_divergence"],
         ),
-        ("infinity_norm { }", "infinity_norm.threshold: got nothing, wanted 0 to 1"),
-        ("infinity_norm { threshold: nan }", "got nan, wanted 0 to 1"),
-        ("infinity_norm { threshold: 1.5 }", "got 1.5, wanted 0 to 1"),
-        ("infinity_norm { threshold: -0.1 }", "got -0.1, wanted 0 to 1"),
+        ("infinity_norm { }", ["infinity_norm.threshold: ", "got nothing"]),
+        ("infinity_norm { threshold: nan }", ["nan", "0 to 1"]),
+        ("infinity_norm { threshold: 1.5 }", ["1.5", "0 to 1"]),
+        ("infinity_norm { threshold: -0.1 }", ["-0.1", "0 to 1"]),
     ],
 )
 def test_a_comparator_without_a_meaning_is_refused(
-    tmp_path: Path, comparator: str, message: str
+    tmp_path: Path, comparator: str, facts: list[str]
 ) -> None:
     schema = tmp_path / "schema.pbtxt"
     schema.write_text(f'feature {{ name: "mean" drift_comparator {{ {comparator} }} }}')
-    with pytest.raises(ConfigError) as caught:
+    with refused(ConfigError, f"{schema}: mean: ", *facts):
         read_limits(schema)
-    assert str(caught.value).startswith(f"{schema}: mean: ")
-    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"feature { nme: 1 }", b"\xff\xfe", None])
@@ -52,9 +51,8 @@ def test_what_is_no_schema_is_refused_in_one_line(tmp_path: Path, content: bytes
     schema = tmp_path / "schema.pbtxt"
     if content is not None:
         schema.write_bytes(content)
-    with pytest.raises(ConfigError, match="wanted a schema in text form") as caught:
+    with refused(ConfigError, schema):
         read_limits(schema)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.process

@@ -13,6 +13,7 @@ from components.drift import log as log_module
 from components.drift.log import LISTED, Log, prediction_line, read_log
 from components.records.errors import SourceError
 from components.records.files import sha256_file
+from tests.refusing import refused
 
 NOW = datetime(2026, 2, 1, tzinfo=timezone.utc)
 AT = "2026-01-31T10:15:00Z"
@@ -31,12 +32,6 @@ def written(path: Path, *lines: bytes) -> Path:
 
 def read(path: Path, *lines: bytes, tolerated: int = 0) -> Log:
     return read_log(written(path / "log.jsonl", *lines), tolerated=tolerated, now=NOW)
-
-
-def refusal(path: Path, *lines: bytes) -> str:
-    with pytest.raises(SourceError) as refused:
-        read(path, *lines)
-    return str(refused.value)
 
 
 def test_a_line_becomes_a_case(tmp_path: Path) -> None:
@@ -119,7 +114,7 @@ def test_a_score_at_the_operating_point_is_positive_where_nobody_says(tmp_path: 
     log = read(tmp_path, *lines)
     sample = log.sample_of(3, None, operating_point=0.5)
     assert sample.positive.tolist() == [True, False, False]
-    with pytest.raises(SourceError, match="2 predictions say no 'positive', the first of case 'a'"):
+    with refused(SourceError, "2 predictions", "'positive'", "'a'"):
         _ = log.sample
 
 
@@ -163,15 +158,15 @@ def test_a_case_can_be_found(tmp_path: Path) -> None:
 
 
 def test_a_malformed_line_is_an_error_that_names_it(tmp_path: Path) -> None:
-    words = refusal(tmp_path, said(), b"{not json\n", said("b"))
-    assert "got 1 unusable line, tolerated 0" in words and "log.jsonl:2: not JSON" in words
+    with refused(SourceError, "got 1", "tolerated 0", "log.jsonl:2: ", "JSON"):
+        read(tmp_path, said(), b"{not json\n", said("b"))
 
 
 def test_tolerated_lines_are_listed_and_the_rest_counts(tmp_path: Path) -> None:
     log = read(tmp_path, said(positive=False), b"{\n", b"[]\n", tolerated=2)
     assert log.problems == ("log.jsonl:2: not JSON", "log.jsonl:3: got no JSON object")
     assert log.unusable == 2 and len(log.sample) == 1
-    with pytest.raises(SourceError, match="got 2 unusable lines, tolerated 1"):
+    with refused(SourceError, "got 2", "tolerated 1"):
         read_log(tmp_path / "log.jsonl", tolerated=1, now=NOW)
 
 
@@ -199,8 +194,8 @@ def test_empty_lines_and_an_empty_file_say_nothing(tmp_path: Path) -> None:
 
 def test_a_line_that_holds_pixels_is_refused_without_being_kept(tmp_path: Path) -> None:
     long = said(note="x" * (1 << 22))
-    words = refusal(tmp_path, long, said("b"))
-    assert "log.jsonl:1: longer than 65,536 bytes; pixels do not belong in a log" in words
+    with refused(SourceError, "log.jsonl:1: ", "65,536 bytes"):
+        read(tmp_path, long, said("b"))
     log = read(tmp_path, long, said("b", positive=False), tolerated=1)
     assert log.sample.case_ids.tolist() == ["b"] and log.files[0].lines == 2
 
@@ -251,25 +246,25 @@ def test_a_link_to_a_file_of_the_folder_is_not_read_twice(tmp_path: Path) -> Non
 @pytest.mark.parametrize("content", [gzip.compress(said() * 50)[:-9], b"\x1f\x8b\x08 no", b"{}\n"])
 def test_a_damaged_packed_file_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path / "a.jsonl.gz", content)
-    with pytest.raises(SourceError, match=r"a\.jsonl\.gz:\d+: cannot be read: .*nothing was comp"):
+    with refused(SourceError, "a.jsonl.gz:", "nothing was compared"):
         read_log(path, tolerated=1000, now=NOW)
 
 
 def test_no_log_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="got no such file or folder, wanted a prediction log"):
+    with refused(SourceError, tmp_path / "absent"):
         read_log(tmp_path / "absent", tolerated=0)
-    with pytest.raises(SourceError, match=r"got no \.jsonl or \.jsonl\.gz file"):
+    with refused(SourceError, tmp_path, ".jsonl.gz"):
         read_log(tmp_path, tolerated=0)
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(path: Path) -> None:
+    def deny(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "iterdir", refused)
-    with pytest.raises(SourceError, match="cannot be read: Permission denied"):
+    monkeypatch.setattr(Path, "iterdir", deny)
+    with refused(SourceError, tmp_path, "Permission denied"):
         read_log(tmp_path, tolerated=0)
 
 
@@ -287,16 +282,16 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "facts"),
     [
-        ({"score": float("nan"), "model_version": 1}, "score: got null"),
-        ({"score": 0.5}, "names no model"),
-        ({"score": 0.5, "model_version": 1, "scor": 1}, "unknown key 'scor'"),
-        ({}, "key 'score' is missing"),
+        ({"score": float("nan"), "model_version": 1}, ["score: ", "null"]),
+        ({"score": 0.5}, ["model"]),
+        ({"score": 0.5, "model_version": 1, "scor": 1}, ["'scor'"]),
+        ({}, ["'score'"]),
     ],
 )
-def test_no_line_is_written_that_could_not_be_read(keys: dict[str, Any], words: str) -> None:
-    with pytest.raises(SourceError, match=words):
+def test_no_line_is_written_that_could_not_be_read(keys: dict[str, Any], facts: list[str]) -> None:
+    with refused(SourceError, *facts):
         prediction_line("a", at=AT, **keys)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from components.drift.reference import load_reference
 from components.records.errors import IntegrityError, SourceError
+from tests.refusing import refused
 
 
 def columns(**changed: Any) -> dict[str, Any]:
@@ -43,33 +44,32 @@ def test_reads_what_a_run_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed, message",
+    "changed, facts",
     [
-        ({"scores": None}, "no 'scores'"),
-        ({"scores": np.array([0.1, 0.9])}, "'scores' of type float64 and shape (2,)"),
-        ({"scores": np.array([0.1, 0.9, np.nan])}, "a score outside [0, 1]"),
-        ({"scores": np.array([0.1, 0.9, 1.1])}, "a score outside [0, 1]"),
-        ({"labels": np.array([0, 1, 2], dtype=np.int8)}, "a label that is neither 0 nor 1"),
-        ({"labels": np.array([0.0, 1.0, 1.0])}, "'labels' of type float64"),
-        ({"positive": np.array([0, 1, 1])}, "'positive' of type int64"),
-        ({"word_device": np.array([1, 2, 3])}, "'word_device' of type int64"),
-        ({"number_mean": np.array([0.4])}, "'number_mean' of type float64 and shape (1,)"),
-        ({"extra": np.array([0.4, 0.4, 0.4])}, "'extra' of type float64"),
-        ({"case_ids": np.array(["a", "b", "a"])}, "a case twice"),
+        ({"scores": None}, ["'scores'"]),
+        ({"scores": np.array([0.1, 0.9])}, ["'scores'", "float64", "(2,)"]),
+        ({"scores": np.array([0.1, 0.9, np.nan])}, ["score", "[0, 1]"]),
+        ({"scores": np.array([0.1, 0.9, 1.1])}, ["score", "[0, 1]"]),
+        ({"labels": np.array([0, 1, 2], dtype=np.int8)}, ["label"]),
+        ({"labels": np.array([0.0, 1.0, 1.0])}, ["'labels'", "float64"]),
+        ({"positive": np.array([0, 1, 1])}, ["'positive'", "int64"]),
+        ({"word_device": np.array([1, 2, 3])}, ["'word_device'", "int64"]),
+        ({"number_mean": np.array([0.4])}, ["'number_mean'", "float64", "(1,)"]),
+        ({"extra": np.array([0.4, 0.4, 0.4])}, ["'extra'", "float64"]),
+        ({"case_ids": np.array(["a", "b", "a"])}, ["twice"]),
     ],
 )
 def test_what_no_run_writes_is_refused(
-    tmp_path: Path, changed: dict[str, Any], message: str
+    tmp_path: Path, changed: dict[str, Any], facts: list[str]
 ) -> None:
     path = written(tmp_path, **changed)
-    with pytest.raises(IntegrityError) as caught:
+    with refused(IntegrityError, f"{path}: ", *facts):
         load_reference(path)
-    assert str(caught.value).startswith(f"{path}: got {message}")
 
 
 def test_no_case_is_damage(tmp_path: Path) -> None:
     empty = {name: column[:0] for name, column in columns().items() if column.ndim}
-    with pytest.raises(IntegrityError, match="no case"):
+    with refused(IntegrityError, "reference.npz: ", "no case"):
         load_reference(written(tmp_path, **empty))
 
 
@@ -77,7 +77,7 @@ def test_no_case_is_damage(tmp_path: Path) -> None:
 def test_a_file_cut_short_is_damage(tmp_path: Path, kept: int) -> None:
     path = written(tmp_path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(IntegrityError, match=r"reference\.npz: got "):
+    with refused(IntegrityError, "reference.npz: "):
         load_reference(path)
 
 
@@ -115,5 +115,5 @@ def test_nothing_in_it_is_executed(tmp_path: Path) -> None:
 
 
 def test_no_file_is_told_apart_from_damage(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="got no file"):
+    with refused(SourceError, tmp_path / "reference.npz"):
         load_reference(tmp_path / "reference.npz")

@@ -11,6 +11,7 @@ from components.lineage.address import StoreAddress, with_password
 from components.lineage.opening import open_store
 from components.lineage.password import FILE_VARIABLE, VARIABLE, Redacting, read_password
 from components.records.errors import ConfigError
+from tests.refusing import refused
 
 ROOT = Path("/somewhere")
 SECRET = "hunter2-is-secret"
@@ -59,32 +60,31 @@ def test_the_parts_of_a_server() -> None:
     ],
 )
 def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(ConfigError) as refused:
+    with refused(ConfigError) as caught:
         parse(text)
-    assert SECRET not in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert SECRET not in str(caught.value)
 
 
 def test_the_refusal_says_where_a_password_goes() -> None:
-    with pytest.raises(ConfigError, match=f"{VARIABLE}, or {FILE_VARIABLE}"):
+    with refused(ConfigError, VARIABLE, FILE_VARIABLE):
         parse(f"postgresql://me:{SECRET}@db/store")
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "facts"),
     [
-        ("postgres://me@db/store", "did you mean 'postgresql'"),
-        ("postgresql://db/store", "user"),
-        ("postgresql://me@db", "database"),
-        ("postgresql://me@db/a/b", "database"),
-        ("postgresql://me@/store", "give a host"),
-        ("mysql://me@db/store?socket=/x", "give a host"),
-        ("mysql://me@db/store?colour=red", "unknown option 'colour'"),
-        ("sqlite:", "wanted sqlite:PATH"),
+        ("postgres://me@db/store", ["did you mean 'postgresql'"]),
+        ("postgresql://db/store", ["user"]),
+        ("postgresql://me@db", ["database"]),
+        ("postgresql://me@db/a/b", ["database"]),
+        ("postgresql://me@/store", ["host"]),
+        ("mysql://me@db/store?socket=/x", ["host"]),
+        ("mysql://me@db/store?colour=red", ["'colour'"]),
+        ("sqlite:", ["sqlite:PATH"]),
     ],
 )
-def test_what_is_no_address_is_refused(text: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_what_is_no_address_is_refused(text: str, facts: list[str]) -> None:
+    with refused(ConfigError, *facts):
         parse(text)
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_others_can_read_is_refused(no_password, tmp_path: Path) -> 
     file.write_text(f"{SECRET}\n")
     no_password.setenv(FILE_VARIABLE, str(file))
     file.chmod(0o640)
-    with pytest.raises(ConfigError, match="mode 640.*chmod 600"):
+    with refused(ConfigError, "mode 640", "chmod 600"):
         read_password()
     file.chmod(0o600)
     assert read_password() == SECRET
@@ -105,14 +105,14 @@ def test_a_file_without_a_password_is_refused(no_password, tmp_path: Path, conte
     file.write_bytes(content)
     file.chmod(0o600)
     no_password.setenv(FILE_VARIABLE, str(file))
-    with pytest.raises(ConfigError, match=str(file)):
+    with refused(ConfigError, file):
         read_password()
 
 
 def test_two_places_for_a_password_are_refused(no_password) -> None:
     no_password.setenv(VARIABLE, SECRET)
     no_password.setenv(FILE_VARIABLE, "/somewhere")
-    with pytest.raises(ConfigError, match="both are set"):
+    with refused(ConfigError, VARIABLE, FILE_VARIABLE):
         read_password()
 
 
@@ -156,7 +156,7 @@ def test_a_file_is_opened_read_only(tmp_path: Path, name: str) -> None:
 
 
 def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such store"):
+    with refused(ConfigError, tmp_path / "metadata.sqlite"):
         parse("metadata.sqlite", tmp_path).engine()
     assert list(tmp_path.iterdir()) == []
 
@@ -177,14 +177,13 @@ def test_a_server_refuses_to_write_where_only_reading_was_asked(server) -> None:
 @pytest.mark.process
 def test_a_server_that_is_not_there_is_one_line(server) -> None:
     address = server.address("casegate", "store", port=1)
-    with pytest.raises(ConfigError, match="is the server running") as refused:
+    with refused(ConfigError, "is the server running"):
         address.engine()
-    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.process
 def test_an_unknown_database_is_one_line(server) -> None:
-    with pytest.raises(ConfigError, match="make it|rights on that database"):
+    with refused(ConfigError, "nosuch"):
         server.address("casegate", "nosuch").engine()
 
 
@@ -192,12 +191,12 @@ def test_an_unknown_database_is_one_line(server) -> None:
 def test_a_wrong_password_is_one_line_and_not_repeated(server, monkeypatch) -> None:
     address = server.fresh()
     monkeypatch.setenv(VARIABLE, SECRET)
-    with pytest.raises(ConfigError, match="is not right") as refused:
+    with refused(ConfigError, "is not right") as caught:
         address.engine()
     monkeypatch.delenv(VARIABLE)
-    with pytest.raises(ConfigError, match="none was given"):
+    with refused(ConfigError, "none was given"):
         address.engine()
-    assert SECRET not in str(refused.value)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.process

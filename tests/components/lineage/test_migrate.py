@@ -16,6 +16,7 @@ from components.lineage.password import VARIABLE
 from components.lineage.reader import MetadataStore
 from components.lineage.tables import TABLES, content
 from components.records.errors import ConfigError, IntegrityError
+from tests.refusing import refused
 
 BATCH = 7
 TEXTS = [
@@ -199,7 +200,7 @@ def test_a_target_with_other_data_is_refused_and_left_alone(source, server) -> N
     kind = store.put_artifact_type(mlmd.ArtifactType(name="Theirs"))
     store.put_artifacts([mlmd.Artifact(type_id=kind, name="theirs")])
     before = everything_small(target)
-    with pytest.raises(ConfigError, match=r"other data already \(1 in Artifact\)"):
+    with refused(ConfigError, "1 in Artifact"):
         migrate(source, target, progress=silent)
     assert everything_small(target) == before
 
@@ -220,7 +221,7 @@ def test_the_unfinished_copy_of_another_store_is_refused(source, server, monkeyp
         migrate(source, target, progress=silent)
     assert source.path
     other = source.path.rename(source.path.with_name("other.sqlite"))
-    with pytest.raises(ConfigError, match=r"unfinished copy of sqlite:.*metadata\.sqlite"):
+    with refused(ConfigError, source.path):
         migrate(StoreAddress.parse(str(other), root=Path()), target, progress=silent)
 
 
@@ -240,7 +241,7 @@ def test_a_copy_that_differs_is_found(source, server, monkeypatch, fault: str) -
             connection.exec_driver_sql(fault)
 
     monkeypatch.setattr(migrating, "_count_on", spoil)
-    with pytest.raises(IntegrityError, match=f"table {fault.split()[1 if 'UP' in fault else 2]} "):
+    with refused(IntegrityError, f"table {fault.split()[1 if 'UP' in fault else 2]} "):
         migrate(source, server.fresh(), progress=silent)
 
 
@@ -248,11 +249,8 @@ def test_a_copy_that_differs_is_found(source, server, monkeypatch, fault: str) -
 def test_a_number_that_the_server_cannot_hold_is_one_line(source, server) -> None:
     with sqlite3.connect(str(source.path)) as connection:
         connection.execute("UPDATE ArtifactProperty SET int_value = 3000000000 WHERE name = 'i'")
-    with pytest.raises(
-        ConfigError, match=r"ArtifactProperty cannot be written: .*range"
-    ) as refused:
+    with refused(ConfigError, "ArtifactProperty", "range"):
         migrate(source, server.fresh(), progress=silent)
-    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.process
@@ -264,5 +262,5 @@ def test_progress_says_how_far_each_table_is(source, postgresql) -> None:
 
 
 def test_only_a_file_can_be_copied_to_a_server(source) -> None:
-    with pytest.raises(ConfigError, match="only from a SQLite file to a server"):
+    with refused(ConfigError, "SQLite"):
         migrate(source, source, progress=silent)

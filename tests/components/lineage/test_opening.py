@@ -12,6 +12,7 @@ from components.lineage.opening import open_store, types_of
 from components.lineage.password import VARIABLE
 from components.lineage.types import RECORD, TYPES
 from components.records.errors import ConfigError
+from tests.refusing import refused
 
 PROCESSES, EACH = 8, 5
 JSON = mlmd.ArtifactType(name="Report", properties={"span": mlmd.INT})
@@ -94,9 +95,8 @@ def test_names_differ_by_case_accent_and_trailing_space(mariadb) -> None:
 @pytest.mark.process
 def test_no_right_to_make_tables_is_one_line(server) -> None:
     address = server.fresh()
-    with pytest.raises(ConfigError, match=address.server.database) as refused:
+    with refused(ConfigError, address.server.database):
         open_store(server.reading(address))
-    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.process
@@ -107,7 +107,7 @@ def test_a_database_that_folds_case_is_refused(mariadb) -> None:
         "CREATE USER IF NOT EXISTS maker IDENTIFIED BY 's3cret-Passwort!'",
         f"GRANT SELECT, INSERT, UPDATE, CREATE, INDEX ON {database}.* TO maker",
     )
-    with pytest.raises(ConfigError, match="without regard to case"):
+    with refused(ConfigError, "case"):
         open_store(mariadb.address("maker", database))
 
 

@@ -19,6 +19,7 @@ from components.lineage.training import TrainingData, write_manifest
 from components.records.errors import IntegrityError
 from tests.components.lineage.test_training import row, rows
 from tests.foreign import needs
+from tests.refusing import refused
 
 FIRST, LAST = "0" * 64, "f" * 64
 ABSENT = sha256(b"a picture that nobody trained on").hexdigest()
@@ -103,7 +104,7 @@ def test_a_wrong_neighbour_is_found(data: TrainingData) -> None:
     proof = prove(data.path, ABSENT)
     before, after = proof.leaves
     beyond = prove(data.path, in_order()[after.index + 1]).leaves[0]
-    with pytest.raises(IntegrityError, match="are not neighbours"):
+    with refused(IntegrityError, "not neighbours"):
         check_proof(replace(proof, leaves=(before, beyond)), data.root, data.cases)
     renamed = replace(beyond, index=after.index)
     assert not holds(replace(proof, leaves=(before, renamed)), data)
@@ -133,15 +134,15 @@ def test_a_last_case_cannot_be_hidden_by_a_smaller_count(data: TrainingData) -> 
     before = proof.leaves[0]
     assert not holds(replace(proof, leaves=(before,)), data)
     lie = replace(proof, cases=before.index + 1, leaves=(before,))
-    with pytest.raises(IntegrityError, match=f"of {before.index + 1} cases, wanted 13"):
+    with refused(IntegrityError, f"{before.index + 1} cases", "wanted 13"):
         check_proof(lie, data.root, 13)
-    with pytest.raises(IntegrityError, match="does not lead"):
+    with refused(IntegrityError, data.root[:12]):
         check_proof(lie, data.root, before.index + 1)
 
 
 def test_a_proof_of_another_root_is_refused(data: TrainingData, tmp_path: Path) -> None:
     other = write_manifest(rows(12), tmp_path)
-    with pytest.raises(IntegrityError, match=rf"of root {data.root[:12]}..., wanted"):
+    with refused(IntegrityError, data.root[:12]):
         check_proof(prove(data.path, ABSENT), other.root, 13)
 
 
@@ -156,20 +157,20 @@ def test_an_edited_line_is_found(data: TrainingData) -> None:
 @pytest.mark.parametrize("line", ["", "[]", "\ud800", ' {"a":1}'])
 def test_a_line_that_is_no_case_is_refused(data: TrainingData, line: str) -> None:
     proof = Proof(data.root, 13, ABSENT, "in", (Leaf(0, line, ()),))
-    with pytest.raises(IntegrityError, match="line 1 is not a training case"):
+    with refused(IntegrityError, "line 1 "):
         check_proof(proof, data.root, 13)
 
 
 def test_the_empty_manifest_is_not_any_manifest(data: TrainingData) -> None:
     nothing = Proof(data.root, 13, ABSENT, "out", ())
     assert not holds(nothing, data)
-    with pytest.raises(IntegrityError, match="names no neighbour"):
+    with refused(IntegrityError, "no neighbour"):
         check_proof(replace(nothing, cases=0), data.root, 0)
 
 
 def test_no_proof_comes_from_an_altered_manifest(data: TrainingData) -> None:
     data.path.write_bytes(data.path.read_bytes().replace(b"case-4", b"case-x"))
-    with pytest.raises(IntegrityError, match="the manifest was altered"):
+    with refused(IntegrityError, data.path):
         prove(data.path, ABSENT)
 
 
@@ -195,7 +196,7 @@ def test_refuses_what_is_not_a_proof(
 ) -> None:
     document = {**proof_document(prove(data.path, ABSENT)), **change}
     (tmp_path / "proof.json").write_bytes(orjson.dumps(document))
-    with pytest.raises(IntegrityError, match="proof.json: "):
+    with refused(IntegrityError, "proof.json: "):
         load_proof(tmp_path / "proof.json")
 
 

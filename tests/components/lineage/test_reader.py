@@ -19,6 +19,7 @@ from components.lineage.views import VIEWS
 from components.lineage.writer import RecordWriter
 from components.records.errors import ConfigError
 from components.records.ledger.records import Release
+from tests.refusing import refused
 from tests.servers.databases import DatabaseServer
 
 pytestmark = pytest.mark.process
@@ -162,7 +163,7 @@ def test_a_question_that_writes_is_refused_to_the_owner_too(source, server, tmp_
     target = server.fresh()
     open_store(target)
     for address in (source, target):
-        with MetadataStore(address) as store, pytest.raises(ConfigError, match="(?i)read.?only"):
+        with MetadataStore(address) as store, refused(ConfigError, "only"):
             store.query("DELETE FROM Artifact")
 
 
@@ -171,9 +172,8 @@ def test_a_table_without_select_is_one_line(server) -> None:
     open_store(target)
     reader = server.reading(target)
     server.revoke_read(target.server.database)
-    with pytest.raises(ConfigError, match="denied") as refused, MetadataStore(reader) as store:
+    with refused(ConfigError, "denied"), MetadataStore(reader) as store:
         store.runs(WORKSPACE)
-    assert "\n" not in str(refused.value)
 
 
 def test_what_is_written_to_a_server_reads_as_from_a_file(source, server) -> None:
@@ -229,9 +229,8 @@ def test_views_can_be_named_and_rows_are_limited(address: StoreAddress) -> None:
 def test_nothing_is_written_whatever_the_query_says(address: StoreAddress, query: str) -> None:
     with MetadataStore(address) as store:
         before = store.select("SELECT count(*) FROM Type", limit=1).rows
-        with pytest.raises(ConfigError) as refused:
+        with refused(ConfigError):
             store.select(query, limit=1)
-        assert "\n" not in str(refused.value)
         assert store.select("SELECT count(*) FROM Type", limit=1).rows == before
 
 
@@ -242,5 +241,5 @@ def test_sqlite_does_the_same(tmp_path: Path) -> None:
         assert store.select("SELECT ':a 100%' AS words", limit=1).rows == ((":a 100%",),)
         with pytest.raises(ConfigError):
             store.select("SELECT 1; DELETE FROM Type", limit=1)
-        with pytest.raises(ConfigError, match="(?i)read.?only"):
+        with refused(ConfigError, "only"):
             store.select("DELETE FROM Type", limit=1)

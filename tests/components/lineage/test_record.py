@@ -29,6 +29,7 @@ from components.lineage.types import (
 )
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, sha256_json
+from tests.refusing import refused
 
 SHA = "a" * 64
 
@@ -78,33 +79,33 @@ def test_every_edited_part_is_found(tmp_path: Path, key: str) -> None:
         "files": {},
     }
     path.write_bytes(canonical_json({**document, key: other[key]}))
-    with pytest.raises(IntegrityError, match="the run record was edited"):
+    with refused(IntegrityError, path):
         load_record(path)
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    "change, facts",
     [
-        ({"state": "splendid"}, "state"),
-        ({"started": "yesterday"}, "started"),
-        ({"workspace_id": "../x"}, "workspace_id"),
-        ({"surprise": 1}, "surprise"),
-        ({"error": 1}, "error: got 1, wanted text, or null"),
-        ({"decision": 1}, "decision: got 1, wanted a decision, or null"),
+        ({"state": "splendid"}, ["state"]),
+        ({"started": "yesterday"}, ["started"]),
+        ({"workspace_id": "../x"}, ["workspace_id"]),
+        ({"surprise": 1}, ["surprise"]),
+        ({"error": 1}, ["error: ", "got 1"]),
+        ({"decision": 1}, ["decision: ", "got 1"]),
     ],
 )
 def test_a_record_that_breaks_its_contract_is_refused(
-    tmp_path: Path, change: dict[str, Any], words: str
+    tmp_path: Path, change: dict[str, Any], facts: list[str]
 ) -> None:
     document = {**record().document(), **change}
     document["record_sha256"] = sha256_json(document)
     (path := tmp_path / "run.json").write_bytes(canonical_json(document))
-    with pytest.raises(IntegrityError, match=words):
+    with refused(IntegrityError, path, *facts):
         load_record(path)
 
 
 def test_an_unreadable_record_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"run\.json: cannot be read"):
+    with refused(IntegrityError, "run.json: "):
         load_record(tmp_path / "run.json")
 
 

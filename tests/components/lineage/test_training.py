@@ -9,6 +9,7 @@ from components.lineage.training_row import TrainingRow, parse_row
 from components.lineage.training_search import index_path
 from components.records.errors import IntegrityError
 from components.records.merkle import merkle_root
+from tests.refusing import refused
 
 
 def row(number: int, **changes: object) -> TrainingRow:
@@ -74,7 +75,7 @@ def test_leaves_no_temporary_file_behind(tmp_path: Path) -> None:
 
 
 def test_leaves_nothing_behind_where_the_rows_fail(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"case 'case-\\ud800': got text that is not Unicode"):
+    with refused(IntegrityError, r"'case-\ud800'"):
         write_manifest([*rows(4), row(4, case_id="case-\ud800")], tmp_path, at_once=2)
     assert list(tmp_path.iterdir()) == []
 
@@ -95,14 +96,14 @@ def test_no_case_at_all_has_the_root_of_nothing(tmp_path: Path) -> None:
 def test_an_altered_label_is_found_before_any_row_is_read(tmp_path: Path) -> None:
     path = write_manifest(rows(5), tmp_path).path
     path.write_bytes(path.read_bytes().replace(b'"label":1', b'"label":0', 1))
-    with pytest.raises(IntegrityError, match="the manifest was altered"):
+    with refused(IntegrityError, path):
         next(read_manifest(path))
 
 
 def test_another_manifest_under_its_name_is_found_by_the_recorded_root(tmp_path: Path) -> None:
     other = write_manifest(rows(4), tmp_path)
     recorded = write_manifest(rows(5), tmp_path)
-    with pytest.raises(IntegrityError, match=rf"{recorded.root[:12]}... was recorded"):
+    with refused(IntegrityError, recorded.root[:12]):
         check_manifest(other.path, root=recorded.root)
 
 
@@ -110,19 +111,19 @@ def test_lines_out_of_order_are_refused_although_the_root_fits(tmp_path: Path) -
     lines = [r.line() for r in sorted(rows(5), key=lambda r: r.order, reverse=True)]
     path = tmp_path / f"{merkle_root(lines)}.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
-    with pytest.raises(IntegrityError, match=":2: out of order"):
+    with refused(IntegrityError, f"{path}:2: "):
         check_manifest(path)
 
 
 def test_a_torn_last_line_is_refused(tmp_path: Path) -> None:
     path = write_manifest(rows(5), tmp_path).path
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(IntegrityError, match="ends within a line"):
+    with refused(IntegrityError, path, "ends within a line"):
         check_manifest(path)
 
 
 def test_a_missing_manifest_is_an_integrity_error(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="cannot be read"):
+    with refused(IntegrityError, f"{'0' * 64}.jsonl"):
         check_manifest(tmp_path / f"{'0' * 64}.jsonl")
 
 

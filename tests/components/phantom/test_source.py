@@ -21,6 +21,7 @@ from components.phantom.image import Picture, render
 from components.phantom.source import CaseDraft, PhantomSource, draft
 from components.records.case import POSITIVE, SPLITS, Case, Shard
 from components.records.errors import SourceError
+from tests.refusing import refused
 
 # Decoded pixels of the first three cases of the case set. A change here breaks every lock on it:
 # raise GENERATOR_VERSION and amend the case set with it.
@@ -190,29 +191,28 @@ def test_only_interstitial_lines_are_in_both_lungs(aetiology: str, lungs: int) -
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"),
+    ("spec", "facts"),
     [
-        ("phantom:sed=3", "unknown option 'sed'; did you mean 'seed'?"),
-        ("phantom:n=0", "n: got '0', wanted a whole number from 20 to 100000000"),
-        ("phantom:n=abc", "n: got 'abc', wanted a whole number"),
-        ("phantom:size=5", "size: got '5', wanted a whole number from 32 to 512"),
-        ("phantom:positives=nan", "positives: got 'nan', wanted a number from 0 to 1"),
-        ("phantom:leave_out=Cirus", "unknown 'Cirus'; did you mean 'Cirrus'?"),
-        ("phantom:season=spring", "season: unknown 'spring'; known: summer, winter"),
-        ("phantom:vendor=2", "vendor: got '2', wanted a number from 0 to 1"),
-        ("phantom:fault=Dorada", "fault: unknown 'Dorada'; did you mean 'Dorado'?"),
-        ("phantom:fault_share=1", "fault_share without fault; wanted fault=DEVICE too"),
-        ("phantom:cases=dev", "cases: unknown 'dev'; known: development, locked"),
-        ("phantom:n=50,n=60", "got 'n=60', wanted n=value, once"),
-        ("phantom:n", "got 'n', wanted n=value, once"),
-        ("phantom:", "unknown option ''"),
-        ("fantom", "got source 'fantom', wanted 'phantom'"),
+        ("phantom:sed=3", ["'sed'", "did you mean 'seed'"]),
+        ("phantom:n=0", ["n: ", "'0'", "20 to 100000000"]),
+        ("phantom:n=abc", ["n: ", "'abc'", "whole number"]),
+        ("phantom:size=5", ["size: ", "'5'", "32 to 512"]),
+        ("phantom:positives=nan", ["positives: ", "'nan'", "0 to 1"]),
+        ("phantom:leave_out=Cirus", ["'Cirus'", "did you mean 'Cirrus'"]),
+        ("phantom:season=spring", ["season: ", "'spring'", "summer, winter"]),
+        ("phantom:vendor=2", ["vendor: ", "'2'", "0 to 1"]),
+        ("phantom:fault=Dorada", ["fault: ", "'Dorada'", "did you mean 'Dorado'"]),
+        ("phantom:fault_share=1", ["fault_share", "fault=DEVICE"]),
+        ("phantom:cases=dev", ["cases: ", "'dev'", "development, locked"]),
+        ("phantom:n=50,n=60", ["'n=60'", "once"]),
+        ("phantom:n", ["'n'", "n=value"]),
+        ("phantom:", ["''"]),
+        ("fantom", ["'fantom'", "'phantom'"]),
     ],
 )
-def test_a_wrong_spec_is_one_line_that_says_what_was_wanted(spec: str, message: str) -> None:
-    with pytest.raises(SourceError) as caught:
+def test_a_wrong_spec_is_one_line_that_says_what_was_wanted(spec: str, facts: list[str]) -> None:
+    with refused(SourceError, *facts):
         PhantomSource.parse(spec)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_canonical_spec_is_sorted_and_without_defaults() -> None:
@@ -231,7 +231,7 @@ def test_the_fingerprint_follows_options_and_generator(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("shard", [Shard("test", 1999, 2001), Shard("tune", 0, 5)])
 def test_rows_of_another_split_cannot_be_read(shard: Shard) -> None:
-    with pytest.raises(SourceError, match="wanted rows within"):
+    with refused(SourceError, "wanted rows within"):
         next(PhantomSource.parse("phantom").read(shard))
 
 

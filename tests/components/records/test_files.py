@@ -5,6 +5,7 @@ import pytest
 
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, sha256_tree, write_atomically
+from tests.refusing import refused
 
 
 def test_a_crash_while_writing_leaves_the_old_file_and_no_rest(
@@ -57,7 +58,7 @@ def test_tree_hash_sees_content_names_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_tree_hash_refuses_a_folder_without_files(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="no file"):
+    with refused(IntegrityError, tmp_path / "absent"):
         sha256_tree(tmp_path / "absent")
 
 
@@ -65,5 +66,5 @@ def test_tree_hash_refuses_a_linked_folder(tmp_path: Path) -> None:
     tree(tmp_path / "elsewhere", a="x")
     model = tree(tmp_path / "model", b="y")
     (model / "variables").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(IntegrityError, match="variables"):
+    with refused(IntegrityError, "variables"):
         sha256_tree(model)

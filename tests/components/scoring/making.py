@@ -132,9 +132,9 @@ UNSERVABLE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no serving_default": (lambda f: save(Sized(), f, "serve_examples"), "serving_default"),
     "a label of another type": (
         lambda f: save(OtherType(), f),
-        r"label has type 3, wanted 9 \(int64\)",
+        "label has type 3, wanted 9 (int64)",
     ),
-    "answers in columns": (lambda f: save(Column(), f), r"\[-1, 1\]"),
+    "answers in columns": (lambda f: save(Column(), f), "[-1, 1]"),
     "no label": (lambda f: save(Unlabelled(), f), "label"),
     "Python inside": (lambda f: save(OnlyPython(), f), "EagerPyFunc"),
 }

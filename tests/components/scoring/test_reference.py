@@ -2,10 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from components.records.errors import IntegrityError
 from components.scoring.reference import write_reference
+from tests.refusing import refused
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -50,7 +50,7 @@ def test_what_a_case_does_not_say_is_unknown_and_never_a_value(tmp_path: Path) -
 
 
 def test_a_case_without_a_score_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="no score for case 'a'"):
+    with refused(IntegrityError, "'a'"):
         write_reference(tmp_path / "r.npz", ROWS, scores={"b": 0.5}, operating_point=0.5)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,6 +11,7 @@ from components.records.errors import Unservable
 from components.scoring import served, serving_session
 from components.scoring.served import ServedRequest, ask, probe
 from tests.components.scoring import making
+from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
 
@@ -40,7 +41,7 @@ def test_what_cannot_be_served_is_named(kind: str, tmp_path: Path) -> None:
     make, words = making.UNSERVABLE[kind]
     fault = probe(make(tmp_path / "model")).fault
     assert fault is not None and "\n" not in fault
-    with pytest.raises(Unservable, match=words):
+    with refused(Unservable, words):
         list(ask(tmp_path / "model", [ServedRequest("serving_default", IMAGES)]))
 
 
@@ -64,7 +65,7 @@ def test_the_program_imports_neither_keras_nor_tensorflows_python_nor_this_proje
 
 
 def test_what_the_model_refuses_is_its_fault_and_not_ours(model: Path) -> None:
-    with pytest.raises(Unservable, match="serve_examples|Example"):
+    with refused(Unservable, "Example"):
         list(ask(model, [ServedRequest("serve_examples", [b"no Example"])]))
 
 
@@ -82,7 +83,7 @@ def test_a_process_that_ends_without_its_answers_is_told(
 ) -> None:
     (tmp_path / "program.py").write_text(program)
     monkeypatch.setattr(served, "PROGRAM", tmp_path / "program.py")
-    with pytest.raises(Unservable, match=words):
+    with refused(Unservable, words):
         list(ask(tmp_path, [ServedRequest("serving_default", [b"." * 100_000] * 50)] * 20))
 
 
