@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from components.baselines.case_set import CaseSet, cases_root, nearest
-from components.baselines.locked_case import LABELS, LockedCase
+from components.baselines.case_set import LABELS, CaseSet, LockedCase, cases_root, nearest
 from components.records.case_record import CaseRecord
 from components.records.errors import ConfigError
 from components.records.text import spell

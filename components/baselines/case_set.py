@@ -6,29 +6,83 @@ the order of case_id, so any change to any case changes it.
 The file is a header, then each case as a line of canonical JSON. A line that is canonical is its
 own leaf of the Merkle tree, so such a file is read in one pass and a million cases in seconds. A
 file that somebody reformatted says the same and is read by the slow way: as one JSON document that
-jsonschema checks.
+jsonschema checks. Of a canonical one, jsonschema sees a row that fails a few comparisons, alone.
 """
 
 import bisect
 import difflib
 import gc
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from components.baselines.locked_case import LockedCase, RowReader
-from components.records.case_record import CaseRecord, canonical_row
+from components.records.case_record import CaseRecord, canonical_row, is_case_row
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import canonical_json, sha256_json, write_atomically
 from components.records.merkle import merkle_root
 from components.records.rows import OtherLayout, json_with_lines, split_lines
 from components.records.schema import check_document, parse_json, read_json
 from components.records.text import first_few, spell
+
+LABELS = ("negative", "positive")  # by label
+SHARED = 10_000  # combinations of attributes that are kept once for all cases that have them
+
+
+@dataclass(frozen=True, slots=True)
+class LockedCase(CaseRecord):
+    """A case as it was locked.
+
+    Attributes:
+      sentinel: never to be missed by a model that follows one that got it right.
+    """
+
+    sentinel: bool = False
+
+    @classmethod
+    def of(cls, case: CaseRecord, *, sentinel: bool = False) -> "LockedCase":
+        return cls(
+            case.case_id,
+            case.patient_id,
+            case.label,
+            case.bytes_sha256,
+            case.pixels_sha256,
+            dict(case.attributes),
+            sentinel,
+        )
+
+
+_KEYS = {field.name for field in fields(LockedCase)}
+
+
+class RowReader:
+    """Makes cases of rows; equal attributes become one mapping, to keep a million cases small."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+    def case(self, row: Any) -> LockedCase | None:
+        """The case in a row, None where the row is not one."""
+        if type(row) is not dict or row.keys() != _KEYS or not is_case_row(row):
+            return None
+        if type(row["sentinel"]) is not bool:
+            return None
+        return LockedCase(**{**row, "attributes": self._attributes(row["attributes"])})
+
+    def _attributes(self, found: dict[str, str]) -> dict[str, str]:
+        key = tuple(found.items())
+        known = self._shared.get(key)
+        if known is None:
+            known = {sys.intern(name): sys.intern(value) for name, value in key}
+            if len(self._shared) < SHARED:
+                self._shared[key] = known
+        return known
+
 
 SCHEMA, SCHEMA_VERSION = "case_set", 1
 NEAR = (5, 500)  # how many ids before and after a misspelt one are compared with it

@@ -3,8 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from components.baselines.case_set import CaseSet
-from components.baselines.locked_case import LABELS, LockedCase
+from components.baselines.case_set import LABELS, CaseSet, LockedCase
 
 Change = tuple[str | None, str | None]  # before and after; None where it was or is absent
 

@@ -1,17 +1,131 @@
 """The one way in: what a person types becomes a data source."""
 
 import difflib
+import hashlib
 import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import wrap_file
 
 from components.cases.folder import open_folder
 from components.cases.manifest import MANIFEST, open_manifest
-from components.cases.medmnist import PUBLISHED, open_medmnist
-from components.cases.npz import open_npz
-from components.cases.span_source import open_spans
-from components.cases.spans import KIND, span_pattern
+from components.cases.npz import NpzSource, open_npz
+from components.cases.spans import KIND, open_spans, span_pattern
 from components.records.case import Source
 from components.records.errors import SourceError, suggestion
+from components.records.files import write_atomically
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A published file. MD5 is what its publisher gives; it finds damage, not malice."""
+
+    url: str
+    md5: str
+    n_bytes: int
+
+
+# MedMNIST v2, Zenodo record 6496656; Yang et al. (2023), Scientific Data 10:41.
+PUBLISHED = {
+    "pneumoniamnist": Publication(
+        "https://zenodo.org/records/6496656/files/pneumoniamnist.npz?download=1",
+        "28209eda62fecd6e6a2d98b1501bb15f",
+        4_170_669,
+    )
+}
+
+
+def open_medmnist(name: str) -> NpzSource:
+    """The source `medmnist:NAME`, downloaded unless the cache holds it.
+
+    Raises:
+      SourceError: unknown name, or no verified file could be had.
+    """
+    spec = f"medmnist:{name}"
+    if name not in PUBLISHED:
+        raise SourceError(f"{spec}: unknown set '{name}'{suggestion(name, PUBLISHED)}")
+    path = cache_folder() / f"{name}.npz"
+    publication = PUBLISHED[name]
+    try:
+        if not is_verified(path, publication.md5):
+            download(publication, path)
+    except (OSError, HTTPException, SourceError) as error:
+        raise SourceError(
+            f"{spec}: no verified download of {publication.url} ({error}); put the file at {path}"
+        ) from None
+    return open_npz(path, spec)
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: $CASEGATE_CACHE, or ~/.cache/casegate."""
+    return Path(os.environ.get("CASEGATE_CACHE") or "~/.cache/casegate").expanduser()
+
+
+def is_verified(path: Path, md5: str) -> bool:
+    """Whether the file is there with that MD5."""
+    return path.is_file() and _md5(path.read_bytes()) == md5
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def download(publication: Publication, path: Path) -> None:
+    """Puts the published file at `path`, whole and verified, or leaves `path` as it was.
+
+    Standard error has a progress bar where it is a terminal.
+
+    Raises:
+      OSError, HTTPException: the network or the disk failed.
+      SourceError: an address that is not https (or http on this machine), or other content.
+    """
+    require_secure(publication.url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    opener = urllib.request.build_opener(_SecureRedirects)
+    console, content = Console(stderr=True), bytearray()
+    with (
+        opener.open(publication.url, timeout=TIMEOUT_S) as response,
+        wrap_file(
+            response,
+            publication.n_bytes,
+            description=f"Downloading {path.name}",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as stream,
+    ):
+        while piece := stream.read(1 << 16):
+            content += piece
+            if len(content) > publication.n_bytes:
+                raise SourceError(f"more than the {publication.n_bytes:,} bytes it should have")
+    if _md5(bytes(content)) != publication.md5:
+        raise SourceError(f"its MD5 is not {publication.md5}")
+    write_atomically(path, bytes(content))
+
+
+def require_secure(url: str) -> None:
+    """Refuses an address that is neither https nor plain http on the loopback interface."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1"):
+        return
+    raise SourceError(f"{url}: wanted https")
+
+
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(  # type: ignore[no-untyped-def]
+        self, req, fp, code, msg, headers, newurl
+    ) -> urllib.request.Request | None:
+        require_secure(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
 
 WORDS = ("phantom", *(f"medmnist:{name}" for name in PUBLISHED))
 

@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from components.drift.log_files import LogFile, LogReading, log_files
-from components.drift.log_line import Line, milliseconds, read_line
+from components.drift.log_files import Line, LogFile, LogReading, log_files, milliseconds, read_line
 from components.drift.sample import UNLABELLED, Floats, Sample
 from components.records.clock import current_time
 from components.records.errors import SourceError

@@ -1,15 +1,160 @@
-"""The files of a prediction log, read line by line while a server may be writing to them."""
+"""The files of a prediction log, read line by line while a server may be writing to them.
+
+Lines are checked against schemas/prediction.json by hand: jsonschema would take minutes for what a
+busy server writes in a day. A test compares the two.
+"""
 
 import gzip
 import hashlib
+import json
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from components.drift.log_line import MOST_BYTES
+import orjson
+
 from components.records.errors import SourceError
+
+MOST_BYTES = 1 << 16  # of a line; more can only be pixels
+MOST_TEXT = 500
+MOST_PATH = 4096
+
+_LABEL_KEYS = frozenset({"at", "case_id", "label"})
+_OF_PREDICTIONS = ("score", "positive", "model_version", "model_sha256", "quality", "attributes")
+KEYS = _LABEL_KEYS | {*_OF_PREDICTIONS, "patient_id", "pixels_sha256", "image"}
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and 1 <= len(value) <= MOST_TEXT
+
+
+def _is_hash(value: Any) -> bool:
+    return type(value) is str and _is_sha256(value) is not None
+
+
+def _is_path(value: Any) -> bool:
+    return type(value) is str and 1 <= len(value) <= MOST_PATH and value[:5] != "data:"
+
+
+# What the value of a key must be, and how an error says so.
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "case_id": (_is_text, f"text of 1 to {MOST_TEXT} characters"),
+    "label": (
+        lambda value: type(value) is int and value in (0, 1),
+        "0 or 1; leave the key out where it is unknown",
+    ),
+    "score": (
+        lambda value: type(value) in (int, float) and 0 <= value <= 1,
+        "a number from 0 to 1",
+    ),
+    "positive": (lambda value: type(value) is bool, "true or false"),
+    "model_version": (lambda value: type(value) is int and value >= 1, "a whole number from 1 on"),
+    "model_sha256": (_is_hash, "64 hex digits"),
+    "quality": (lambda value: type(value) is dict, "names with values"),
+    "attributes": (lambda value: type(value) is dict, "names with values"),
+    "patient_id": (_is_text, f"text of 1 to {MOST_TEXT} characters"),
+    "pixels_sha256": (_is_hash, "64 hex digits"),
+    "image": (_is_path, "the path of a file"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line holds.
+
+    Attributes:
+      at_ms: milliseconds since 1970 in UTC.
+      score: None for a line that only gives a label.
+      label: 1, 0, or None.
+      content: the whole document, of which every known key is as the schema wants it.
+      unknown: keys that the schema does not know.
+    """
+
+    case_id: str
+    at_ms: int
+    score: float | None
+    label: int | None
+    content: Mapping[str, Any]
+    unknown: frozenset[str]
+
+
+def read_line(line: bytes, *, latest_ms: int) -> Line:
+    """The line's content.
+
+    Args:
+      latest_ms: a time after this is a fault, in milliseconds since 1970.
+
+    Raises:
+      ValueError: why the line cannot be used, in a few words.
+    """
+    if len(line) > MOST_BYTES:
+        raise ValueError(f"longer than {MOST_BYTES:,} bytes; pixels do not belong in a log")
+    try:
+        content = orjson.loads(line)  # takes neither NaN nor what a double cannot hold
+    except orjson.JSONDecodeError:
+        raise ValueError("not JSON") from None
+    if type(content) is not dict:
+        raise ValueError("got no JSON object")
+    if "case_id" not in content:
+        raise ValueError(f"case_id: got nothing, wanted {_CHECKS['case_id'][1]}")
+    at_ms = milliseconds(content.get("at"))
+    if at_ms > latest_ms:
+        raise ValueError(f"at: got {_short(content['at'])}, which has not come yet")
+    label_alone = "score" not in content
+    if label_alone and ("label" not in content or any(key in content for key in _OF_PREDICTIONS)):
+        raise ValueError("key 'score' is missing")
+    version, sha256 = content.get("model_version"), content.get("model_sha256")
+    if not label_alone and version is None and sha256 is None:
+        raise ValueError("names no model; wanted model_version or model_sha256")
+    for key in _LABEL_KEYS if label_alone else content:
+        if key in _CHECKS and not _CHECKS[key][0](content[key]):
+            raise ValueError(f"{key}: got {_short(content[key])}, wanted {_CHECKS[key][1]}")
+    if label_alone:
+        score = None
+    else:
+        score = float(content["score"])
+        _check_features(content)
+    unknown = frozenset(content.keys() - KEYS)
+    return Line(content["case_id"], at_ms, score, content.get("label"), content, unknown)
+
+
+def milliseconds(at: Any) -> int:
+    """An ISO 8601 time with its zone, in milliseconds since 1970."""
+    found = _TIME.fullmatch(at) if type(at) is str else None
+    if found is None:
+        raise ValueError(f"at: got {_short(at)}, wanted a time such as 2026-01-31T10:15:00Z")
+    moment, fraction, zone = found.groups()
+    try:
+        parsed = datetime.fromisoformat(moment + ("+00:00" if zone == "Z" else zone))
+    except ValueError:
+        raise ValueError(f"at: got {_short(at)}, which is no time") from None
+    thousandths = int(fraction[:3].ljust(3, "0")) if fraction else 0
+    return (parsed - _EPOCH) // _MILLISECOND + thousandths
+
+
+def _check_features(content: Mapping[str, Any]) -> None:
+    for name, value in content.get("quality", {}).items():
+        if value is not None and type(value) not in (int, float):
+            raise ValueError(f"quality.{_short(name)}: got {_short(value)}, wanted a number")
+    for name, value in content.get("attributes", {}).items():
+        if value is not None and not (type(value) is str and len(value) <= MOST_TEXT):
+            raise ValueError(f"attributes.{_short(name)}: got {_short(value)}, wanted text")
+
+
+def _short(value: Any) -> str:
+    """The value as JSON, cut where it is long: a log may hold what nobody wants to read."""
+    text = json.dumps(value)  # in ASCII, so that it cannot turn or break a line
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
 
 PLAIN, PACKED = ".jsonl", ".jsonl.gz"
 

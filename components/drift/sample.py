@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from components.records.errors import IntegrityError, SourceError
 
 Floats = npt.NDArray[np.float64]
 UNLABELLED = -1
@@ -47,3 +50,85 @@ class Sample:
             numbers={name: column[chosen] for name, column in self.numbers.items()},
             words={name: column[chosen] for name, column in self.words.items()},
         )
+
+
+_NUMBER, _WORD = "number_", "word_"
+# numpy's letters for text, floats, booleans and signed integers
+_COLUMNS = {"case_ids": "U", "patient_ids": "U", "scores": "f", "positive": "b", "labels": "i"}
+
+
+def load_reference(path: Path) -> Sample:
+    """The tuning cases of a run; they have no time of their own, so `at` is NaT.
+
+    Raises:
+      SourceError: there is no such file.
+      IntegrityError: the file is damaged, or holds what no run writes. Nothing in it is executed.
+    """
+    if not path.is_file():
+        raise SourceError(
+            f"{path}: got no file, wanted the reference cases of a run; judge the model again"
+        )
+    columns = _columns(path)
+    sample = Sample(
+        case_ids=columns["case_ids"],
+        at=np.full(columns["case_ids"].shape, np.datetime64("NaT", "ms")),
+        scores=columns["scores"].astype(np.float64),
+        positive=columns["positive"],
+        labels=columns["labels"].astype(np.int8),
+        numbers={
+            name.removeprefix(_NUMBER): column.astype(np.float64)
+            for name, column in columns.items()
+            if name.startswith(_NUMBER)
+        },
+        words={
+            name.removeprefix(_WORD): _known_words(column)
+            for name, column in columns.items()
+            if name.startswith(_WORD)
+        },
+    )
+    _check_values(sample, path)
+    return sample
+
+
+def _known_words(column: npt.NDArray[np.str_]) -> npt.NDArray[np.object_]:
+    words = column.astype(object)
+    words[column == ""] = None
+    return words
+
+
+def _columns(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Every column, of the kind its name says and of equal length."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            columns = {name: archive[name] for name in archive.files if name != "operating_point"}
+    except Exception as error:  # a damaged archive may raise anything
+        raise _damaged(path, " ".join(str(error).split()) or type(error).__name__) from error
+    for name in _COLUMNS:
+        if name not in columns:
+            raise _damaged(path, f"no '{name}'")
+    shape = (columns["case_ids"].size,)
+    for name, column in columns.items():
+        prefixed = {_NUMBER: "f", _WORD: "U"}.get(f"{name.partition('_')[0]}_")
+        wanted = prefixed or _COLUMNS.get(name)
+        if column.dtype.kind != wanted or column.shape != shape:
+            raise _damaged(path, f"'{name}' of type {column.dtype} and shape {column.shape}")
+    return columns
+
+
+def _check_values(sample: Sample, path: Path) -> None:
+    if not len(sample):
+        raise _damaged(path, "no case")
+    # Written so that NaN is refused too.
+    if not np.all((sample.scores >= 0) & (sample.scores <= 1)):
+        raise _damaged(path, "a score outside [0, 1]")
+    if not np.all(np.isin(sample.labels, (0, 1, UNLABELLED))):
+        raise _damaged(path, "a label that is neither 0 nor 1")
+    if np.unique(sample.case_ids).size != len(sample):
+        raise _damaged(path, "a case twice")
+
+
+def _damaged(path: Path, got: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}: got {got}, wanted the reference cases as a run wrote them; "
+        "restore the file or judge the model again"
+    )

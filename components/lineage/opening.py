@@ -14,9 +14,14 @@ import filelock
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.lineage.address import POSTGRESQL, StoreAddress, with_password
+from components.lineage.address import (
+    POSTGRESQL,
+    Redacting,
+    StoreAddress,
+    read_password,
+    with_password,
+)
 from components.lineage.backslashes import escape_message, unescape_message
-from components.lineage.password import Redacting, read_password
 from components.lineage.types import RECORD, TYPES
 from components.records.errors import ConfigError
 

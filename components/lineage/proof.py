@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.lineage.training import read_lines, read_manifest
-from components.lineage.training_row import TrainingRow, parse_row
+from components.lineage.training import TrainingRow, parse_row, read_lines, read_manifest
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, write_atomically
 from components.records.merkle import inclusion_paths, leads_to_root, merkle_root

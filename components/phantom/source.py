@@ -5,6 +5,11 @@ The case set ("test") has a seed of its own that no option reaches: its lock hol
 model is trained on. `cases=development` puts another one, as fixed, in its place, so that looks at
 the locked one are not spent on every commit. Two seeds share no patient, so spans of training data
 are phantoms of different seeds.
+
+Coordinates: x to the image's right (the patient's left) and y downwards, both in [-1, 1].
+Density: 0 is air, 1 the densest bone; the detector makes grey values of it. Arrays are (b, h, w);
+what depends on the row alone is (b, h, 1) and on the column alone (b, 1, w), which is why a tilt
+leans each row and lifts each column instead of rotating the plane.
 """
 
 import hashlib
@@ -17,13 +22,151 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from components.phantom.arithmetic import random_stream
-from components.phantom.detector import DEVICES, DORADO
-from components.phantom.findings import AETIOLOGIES
-from components.phantom.image import AGE_BANDS, Picture, render
+from components.phantom.arithmetic import (
+    Array,
+    Draws,
+    falloff,
+    per_case,
+    random_stream,
+    smooth_texture,
+    step,
+    tubes,
+)
+from components.phantom.detector import DEVICES, DORADO, IMAGE_DRAWS, Picture, detect
+from components.phantom.findings import AETIOLOGIES, FINDING_DRAWS, Thorax, add_shadows
 from components.phantom.spec import SEASONS, PhantomOptions
 from components.records.case import NEGATIVE, POSITIVE, SPLITS, Case, Shard
 from components.records.errors import SourceError, suggestion
+
+# Lung height, heart half-width, mediastinum half-width (an infant's thymus), slope of the ribs.
+_BODY_OF_AGE = {
+    "0-1": (0.86, 0.32, 0.17, 0.10),
+    "2-5": (0.93, 0.30, 0.13, 0.16),
+    "6-11": (1.00, 0.28, 0.11, 0.22),
+    "12-17": (1.06, 0.27, 0.10, 0.27),
+}
+AGE_BANDS = tuple(_BODY_OF_AGE)
+
+# Values are drawn by position: inserting a name changes every case, and the generator's version.
+_PATIENT_DRAWS = (
+    "width", "height", "heart_width", "heart_x", "thymus", "dome_right", "dome_left",
+    "rib_spacing", "rib_phase", "rib_density", "vessels", "hilum", "hilum_prominent", "aeration",
+    "gas", "gas_x", *FINDING_DRAWS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Chest(Thorax):
+    """Landmarks that the healthy chest needs beside them."""
+
+    level: Array  # (b, 1, w): how far the tilt lowers each column
+    middle: Array  # (b, h, w): signed distance from the midline
+    spine: Array  # (b, h, w): signed distance from the spine
+    wall: Array  # (b, h, w): distance inwards from the chest wall
+    solid: Array  # (b, h, w): 1 in heart and mediastinum, 0 outside
+
+
+def render(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
+    """Grey images of shape (b, size, size); each depends on its own picture alone."""
+    patient_streams = [random_stream(p.seed, p.patient, "anatomy") for p in pictures]
+    image_streams = [random_stream(p.seed, p.row, "image") for p in pictures]
+    patient = Draws(_PATIENT_DRAWS, patient_streams)
+    image = Draws(IMAGE_DRAWS, image_streams)
+    body = [per_case(column) for column in zip(*(_BODY_OF_AGE[p.age_band] for p in pictures))]
+    body[1] *= per_case([1.12 if p.view == "AP" else 1.0 for p in pictures])
+    lattice = np.stack([stream.random((8, 8)) for stream in patient_streams])
+    texture = smooth_texture(lattice, size)
+    thorax = _thorax(patient, image, body, texture)
+    density = _healthy_chest(patient, thorax, body[3])
+    add_shadows(density, [p.aetiology for p in pictures], patient, image, thorax)
+    return detect(density, pictures, image, image_streams)
+
+
+def _thorax(patient: Draws, image: Draws, body: Sequence[Array], texture: Array) -> _Chest:
+    """Lays out chest wall, diaphragm, heart, and the lungs between them."""
+    size = texture.shape[1]
+    axis = (2.0 * np.arange(size, dtype=np.float64) + 1.0) / size - 1.0
+    scale = image.uniform("scale", 0.96, 1.12)
+    x = (axis[None, None, :] - image.centred("shift_x", 0.07)) * scale
+    y = (axis[None, :, None] - image.centred("shift_y", 0.06)) * scale
+    tilt = image.centred("tilt", 0.10)
+    level, aside = tilt * x, np.abs(x)
+    middle = x + tilt * y
+
+    height = body[0] * patient.uniform("height", 0.94, 1.06)
+    upward = np.maximum(0.25 - y, 0.0) / (0.95 * height)
+    half_width = patient.uniform("width", 0.95, 1.05) * (0.80 - 0.46 * upward * upward)
+    wall = half_width - np.abs(middle)
+    right = patient.uniform("dome_right", 0.34, 0.42)
+    left = patient.uniform("dome_left", 0.42, 0.49)
+    from_dome, from_apex = aside - 0.36, aside - 0.30
+    dome = np.where(x < 0, right, left) * height + 1.3 * from_dome * from_dome + level
+    apex = -0.72 * height + 2.2 * from_apex * from_apex + level
+
+    # A child turned sideways shows the spine beside the midline of heart and lungs.
+    spine = middle + image.centred("turn", 0.07)
+    solid = _heart_and_mediastinum(patient, body, x, y, spine)
+    lung = step(np.minimum(np.minimum(wall, dome - y), y - apex) * 14.0 + 0.5)
+    lung *= 1.0 - 0.92 * solid
+    hilum = falloff(np.maximum(aside - 0.17, 0.0) + 0.6 * np.abs(y + 0.02), 0.16)
+    fan = (y + 0.02) * (1.4 / (aside + 0.10)) + 5.0 * texture
+    vessels = tubes(fan, 0.40) * (0.2 + 0.8 * texture)
+    return _Chest(x, y, dome, lung, texture, vessels, hilum, level, middle, spine, wall, solid)
+
+
+def _heart_and_mediastinum(
+    patient: Draws, body: Sequence[Array], x: Array, y: Array, spine: Array
+) -> Array:
+    """1 in a leaning ellipse and in a band along the spine, 0 outside."""
+    width = body[1] * patient.uniform("heart_width", 0.92, 1.10)
+    centre = patient.uniform("heart_x", 0.08, 0.14) + 0.3 * (y - 0.20)
+    across = x * (1.0 / width) - centre / width
+    along = (y - 0.20) / 0.34
+    heart = (1.0 - along * along - across * across) * 1.8
+    band = body[2] * patient.uniform("thymus", 0.9, 1.2) - np.abs(spine)
+    return step(np.maximum(heart, band * 10.0 + 0.5))
+
+
+def _healthy_chest(patient: Draws, thorax: _Chest, slope: Array) -> Array:
+    """Density of soft tissue, heart, lungs with their vessels, and bones."""
+    x, y = thorax.x, thorax.y
+    skin = 0.93 + 0.45 * step((-0.25 - y) * 2.0)
+    shoulder = -1.12 + 0.38 * step((np.abs(x) - 0.16) * 2.6) + thorax.level
+    torso = step(np.minimum(skin - np.abs(thorax.middle), y - shoulder) * 12.0)
+    gas_x = patient.uniform("gas_x", 0.28, 0.42)
+    gas = falloff(np.abs(x - gas_x) + 1.6 * np.abs(y - thorax.dome - 0.16), 0.07)
+    stomach = np.where(patient.chance("gas", 0.5), 0.25, 0.0) * gas
+    tissue = 0.54 + 0.07 * thorax.solid - stomach + _skeleton(patient, thorax, slope)
+
+    prominent = np.where(patient.chance("hilum_prominent", 0.2), 0.10, 0.0)
+    roots = patient.uniform("hilum", 0.05, 0.11) + prominent
+    vessels = patient.uniform("vessels", 0.05, 0.13) * (0.25 + 1.1 * thorax.hilum) * thorax.vessels
+    air = patient.uniform("aeration", 0.36, 0.41) - roots * thorax.hilum - vessels
+    density: Array = torso * tissue - thorax.lung * air
+    return density
+
+
+def _skeleton(patient: Draws, thorax: _Chest, slope: Array) -> Array:
+    """Density of spine, ribs and clavicles."""
+    y, aside = thorax.y, np.abs(thorax.x)
+    spine = falloff(thorax.spine * thorax.spine, 0.007) * (0.11 - 0.05 * tubes(y * 6.5, 0.4))
+    spacing = patient.uniform("rib_spacing", 0.150, 0.175)
+    phase = patient.uniform("rib_phase")
+    strength = patient.uniform("rib_density", 0.08, 0.13)
+    arch = aside - 0.30
+    behind = (thorax.level + (0.60 + 2.0 * slope) * arch * arch) / spacing - phase
+    before = (thorax.level - (0.35 + slope) * aside) / spacing - 1.7 * phase
+    rows = y / spacing
+    cage = strength * step((0.85 - y) * 4.0) * step((y + 0.80) * 5.0) * step(aside * 5.0 - 0.3)
+    ribs = tubes(rows - behind, 0.62) + tubes(rows - before, 0.55) * (0.5 * step(aside * 4.0 - 1.2))
+    # Seen on edge at the chest wall, a rib is denser than face on.
+    seen = (0.5 + 0.5 * falloff(thorax.wall, 0.10)) * step(thorax.wall * 12.0 + 1.0)
+    collar = thorax.level - 0.50 - 0.34 * aside + 0.2 * aside * aside
+    length = 0.13 * step((aside - 0.06) * 14.0) * step((0.95 - aside) * 5.0)
+    clavicle = length * np.maximum(1.0 - np.abs(y - collar) * 22.0, 0.0)
+    bones: Array = spine + clavicle + seen * (cage * ribs)
+    return bones
+
 
 GENERATOR_VERSION = 1
 CASE_SET_CASES = 2000

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.baselines.case_set import CaseSet
-from components.baselines.locked_case import LockedCase
+from components.baselines.case_set import CaseSet, LockedCase
 from components.decision import Decision
 from components.report.curves import MODELS, CurveScores
 from components.report.evidence import ReportEvidence, thumbnail

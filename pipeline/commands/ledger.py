@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from components.records.ledger.entry import KINDS, Entry
+from components.records.ledger.ledger import KINDS, Entry
 from pipeline.commands import options
 from pipeline.commands.ending import echo_json, echo_page, group
 from pipeline.settings.workspace import Workspace

@@ -22,7 +22,7 @@ def store() -> None:
 @options.form(*FORMATS)
 def show(workspace: Path, form: str) -> int:
     """Says where the store is, its version and size, and what this account may do there."""
-    from components.lineage.facts import store_facts
+    from components.lineage.tables import store_facts
     from pipeline.evidence.answer import Answer, Table
 
     address = Workspace(workspace.resolve()).store

@@ -7,7 +7,7 @@ import orjson
 
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from pipeline.evidence.subject import Evidence
 
 

@@ -14,8 +14,7 @@ from components.lineage.reader import MetadataStore, Row
 from components.lineage.record import RunInputs, RunRecord, load_record
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import Release, recorded_name, releases
 from components.records.run_files import DECISION, RUN_RECORD
 from pipeline.settings.workspace import Workspace

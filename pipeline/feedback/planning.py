@@ -10,8 +10,7 @@ from components.baselines.names import CASE_SET
 from components.cases.files import ImageFile, file_sha256, read_image_file
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.sources import open_source
-from components.cases.span_source import Span, SpanRow
-from components.cases.spans import find_spans, span_pattern
+from components.cases.spans import Span, SpanRow, find_spans, span_pattern
 from components.feedback.judged import JudgedCase, judged_cases
 from components.feedback.opinion import POSITIVE
 from components.feedback.sides import KnownSides, Settled, Sides, take_sides

@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
-from components.baselines.locked_case import LockedCase
+from components.baselines.case_set import LockedCase
 from components.feedback.sides import KnownSides
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json, sha256_json, write_atomically
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 
 TRAINING_SIDE, CASE_SET_SIDE = "training", "case set"
 

@@ -22,8 +22,7 @@ from typing import Any
 from components.baselines.case_set import load_case_set
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED, list_manifest
-from components.cases.span_source import Span
-from components.cases.spans import find_spans
+from components.cases.spans import Span, find_spans
 from components.cases.splits import TRAIN_TUNE, assign_split
 from components.feedback.sides import KnownSides, Settled
 from components.records.case import Case

@@ -30,8 +30,7 @@ from components.records.chain import FIRST_PREVIOUS
 from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
-from components.records.ledger.entry import Entry, new_entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger, new_entry
 from components.records.text import first_few
 from pipeline.governance.case_sets import typed, typed_changes
 from pipeline.governance.golden_record import archive_golden, finish, golden_of, hold_baseline

@@ -14,7 +14,7 @@ from components.baselines.names import CASE_SET
 from components.baselines.scores import CaseScores, load_scores
 from components.decision import Decision, load_decision
 from components.records.errors import ConfigError, IntegrityError
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from components.records.run_files import DECISION, REQUEST, SCORES
 from pipeline.settings.workspace import Workspace
 

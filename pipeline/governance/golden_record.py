@@ -28,8 +28,7 @@ from components.baselines.names import CASE_SET, GOLDEN
 from components.baselines.scores import CaseScores, aligned
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import write_atomically
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import recorded_name
 from pipeline.governance.decided import find_run, known_baselines
 from pipeline.settings.workspace import Workspace

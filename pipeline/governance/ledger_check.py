@@ -12,8 +12,7 @@ from components.decision import load_decision
 from components.records.chain import ChainContent
 from components.records.errors import CasegateError, ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import Release, releases
 from components.records.run_files import DECISION
 from components.release.serving import versions

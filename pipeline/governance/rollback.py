@@ -20,8 +20,7 @@ from components.decision import load_decision
 from components.records.clock import current_time, utc_now
 from components.records.errors import ConfigError, IntegrityError, Unservable
 from components.records.files import sha256_tree, sync, sync_tree, writing_to
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import recorded_name, releases
 from components.release.serving import (
     Champion,

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.case_set import CaseSet, LockedCase, load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.history import archived
-from components.baselines.locked_case import LockedCase
 from components.baselines.names import GOLDEN
 from components.baselines.scores import CaseScores, aligned, load_scores
 from components.decision import Decision, load_decision

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from components.records.text import one_line
 
 Body = Mapping[str, Any]

@@ -11,8 +11,7 @@ from components.decision import CheckResult, Verdict
 from components.gate.waiving import WAIVABLE
 from components.records.clock import current_time, utc_now
 from components.records.errors import ConfigError, suggestion
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from pipeline.governance.decided import DecidedRun, find_run
 from pipeline.governance.persons import require_text, same_person
 from pipeline.settings.workspace import Workspace

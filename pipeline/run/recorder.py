@@ -33,8 +33,7 @@ from components.lineage.record import (
     load_record,
     save_record,
 )
-from components.lineage.training import TrainingData, write_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingData, TrainingRow, write_manifest
 from components.records import events
 from components.records.case_record import CaseRecord
 from components.records.clock import utc_now

@@ -13,7 +13,7 @@ from typing import Any
 from components.attestation.keys import VARIABLE, load_signers, load_trusted
 from components.baselines.scores import load_scores
 from components.decision import Decision, Verdict, load_decision
-from components.lineage.password import Redacting, read_password
+from components.lineage.address import Redacting, read_password
 from components.lineage.record import Released, Why
 from components.records import events
 from components.records.clock import time_id

@@ -16,10 +16,10 @@ from pipeline.settings.provenance import environment
 MODULES = {
     "components": "artifacts decision",
     "components.admission": "component findings",
-    "components.baselines": "case_set golden locked_case scores",
+    "components.baselines": "case_set golden scores",
     "components.cases": """
-        component example files folder images index lock manifest medmnist npz sources
-        span_source spans splits
+        component example files folder images index lock manifest npz sources
+        spans splits
     """,
     "components.gate": """
         component conditions decide describe evaluation judged_cases policy
@@ -27,12 +27,12 @@ MODULES = {
     """,
     "components.lineage": "record",
     "components.metrics": "__init__ auc calibration calls outputs",
-    "components.phantom": "arithmetic detector findings image source spec",
+    "components.phantom": "arithmetic detector findings source spec",
     "components.records": """
         case case_record chain clock errors events files git json_lines merkle problems rows
         run_files schema text
     """,
-    "components.records.ledger": "entry ledger records",
+    "components.records.ledger": "ledger records",
     "components.scoring": "component reference score served serving_session",
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from components.lineage.password import VARIABLE
+from components.lineage.address import VARIABLE
 from components.lineage.tables import TABLES
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases

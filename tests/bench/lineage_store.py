@@ -41,8 +41,7 @@ from components.lineage.record import (
     load_record,
 )
 from components.lineage.tables import DATA_TABLES
-from components.lineage.training import TrainingData, write_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingData, TrainingRow, write_manifest
 from components.lineage.types import (
     CHECK,
     ENVIRONMENT,
@@ -60,7 +59,7 @@ from components.lineage.types import (
 from components.phantom.source import PhantomSource
 from components.records.chain import FIRST_PREVIOUS, Head
 from components.records.files import canonical_json, sha256_file, sha256_tree
-from components.records.ledger.entry import Entry, line_of, new_entry
+from components.records.ledger.ledger import Entry, line_of, new_entry
 from components.records.ledger.records import Release, releases
 from components.records.run_files import (
     CHAMPION_SCORES,

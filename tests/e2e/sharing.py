@@ -15,9 +15,8 @@ from tfx.orchestration.beam import beam_dag_runner
 from tfx.orchestration.portable import launcher
 from tfx.types.artifact import Artifact, Property, PropertyType
 
-from components.lineage.address import StoreAddress
+from components.lineage.address import VARIABLE, StoreAddress
 from components.lineage.opening import open_store, types_of
-from components.lineage.password import VARIABLE
 from components.lineage.tfx_runner import Connection
 
 

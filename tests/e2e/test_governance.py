@@ -10,8 +10,7 @@ from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
 from components.decision import Decision, Verdict, load_decision
 from components.records.errors import CasegateError
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.release import component as release_component
 from components.release.serving import versions
 from pipeline.cli import main

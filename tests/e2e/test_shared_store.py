@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.lineage.address import StoreAddress
-from components.lineage.password import VARIABLE
+from components.lineage.address import VARIABLE, StoreAddress
 from components.lineage.reader import MetadataStore
 from tests.servers.databases import PASSWORD
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.lineage.password import VARIABLE
+from components.lineage.address import VARIABLE
 from tests.servers.databases import PASSWORD, DatabaseServer
 from tests.servers.mariadb import MariaDB, mariadb_server
 from tests.servers.postgresql import PostgreSQL, postgresql_server

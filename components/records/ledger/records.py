@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from components.baselines.names import CASE_SET, GOLDEN
 from components.records.errors import CasegateError, ConfigError, IntegrityError
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from pipeline.ci.hooks.revision import Revision, Rule
 from pipeline.governance.governed_change import (
     GovernedChange,

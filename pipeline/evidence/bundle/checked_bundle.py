@@ -14,11 +14,10 @@ from components.bundle.manifest import Manifest
 from components.decision import Decision, load_decision
 from components.gate.policy import Policy, load_policy
 from components.lineage.record import RunRecord, load_record
-from components.lineage.training import read_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow, read_manifest
 from components.records.chain import FIRST_PREVIOUS
 from components.records.errors import IntegrityError
-from components.records.ledger.entry import Entry, fault_in, parse_line
+from components.records.ledger.ledger import Entry, fault_in, parse_line
 from components.records.ledger.records import Release, releases
 from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.bundle.names import LEDGER, MODEL, OF_RUN, training_name

@@ -18,7 +18,7 @@ from components.lineage.record import RunRecord
 from components.lineage.training import manifest_path
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
-from components.records.ledger.entry import Entry, line_of
+from components.records.ledger.ledger import Entry, line_of
 from components.records.merkle import merkle_root
 from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.evidence.bundle.derived import (

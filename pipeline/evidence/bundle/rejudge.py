@@ -17,9 +17,9 @@ from components.decision import CheckResult, Decision
 from components.gate.conditions import EvaluatorFindings, TrainedOn
 from components.gate.decide import decide, overall_verdict
 from components.gate.preconditions import Withdrawn
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow
 from components.records.errors import IntegrityError
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from components.records.ledger.records import looks_by_name, waivers, withdrawn
 from pipeline.evidence.bundle.checked_bundle import BundleEvidence
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.attestation.keys import load_trusted
-from components.baselines.locked_case import LockedCase
+from components.baselines.case_set import LockedCase
 from components.card.card import (
     NOT_STATED,
     Card,
@@ -16,8 +16,7 @@ from components.card.card import (
     card_html,
     card_markdown,
 )
-from components.lineage.training import manifest_path, read_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow, manifest_path, read_manifest
 from components.records.errors import ConfigError
 from components.records.run_files import DECISION_ATTESTATION
 from pipeline.evidence.bundle.names import CARD, CARD_HTML

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from components.lineage.reader import Row
 from components.records.clock import current_time
 from components.records.errors import IntegrityError
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from pipeline.evidence.answer import Answer, Columns, Table
 from pipeline.evidence.moment import parse_asked, within
 from pipeline.evidence.questions.listing import known_runs

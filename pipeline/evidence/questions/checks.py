@@ -19,7 +19,7 @@ from components.decision import Decision
 from components.lineage.record import ComponentRun, RunRecord
 from components.records.errors import CasegateError
 from components.records.git import ask_git, run_git
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from components.records.run_files import DECISION_ATTESTATION, REQUEST, RUN_RECORD
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.moment import AFTER, BEFORE, Instant, later, moment

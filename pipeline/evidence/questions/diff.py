@@ -9,8 +9,7 @@ from components.baselines.names import POLICY
 from components.gate.policy import load_policy
 from components.gate.rules import judged_part
 from components.lineage.record import RunRecord
-from components.lineage.training import manifest_path, read_lines
-from components.lineage.training_row import TrainingRow, parse_row
+from components.lineage.training import TrainingRow, manifest_path, parse_row, read_lines
 from components.metrics import METRICS
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.git import ask_git

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from components.baselines.locked_case import LockedCase
+from components.baselines.case_set import LockedCase
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.lineage.training import read_manifest
-from components.lineage.training_row import TrainingRow
-from components.lineage.training_search import Sought, is_sought, search
+from components.lineage.training import Sought, TrainingRow, is_sought, read_manifest, search
 from components.records.errors import ConfigError, SourceError
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.questions.impact import Affected, contradictions, run_rows

@@ -7,10 +7,9 @@ anybody who has the two files, and does not rest on what the run said of itself.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from components.baselines.locked_case import LockedCase
+from components.baselines.case_set import LockedCase
 from components.lineage.record import RunRecord
-from components.lineage.training import manifest_path, read_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow, manifest_path, read_manifest
 from components.records.errors import IntegrityError
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.questions.locked import LockedSet, locked_with_root

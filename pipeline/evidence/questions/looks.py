@@ -9,7 +9,7 @@ from itertools import count
 
 from components.decision import Decision
 from components.records.errors import ConfigError, IntegrityError, suggestion
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from components.records.run_files import DECISION, HTML_REPORT, REPORT
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.questions.listing import KnownRuns, known_runs

@@ -4,8 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.lineage.proof import IN, Proof, check_proof, load_proof, prove
-from components.lineage.training import manifest_path
-from components.lineage.training_search import find_rows
+from components.lineage.training import find_rows, manifest_path
 from components.records.errors import ConfigError, IntegrityError
 from components.records.text import spell
 from pipeline.evidence.answer import Answer, Table, Value

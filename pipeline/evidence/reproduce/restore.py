@@ -23,7 +23,7 @@ from components.records.chain import Head
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from components.records.files import sha256_file, write_atomically
 from components.records.git import GitAnswer, run_git
-from components.records.ledger.entry import line_of
+from components.records.ledger.ledger import line_of
 from components.records.ledger.records import withdrawn
 from components.records.run_files import DECISION, DIFF, SCORES, STATISTICS
 from components.release.serving import find_version

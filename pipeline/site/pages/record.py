@@ -3,8 +3,7 @@
 from itertools import count
 
 from components.records.errors import ConfigError
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from pipeline.evidence.answer import Table, Value
 from pipeline.governance.show_ledger import sentence
 from pipeline.site import places

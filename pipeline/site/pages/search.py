@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from components.lineage.training_search import Sought
-from components.lineage.training_search import search as search_training
+from components.lineage.training import Sought
+from components.lineage.training import search as search_training
 from components.records.errors import ConfigError
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package

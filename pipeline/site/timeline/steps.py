@@ -10,8 +10,7 @@ from pathlib import Path
 from components.decision import Decision, load_decision
 from components.lineage.record import RunRecord, load_record
 from components.records.errors import CasegateError, IntegrityError, NothingEvaluated
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.run_files import DECISION, HTML_REPORT, RUN_RECORD
 from components.records.text import one_line
 from components.report.words import explain

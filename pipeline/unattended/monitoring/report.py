@@ -20,7 +20,7 @@ from components.drift.page_words import feature, measure, moved_first, number, t
 from components.notify.notice import Message
 from components.records.clock import parse_time, time_text
 from components.records.files import canonical_json, sha256_file, write_atomically, writing_to
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from components.records.text import spell
 from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.served import MonitoringReference, ServedWindow

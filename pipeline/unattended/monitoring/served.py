@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.drift.log import Log, read_log
-from components.drift.reference import load_reference
-from components.drift.sample import Sample
+from components.drift.sample import Sample, load_reference
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import sha256_file
 from components.records.run_files import REFERENCE

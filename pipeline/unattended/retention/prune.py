@@ -21,8 +21,7 @@ import orjson
 from components.records.clock import current_time, time_id, utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import canonical_json, sync, write_atomically
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.text import one_line
 from pipeline.evidence.subject import Evidence
 from pipeline.run.recorder import close_dead

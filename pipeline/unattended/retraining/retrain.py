@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from components.lineage.password import read_password
+from components.lineage.address import read_password
 from components.lineage.record import RunRecord, Why, load_record
 from components.notify.notice import Message
 from components.records.clock import utc_now

@@ -7,9 +7,15 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.lineage.address import StoreAddress, with_password
+from components.lineage.address import (
+    FILE_VARIABLE,
+    VARIABLE,
+    Redacting,
+    StoreAddress,
+    read_password,
+    with_password,
+)
 from components.lineage.opening import open_store
-from components.lineage.password import FILE_VARIABLE, VARIABLE, Redacting, read_password
 from components.records.errors import ConfigError
 from tests.refusing import refused
 

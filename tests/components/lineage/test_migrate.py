@@ -9,10 +9,9 @@ import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage import migrate as migrating
-from components.lineage.address import StoreAddress
+from components.lineage.address import VARIABLE, StoreAddress
 from components.lineage.migrate import migrate, unmark
 from components.lineage.opening import WritableStore, open_store
-from components.lineage.password import VARIABLE
 from components.lineage.reader import MetadataStore
 from components.lineage.tables import TABLES, content
 from components.records.errors import ConfigError, IntegrityError

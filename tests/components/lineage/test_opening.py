@@ -7,9 +7,8 @@ import pytest
 import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.lineage.address import StoreAddress
+from components.lineage.address import VARIABLE, StoreAddress
 from components.lineage.opening import open_store, types_of
-from components.lineage.password import VARIABLE
 from components.lineage.types import RECORD, TYPES
 from components.records.errors import ConfigError
 from tests.refusing import refused

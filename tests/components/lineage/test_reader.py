@@ -9,11 +9,11 @@ import sqlalchemy
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import StoreAddress
-from components.lineage.facts import store_facts
 from components.lineage.migrate import migrate, unmark
 from components.lineage.opening import WritableStore, open_store
 from components.lineage.reader import MetadataStore
 from components.lineage.record import Code, Environment, RunRecord, Seeds, Stored, Where, Who, Why
+from components.lineage.tables import store_facts
 from components.lineage.types import TYPES
 from components.lineage.views import VIEWS
 from components.lineage.writer import RecordWriter

@@ -7,8 +7,7 @@ import pytest
 from components.lineage.address import StoreAddress
 from components.lineage.opening import open_store
 from components.lineage.reader import MetadataStore
-from components.lineage.training import write_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow, write_manifest
 from components.lineage.types import TYPES
 from components.lineage.views import VIEWS, with_views
 from components.lineage.writer import RecordWriter

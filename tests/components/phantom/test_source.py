@@ -17,8 +17,7 @@ from components.cases.images import measure
 from components.phantom import source as phantom
 from components.phantom.detector import DEVICES
 from components.phantom.findings import AETIOLOGIES
-from components.phantom.image import Picture, render
-from components.phantom.source import CaseDraft, PhantomSource, draft
+from components.phantom.source import CaseDraft, PhantomSource, Picture, draft, render
 from components.records.case import POSITIVE, SPLITS, Case, Shard
 from components.records.errors import SourceError
 from tests.refusing import refused

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.lineage.address import VARIABLE
 from components.lineage.opening import open_store
-from components.lineage.password import VARIABLE
 from pipeline.commands.store import store
 from pipeline.settings.workspace import Workspace
 

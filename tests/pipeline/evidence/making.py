@@ -28,8 +28,7 @@ from components.lineage.record import (
 )
 from components.lineage.writer import RecordWriter
 from components.records.files import write_atomically
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.run_files import DECISION, RUN_RECORD
 from pipeline.run.recorder import write_releases
 from pipeline.settings.workspace import Workspace

@@ -5,8 +5,7 @@ import pytest
 from components.baselines.case_set import load_case_set
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
-from components.lineage.training import write_manifest
-from components.lineage.training_row import TrainingRow
+from components.lineage.training import TrainingRow, write_manifest
 from components.records.errors import IntegrityError
 from pipeline.feedback import planning
 from pipeline.feedback.planning import find_judging_cases, find_training_cases

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from tests.components.planting import sha
 
 AT = "2025-03-31T12:00:00Z"

@@ -1,8 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from components.records.ledger.entry import Entry
-from components.records.ledger.ledger import Ledger
+from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import (
     looks_by_name,
     recorded_name,

@@ -10,7 +10,7 @@ from components.bundle.archive import read_archive
 from components.bundle.manifest import check_manifest
 from components.decision import CheckResult, Decision, Flips, Looks, Verdict
 from components.records.errors import IntegrityError
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from pipeline.evidence.bundle.check import check
 from pipeline.evidence.bundle.checked_bundle import (
     Bundle,

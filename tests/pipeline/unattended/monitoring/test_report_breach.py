@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.drift.findings import MOVED, STEADY, Chart, Drift
-from components.records.ledger.entry import Entry
+from components.records.ledger.ledger import Entry
 from pipeline.settings.config import MonitoringConfig
 from pipeline.unattended.monitoring.report import Breach, moved_names, weigh
 from tests.components.drift.page_making import drift, number_shift

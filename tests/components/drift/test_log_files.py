@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.drift.log_line import KEYS, read_line
+from components.drift.log_files import KEYS, read_line
 from components.records.errors import SourceError
 from components.records.schema import check_document
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.drift.reference import load_reference
+from components.drift.sample import load_reference
 from components.records.errors import IntegrityError, SourceError
 from tests.refusing import refused
 
