@@ -129,13 +129,7 @@ def read_manifest(path: Path, *, root: str | None = None) -> Iterator[TrainingRo
     Raises:
       IntegrityError: missing, other lines than `root` stands for, not rows, or out of order.
     """
-    wanted = path.stem if root is None else root
-    got = merkle_root(read_lines(path))
-    if got != wanted:
-        raise IntegrityError(
-            f"{path}: its Merkle root is {got[:12]}..., {wanted[:12]}... was recorded: the "
-            "manifest was altered; restore it from a copy"
-        )
+    _refuse_other_root(path, merkle_root(read_lines(path)), path.stem if root is None else root)
     before = ("", "")
     for number, line in enumerate(read_lines(path), 1):
         row = parse_row(line)
@@ -152,6 +146,25 @@ def check_manifest(path: Path, *, root: str | None = None) -> TrainingData:
     for _ in counts.counted(read_manifest(path, root=root)):
         pass
     return counts.of(path, root or path.stem)
+
+
+def verified_lines(path: Path, *, root: str) -> tuple[bytes, ...]:
+    """The lines of a manifest, read once: what was checked against the root is what is returned.
+
+    Raises:
+      IntegrityError: missing, or other lines than `root` stands for.
+    """
+    lines = tuple(read_lines(path))
+    _refuse_other_root(path, merkle_root(lines), root)
+    return lines
+
+
+def _refuse_other_root(path: Path, got: str, wanted: str) -> None:
+    if got != wanted:
+        raise IntegrityError(
+            f"{path}: its Merkle root is {got[:12]}..., {wanted[:12]}... was recorded: the "
+            "manifest was altered; restore it from a copy"
+        )
 
 
 def read_lines(path: Path) -> Iterator[bytes]:

@@ -39,7 +39,7 @@ def as_text(answer: Answer, *, width: int = 160, colour: bool = False) -> str:
         highlight=False,
     )
     print_line(console, shown_words(answer.question), "bold")
-    for section, facts in _sections(answer.facts):
+    for section, facts in facts_by_section(answer.facts):
         console.print()
         if section:
             print_line(console, shown_words(section))
@@ -104,15 +104,12 @@ def _field(value: Value) -> Value:
     return value
 
 
-def _sections(facts: Mapping[str, Value]) -> list[tuple[str, dict[str, Value]]]:
+def facts_by_section(facts: Mapping[str, Value]) -> list[tuple[str, dict[str, Value]]]:
     """Facts whose name holds a section, 'code: commit', under it; the others first."""
     found: dict[str, dict[str, Value]] = {"": {}}
     for name, value in facts.items():
         section, colon, rest = name.partition(": ")
-        if colon:
-            found.setdefault(section, {})[rest] = value
-        else:
-            found[""][name] = value
+        found.setdefault(section if colon else "", {})[rest if colon else name] = value
     return [(section, inside) for section, inside in found.items() if inside]
 
 
@@ -149,7 +146,7 @@ def _print_grid(
         box=box.SIMPLE_HEAD, show_edge=False, padding=(0, _BETWEEN, 0, 0), collapse_padding=True
     )
     for place, name in enumerate(names):
-        number = all(_number_or_nothing(row[place]) for row in table.rows)
+        number = all(row[place] is None or is_figure(row[place]) for row in table.rows)
         justify = "right" if number else "left"
         whole = widths[place] <= _SHORT
         grid.add_column(name, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
@@ -183,5 +180,5 @@ def _cell(value: Value) -> str:
     return shown_value(value)
 
 
-def _number_or_nothing(value: Value) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+def is_figure(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

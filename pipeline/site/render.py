@@ -11,7 +11,7 @@ from components.decision import Verdict
 from components.pages import svg
 from components.pages.page import templates
 from pipeline.evidence.answer import Table, Value
-from pipeline.evidence.show_answer import shown_value, shown_words
+from pipeline.evidence.show_answer import facts_by_section, is_figure, shown_value, shown_words
 from pipeline.site import places
 from pipeline.site.catalogue import NOT_CLOSED
 from pipeline.site.content import Page
@@ -59,15 +59,6 @@ def render(page: Page, links: Links, *, workspace: str, policy: str | None) -> s
     return str(template.render(**given, navigation=NAVIGATION, style=places.STYLE))
 
 
-def sections_of_facts(facts: dict[str, Value]) -> list[tuple[str, list[tuple[str, Value]]]]:
-    """Facts named 'code: commit' under 'code'; those without a section first."""
-    found: dict[str, list[tuple[str, Value]]] = {"": []}
-    for name, value in facts.items():
-        section, colon, rest = name.partition(": ")
-        found.setdefault(section if colon else "", []).append((rest if colon else name, value))
-    return [(section, inside) for section, inside in found.items() if inside]
-
-
 def sign(value: Value) -> Markup:
     """The sign of a verdict or state, to stand before it; nothing for anything else."""
     verdict = _verdict_of(value)
@@ -109,10 +100,6 @@ def spelled(name: str, value: Value, *, short: bool) -> dict[str, Any]:
     }
 
 
-def is_figure(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def is_column_of_figures(table: Table, place: int) -> bool:
     """Whether a column holds numbers, and nothing else but gaps."""
     values = [row[place] for row in table.rows if row[place] is not None]
@@ -139,7 +126,7 @@ def _environment() -> Any:
     environment.globals |= {
         "breakable": breakable,
         "cell": cell,
-        "facts_by_section": sections_of_facts,
+        "facts_by_section": facts_by_section,
         "figures": is_column_of_figures,
         "marked": marked,
         "most_rows": MOST_ROWS,

@@ -15,11 +15,10 @@ from components.bundle.archive import write_archive
 from components.bundle.manifest import NAME, About, manifest_bytes
 from components.lineage.graph import Graph
 from components.lineage.record import RunRecord
-from components.lineage.training import manifest_path
+from components.lineage.training import manifest_path, verified_lines
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.ledger import Entry, line_of
-from components.records.merkle import merkle_root
 from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.evidence.bundle.derived import (
     Drawings,
@@ -40,7 +39,7 @@ from pipeline.evidence.bundle.names import (
     training_name,
 )
 from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
-from pipeline.evidence.trace.trace import TraceSources, trace_sources
+from pipeline.evidence.trace.trace import trace_sources
 from pipeline.governance.decided import baseline_named_by
 
 Cards = Callable[[Evidence, Subject], Mapping[str, bytes]]
@@ -83,9 +82,14 @@ def export(evidence: Evidence, subject: Subject, path: Path, wanted: BundleReque
     """
     record = evidence.record(subject.run_id)
     files, absent = _evidence_files(evidence, subject, record, wanted)
-    about_it = _from_bundle(evidence, subject, files)
-    files[CACHE] = origins_json(about_it.origins)
-    files |= derived_files(about_it, wanted.drawings or {})
+    # As a reader of the bundle will know it: from the run's own copy of its part of the store.
+    found = trace_sources(evidence, subject, splits=False)
+    graph = graph_from(files[LINEAGE], where=LINEAGE) if LINEAGE in files else Graph((), (), ())
+    ids = {artifact.id for artifact in graph.artifacts}
+    origins = {key: origin for key, origin in found.origins.items() if key in ids}
+    files[CACHE] = origins_json(origins)
+    known = replace(found, graph=graph, origins=origins)
+    files |= derived_files(known, wanted.drawings or {})
     entries = entries_up_to(evidence.entries, record, subject)
     if not entries:
         raise ConfigError(
@@ -141,27 +145,10 @@ def _evidence_files(
         elif not path.exists():
             absent.append(f"{name}: is not in the workspace")
         else:
-            files[name] = _manifest(path, root)
+            files[name] = b"".join(line + b"\n" for line in verified_lines(path, root=root))
     if wanted.model:
         files |= dict(_model(evidence, subject))
     return files, absent
-
-
-def _manifest(path: Path, root: str) -> bytes:
-    """The manifest's bytes, read once: what was checked is what goes into the bundle.
-
-    Raises:
-      IntegrityError: its lines have another root, or the last one is cut off.
-    """
-    content = path.read_bytes()
-    *lines, rest = content.split(b"\n")
-    got = merkle_root(lines)
-    if rest or got != root:
-        raise IntegrityError(
-            f"{path}: its Merkle root is {got[:12]}..., {root[:12]}... was recorded: the manifest "
-            "was altered; restore it from a copy"
-        )
-    return content
 
 
 def _keys(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -194,15 +181,6 @@ def _model(evidence: Evidence, subject: Subject) -> Iterator[tuple[str, bytes]]:
         )
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         yield MODEL + path.relative_to(folder).as_posix(), path.read_bytes()
-
-
-def _from_bundle(evidence: Evidence, subject: Subject, files: Mapping[str, bytes]) -> TraceSources:
-    """As a reader of the bundle will know it: from the run's own copy of its part of the store."""
-    found = trace_sources(evidence, subject, splits=False)
-    graph = graph_from(files[LINEAGE], where=LINEAGE) if LINEAGE in files else Graph((), (), ())
-    ids = {artifact.id for artifact in graph.artifacts}
-    origins = {key: origin for key, origin in found.origins.items() if key in ids}
-    return replace(found, graph=graph, origins=origins)
 
 
 def _about(
@@ -267,17 +245,16 @@ _WHAT = {
     "bom.cdx.json": "model, data and packages as a CycloneDX 1.6 bill of materials",
     "model_card.md": "the model card",
     "model_card.html": "the same for a browser",
-}
-_FOLDERS = {
-    TRAINING: "every training and tuning case: ids, labels, hashes",
-    KEYS: "public keys that were trusted where the run was judged",
-    MODEL: "the model's files",
+    TRAINING.rstrip("/"): "every training and tuning case: ids, labels, hashes",
+    KEYS.rstrip("/"): "public keys that were trusted where the run was judged",
+    MODEL.rstrip("/"): "the model's files",
 }
 
 
 def read_me(about: About, names: Sequence[str], absent: Sequence[str]) -> bytes:
     """The text, which names no time but the run's."""
     place = f" in {about.destination}" if about.destination else ""
+    kinds = ((name, _WHAT.get(name.partition("/")[0], "as its name says")) for name in names)
     lines = [
         f"# {about.subject}{place}",
         "",
@@ -290,13 +267,8 @@ def read_me(about: About, names: Sequence[str], absent: Sequence[str]) -> bytes:
         "",
         "| file | what it is |",
         "|---|---|",
-        *(f"| {name} | {_what(name)} |" for name in names),
+        *(f"| {name} | {what} |" for name, what in kinds),
     ]
     if absent:
         lines += ["", "Not in it:", "", *(f"- {line}" for line in absent)]
     return ("\n".join(lines) + "\n").encode()
-
-
-def _what(name: str) -> str:
-    folder = name.partition("/")[0] + "/"
-    return _FOLDERS.get(folder, _WHAT.get(name, "as its name says"))

@@ -2,18 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 from components.baselines.names import POLICY
 from components.gate.policy import load_policy
 from components.gate.rules import judged_part
 from components.lineage.record import RunRecord
-from components.lineage.training import TrainingRow, manifest_path, parse_row, read_lines
+from components.lineage.training import TrainingRow, manifest_path, parse_row, verified_lines
 from components.metrics import METRICS
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.git import ask_git
-from components.records.merkle import merkle_root
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_anywhere
 from pipeline.evidence.questions.performance import UNDEFINED, defined, figures, interval
@@ -21,56 +20,13 @@ from pipeline.evidence.subject import Evidence, Subject
 from pipeline.settings.config import REPOSITORY
 
 MOST_COMMITS = 200  # commits that are listed; the count is of all
-
-
-COMMIT_COLUMNS = ("commit", "date", "author", "subject", "only in")
-
-
 _FORM = "--format=%h%x1f%cI%x1f%an%x1f%s%x1f%m"
-
-
 _SIDES = {"<": "first", ">": "second"}
 _BOUNDS = ("estimate", "lower", "upper")
 _OF_A_CHECK = ("limit", "margins", "method", "paired_method", "alpha", "role", "rationale")
 MOST_CASES = 1000  # cases that are listed; the counts are of all
-CASE_COLUMNS = ("case", "change", "first", "second")
 
 Side = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Commits:
-    """Attributes:
-    count: how many there are, with their direction where it is not forward, or why not known.
-    files: how many files differ between the two; None where that is not known.
-    rows: the commits, newest first.
-    """
-
-    count: Value
-    files: int | None = None
-    rows: tuple[tuple[Value, ...], ...] = ()
-
-    @property
-    def table(self) -> Table:
-        links = {"commit": "commit"}
-        return Table("commits", "Commits between", COMMIT_COLUMNS, self.rows, links)
-
-
-@dataclass(frozen=True)
-class TrainingChanges:
-    """Attributes:
-    note: what changed, in words.
-    differences: how many cases differ; None where that is not known.
-    rows: the changed cases, at most MOST_CASES of them.
-    """
-
-    note: str
-    differences: int | None
-    rows: tuple[tuple[Value, ...], ...] = ()
-
-    @property
-    def table(self) -> Table:
-        return Table("training_cases", "Training cases", CASE_COLUMNS, self.rows, {"case": "case"})
 
 
 def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
@@ -80,18 +36,18 @@ def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
       IntegrityError: a part of the evidence was altered or is gone.
     """
     old, new = evidence.record(first.run_id), evidence.record(second.run_id)
-    data = training_changes(evidence, old, new)
-    commits = commits_between(old.code.git_commit, new.code.git_commit)
+    note, differences, cases = training_changes(evidence, old, new)
+    count, files, commits = commits_between(old.code.git_commit, new.code.git_commit)
     tables, missing = compare_settings(evidence, old, new)
     figures, more = _figures(evidence, first, second)
-    notes = [*missing.values(), data.note, *more]
+    notes = [*missing.values(), note, *more]
     if first.run_id == second.run_id:
         notes.append(f"Both have the model of run {old.run_id}.")
     facts: dict[str, Value] = {
         "first": f"{first.name} ({old.state}, {old.started})",
         "second": f"{second.name} ({new.state}, {new.started})",
-        "commits between": commits.count,
-        "files changed between them": commits.files,
+        "commits between": count,
+        "files changed between them": files,
         "uncommitted changes: first": old.code.git_dirty,
         "uncommitted changes: second": new.code.git_dirty,
     }
@@ -99,14 +55,14 @@ def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
         f"{table.title}: differences": None if table.name in missing else len(table.rows)
         for table in tables
     }
-    facts[f"{data.table.title}: differences"] = data.differences
+    facts[f"{cases.title}: differences"] = differences
     facts |= {f"{t.title}: differences": len(t.rows) for t in figures if t.name == "cases"}
     facts |= dict(_approved(evidence, first, old, "first"))
     facts |= dict(_approved(evidence, second, new, "second"))
     return Answer(
         question=f"what changed from {first.name} to {second.name}",
         facts=facts,
-        tables=tuple(t for t in (*tables, data.table, *figures, commits.table) if t.rows),
+        tables=tuple(t for t in (*tables, cases, *figures, commits) if t.rows),
         notes=tuple(notes),
         evidence=tuple(
             f"{evidence.workspace.run_folder(r.run_id)}: record {r.record_sha256}"
@@ -150,21 +106,28 @@ def _approved(
         yield f"approved, {side}: signed statement on the {what}", sha256 or "unsigned"
 
 
-def commits_between(old: str | None, new: str | None) -> Commits:
-    """What one commit has that the other has not, in both directions."""
+def commits_between(old: str | None, new: str | None) -> tuple[Value, int | None, Table]:
+    """What one commit has that the other has not, in both directions.
+
+    Returns:
+      How many there are, with their direction where it is not forward, or why that is not known;
+      how many files differ, None where that is not known; and the commits, newest first.
+    """
+    columns = ("commit", "date", "author", "subject", "only in")
+    table = Table("commits", "Commits between", columns, (), {"commit": "commit"})
     if old is None or new is None:
-        return Commits("not known: a run was not made from a git checkout")
+        return "not known: a run was not made from a git checkout", None, table
     if old == new:
-        return Commits(0, 0)
+        return 0, 0, table
     span = f"{old}...{new}"
     counted = ask_git(REPOSITORY, "rev-list", "--left-right", "--count", span, "--")
     listed = ask_git(REPOSITORY, "log", f"-{MOST_COMMITS}", "--left-right", _FORM, span, "--")
     named = ask_git(REPOSITORY, "diff", "--name-only", "-z", old, new, "--")
     if counted is None or listed is None or named is None:
-        return Commits("not known: this checkout does not have both commits")
+        return "not known: this checkout does not have both commits", None, table
     lines = [line.split("\x1f") for line in listed.split("\n") if line]
     rows = tuple((*line[:-1], _SIDES.get(line[-1], line[-1])) for line in lines)
-    return Commits(_count(*map(int, counted.split())), named.count("\0"), rows)
+    return _count(*map(int, counted.split())), named.count("\0"), replace(table, rows=rows)
 
 
 def _count(back: int, forth: int) -> Value:
@@ -178,7 +141,9 @@ def _count(back: int, forth: int) -> Value:
 
 def compare_figures(one: JudgedRun, other: JudgedRun) -> tuple[list[Table], tuple[str, ...]]:
     """Metrics side by side, their paired change, and the cases that flipped; and why not all."""
-    points = _operating_points(one, other)
+    before, after = (side.decision.operating_points for side in (one, other))
+    moved = tuple((m, before.get(m), after.get(m)) for m in after if before.get(m) != after.get(m))
+    points = Table("operating_points", "Operating points", ("model", "first", "second"), moved)
     if one.case_set.merkle_root == other.case_set.merkle_root:
         return [points, _metrics(one, other, paired=True), _flips(one, other)], _bases(one, other)
     note = (
@@ -197,12 +162,6 @@ def _bases(one: JudgedRun, other: JudgedRun) -> tuple[str, ...]:
         f"Several images of one patient are taken as {ways[0]} in the first and as {ways[1]} in "
         "the second, each as its decision did; paired changes are taken as the second did.",
     )
-
-
-def _operating_points(one: JudgedRun, other: JudgedRun) -> Table:
-    before, after = (side.decision.operating_points for side in (one, other))
-    rows = tuple((m, before.get(m), after.get(m)) for m in after if before.get(m) != after.get(m))
-    return Table("operating_points", "Operating points", ("model", "first", "second"), rows)
 
 
 def _metrics(one: JudgedRun, other: JudgedRun, *, paired: bool) -> Table:
@@ -358,21 +317,31 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 
 
-def training_changes(evidence: Evidence, old: RunRecord, new: RunRecord) -> TrainingChanges:
+def training_changes(
+    evidence: Evidence, old: RunRecord, new: RunRecord
+) -> tuple[str, int | None, Table]:
     """What differs between the training data of two runs.
+
+    Returns:
+      What changed, in words; how many cases differ, None where that is not known; and the first
+      MOST_CASES of them.
 
     Raises:
       IntegrityError: a manifest was altered or is gone.
     """
+    columns = ("case", "change", "first", "second")
+    table = Table("training_cases", "Training cases", columns, (), {"case": "case"})
     roots = [record.inputs.training_root for record in (old, new)]
     if None in roots:
-        note = "Training data are not compared: a run stopped before it had read them."
-        return TrainingChanges(note, None)
+        return "Training data are not compared: a run stopped before it had read them.", None, table
     if roots[0] == roots[1]:
         note = f"Both were trained and tuned on the same {new.inputs.training_cases} cases."
-        return TrainingChanges(note, 0)
-    lines = [_lines(evidence, str(root)) for root in roots]
-    first, second = _by_id(lines[0] - lines[1]), _by_id(lines[1] - lines[0])
+        return note, 0, table
+    folder = evidence.workspace.training
+    manifests = ((manifest_path(folder, str(root)), str(root)) for root in roots)
+    # Lines that both have need no parsing.
+    old_lines, new_lines = (set(verified_lines(path, root=root)) for path, root in manifests)
+    first, second = _by_id(old_lines - new_lines), _by_id(new_lines - old_lines)
     rows: list[tuple[Value, ...]] = []
     for case_id in sorted(first.keys() | second.keys()):
         before, after = first.get(case_id), second.get(case_id)
@@ -382,19 +351,7 @@ def training_changes(evidence: Evidence, old: RunRecord, new: RunRecord) -> Trai
     words = ", ".join(f"{counts[change]} {change}" for change in ("added", "removed", "changed"))
     listed = f"; the first {MOST_CASES} are listed." if len(rows) > MOST_CASES else "."
     note = f"Training and tuning cases: {words}{listed}"
-    return TrainingChanges(note, len(rows), tuple(rows[:MOST_CASES]))
-
-
-def _lines(evidence: Evidence, root: str) -> frozenset[bytes]:
-    """A manifest's lines, which are those the root stands for: equal cases need no parsing."""
-    path = manifest_path(evidence.workspace.training, root)
-    lines = tuple(read_lines(path))
-    if (got := merkle_root(lines)) != root:
-        raise IntegrityError(
-            f"{path}: its Merkle root is {got[:12]}..., {root[:12]}... was recorded: the manifest "
-            "was altered; restore it from a copy"
-        )
-    return frozenset(lines)
+    return note, len(rows), replace(table, rows=tuple(rows[:MOST_CASES]))
 
 
 def _by_id(lines: Iterable[bytes]) -> dict[str, TrainingRow]:

@@ -70,10 +70,6 @@ class SameScores:
     first: ScoreDifference | None
     largest: ScoreDifference | None
 
-    @property
-    def reproduced(self) -> bool:
-        return self.outcome != DIFFERENT
-
 
 def reproduce(
     evidence: Evidence,
@@ -115,12 +111,18 @@ def reproduce(
         laid = lay_out(evidence, record, scratch, data=data)
         code = recorded_code(record, folder, scratch, say=say, repository=repository, fresh=fresh)
         exit_code, last = _run(code, laid, record, say)
-        again = _last_run(laid)
-        scores_file = again / SCORES if again else None
-        if again is None or scores_file is None or not scores_file.exists():
-            return _stopped(subject, code, laid, f"exit code {exit_code}: {last}")
-        found = Repetition(again, laid)
-        scores = compare_scores(recorded, load_scores(scores_file), tolerance=tolerance)
+        # The last run is the one that was just made; the others hold what judged.
+        again = [path.parent for path in sorted(laid.workspace.runs.glob(f"*/{RUN_RECORD}"))][-1:]
+        if not again or not (again[0] / SCORES).exists():
+            facts: dict[str, Value] = {
+                "run": subject.run_id,
+                "scores": f"{DIFFERENT}: the repetition came to none",
+                "it ended with": f"exit code {exit_code}: {last}",
+                "code and environment": code.how,
+            }
+            return Answer(_question(subject), facts, notes=laid.notes, exit_code=1)
+        found = Repetition(again[0], laid)
+        scores = compare_scores(recorded, load_scores(again[0] / SCORES), tolerance=tolerance)
         answer = _answer(evidence, subject, record, decision, scores, found, code, tolerance)
     finally:
         if keep:
@@ -150,22 +152,6 @@ def _run(code: RestoredCode, laid: ScratchInputs, record: RunRecord, say: Say) -
     last = lines[-1] if lines else "it said nothing"
     error = parse_json_line(last)
     return exit_code, error.line if error else last
-
-
-def _last_run(laid: ScratchInputs) -> Path | None:
-    """The folder of the run that was just made; the others hold what judged."""
-    found = sorted(laid.workspace.runs.glob(f"*/{RUN_RECORD}"))
-    return found[-1].parent if found else None
-
-
-def _stopped(subject: Subject, code: RestoredCode, laid: ScratchInputs, why: str) -> Answer:
-    facts: dict[str, Value] = {
-        "run": subject.run_id,
-        "scores": f"{DIFFERENT}: the repetition came to none",
-        "it ended with": why,
-        "code and environment": code.how,
-    }
-    return Answer(_question(subject), facts, notes=laid.notes, exit_code=1)
 
 
 def _answer(
@@ -212,7 +198,7 @@ def _answer(
             f"runs/{record.run_id}/{SCORES}, SHA-256 of its scores "
             f"{decision.hashes['candidate_scores']}, named by decision {decision.decision_sha256}",
         ),
-        exit_code=0 if scores.reproduced else 1,
+        exit_code=1 if scores.outcome == DIFFERENT else 0,
     )
 
 
@@ -276,7 +262,7 @@ def _scores_table(scores: SameScores) -> Table:
 def _notes(scores: SameScores, recorded: Decision, again: Decision) -> list[str]:
     notes = []
     hashes = [decision.hashes["candidate"] for decision in (recorded, again)]
-    if scores.reproduced and hashes[0] != hashes[1]:
+    if scores.outcome != DIFFERENT and hashes[0] != hashes[1]:
         notes.append(
             "A model's files hold the hash of its configuration, which names other folders here; "
             "so they hash otherwise where the weights are the same."

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.evidence.answer import Answer, Table
-from pipeline.evidence.show_answer import as_csv, as_json, as_text
+from pipeline.evidence.show_answer import as_csv, as_json, as_text, facts_by_section
 from tests.foreign import answer as told_by
 from tests.foreign import needs
 
@@ -78,3 +78,8 @@ def test_sqlite_imports_a_csv_with_every_cell_as_it_is(tmp_path: Path) -> None:
     first, second = json.loads(told_by(*command))
     assert first == {"name": f"'{NASTY}", "number": "-0.5", "flag": ""}
     assert second == {"name": 'line\nbreak, "quoted"; 日本', "number": "3", "flag": "true"}
+
+
+def test_facts_stand_under_their_section() -> None:
+    found = facts_by_section({"code: commit": "a", "run": "b", "code: author": "c"})
+    assert found == [("", {"run": "b"}), ("code", {"commit": "a", "author": "c"})]

@@ -4,7 +4,7 @@ from pipeline.evidence.answer import Table
 from pipeline.evidence.subject import Evidence
 from pipeline.site.catalogue import Catalogue
 from pipeline.site.content import Page, PageSection
-from pipeline.site.render import breakable, marked, render, sections_of_facts, spelled
+from pipeline.site.render import breakable, marked, render, spelled
 from pipeline.site.view import Links
 from tests.components.planting import sha
 from tests.pipeline.site.making import NASTY
@@ -52,11 +52,6 @@ def test_a_long_table_is_cut_and_says_so(root: Path) -> None:
     assert "The first 1,000 of 1,001 rows" in found and found.count("<tr") == 1001
     whole = page(root, PageSection("s", "s", tables=(Table("t", "t", ("n",), rows),), whole=True))
     assert whole.count("<tr") == 1002
-
-
-def test_facts_stand_under_their_section() -> None:
-    found = sections_of_facts({"code: commit": "a", "run": "b", "code: author": "c"})
-    assert found == [("", [("run", "b")]), ("code", [("commit", "a"), ("author", "c")])]
 
 
 def test_a_hash_is_shortened_in_a_table_and_whole_in_a_fact() -> None:

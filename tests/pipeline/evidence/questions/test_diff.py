@@ -37,38 +37,38 @@ def test_added_removed_and_changed_cases_are_named(tmp_path: Path) -> None:
         root = write_manifest(rows, workspace.training).root
         made = record()
         runs.append(replace(made, inputs=replace(made.inputs, training_root=root)))
-    changes = training_changes(Evidence(tmp_path), *runs)
-    found = {row[0]: row[1:] for row in changes.table.rows}
+    note, differences, table = training_changes(Evidence(tmp_path), *runs)
+    found = {row[0]: row[1:] for row in table.rows}
     assert found["train-0"][0] == "removed" and found["train-7"][0] == "added"
     assert found["train-4"] == (
         "changed",
         "split=tune, label=negative",
         "split=train, label=positive",
     )
-    assert changes.note == "Training and tuning cases: 1 added, 1 removed, 1 changed."
-    assert changes.differences == 3
+    assert note == "Training and tuning cases: 1 added, 1 removed, 1 changed."
+    assert differences == 3
 
 
 def test_the_same_data_are_said_to_be_the_same(tmp_path: Path) -> None:
     made = record()
     one = replace(made, inputs=replace(made.inputs, training_root="a" * 64, training_cases=5))
-    changes = training_changes(Evidence(tmp_path), one, one)
-    assert changes.table.rows == () and "the same 5 cases" in changes.note
-    assert changes.differences == 0
+    note, differences, table = training_changes(Evidence(tmp_path), one, one)
+    assert table.rows == () and "the same 5 cases" in note
+    assert differences == 0
 
 
 def test_a_run_that_read_no_data_differs_in_a_number_not_known(tmp_path: Path) -> None:
     made = record()
     none = replace(made, inputs=replace(made.inputs, training_root=None))
-    changes = training_changes(Evidence(tmp_path), none, made)
-    assert changes.differences is None and "not compared" in changes.note
+    note, differences, table = training_changes(Evidence(tmp_path), none, made)
+    assert differences is None and "not compared" in note
 
 
 def test_cases_beyond_the_list_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.evidence.questions.diff.MOST_CASES", 2)
-    changes = training_changes(Evidence(tmp_path), *_two(Workspace(tmp_path)))
-    assert len(changes.table.rows) == 2 and changes.differences == 5
-    assert "the first 2 are listed" in changes.note
+    note, differences, table = training_changes(Evidence(tmp_path), *_two(Workspace(tmp_path)))
+    assert len(table.rows) == 2 and differences == 5
+    assert "the first 2 are listed" in note
 
 
 def test_an_altered_manifest_is_not_compared(tmp_path: Path) -> None:
@@ -110,32 +110,32 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_commits_between_two_are_counted_and_listed(checkout: list[str]) -> None:
-    found = commits_between(checkout[0], checkout[2])
-    assert found.count == 2 and found.files == 0
-    assert [row[3] for row in found.table.rows] == ["third", "second; rm -rf /"]
-    assert {row[4] for row in found.table.rows} == {"second"}
-    assert commits_between(checkout[0], checkout[0]).count == 0
+    count, files, table = commits_between(checkout[0], checkout[2])
+    assert count == 2 and files == 0
+    assert [row[3] for row in table.rows] == ["third", "second; rm -rf /"]
+    assert {row[4] for row in table.rows} == {"second"}
+    assert commits_between(checkout[0], checkout[0])[0] == 0
 
 
 def test_going_back_is_not_called_no_change(checkout: list[str]) -> None:
-    found = commits_between(checkout[2], checkout[0])
-    assert str(found.count).startswith("2,") and "older" in str(found.count)
-    assert {row[4] for row in found.table.rows} == {"first"}
+    count, files, table = commits_between(checkout[2], checkout[0])
+    assert str(count).startswith("2,") and "older" in str(count)
+    assert {row[4] for row in table.rows} == {"first"}
 
 
 def test_commits_beyond_the_list_are_counted(
     checkout: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_COMMITS", 1)
-    found = commits_between(checkout[0], checkout[2])
-    assert found.count == 2 and len(found.table.rows) == 1
+    count, files, table = commits_between(checkout[0], checkout[2])
+    assert count == 2 and len(table.rows) == 1
 
 
 @pytest.mark.parametrize("missing", [None, "f" * 40])
 def test_a_commit_that_is_not_here_is_not_known(checkout: list[str], missing: str | None) -> None:
-    found = commits_between(missing, checkout[2])
-    assert str(found.count).startswith("not known") and found.files is None
-    assert found.table.rows == ()
+    count, files, table = commits_between(missing, checkout[2])
+    assert str(count).startswith("not known") and files is None
+    assert table.rows == ()
 
 
 @pytest.fixture
