@@ -40,6 +40,10 @@ class Planned:
     def run_id(self) -> str:
         return self.started.strftime("%Y%m%dT%H%M%S.%fZ")
 
+    def at(self, seconds: float) -> str:
+        """The time so many seconds after its start, as records have it."""
+        return time_text(self.started + timedelta(seconds=seconds))
+
     @property
     def fresh(self) -> bool:
         return self.number % RUNS_A_WEEK == 0
@@ -80,3 +84,11 @@ def planned(runs: int = RUNS) -> Iterator[Planned]:
 
 def spans_of(week: int) -> range:
     return range(max(0, week - WINDOW + 1), week + 1)
+
+
+def time_text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

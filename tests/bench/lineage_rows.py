@@ -13,7 +13,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.lineage.types import RECORD, TYPES, Value
+from components.decision import Decision
+from components.lineage.record import RunRecord
+from components.lineage.training import TrainingData
+from components.lineage.types import (
+    CHECK,
+    ENVIRONMENT,
+    RECORD,
+    RELEASE,
+    RUN,
+    TRAINING_DATA,
+    TRAINING_DATA_PROPERTIES,
+    TYPES,
+    Value,
+    check_properties,
+    environment_properties,
+    release_properties,
+    run_name,
+    run_properties,
+    stored,
+)
+from components.records.ledger.records import Release
 from tests.bench.lineage_template import OUTPUT, Row, Template
 
 INPUT, LIVE, COMPLETE, FAILED, CACHED = 3, 2, 3, 4, 5
@@ -265,3 +285,50 @@ def _property(id_: int, name: str, custom: int, column: str, value: Value) -> Ro
     empty = ("int_value", "double_value", "string_value", "byte_value", "proto_value", "bool_value")
     row: Row = {"artifact_id": id_, "name": name, "is_custom_property": custom}
     return {**row, **dict.fromkeys(empty), column: value}
+
+
+def write_own_rows(
+    rows: Rows,
+    record: RunRecord,
+    folder: str,
+    read: list[int],
+    training: TrainingData,
+    decision: Decision | None,
+    at_ms: int,
+) -> None:
+    """What `RecordWriter.write_run` writes, by SQL."""
+    name = run_name(record.workspace_id, record.run_id)
+    environment = rows.own(
+        ENVIRONMENT,
+        record.environment.sha256,
+        "",
+        environment_properties(record),
+        at_ms,
+        custom=record.environment.packages,
+    )
+    counted = {
+        "training_root": training.root,
+        "cases": training.cases,
+        **{f"{split}_cases": count for split, count in training.splits.items()},
+        "positives": training.positives,
+        "patients": training.patients,
+        "data": record.inputs.data,
+        "data_sha256": record.inputs.data_sha256,
+    }
+    properties = stored(counted, TRAINING_DATA_PROPERTIES)
+    data = rows.own(TRAINING_DATA, training.root, str(training.path), properties, at_ms)
+    run = rows.own(RUN, name, folder, run_properties(record), at_ms)
+    for check in decision.checks if decision else ():
+        rows.own(CHECK, f"{name}/{check.check}", folder, check_properties(record, check), at_ms)
+    rows.tie(f"record of {name}", [environment, data, *read], [run], at_ms)
+
+
+def write_release_rows(rows: Rows, release: Release, record: RunRecord, at_ms: int) -> None:
+    """What `RecordWriter.write_release` writes, by SQL."""
+    workspace_id, run_id = record.workspace_id, record.run_id
+    name = f"{run_name(workspace_id, release.destination)}/{release.version}"
+    properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
+    uri = f"{release.destination}/{release.version}"
+    artifact = rows.own(RELEASE, name, uri, properties, at_ms)
+    run = rows.named("Artifact", RUN, run_name(workspace_id, run_id))[0]
+    rows.tie(f"release of {name}", [run], [artifact], at_ms)

@@ -8,22 +8,18 @@ run judged the same scores, so that every decision still follows from its eviden
 """
 
 import argparse
-import hashlib
 import os
-import random
 import shutil
 import sqlite3
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from components.baselines.scores import CaseScores, load_scores
-from components.cases.images import pixels_sha256
 from components.decision import CheckResult, Decision, Verdict, load_decision
 from components.gate.conditions import looks_checks
 from components.lineage.address import StoreAddress
@@ -41,26 +37,7 @@ from components.lineage.record import (
     load_record,
 )
 from components.lineage.tables import DATA_TABLES
-from components.lineage.training import TrainingData, TrainingRow, write_manifest
-from components.lineage.types import (
-    CHECK,
-    ENVIRONMENT,
-    RELEASE,
-    RUN,
-    TRAINING_DATA,
-    TRAINING_DATA_PROPERTIES,
-    check_properties,
-    environment_properties,
-    release_properties,
-    run_name,
-    run_properties,
-    stored,
-)
-from components.phantom.source import PhantomSource
-from components.records.chain import FIRST_PREVIOUS, Head
 from components.records.files import canonical_json, sha256_file, sha256_tree
-from components.records.ledger.ledger import Entry, line_of, new_entry
-from components.records.ledger.records import Release, releases
 from components.records.run_files import (
     CHAMPION_SCORES,
     DECISION,
@@ -74,9 +51,11 @@ from components.records.run_files import (
     STATISTICS,
 )
 from pipeline.settings.workspace import Workspace
-from tests.bench.lineage_plan import RUNS, SPAN_CASES, Planned, planned, spans_of
-from tests.bench.lineage_rows import Rows, TfxRun
+from tests.bench.lineage_ledger import PlannedLedger
+from tests.bench.lineage_plan import RUNS, Planned, planned, sha, time_text
+from tests.bench.lineage_rows import Rows, TfxRun, write_own_rows, write_release_rows
 from tests.bench.lineage_template import Template
+from tests.bench.lineage_training import WeeklyTraining
 from tests.bench.processes import casegate, run_fresh
 
 PLACE = "serving/pneumonia"
@@ -145,17 +124,19 @@ class Generated:
         self.scores = load_scores(last / SCORES)
         self.champion_scores = load_scores(last / CHAMPION_SCORES)
         self.plan = tuple(planned(runs))
-        self.sets: dict[int, TrainingData] = {}
-        self.coverage: dict[int, Counter[str]] = {}  # by week: training cases by attribute=value
         self.models: dict[int, str] = {}
-        self.entries: list[Entry] = []
+        self.ledger = PlannedLedger()
 
     def write(self, say: Say) -> None:
         self.new.root.mkdir(parents=True)
         shutil.copy(self.old.identity, self.new.identity)
         shutil.copytree(self.old.root / "inputs", self.new.root / "inputs")
         say("training manifests ...")
-        self._training()
+        self.training = WeeklyTraining(
+            self.new.training,
+            (run.week for run in self.plan),
+            picture=self.new.root.parent / PICTURE,
+        )
         say("models ...")
         for run in self.plan:
             self.models[run.number] = self._model(run)
@@ -172,33 +153,12 @@ class Generated:
                 self._run(run, store.run_graph(pipeline_run), rows, read[run.number])
         rows.flush()
         connection.close()
-        lines = b"".join(line_of(entry) + b"\n" for entry in self.entries)
-        self.new.ledger.write_bytes(lines)
-        self.new.ledger.with_suffix(".head").write_bytes(Head.of(self.entries).to_bytes())
-
-    def _training(self) -> None:
-        weeks = sorted({run.week for run in self.plan})
-        spans = {span: list(span_rows(span)) for week in weeks for span in spans_of(week)}
-        spans[0][0] = self._pictured(spans[0][0])
-        for week in weeks:
-            rows = (row for span in spans_of(week) for row in spans[span])
-            self.sets[week] = write_manifest(rows, self.new.training)
-            self.coverage[week] = sum(
-                (_covered_by(spans[span]) for span in spans_of(week)), Counter()
-            )
-
-    def _pictured(self, row: TrainingRow) -> TrainingRow:
-        """The case with a picture that is really there."""
-        source = PhantomSource.parse("phantom")
-        image = next(iter(source.read(source.shards("train")[0]))).image
-        (self.new.root.parent / PICTURE).write_bytes(image)
-        hashes = {"bytes_sha256": hashlib.sha256(image).hexdigest()}
-        return replace(row, **hashes, pixels_sha256=pixels_sha256(image))
+        self.ledger.write(self.new.ledger)
 
     def _model(self, run: Planned) -> str:
         """Puts a released model in its place; the hash of any other is made up."""
         if run.state != "released":
-            return _sha(f"model {run.number}")
+            return sha(f"model {run.number}")
         release = self.record.release
         assert release is not None  # the template's second run is one
         old = self.old.root / release.destination / str(release.version)
@@ -208,7 +168,7 @@ class Generated:
         content = said.read_text(encoding="utf-8") if said.exists() else ""
         said.unlink(missing_ok=True)  # it is a link to the template's
         said.parent.mkdir(exist_ok=True)
-        content = content.replace(self.record.code.code_sha256, _sha(run.commit))
+        content = content.replace(self.record.code.code_sha256, sha(run.commit))
         said.write_text(f"{content}\n{run.run_id}\n", encoding="utf-8")
         return sha256_tree(place)
 
@@ -235,9 +195,9 @@ class Generated:
             str(old.inputs.champion_sha256): champion[1],
             f"{PLACE}/{old.inputs.champion_version}": f"{PLACE}/{champion[0]}",
             str(old.release.version): str(run.version),
-            str(old.inputs.training_root): self.sets[run.week].root,
-            str(old.inputs.data_sha256): _sha(f"data {run.week}"),
-            old.code.code_sha256: _sha(run.commit),
+            str(old.inputs.training_root): self.training.sets[run.week].root,
+            str(old.inputs.data_sha256): sha(f"data {run.week}"),
+            old.code.code_sha256: sha(run.commit),
         }
         return TfxRun(
             pipeline_run=self.new.pipeline_run(run.run_id),
@@ -263,13 +223,17 @@ class Generated:
         (folder / LINEAGE).write_bytes(lineage)
         self._files(run, decision, folder)
         if decision is not None:
-            self._decided(run, decision)
-        release = self._release(run, decision) if run.state == "released" and decision else None
+            self.ledger.add_decision(run, decision, self.record)
+        release = None
+        if decision is not None and run.state == "released":
+            release = self.ledger.add_release(run, decision, PLACE)
         record = self._record(run, graph, decision, folder)
         (folder / RUN_RECORD).write_bytes(_document(record))
-        self._append("run", run, 48, _run_body(record))
+        self.ledger.add_run(run, record)
         at_ms = int((run.started + timedelta(seconds=48)).timestamp() * 1000)
-        write_own_rows(rows, record, str(folder), read, self.sets[run.week], decision, at_ms)
+        write_own_rows(
+            rows, record, str(folder), read, self.training.sets[run.week], decision, at_ms
+        )
         if release is not None:
             write_release_rows(rows, release, record, at_ms + 5)
 
@@ -294,7 +258,7 @@ class Generated:
         return replace(
             found,
             run_id=run.run_id,
-            created=_iso(run, 0)[:19] + "Z",
+            created=run.at(0)[:19] + "Z",
             verdict=verdict,
             exit_code=_EXITS[run.state],
             hashes=hashes,
@@ -306,7 +270,7 @@ class Generated:
         """A coverage check with the counts of this run's training data."""
         if check.rule != "coverage" or check.slice is None:
             return check
-        count = self.coverage[run.week][check.slice]
+        count = self.training.coverage[run.week][check.slice]
         reason = check.reason.replace(str(check.n), str(count), 1)
         return replace(check, n=count, reason=reason)
 
@@ -334,66 +298,16 @@ class Generated:
             (folder / SCORES).write_bytes(self._said_by(self.models[run.number])[0])
             (folder / CHAMPION_SCORES).write_bytes(self._said_by_champion(run)[0])
 
-    def _decided(self, run: Planned, decision: Decision) -> None:
-        old = self.record.inputs
-        body = {
-            "run_id": run.run_id,
-            "case_set": old.case_set,
-            "case_set_version": old.case_set_version,
-            "case_set_root": old.case_set_root,
-            "candidate_sha256": self.models[run.number],
-            "policy_sha256": old.policy_sha256,
-        }
-        self._append("look", run, 44, body)
-        self._append(
-            "decision",
-            run,
-            44,
-            {
-                **body,
-                "decision_sha256": decision.decision_sha256,
-                "verdict": decision.verdict.value,
-                "exit_code": decision.exit_code,
-                "champion_sha256": decision.hashes["champion"],
-                "golden_sha256": decision.hashes["golden"],
-                "already_released": False,
-                "waived": [],
-            },
-        )
-
-    def _release(self, run: Planned, decision: Decision) -> Release:
-        self._append(
-            "release",
-            run,
-            45,
-            {
-                "destination": PLACE,
-                "version": run.version,
-                "model_sha256": self.models[run.number],
-                "run_id": run.run_id,
-                "decision_sha256": decision.decision_sha256,
-                "attestation_sha256": None,
-            },
-        )
-        return releases(self.entries[-1:])[0]
-
-    def _append(self, kind: str, run: Planned, seconds: float, body: Mapping[str, object]) -> None:
-        previous = self.entries[-1].entry_sha256 if self.entries else FIRST_PREVIOUS
-        number = len(self.entries) + 1
-        at = _iso(run, seconds)
-        made = new_entry(kind, body, by="casegate", at=at, seq=number, previous=previous)
-        self.entries.append(made)
-
     def _record(
         self, run: Planned, graph: Graph, decision: Decision | None, folder: Path
     ) -> RunRecord:
-        old, data = self.record, self.sets[run.week]
+        old, data = self.record, self.training.sets[run.week]
         champion = self._champion(run) if run.champion is not None else (None, None)
         inputs = replace(
             old.inputs,
             champion_version=champion[0],
             champion_sha256=champion[1],
-            data_sha256=_sha(f"data {run.week}"),
+            data_sha256=sha(f"data {run.week}"),
             training_root=data.root,
             training_cases=data.cases,
         )
@@ -403,8 +317,8 @@ class Generated:
             old,
             run_id=run.run_id,
             state=run.state,
-            started=_iso(run, 0),
-            finished=_iso(run, 47.5),
+            started=run.at(0),
+            finished=run.at(47.5),
             exit_code=_EXITS[run.state],
             error=None if decision else "its process ended without a word",
             where=Where("GitLab CI", "judge", None, "Ada Example <ada@example.org>"),
@@ -414,7 +328,7 @@ class Generated:
                 git_commit=run.commit,
                 git_dirty=False,
                 diff_sha256=None,
-                code_sha256=_sha(run.commit),
+                code_sha256=sha(run.commit),
             ),
             environment=self._environment(run.environment),
             inputs=inputs,
@@ -435,90 +349,12 @@ class Generated:
         """The template's, with another patch of one package and another lock file each time."""
         found = self.record.environment
         packages = {**found.packages, "pillow": f"10.{number}.0"}
-        return replace(found, packages=packages, lock_file_sha256=_sha(f"lock {number}"))
-
-
-def span_rows(span: int) -> list[TrainingRow]:
-    """Cases of one week's data: thirteen images of ten patients, as clinics have them."""
-    draws = random.Random(span)
-    choose = {"device": ("Aster", "Boreal", "Cirrus"), "sex": ("f", "m"), "view": ("AP", "PA")}
-    choose |= {"site": ("Harbour", "Northgate", "Lakeside", "Hillcrest")}
-    rows = []
-    for number in range(SPAN_CASES):
-        finding = draws.choice(
-            ("none", "none", "none", "consolidation", "interstitial", "effusion")
-        )
-        chosen = {name: draws.choice(values) for name, values in choose.items()}
-        row = TrainingRow(
-            split="tune" if number % 10 < 3 else "train",
-            case_id=f"span-{span:02d}-case-{number:05d}",
-            patient_id=f"span-{span:02d}-patient-{number * 10 // 13:05d}",
-            label=int(finding != "none"),
-            bytes_sha256=_sha(f"bytes {span} {number}"),
-            pixels_sha256=_sha(f"pixels {span} {number}"),
-            attributes={**chosen, "aetiology": finding},
-        )
-        rows.append(row)
-    return rows
-
-
-def _covered_by(rows: list[TrainingRow]) -> Counter[str]:
-    trained_on = (row for row in rows if row.split == "train")
-    return Counter(
-        f"{name}={value}" for row in trained_on for name, value in row.attributes.items()
-    )
-
-
-def write_own_rows(
-    rows: Rows,
-    record: RunRecord,
-    folder: str,
-    read: list[int],
-    training: TrainingData,
-    decision: Decision | None,
-    at_ms: int,
-) -> None:
-    """What `RecordWriter.write_run` writes, by SQL."""
-    name = run_name(record.workspace_id, record.run_id)
-    environment = rows.own(
-        ENVIRONMENT,
-        record.environment.sha256,
-        "",
-        environment_properties(record),
-        at_ms,
-        custom=record.environment.packages,
-    )
-    counted = {
-        "training_root": training.root,
-        "cases": training.cases,
-        **{f"{split}_cases": count for split, count in training.splits.items()},
-        "positives": training.positives,
-        "patients": training.patients,
-        "data": record.inputs.data,
-        "data_sha256": record.inputs.data_sha256,
-    }
-    properties = stored(counted, TRAINING_DATA_PROPERTIES)
-    data = rows.own(TRAINING_DATA, training.root, str(training.path), properties, at_ms)
-    run = rows.own(RUN, name, folder, run_properties(record), at_ms)
-    for check in decision.checks if decision else ():
-        rows.own(CHECK, f"{name}/{check.check}", folder, check_properties(record, check), at_ms)
-    rows.tie(f"record of {name}", [environment, data, *read], [run], at_ms)
-
-
-def write_release_rows(rows: Rows, release: Release, record: RunRecord, at_ms: int) -> None:
-    """What `RecordWriter.write_release` writes, by SQL."""
-    workspace_id, run_id = record.workspace_id, record.run_id
-    name = f"{run_name(workspace_id, release.destination)}/{release.version}"
-    properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
-    uri = f"{release.destination}/{release.version}"
-    artifact = rows.own(RELEASE, name, uri, properties, at_ms)
-    run = rows.named("Artifact", RUN, run_name(workspace_id, run_id))[0]
-    rows.tie(f"release of {name}", [run], [artifact], at_ms)
+        return replace(found, packages=packages, lock_file_sha256=sha(f"lock {number}"))
 
 
 def _later(component: ComponentRun, shift: timedelta) -> ComponentRun:
     started = datetime.fromisoformat(component.started.replace("Z", "+00:00")) + shift
-    return replace(component, started=_text(started))
+    return replace(component, started=time_text(started))
 
 
 def _renamed(content: bytes, scores: CaseScores, model: str) -> tuple[bytes, str]:
@@ -534,30 +370,9 @@ def _decided(decision: Decision) -> Decided:
     return Decided(decision.verdict.value, decision.decision_sha256, decision.hashes["candidate"])
 
 
-def _run_body(record: RunRecord) -> Mapping[str, object]:
-    return {
-        "run_id": record.run_id,
-        "state": record.state,
-        "exit_code": record.exit_code,
-        "record_sha256": record.record_sha256,
-    }
-
-
 def _document(record: RunRecord) -> bytes:
     document = {**record.document(), "record_sha256": record.record_sha256}
     return canonical_json(document) + b"\n"
-
-
-def _iso(run: Planned, seconds: float) -> str:
-    return _text(run.started + timedelta(seconds=seconds))
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 if __name__ == "__main__":
