@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -448,7 +447,7 @@ def test_nothing_but_the_evidence_changes_the_decision(team: Team) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("form", ["text", "json", "html"])
 def test_heavy_packages_are_not_imported(team: Team, form: str) -> None:
-    heavy = "('tensorflow', 'tfx', 'pandas', 'scipy.stats', 'apache_beam', 'keras')"
+    heavy = "('tensorflow', 'tfx', 'pandas', 'scipy.stats', 'apache_beam', 'keras', 'pydantic')"
     program = (
         "import sys; from click.testing import CliRunner; from pipeline.cli import main; "
         f"done = CliRunner().invoke(main, ['gate', *{team.arguments(format=form)!r}]); "
@@ -456,21 +455,3 @@ def test_heavy_packages_are_not_imported(team: Team, form: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "0 []", done.stderr
-
-
-@pytest.mark.process
-def test_a_thousand_cases_are_judged_in_a_second(tmp_path: Path) -> None:
-    golden = load_golden(Path("baselines/phantom/golden.json")).scores  # 2000 cases, 23 checks
-    options = ["--case-set", "phantom", "--operating-point", str(golden.operating_point)]
-    for name, shift in (("candidate", 1e-6), ("champion", 2e-6)):
-        scores = replace(golden, scores=golden.scores * (1 - shift))
-        options += [f"--{name}", str(write_scores(tmp_path / f"{name}.csv", scores))]
-    # Of the processor, because other tests run beside this one; the benchmarks have the wall's.
-    seconds = []
-    for _ in range(5):
-        before = os.times()
-        subprocess.run([COMMAND, "gate", *options], capture_output=True, check=True)
-        after = os.times()
-        used = after.children_user + after.children_system
-        seconds.append(used - before.children_user - before.children_system)
-    assert 0 < min(seconds) < 1.0, seconds

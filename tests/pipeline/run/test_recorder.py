@@ -116,7 +116,7 @@ def test_components_have_their_time_and_memory(workspace: Workspace) -> None:
         recorder.end("unchanged", exit_code=0)
     (component,) = record_of(workspace).components
     assert (component.name, component.state) == ("Trainer", "cached")
-    assert component.seconds is not None and 0 <= component.seconds < 5
+    assert component.seconds is not None and component.seconds >= 0
     assert component.peak_memory_bytes is None or component.peak_memory_bytes > 64 << 20
 
 
