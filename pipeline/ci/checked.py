@@ -108,7 +108,6 @@ class JudgedBaseline:
       whose: whose scores were judged: the candidate's, or those of the released model.
       compared: what the figures stand beside; None where there is nothing.
       remark: on that comparison, for a person; may be empty.
-      limits: what a change of policy does to its limits.
       report: the page that a run made; None where one has still to be made.
       from_cache: an earlier run on the same inputs answers.
     """
@@ -149,11 +148,7 @@ class CheckedCommit:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What the steps of one check share.
-
-    Attributes:
-      notes: gains what a reader has to know of how the result came about.
-    """
+    """What the steps of one check share."""
 
     asked: CheckRequest
     plan: CommitPlan

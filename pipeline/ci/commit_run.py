@@ -44,8 +44,6 @@ RESULT_FORMAT = 1
 @dataclass(frozen=True, eq=False)
 class CommitRun:
     """Attributes:
-    gated: the decision and the scores it rests on.
-    report: the page for people.
     from_cache: nothing ran, as nothing that decides differs from an earlier run.
     key: hash of all that decides.
     """

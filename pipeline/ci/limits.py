@@ -15,7 +15,6 @@ class LimitChange:
     """Attributes:
     what: such as `sensitivity[overall].floor`.
     before, after: as text; `none` where there is no such limit.
-    effect: loosened, tightened, or changed where it is neither.
     """
 
     what: str

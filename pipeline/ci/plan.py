@@ -23,7 +23,6 @@ SHOWN = 3
 class CommitPlan:
     """Attributes:
     kind: nothing, judge or full.
-    reasons: why, one line each.
     findings: what a reviewer should know of the change itself.
     judging: changed paths under the baselines.
     release: why this is a candidate for release, judged on the locked case set; else None.

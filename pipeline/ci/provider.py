@@ -36,7 +36,6 @@ class WantedBase:
 class CiJob:
     """Attributes:
     provider: None where no CI runs this.
-    base: None where the provider names none.
     release: why this is a candidate for release; None where it is not.
     page: where the job's files can be had, None where that is not known; `{file}` stands for one.
     """

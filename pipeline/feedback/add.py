@@ -25,11 +25,7 @@ class AmbiguousCase(ConfigError):
 
 @dataclass(frozen=True)
 class GivenOpinion:
-    """What a reader says of a case.
-
-    Attributes:
-      source, nonce: as in `OpinionDraft`.
-    """
+    """What a reader says of a case."""
 
     label: str
     by: str

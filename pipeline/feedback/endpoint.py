@@ -358,7 +358,6 @@ def serve(
 
     Args:
       names: under which other machines reach it; without one, only loopback is listened on.
-      say: is told the address once connections are taken.
 
     Raises:
       ConfigError: the tokens are not to be used, or it cannot listen there.

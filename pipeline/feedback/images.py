@@ -62,7 +62,6 @@ def find_images(
 
     Args:
       wanted: pixel hash to where the image may be, besides; None where that is not known.
-      kept: the folder that `keep_image` fills.
       further: any folder of images, searched below it for what is still missing.
     """
     found: dict[str, Image] = {}

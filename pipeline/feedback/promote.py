@@ -51,7 +51,6 @@ class _Sending:
     """One promotion on its way to disk.
 
     Attributes:
-      request: at, by and reason.
       number, span: of the span's folder; 0 and None where there is none.
     """
 
@@ -203,8 +202,6 @@ class Promoted:
     Attributes:
       span: the folder of the new span; None where no case goes there.
       proposal: None where no case is proposed, and where nothing was written.
-      cut_short: what became of earlier promotions that were.
-      dry_run: nothing was written.
     """
 
     plan: PromotionPlan

@@ -28,7 +28,6 @@ class Sent:
 
     Attributes:
       side: training or case set.
-      sentinel: proposed as one.
     """
 
     case_id: str

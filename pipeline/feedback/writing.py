@@ -84,7 +84,6 @@ def write_folder(
     """Writes the manifest and the images of those rows that have one.
 
     Args:
-      images: by path of a row.
       attributes: the columns there are to be for them; None makes one of each that a row has.
     """
     for path, image in images.items():
@@ -137,11 +136,7 @@ def clear_leftovers(span: Path, workspace: Path) -> None:
 
 
 def write_span(folder: Path, plan: PromotionPlan, document: bytes) -> str:
-    """Writes the promoted cases to `folder`, flushed to disk; returns its hash.
-
-    Args:
-      document: says in the span which promotion made it.
-    """
+    """Writes the promoted cases to `folder`, flushed to disk; returns its hash."""
     rows = [_row(plan, case, "images") for case in plan.sides.training]
     write_folder(folder, rows, _images(plan, rows))
     write_atomically(folder / PROMOTION, document)
@@ -170,7 +165,6 @@ def check_span(
     """Reads a span back, as a run will, and holds it against what must not be in it.
 
     Args:
-      cases: those that were meant to be written.
       forbidden: what stands in the case sets and in proposals.
 
     Raises:
@@ -230,11 +224,7 @@ def write_proposal(
     promotion_id: str,
     request: dict[str, str],
 ) -> CaseProposal:
-    """Writes the folder, and then the document that says it is whole.
-
-    Args:
-      request: at, by and reason of the promotion.
-    """
+    """Writes the folder, and then the document that says it is whole."""
     folder, path = proposal_paths(places, promotion_id)
     source = _manifest_folder(config)
     rows = [_row(plan, one, f"feedback/{promotion_id}", "test") for one in plan.sides.proposed]

@@ -286,7 +286,6 @@ def _golden_model(
 
     Args:
       given: where a person says it is; None looks among the releases and the models of past runs.
-      cases: those it is needed for.
 
     Raises:
       IntegrityError: the given folder holds another model.

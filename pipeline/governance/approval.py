@@ -33,7 +33,6 @@ from pipeline.settings.workspace import Workspace
 @dataclass(frozen=True)
 class Approved:
     """Attributes:
-    path: of golden.
     finished: an earlier approval, cut short, was carried out, and no other.
     """
 
@@ -47,7 +46,6 @@ def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) ->
 
     Args:
       run_id: the run whose candidate is approved; None takes the newest with a decision.
-      by, reason: who approves, and why; both stay in the file.
 
     Raises:
       ConfigError: no such run, nobody named, or its candidate failed a floor.

@@ -79,7 +79,6 @@ class GovernedChange:
 
     Attributes:
       folder: of the baseline, as a person knows it.
-      changed: names of the files that differ.
     """
 
     folder: str
@@ -110,11 +109,7 @@ class GovernedChange:
 
 
 def read_governed(files: BaselineFiles, folder: str) -> GovernedFiles:
-    """Reads the governed files, each against its schema and its own hashes.
-
-    Args:
-      folder: of the baseline, for errors.
-    """
+    """Reads the governed files, each against its schema and its own hashes."""
     faults: dict[str, CasegateError] = {}
 
     def load(name: str, loader: Callable[[Path], Loaded]) -> Loaded | None:

@@ -45,7 +45,6 @@ def verify_ledger(
     """Checks the chain, and then all that it names.
 
     Args:
-      root: the workspace's folder.
       holds: hash of an entry that was noted elsewhere, and that has to be there; or its beginning.
       runs: ids of those whose decisions are read; None reads every one, of which there may be
         thousands.

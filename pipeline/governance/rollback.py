@@ -54,7 +54,6 @@ def roll_back(
     """Makes version `to` the champion again; holds the workspace while it lasts.
 
     Args:
-      root: the workspace's folder.
       serving: the folder that TensorFlow Serving serves from; None takes the workspace's own.
 
     Raises:

@@ -33,10 +33,7 @@ def waive_check(
     """Writes a waiver for one check of one run's decision.
 
     Args:
-      root: the workspace's folder.
-      by, second: two different persons.
       expires: ISO date, the last day it holds (UTC), at most 366 days ahead.
-      today: for tests.
 
     Raises:
       ConfigError: no such run or check, one that needs no waiver or can never have one, one person

@@ -70,10 +70,8 @@ def check_revisions(
     """What does not hold, commit by commit.
 
     Args:
-      folder: in the checkout.
       baselines: the folder with the baselines, relative to the checkout.
       old, new: the commits that `new` has and `old` has not; None for both takes what is staged.
-      message: the file with the message of the commit that is being made.
 
     Raises:
       ConfigError: git is not there, or has not what was asked for.

@@ -40,7 +40,6 @@ class Monitored:
     report: the page; report.json stands beside it.
     may_retrain: whether a retraining is to be started now: asked for, and not too soon.
     why: one line for the record of that retraining.
-    found: the content of report.json.
     """
 
     drift: Drift

@@ -62,7 +62,6 @@ def weigh(
     """What follows from a comparison in which something moved.
 
     Args:
-      entries: of the ledger.
       root: the workspace, which the reports that the ledger names lie in.
     """
     moved = moved_names(drift)
@@ -108,11 +107,7 @@ NOTHING_FOLLOWS = "Nothing follows: no retraining is started where nothing moved
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """One look: what was compared, how, and what came of it.
-
-    Attributes:
-      schema: the file that the limits stand in.
-    """
+    """One look: what was compared, how, and what came of it."""
 
     drift: Drift
     served: ServedWindow

@@ -21,8 +21,6 @@ from pipeline.settings.workspace import Workspace
 class MonitoringReference:
     """Attributes:
     model: the folder's name under which the champion is served.
-    run_id: the run that made the champion.
-    path: of the reference cases, with their hash.
     operating_point: the score from which on the champion calls a case positive.
     """
 
@@ -88,7 +86,6 @@ class ServedWindow:
     current: the last days up to the newest prediction.
     history: everything that the champion predicted, the window included.
     warnings: what a reader has to know first.
-    notes: what else was found about the log.
     """
 
     path: Path

@@ -42,9 +42,6 @@ def makers(
 def check(config: NotifyConfig, environment: Mapping[str, str] = os.environ) -> None:
     """Refuses settings with which nobody could be told, before anything is trained.
 
-    Args:
-      environment: where secrets are that are in no file.
-
     Raises:
       ConfigError: a setting is unusable, or a secret is missing.
     """

@@ -137,7 +137,6 @@ class Pruned:
     """What went, or would go.
 
     Attributes:
-      kept, unknown: as in `PruningPlan`.
       entry: number of the ledger's entry; None where nothing went.
     """
 
@@ -170,10 +169,6 @@ def prune(
     now: datetime | None = None,
 ) -> Pruned:
     """Removes intermediate files that nothing refers to, and ends what a killed prune began.
-
-    Args:
-      dry_run: says what would go, and touches nothing.
-      now: the time, with its zone; None asks the clock.
 
     Raises:
       WorkspaceBusy: a run holds the workspace.

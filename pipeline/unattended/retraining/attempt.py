@@ -38,7 +38,6 @@ class Attempt:
     version_before: highest version that was served when it started; None for none.
     data: the source of the data, as the run resolved it where one did.
     state: running, or one of `notice.KINDS`.
-    error: why it failed, in one line.
     """
 
     attempt_id: str
@@ -73,7 +72,6 @@ class Retrained:
     """Attributes:
     attempt: what became of it; its line in `retraining/attempts.jsonl`.
     outcome: what the run decided, or what stands where it found nothing new; None without one.
-    deliveries: one for each channel on which a person was to be told.
     pruned: what the retention policy removed; None where it was not applied.
     """
 

@@ -87,10 +87,7 @@ class Ended:
 
     Attributes:
       exit_code: None where a signal ended it.
-      signal: that signal's number.
       stopped: why its supervisor ended it; None where it ended by itself.
-      stdout: all it wrote there.
-      last_words: the last line it wrote to standard error.
       error: the last error it said there as an object.
     """
 
@@ -120,7 +117,6 @@ def supervise(
       seconds: how long it may last.
       memory_gib: what it and all it started may hold together; None for no limit.
       log: gets each line of its standard error.
-      say: told of each line, but for an error's object.
       secrets: left out of all that.
 
     Raises:

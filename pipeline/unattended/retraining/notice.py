@@ -43,7 +43,6 @@ def message(
 
     Args:
       decision: what the run came to, or what stands where it found nothing new.
-      model: its name at the destination.
       log: what the children wrote, if there were any.
     """
     lines = [*_what(attempt, decision), f"Data: {attempt.data}"]

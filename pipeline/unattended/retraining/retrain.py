@@ -238,7 +238,6 @@ def retrain(
     """Retrains once, releases what passes, and tells a person.
 
     Args:
-      config_path, settings: as `load_config` takes them.
       trigger: schedule, drift or manual.
       say: told of progress, a line each; an OSError of it is nobody's concern.
       program: what is run in place of `casegate`.

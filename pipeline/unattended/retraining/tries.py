@@ -23,7 +23,6 @@ class ChildOutcome:
 
     Attributes:
       unchanged: nothing ran, because nothing that could change the verdict changed.
-      version: the version now released, if any.
     """
 
     decision: Decision
@@ -42,8 +41,6 @@ class Try:
       exit_code: as a command ends with it; 70 where a signal or a limit ended the child.
       signal: the name of a signal that nobody here sent, such as SIGKILL.
       reason: one line; empty where it came to a decision.
-      busy: another run held the workspace.
-      worth_another: it may go better the next time.
       error: what it said as an object, if it did.
     """
 
