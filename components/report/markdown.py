@@ -129,12 +129,12 @@ def _comparisons(decision: Decision) -> list[str]:
 def _changed(flips: Flips) -> list[str]:
     """Never-miss cases first, and apart."""
     lines = [
-        _listed("lost (right before, wrong now)", flips.lost),
+        listed("lost (right before, wrong now)", flips.lost),
         "",
-        _listed("gained (wrong before, right now)", flips.gained),
+        listed("gained (wrong before, right now)", flips.gained),
     ]
     if flips.lost_sentinels:
-        lines[:0] = [f"**{_listed('lost that must never be missed', flips.lost_sentinels)}**", ""]
+        lines[:0] = [f"**{listed('lost that must never be missed', flips.lost_sentinels)}**", ""]
     return _section(f"Changed against {flips.against}", lines)
 
 
@@ -191,9 +191,10 @@ def _more(count: int) -> list[str]:
     return ["", f"and {count} more in the decision"] if count > 0 else []
 
 
-def _listed(what: str, ids: tuple[str, ...]) -> str:
-    more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
-    return f"{len(ids)} {what}: {', '.join(safe(name) for name in ids[:LISTED]) or '-'}{more}"
+def listed(what: str, ids: Sequence[str], most: int = LISTED) -> str:
+    """How many there are, and the first of them."""
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return f"{len(ids)} {what}: {', '.join(safe(name) for name in ids[:most]) or '-'}{more}"
 
 
 def table_lines(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -46,7 +46,8 @@ def touched_folders(changes: Changes, judging: Iterable[Change]) -> tuple[Path, 
 
 def baseline_change(folder: Path, changes: Changes) -> GovernedChange:
     """What became of the baseline in `folder`; without a base, nothing was there before."""
-    before, relative = _files_before(folder, changes), _relative(folder, changes)
+    before = _files_before(folder, changes)
+    start = changes.checkout.relative(folder) if changes.checkout else None
     after = {
         path.relative_to(folder).as_posix(): path.read_bytes
         for path in folder.rglob("*")
@@ -54,8 +55,8 @@ def baseline_change(folder: Path, changes: Changes) -> GovernedChange:
     }
     changed = set()
     for path in (Path(change.path) for change in changes.found or ()):
-        if relative is not None and path.is_relative_to(relative):
-            name = path.relative_to(relative).as_posix()
+        if start is not None and path.is_relative_to(start):
+            name = path.relative_to(start).as_posix()
             if not (name in before and name in after and before[name]() == after[name]()):
                 changed.add(name)
     return GovernedChange(str(folder), before, after, frozenset(changed))
@@ -92,19 +93,11 @@ def _sound(files: GovernedFiles, folder: Path) -> Baseline:
 
 def _files_before(folder: Path, changes: Changes) -> BaselineFiles:
     """The files as the base has them; none where it has none, or there is no base."""
-    relative = _relative(folder, changes)
-    if relative is None or changes.checkout is None or changes.base is None:
+    checkout = changes.checkout
+    name = checkout.relative(folder) if checkout else None
+    if name is None or checkout is None or changes.base is None:
         return {}
-    name = relative.as_posix()
-    return changes.checkout.readers(changes.checkout.committed(changes.base, name), name)
-
-
-def _relative(folder: Path, changes: Changes) -> Path | None:
-    """Where the folder is in the checkout; None outside of it."""
-    if changes.checkout is None:
-        return None
-    root, folder = changes.checkout.root.resolve(), folder.resolve()
-    return folder.relative_to(root) if folder.is_relative_to(root) else None
+    return checkout.readers(checkout.committed(changes.base, name), name)
 
 
 def rejudge_baselines(work: Work, folders: tuple[Path, ...]) -> tuple[JudgedBaseline, ...]:
@@ -128,10 +121,7 @@ def _rejudged(change: GovernedChange, registry: Registry | None, run_id: str) ->
     baseline = verify_baseline(change)
     scores, judged = _released(baseline, registry)
     decision = judge_scores(baseline, scores, judged, run_id)
-    models: dict[str, CaseScores] = {"candidate": scores}
-    if baseline.golden:
-        models["golden"] = baseline.golden.scores
-    gated = Gated(decision, baseline.case_set, models, baseline.folder / POLICY)
+    gated = gated_by(baseline, decision, scores)
     verdict, compared = decision.verdict.value, None
     before = _before(change, scores, judged, registry, run_id)
     if isinstance(before, Decision):
@@ -142,6 +132,18 @@ def _rejudged(change: GovernedChange, registry: Registry | None, run_id: str) ->
     return JudgedBaseline(
         baseline.name, judged, gated, compared, remark, changed_limits(change, baseline)
     )
+
+
+def gated_by(
+    baseline: Baseline, decision: Decision, scores: CaseScores, champion: CaseScores | None = None
+) -> Gated:
+    """The decision with all that it compared."""
+    models = {"candidate": scores}
+    if champion:
+        models["champion"] = champion
+    if baseline.golden:
+        models["golden"] = baseline.golden.scores
+    return Gated(decision, baseline.case_set, models, baseline.folder / POLICY)
 
 
 def changed_limits(change: GovernedChange, baseline: Baseline) -> tuple[LimitChange, ...]:

@@ -6,7 +6,7 @@ Imports what a step needs only when it comes to it: a change of documentation en
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline.ci.changes import Changes, find_changes
+from pipeline.ci.changes import find_changes
 from pipeline.ci.checked import CheckedCommit, CheckRequest, JudgedBaseline, Steps, Watching, Work
 from pipeline.ci.plan import FULL, JUDGE, NOTHING, make_plan
 from pipeline.ci.provider import job
@@ -31,7 +31,8 @@ def check(
         step.detail = changes.summary
     with steps.step("plan") as step:
         release = "--release" if asked.release else known.release
-        settings = _settings(asked, changes)
+        checkout, path = changes.checkout, asked.config_path
+        settings = checkout.relative(path) if checkout and path else None
         plan = make_plan(changes, config.ci, settings=settings, release=release)
         step.detail = f"{plan.kind}: {'; '.join(plan.reasons)}"
     checked = CheckedCommit(plan, changes, known, (), {}, steps.seconds)
@@ -73,11 +74,3 @@ def _judged(
     except CasegateError as raised:
         error = raised
     return replace(checked, plan=plan, judged=judged, notes=notes, error=error)
-
-
-def _settings(asked: CheckRequest, changes: Changes) -> str | None:
-    """Where the configuration is in the checkout; None outside of it."""
-    if asked.config_path is None or changes.checkout is None:
-        return None
-    path, root = asked.config_path.resolve(), changes.checkout.root.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.baselines.names import POLICY
 from components.baselines.scores import CaseScores, load_scores, save_scores
 from components.decision import Decision, Flips
 from components.gate.describe import describe_flips
@@ -24,6 +23,7 @@ from pipeline.ci.cache import Cache, run_workspace
 from pipeline.ci.changed_baselines import (
     baseline_change,
     changed_limits,
+    gated_by,
     judge_scores,
     load_baseline,
     verify_baseline,
@@ -178,9 +178,8 @@ def _run(
     key = result_key(inputs, champion)
     kept = cache.find(key) if cache else None
     if kept and fits(kept.decision, baseline):
-        return CommitRun(
-            _gated(kept.decision, kept.scores, baseline, champion), kept.report, True, key
-        )
+        gated = gated_by(baseline, kept.decision, kept.scores, champion)
+        return CommitRun(gated, kept.report, True, key)
     root, place = inputs.workspace.root, None
     if champion:
         place = root / "ci" / f"champion-{champion.scores_sha256[:16]}.json"
@@ -191,7 +190,7 @@ def _run(
     except CasegateError as error:
         raise _with_log_kept(error, root, work.asked.out) from error
     scores = load_scores(outcome.report.parent / SCORES)
-    gated = _gated(outcome.decision, scores, baseline, champion)
+    gated = gated_by(baseline, outcome.decision, scores, champion)
     return CommitRun(gated, outcome.report, False, key)
 
 
@@ -204,17 +203,6 @@ def fits(decision: Decision, baseline: Baseline) -> bool:
         baseline.case_set.merkle_root,
         golden,
     )
-
-
-def _gated(
-    decision: Decision, scores: CaseScores, baseline: Baseline, champion: CaseScores | None
-) -> Gated:
-    models = {"candidate": scores}
-    if champion:
-        models["champion"] = champion
-    if baseline.golden:
-        models["golden"] = baseline.golden.scores
-    return Gated(decision, baseline.case_set, models, baseline.folder / POLICY)
 
 
 def _with_log_kept(error: CasegateError, root: Path, out: Path) -> CasegateError:

@@ -33,6 +33,11 @@ class Checkout:
 
     root: Path
 
+    def relative(self, path: Path) -> str | None:
+        """Where the path is in the checkout, as git writes it; None outside of it."""
+        root, path = self.root.resolve(), path.resolve()
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
     def commit(self, revision: str) -> str | None:
         """The commit that a branch, tag or hash names; None where there is none here."""
         if not is_revision(revision):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from components.decision import CheckResult, Flips, Verdict
 from components.report import words
-from components.report.markdown import fitting, open_checks
+from components.report.markdown import MOST_CHARACTERS, fitting, listed, open_checks
 from components.report.markdown import safe as text
 from components.report.markdown import table_lines as table
 from pipeline.ci.checked import CANDIDATE, CheckedCommit, JudgedBaseline
@@ -17,7 +17,6 @@ from pipeline.ci.plan import JUDGE, NOTHING
 LISTED = 60
 MOST_LINES = 12  # of checks in a terminal
 CASES = 30
-MOST_CHARACTERS = 60_000  # a pull request's comment holds 65,536
 CUT = "*Cut here to fit a comment: the report holds the rest.*"
 WORDS = {0: "PASS", 1: "FAIL", 3: "INCONCLUSIVE"}
 
@@ -152,18 +151,14 @@ def _check(check: CheckResult, old: CheckResult | None, *, anew: bool) -> list[s
 def _flips(flips: Flips) -> list[str]:
     lines = [f"### Cases that turned, against {text(flips.against)}", ""]
     if flips.lost_sentinels:
-        lines += [f"**{_listed('lost that must never be missed', flips.lost_sentinels)}**", ""]
+        never = listed("lost that must never be missed", flips.lost_sentinels, CASES)
+        lines += [f"**{never}**", ""]
     return [
         *lines,
-        f"- {_listed('right before, wrong now', flips.lost)}",
-        f"- {_listed('wrong before, right now', flips.gained)}",
+        f"- {listed('right before, wrong now', flips.lost, CASES)}",
+        f"- {listed('wrong before, right now', flips.gained, CASES)}",
         "",
     ]
-
-
-def _listed(what: str, ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - CASES} more" if len(ids) > CASES else ""
-    return f"{len(ids)} {what}: {', '.join(text(name) for name in ids[:CASES]) or '-'}{more}"
 
 
 def _notes(checked: CheckedCommit) -> list[str]:

@@ -85,15 +85,15 @@ def install(
                 click.echo(f"# {path}\n{text}")
             return 0
         check_notices(job, place.secrets(job.name))
-        said = systemd.install(job, place)
+        done = systemd.install(job, place)
     elif only_print:
         click.echo(crontab.line(job))
         return 0
     else:
         check_notices(job, None)
-        said = crontab.install(job)
+        done = crontab.install(job)
         Slots(Workspace(job.workspace), job.cron).begin(current_time())
-    click.echo("\n".join(said))
+    click.echo("\n".join(done))
     click.echo(f"next: {stamp(job.cron.after(current_time()))} ({job.cron.expression}, UTC)")
     return 0
 
@@ -108,11 +108,11 @@ def remove(workspace: Path, name: str | None, directory: Path | None) -> int:
     from pipeline.unattended.scheduling.job import job_name
 
     chosen = job_name(name, workspace)
-    said = [
+    done = [
         line for place in _places(directory) for line in systemd.remove(chosen, workspace, place)
     ]
-    said += crontab.remove(chosen, workspace)
-    click.echo("\n".join(said) if said else f"casegate-{chosen}: not installed for {workspace}")
+    done += crontab.remove(chosen, workspace)
+    click.echo("\n".join(done) or f"casegate-{chosen}: not installed for {workspace}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """What a promotion would do: which settled cases go where, and what each is left out for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
@@ -31,34 +31,13 @@ from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class JudgingCases:
-    """What the case sets hold.
+def find_judging_cases(config: Config, workspace: Workspace) -> tuple[Path, KnownSides]:
+    """Reads every version of every case set, verified.
 
-    Attributes:
-      case_set: the one that judges releases, as a person names it.
-      known: by picture and bytes of every case set there is, in every version; by id and patient
-        of those that this configuration judges by, since ids mean something within a source only.
-    """
-
-    case_set: Path
-    known: KnownSides
-
-
-@dataclass(frozen=True)
-class TrainingCases:
-    """What the training data hold.
-
-    Attributes:
-      split_of: patient to train or tune, as the spans have it.
-    """
-
-    known: KnownSides
-    split_of: dict[str, str]
-
-
-def find_judging_cases(config: Config, workspace: Workspace) -> JudgingCases:
-    """Every version of every case set, verified.
+    Returns:
+      The case set that judges releases, as a person names it, and what the case sets hold: by
+      picture and bytes of all of them; by id and patient of those that this configuration judges
+      by, since ids mean something within a source only.
 
     Raises:
       ConfigError: no case set judges, so nothing could be kept apart from it.
@@ -73,7 +52,7 @@ def find_judging_cases(config: Config, workspace: Workspace) -> JudgingCases:
         judged_by = path in {judge.resolve() for judge in judges}
         for version in _versions(path):
             known |= known_cases(version.cases, names=judged_by)
-    return JudgingCases(judges[0], known)
+    return judges[0], known
 
 
 def _judging_paths(config: Config, workspace: Workspace) -> list[Path]:
@@ -109,10 +88,11 @@ def _versions(path: Path) -> Iterator[CaseSet]:
     yield current
 
 
-def find_training_cases(config: Config, workspace: Workspace) -> TrainingCases:
+def find_training_cases(config: Config, workspace: Workspace) -> tuple[KnownSides, dict[str, str]]:
     """What runs trained and tuned on, and what lies in the spans for the next one.
 
-    Images are decoded only where no run has read them yet.
+    Images are decoded only where no run has read them yet. The patients come with the split, train
+    or tune, in which the spans have them.
 
     Raises:
       SourceError: no span, or one that cannot be used.
@@ -131,7 +111,7 @@ def find_training_cases(config: Config, workspace: Workspace) -> TrainingCases:
                 pixels.add(pixels_sha256(image))
                 encoded.add(bytes_sha256(image))
     there = KnownSides(frozenset(ids), frozenset(split_of), frozenset(pixels), frozenset(encoded))
-    return TrainingCases(known | there, split_of)
+    return known | there, split_of
 
 
 def _new_images(
@@ -157,6 +137,7 @@ def _new_images(
 class PromotionPlan:
     """Attributes:
     feedback_head: hash of the last opinion that was read.
+    case_set, split_of: as `find_judging_cases` and `find_training_cases` have them.
     settled, sent_before: how many cases are settled, and how many of them were sent before.
     judged, served, images: of every case that goes somewhere, by id; images by pixel hash.
     """
@@ -165,8 +146,8 @@ class PromotionPlan:
     settled: int
     sent_before: int
     sides: Sides
-    judging: JudgingCases
-    training: TrainingCases
+    case_set: Path
+    split_of: Mapping[str, str]
     judged: Mapping[str, JudgedCase]
     served: Mapping[str, ServedCase]
     images: Mapping[str, Image]
@@ -199,23 +180,21 @@ def make_plan(
     known_served = {name: case for name, case in found.items() if case is not None}
     where = {case.pixels_sha256: case.image for case in known_served.values() if case.pixels_sha256}
     shown = find_images(where, places.images, images)
-    judging, training = (
-        find_judging_cases(config, workspace),
-        find_training_cases(config, workspace),
-    )
+    case_set, judging = find_judging_cases(config, workspace)
+    training, split_of = find_training_cases(config, workspace)
     sides = take_sides(
         [_settled(case, found[case.case_id], shown) for case in new],
-        case_set=judging.known,
+        case_set=judging,
         proposed=proposed,
-        trained=training.known | trained,
+        trained=training | trained,
     )
     return PromotionPlan(
         feedback_head=content.last.sha256,
         settled=len(settled),
         sent_before=len(before),
         sides=sides,
-        judging=judging,
-        training=replace(training, known=training.known | trained),
+        case_set=case_set,
+        split_of=split_of,
         judged=settled,
         served=known_served,
         images=shown,

@@ -25,7 +25,6 @@ from pipeline.feedback.promotion import (
     TRAINING_SIDE,
     Promotion,
     Sent,
-    forget_promotion,
     known_on,
     load_promotions,
     save_promotion,
@@ -105,7 +104,7 @@ class _Sending:
     def _check(self, folder: Path) -> None:
         """Holds the span against the case sets as they are at this moment."""
         proposed = known_on(CASE_SET_SIDE, [*self.promotions, self._promotion(None)])
-        forbidden = [find_judging_cases(self.config, self.workspace).known, proposed]
+        forbidden = [find_judging_cases(self.config, self.workspace)[1], proposed]
         writing.check_span(folder, self.number, self.plan.sides.training, forbidden)
 
     def _promotion(self, sha256: str | None) -> Promotion:
@@ -175,7 +174,7 @@ def _take_back(promotion: Promotion, places: FeedbackPlaces, hidden: Path | None
     if hidden is not None:
         shutil.rmtree(hidden, ignore_errors=True)
     writing.remove_proposal(places, promotion.promotion_id)
-    forget_promotion(promotion, places.promotions)
+    (places.promotions / f"{promotion.promotion_id}.json").unlink(missing_ok=True)
 
 
 def _sent(plan: PromotionPlan) -> tuple[Sent, ...]:

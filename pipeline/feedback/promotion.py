@@ -77,11 +77,6 @@ def save_promotion(promotion: Promotion, folder: Path) -> None:
     write_atomically(folder / f"{promotion.promotion_id}.json", canonical_json(document) + b"\n")
 
 
-def forget_promotion(promotion: Promotion, folder: Path) -> None:
-    """Removes the record of a promotion that nothing came of."""
-    (folder / f"{promotion.promotion_id}.json").unlink(missing_ok=True)
-
-
 def load_promotions(folder: Path) -> tuple[Promotion, ...]:
     """Every promotion on record, oldest first.
 

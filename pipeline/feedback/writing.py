@@ -59,7 +59,7 @@ def _row(plan: PromotionPlan, case: Settled, folder: str, split: str | None = No
     served, image = plan.served[case.case_id], plan.images[case.pixels_sha256 or ""]
     patient = served.patient_id
     assert patient is not None
-    split = split or plan.training.split_of.get(patient) or assign_split(patient, TRAIN_TUNE)
+    split = split or plan.split_of.get(patient) or assign_split(patient, TRAIN_TUNE)
     path = f"{folder}/{image.pixels_sha256[:32]}{image.suffix}"
     # What a log says of a case, as it survives being written to a manifest.
     attributes = {
@@ -246,14 +246,14 @@ def write_proposal(
     names = list(there[0].attributes) if there else None
     write_folder(folder, [*there, *rows], _images(plan, rows), names)
     sync_tree(folder)
-    case_set = load_case_set(plan.judging.case_set)
+    case_set = load_case_set(plan.case_set)
     commands = tuple(_commands(config, places, plan, folder, source))
     document = {
         "proposal_id": promotion_id,
         **request,
         "feedback_head": plan.feedback_head,
         "case_set": {
-            "file": str(plan.judging.case_set),
+            "file": str(plan.case_set),
             "name": case_set.name,
             "version": case_set.version,
             "merkle_root": case_set.merkle_root,
@@ -301,7 +301,7 @@ def _manifest_folder(config: Config) -> Path | None:
 def _commands(
     config: Config, places: FeedbackPlaces, plan: PromotionPlan, folder: Path, source: Path | None
 ) -> Sequence[str]:
-    amend = [f"casegate cases amend {typed(str(plan.judging.case_set.parent))}"]
+    amend = [f"casegate cases amend {typed(str(plan.case_set.parent))}"]
     amend += [f"--workspace {typed(str(places.workspace))}"]
     amend += [f"--add {typed(case.case_id)}" for case in plan.sides.proposed]
     amend += [f"--sentinel {typed(case.case_id)}" for case in plan.sides.proposed if case.missed]

@@ -191,8 +191,8 @@ def close(
         graph = store.run_graph(record.store.pipeline_run)
     if graph.executions:
         write_atomically(folder / LINEAGE, canonical_json(graph.document()) + b"\n")
-        held = dataclasses.replace(record.store, lineage_sha256=graph.sha256)
-        record = record.with_(store=held)
+        stored = dataclasses.replace(record.store, lineage_sha256=graph.sha256)
+        record = record.with_(store=stored)
     training = _training(graph, workspace)
     if training is not None:
         inputs = dataclasses.replace(

@@ -1,6 +1,5 @@
 """A decision on given scores, in the form that was asked for, on the way to a screen or a file."""
 
-import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ from pipeline.run.score_gate import Gated
 
 if TYPE_CHECKING:
     from components.records.case import Source
-
-PAGE = 120  # columns, where nobody's terminal says otherwise
 
 
 def rendered(gated: Gated, form: str) -> str:
@@ -30,18 +27,16 @@ def rendered(gated: Gated, form: str) -> str:
 
 
 def as_text(gated: Gated, *, terminal: bool = False) -> str:
-    """The table of checks; coloured and as wide as the terminal where it is to stand in one."""
-    from rich.console import Console
+    """The table of checks, for a terminal or for a file."""
+    from pipeline.settings.terminal import page_text, show_decision
 
-    from pipeline.settings.terminal import show_decision
-
-    page = io.StringIO()
-    width = None if terminal or "COLUMNS" in os.environ else PAGE
-    console = Console(file=page, width=width, force_terminal=terminal or None, highlight=False)
-    show_decision(
-        console, gated.decision, sentence=sentence(gated.decision), synthetic=gated.synthetic
+    decision = gated.decision
+    return page_text(
+        lambda page: show_decision(
+            page, decision, sentence=sentence(decision), synthetic=gated.synthetic
+        ),
+        terminal=terminal,
     )
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).lstrip("\n") + "\n"
 
 
 def write_output(path: Path, text: str) -> None:

@@ -139,8 +139,8 @@ def _is_checkout(repository: Path) -> bool:
 
 
 def _git(repository: Path, *arguments: str, utc: bool = False) -> str | None:
-    said = ask_git(repository, *arguments, utc=utc)
-    return None if said is None else said.strip()
+    printed = ask_git(repository, *arguments, utc=utc)
+    return None if printed is None else printed.strip()
 
 
 def _lock_file_sha256() -> str | None:

@@ -3,7 +3,9 @@
 Text from the data is never read as markup, and never breaks a table.
 """
 
-from collections.abc import Mapping, Sequence
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -16,6 +18,7 @@ from components.report.words import explain, standing
 
 MOST_ROWS = 50  # of cases; --format json has them all
 NAMED = 5
+PAGE = 120  # columns, where nobody's terminal says otherwise
 STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 WIDE = 108
 COUNTS = ("coverage", "looks", "sentinel")  # their limits are numbers of something
@@ -97,6 +100,14 @@ def _interval(check: CheckResult) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
+
+
+def page_text(show: Callable[[Console], None], *, terminal: bool) -> str:
+    """What `show` prints; coloured and as wide as the terminal where it is to stand in one."""
+    page = io.StringIO()
+    width = None if terminal or "COLUMNS" in os.environ else PAGE
+    show(Console(file=page, width=width, force_terminal=terminal or None, highlight=False))
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).lstrip("\n") + "\n"
 
 
 def plain_table(*columns: str, numbers: int = 0) -> Table:

@@ -1,4 +1,5 @@
-"""Pages as HTML: every word from the data is escaped, on one line, and turns no neighbour round."""
+"""Pages as HTML: every word from the data is escaped and on one line, and no sign in
+it changes the direction in which the words beside it are written."""
 
 import functools
 import re

@@ -1,7 +1,5 @@
 """What a monitoring found, as a person reads it in a terminal: moved first, then the rest."""
 
-import io
-import os
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,20 +9,16 @@ from rich.text import Text
 from components.drift import page_words as words
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
 from components.records.text import spell
+from pipeline.settings.terminal import page_text
 from pipeline.unattended.monitoring.monitor import Monitored
 
-PAGE = 120  # columns, where nobody's terminal says otherwise
 WIDE = 100
 STYLE = {MOVED: "bold red", STEADY: "bold green", NOT_ENOUGH: "bold yellow"}
 
 
 def as_text(monitored: Monitored, *, terminal: bool = False) -> str:
-    """The whole answer; coloured and as wide as the terminal where it is to stand in one."""
-    page = io.StringIO()
-    width = None if terminal or "COLUMNS" in os.environ else PAGE
-    console = Console(file=page, width=width, force_terminal=terminal or None, highlight=False)
-    show_monitored(console, monitored)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).lstrip("\n") + "\n"
+    """The whole answer, for a terminal or for a file."""
+    return page_text(lambda console: show_monitored(console, monitored), terminal=terminal)
 
 
 def show_monitored(console: Console, monitored: Monitored) -> None:

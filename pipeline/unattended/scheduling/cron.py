@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 from cronsim import CronSim, CronSimError
 
 from components.records.errors import ConfigError
-from pipeline.settings.config import ScheduleConfig
 
 _FIELDS = re.compile(r"[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}")
 _EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
@@ -68,12 +67,3 @@ class Cron:
         # The search begins before its start: a second on, for a slot that is this very second.
         start = moment.astimezone(timezone.utc) + timedelta(seconds=1)
         return next(CronSim(self.expression, start, reverse=True))
-
-
-def check(config: ScheduleConfig) -> None:
-    """Refuses a schedule that cannot be kept.
-
-    Raises:
-      ConfigError: the expression is no cron expression, or one that never comes.
-    """
-    Cron.parse(config.cron)

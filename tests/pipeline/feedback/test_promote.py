@@ -518,7 +518,7 @@ def test_a_case_that_enters_the_case_set_meanwhile_is_not_trained_on(
         from pipeline.feedback.images import read_image
 
         pixels = frozenset({read_image(promoted).pixels_sha256})
-        return replace(found, known=replace(found.known, pixels=pixels))
+        return found[0], replace(found[1], pixels=pixels)
 
     with monkeypatch.context() as patch:
         patch.setattr(sending, "find_judging_cases", amended)

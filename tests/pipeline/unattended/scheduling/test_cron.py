@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.records.errors import ConfigError
-from pipeline.settings.config import ScheduleConfig
-from pipeline.unattended.scheduling.cron import Cron, check
+from pipeline.unattended.scheduling.cron import Cron
 from tests.pipeline.unattended.scheduling.making import at
 
 EXPRESSIONS = (
@@ -54,13 +53,13 @@ MOMENTS = st.datetimes(
 )
 def test_what_is_no_schedule_is_refused_in_one_line(expression: str) -> None:
     with pytest.raises(ConfigError, match=r"^schedule\.cron: got ") as caught:
-        check(ScheduleConfig(cron=expression))
+        Cron.parse(expression)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_usual_expressions_are_taken(expression: str) -> None:
-    check(ScheduleConfig(cron=expression))
+    Cron.parse(expression)
 
 
 def test_a_slot_follows_the_one_before_it() -> None:
