@@ -95,7 +95,7 @@ def test_too_many_files_are_refused(tmp_path: Path) -> None:
 def test_a_link_is_refused(tmp_path: Path) -> None:
     entry = zipfile.ZipInfo("a.json")
     entry.create_system, entry.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    with refused(IntegrityError, "b.zip: ", "link or encrypted"):
+    with refused(IntegrityError, "b.zip: ", "link"):
         read_archive(packed(tmp_path / "b.zip", (entry, b"/etc/passwd")))
 
 
@@ -134,7 +134,7 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:
     for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(magic) + offset] |= 1
     (tmp_path / "b.zip").write_bytes(content)
-    with refused(IntegrityError, "b.zip: ", "link or encrypted"):
+    with refused(IntegrityError, "b.zip: ", "encrypted"):
         read_archive(tmp_path / "b.zip")
 
 

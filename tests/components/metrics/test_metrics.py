@@ -34,7 +34,7 @@ def test_calibration_of_what_is_no_probability_is_an_error(name: str, bad: float
     if metric.higher_is_better:
         return
     model = Outputs(LABELS, np.append(SCORES[1:], bad), 0.5)
-    with pytest.raises(NothingEvaluated, match="wanted probabilities"):
+    with pytest.raises(NothingEvaluated, match="probabilities"):
         metric.estimate(model, alpha=0.025, method=metric.methods[0])
 
 
