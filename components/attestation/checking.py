@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from components.attestation import statements
@@ -115,8 +114,8 @@ def _read(
 
 
 def _checked(signed: Signed, statement: Statement, unmeasured: Iterable[str]) -> CheckedStatement:
-    digest = sha256(signed.payload).hexdigest()
-    return CheckedStatement(statement, digest, signed.names, signed.unknown, tuple(unmeasured))
+    known = (signed.payload_sha256, signed.names, signed.unknown)
+    return CheckedStatement(statement, *known, tuple(unmeasured))
 
 
 def subjects_of(named: Mapping[str, Sequence[str]], *, unchanged: bool = False) -> Found:

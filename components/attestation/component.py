@@ -5,7 +5,6 @@ It stands between the gate and Pusher, so that nothing is pushed before it is si
 
 import importlib
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,8 @@ def DecisionAttestor(
         folder = Path(asked["run_folder"])
         may_be_pushed = _same_decision(Path(decision.uri) / DECISION, folder, blessing)
         arguments = {**asked["report"], "training_index": training_index.uri}
-        made = _function(report_fn)(folder, arguments)
+        module, _, name = report_fn.rpartition(".")
+        made = getattr(importlib.import_module(module), name)(folder, arguments)
         signers = load_signers()
         if signers:
             known = subjects_of(asked["subjects"], unchanged=True)
@@ -84,10 +84,3 @@ def _same_decision(decided: Path, folder: Path, blessing: Any) -> bool:
     if (blessing.get_int_custom_property("blessed") == 1) != may_be_pushed:
         raise IntegrityError(f"{blessing.uri}: the blessing contradicts {decided}; run again")
     return may_be_pushed
-
-
-def _function(dotted: str) -> Callable[[Path, dict[str, Any]], Mapping[str, str]]:
-    module, _, name = dotted.rpartition(".")
-    found: Callable[[Path, dict[str, Any]], Mapping[str, str]]
-    found = getattr(importlib.import_module(module), name)
-    return found

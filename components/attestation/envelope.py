@@ -8,6 +8,7 @@ one spelling of an envelope, so a changed byte anywhere in the file is noticed.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.dsse import Envelope
@@ -39,6 +40,11 @@ class Signed:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(key.name for key in self.signers)
+
+    @property
+    def payload_sha256(self) -> str:
+        """Stays the same when more people sign."""
+        return sha256(self.payload).hexdigest()
 
     def require(self, threshold: int) -> None:
         """Raises SignatureError where fewer than `threshold` trusted keys signed.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from components.attestation import statements
 from components.attestation.checking import CheckedStatement, check_decision, check_release
 from components.attestation.envelope import add_signatures, read_envelope, verify
 from components.attestation.key_files import read_passphrase
@@ -16,16 +17,6 @@ from components.attestation.keys import (
     load_public,
     load_signer,
     load_trusted,
-)
-from components.attestation.statements import (
-    CHAMPION,
-    DECISION_TYPE,
-    ENVIRONMENT,
-    MODEL,
-    RELEASE_TYPE,
-    SUBJECTS,
-    TRAINING,
-    from_bytes,
 )
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.files import write_atomically
@@ -39,6 +30,9 @@ from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
 
 TRUSTED, UNKNOWN = "trusted", "not known: does not count"
+PEM = ".pem"
+# Of what a statement says, what an answer shows.
+_SHOWN = ("verdict", "created", "signed_at", "destination", "version", "released_at")
 
 
 def trusted_folder(folder: Path, given: Path | None = None) -> Path:
@@ -85,8 +79,8 @@ def sign_run(
     checked = checked_decision(evidence, subject.run_id, trusted)
     envelope = folder / DECISION_ATTESTATION
     content = add_signatures(read_envelope(envelope), signers, where=str(envelope))
-    payload = verify(content, trusted, where=str(envelope)).payload
-    if sha256(payload).hexdigest() != checked.statement_sha256:
+    signed = verify(content, trusted, where=str(envelope))
+    if signed.payload_sha256 != checked.statement_sha256:
         raise SignatureError(f"{envelope}: changed while it was checked; nothing was signed")
     write_atomically(envelope, content)
     return replace(signatures(evidence, subject, place), exit_code=0)  # it is signed now
@@ -98,15 +92,20 @@ def signatures(evidence: Evidence, subject: Subject, keys: Path | None) -> Answe
     place = trusted_folder(folder, keys)
     trusted = load_trusted(place)
     facts: dict[str, Value] = {"run": subject.run_id, "trusted keys": f"{len(trusted)} in {place}"}
-    notes, rows = [], []
+    notes, rows = [], list[tuple[Value, ...]]()
+    ids = {key.name: key.id for key in trusted}
     counted = True
     for what, checked in signed_statements(evidence, subject, trusted):
         if checked is None:
             facts[f"{what}: signed"] = "no"
             counted = False
             continue
-        facts |= _facts(what, checked)
-        rows += _rows(what, checked, trusted)
+        says = checked.statement.predicate
+        facts[f"{what}: signed"] = "yes"
+        facts |= {f"{what}: {k.replace('_', ' ')}": says[k] for k in _SHOWN if k in says}
+        facts[f"{what}: statement"] = checked.statement_sha256
+        rows += [(what, name, ids[name], TRUSTED) for name in checked.signers]
+        rows += [(what, None, key_id, UNKNOWN) for key_id in checked.unknown]
         counted = counted and bool(checked.signers)
         if checked.unmeasured:
             left = ", ".join(checked.unmeasured)
@@ -161,24 +160,6 @@ def _checked_release(
     return checked
 
 
-def _facts(what: str, checked: CheckedStatement) -> dict[str, Value]:
-    predicate = checked.statement.predicate
-    keys = ("verdict", "created", "signed_at", "destination", "version", "released_at")
-    return {
-        f"{what}: signed": "yes",
-        **{f"{what}: {key.replace('_', ' ')}": predicate[key] for key in keys if key in predicate},
-        f"{what}: statement": checked.statement_sha256,
-    }
-
-
-def _rows(
-    what: str, checked: CheckedStatement, trusted: Sequence[PublicKey]
-) -> list[tuple[Value, ...]]:
-    ids = {key.name: key.id for key in trusted}
-    known = [(what, name, ids[name], TRUSTED) for name in checked.signers]
-    return [*known, *((what, None, key_id, UNKNOWN) for key_id in checked.unknown)]
-
-
 def subjects_there(evidence: Evidence, run_id: str) -> dict[str, Path | str]:
     """The subjects outside of a run's folder that this workspace still has, or knows by hash."""
     record = evidence.record(run_id)
@@ -186,18 +167,15 @@ def subjects_there(evidence: Evidence, run_id: str) -> dict[str, Path | str]:
     mine = [r for r in evidence.releases if r.run_id == run_id]
     before = [r for r in evidence.releases if champion and r.model_sha256 == champion]
     found: dict[str, Path | str | None] = {
-        ENVIRONMENT: record.environment.sha256,
-        TRAINING: inputs.training_root,
-        MODEL: evidence.folder(mine[0]) if mine else None,
-        CHAMPION: evidence.folder(before[0]) if before else None,
+        statements.ENVIRONMENT: record.environment.sha256,
+        statements.TRAINING: inputs.training_root,
+        statements.MODEL: evidence.folder(mine[0]) if mine else None,
+        statements.CHAMPION: evidence.folder(before[0]) if before else None,
     }
     for name, digest in judging_files(inputs).items():
         path = evidence.workspace.kept(name, digest) if digest else None
         found[name] = path if path and path.exists() else None
     return {name: it for name, it in found.items() if it is not None}
-
-
-PEM = ".pem"
 
 
 def signed_file(path: Path, keys: Path | None) -> Answer:
@@ -210,30 +188,25 @@ def signed_file(path: Path, keys: Path | None) -> Answer:
       ConfigError: a key that cannot be read.
       SignatureError: no envelope, or altered since it was signed.
     """
-    return _key(path) if path.suffix == PEM else _envelope(path, keys)
-
-
-def _key(path: Path) -> Answer:
-    private = path.name.endswith(PRIVATE)
-    key = load_signer(path, read_passphrase()).public if private else load_public(path)
-    facts = {"name": key.name, "key id": key.id, "kind": "private" if private else "public"}
-    return Answer(question=f"whose key is {path}", facts={**facts, "scheme": "Ed25519"})
-
-
-def _envelope(path: Path, keys: Path | None) -> Answer:
+    if path.suffix == PEM:
+        private = path.name.endswith(PRIVATE)
+        key = load_signer(path, read_passphrase()).public if private else load_public(path)
+        facts = {"name": key.name, "key id": key.id, "kind": "private" if private else "public"}
+        return Answer(question=f"whose key is {path}", facts={**facts, "scheme": "Ed25519"})
     signed = verify(read_envelope(path), load_trusted(keys) if keys else (), where=str(path))
-    kind = RELEASE_TYPE if f'"{RELEASE_TYPE}"'.encode() in signed.payload else DECISION_TYPE
-    statement = from_bytes(signed.payload, kind, where=str(path))
-    facts: dict[str, Value] = {"statement": statement.predicate_type}
+    released = f'"{statements.RELEASE_TYPE}"'.encode() in signed.payload
+    kind = statements.RELEASE_TYPE if released else statements.DECISION_TYPE
+    statement = statements.from_bytes(signed.payload, kind, where=str(path))
+    says: dict[str, Value] = {"statement": statement.predicate_type}
     for name, value in statement.predicate.items():
         plain = ", ".join(map(str, value)) or "none" if isinstance(value, list) else value
-        facts[name.replace("_", " ")] = plain
+        says[name.replace("_", " ")] = plain
     rows: list[tuple[Value, ...]] = [(key.name, key.id, TRUSTED) for key in signed.signers]
     rows += [(None, key_id, UNKNOWN) for key_id in signed.unknown]
-    subjects = tuple((n, SUBJECTS[n].value, hex_) for n, hex_ in statement.subjects.items())
+    subjects = tuple((n, statements.SUBJECTS[n].value, it) for n, it in statement.subjects.items())
     return Answer(
         question=f"who signed {path}",
-        facts={**facts, "statement's SHA-256": sha256(signed.payload).hexdigest()},
+        facts={**says, "statement's SHA-256": signed.payload_sha256},
         tables=(
             Table("signatures", "signatures", ("by", "key", "counts"), tuple(rows)),
             Table("subjects", "what was signed", ("name", "digest", "value"), subjects),

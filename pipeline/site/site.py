@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -87,13 +86,14 @@ class Site:
         """What stands at an address, whatever it is; a fault becomes a page that says so."""
         try:
             given = {name: text[:_LONGEST] for name, text in (parameters or {}).items()}
-            with self.opened() as session:
-                return session.document(path, given)
+            with Evidence(self.root) as evidence:
+                return self.document(self.view(evidence), path, given)
         except CasegateError as error:
             return self.fault(path, error)
 
-    def opened(self) -> "SiteSession":
-        return SiteSession(self)
+    def view(self, evidence: Evidence) -> View:
+        """One reading of the ledger, for as many pages as are asked for."""
+        return View(evidence, Catalogue(evidence), self.searches, utc_now())
 
     def fault(self, path: str, error: CasegateError) -> Document:
         """A page without any evidence, for when the evidence cannot be read."""
@@ -107,25 +107,7 @@ class Site:
         html = render(page, links, workspace=workspace, policy=policy)
         return Document(html.encode(), "text/html; charset=utf-8", POLICY, page.status)
 
-
-class SiteSession:
-    """The site as of one moment: one reading of the ledger for as many pages as are asked for."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-
-    def __enter__(self) -> "SiteSession":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.view.evidence.__exit__(None, None, None)
-
-    @cached_property
-    def view(self) -> View:
-        evidence = Evidence(self.site.root)
-        return View(evidence, Catalogue(evidence), self.site.searches, utc_now())
-
-    def document(self, path: str, parameters: Parameters) -> Document:
+    def document(self, view: View, path: str, parameters: Parameters) -> Document:
         """What stands at an address.
 
         Raises:
@@ -137,16 +119,15 @@ class SiteSession:
             return Document(style, "text/css; charset=utf-8", POLICY)
         for pattern, made in ROUTES:
             if found := re.fullmatch(pattern, path):
-                page = made(self.view, parameters, *found.groups())
+                page = made(view, parameters, *found.groups())
                 if isinstance(page, Document):
                     return page
-                workspace = f"{self.site.root.name}, {self.view.evidence.workspace_id}"
-                return self.site.rendered(page, self.view.links_from(path), workspace)
+                workspace = f"{self.root.name}, {view.evidence.workspace_id}"
+                return self.rendered(page, view.links_from(path), workspace)
         raise ConfigError("there is no page at this address")
 
-    def places(self) -> Iterator[str]:
+    def places(self, view: View) -> Iterator[str]:
         """The address of everything that there is, each once."""
-        view = self.view
         yield from (places.STYLE, places.HOME, places.RELEASES, places.RUNS, places.COMPARE)
         yield from (places.CASE_SETS, places.BLOCKED, places.LIVE, places.SEARCH)
         yield from (places.LEDGER, places.VERIFY, *record.ledger_places(view))
@@ -188,11 +169,12 @@ def build(root: Path, out: Path, *, progress: Callable[[int, int], None]) -> Bui
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out}: something is there already; name a new or empty folder")
     site, size, faults = Site(root.resolve(), searches=False), 0, []
-    with site.opened() as session:
-        wanted = list(session.places())
+    with Evidence(site.root) as evidence:
+        view = site.view(evidence)
+        wanted = list(site.places(view))
         for count, place in enumerate(wanted, start=1):
             try:
-                found = session.document(place, {})
+                found = site.document(view, place, {})
             except CasegateError as error:
                 found = site.fault(place, error)
                 faults.append(f"{place}: {error}")

@@ -209,9 +209,6 @@ class Signatures:
     """
 
     def __init__(self, bundle: Bundle, record: RunRecord, trusted: Sequence[PublicKey]) -> None:
-        """Args:
-        trusted: the keys that the reader vouches for; empty for none.
-        """
         self.bundle, self.record = bundle, record
         self.trusted = {key.id for key in trusted}
         inside = (key for key in _keys_inside(bundle) if key.id not in self.trusted)
@@ -233,11 +230,15 @@ class Signatures:
             self.bundle.leave_open("signature of the decision", "the run came to no decision")
 
     def _decision(self, decision: Decision) -> Signed | None:
-        name, what = DECISION_ATTESTATION, "signature of the decision"
+        what = "signature of the decision"
         made = self.record.decision.statement_sha256 if self.record.decision else None
-        if not self._there(name, what, made):
+        found = self._read(DECISION_ATTESTATION, what, statements.DECISION_TYPE, made)
+        if found is None:
             return None
-        signed, statement = self._read(name, statements.DECISION_TYPE, made)
+        signed, statement = found
+        if made is not None:  # somebody may also have signed after the run
+            got = signed.payload_sha256
+            self.bundle.same(f"{DECISION_ATTESTATION}: the statement", got, made, "run.json names")
         statements.check_agreement(statement, decision, where=signed.where)
         self._compare(statement, self._subjects(decision), signed.where)
         words = f"names {len(statement.subjects)} subjects by hash, each as it is here"
@@ -252,11 +253,13 @@ class Signatures:
                 raise IntegrityError(f"{bundle.where}: {name}: nothing was released")
             return
         made = release.attestation_sha256
-        if not self._there(name, what, made):
+        if name in bundle:
+            got = hashlib.sha256(bundle.files[name]).hexdigest()
+            bundle.same(name, got, made, f"ledger entry {release.seq} names")
+        found = self._read(name, what, statements.RELEASE_TYPE, made)
+        if found is None:
             return
-        got = hashlib.sha256(bundle.files[name]).hexdigest()
-        bundle.same(name, got, made, f"ledger entry {release.seq} names")
-        signed, statement = self._read(name, statements.RELEASE_TYPE)
+        signed, statement = found
         self._compare(statement, {statements.MODEL: release.model_sha256}, signed.where)
         says = statement.predicate
         wanted = {
@@ -267,31 +270,27 @@ class Signatures:
         for key, value in wanted.items():
             bundle.same(f"{name}: {key}", says[key], value, "the ledger has")
         if decided is not None:
-            got, wanted_one = _sha256(decided), says["decision_statement_sha256"]
-            bundle.same(DECISION_ATTESTATION, got, wanted_one, "the signed release rests on")
+            got, named = decided.payload_sha256, says["decision_statement_sha256"]
+            bundle.same(DECISION_ATTESTATION, got, named, "the signed release rests on")
         words = "names the model, its destination and the signed decision"
         bundle.note("signed release", FITS, words)
         self._signers(what, signed)
 
-    def _read(self, name: str, kind: str, made: str | None = None) -> tuple[Signed, Statement]:
-        """The envelope and its statement, which is the one that was made, where that is known."""
+    def _read(
+        self, name: str, what: str, kind: str, made: str | None
+    ) -> tuple[Signed, Statement] | None:
+        """The envelope and its statement, or None; SignatureError where there has to be one."""
         where = f"{self.bundle.where}: {name}"
-        signed = verify(self.bundle.files[name], self.keys, where=where)
-        if made is not None:  # somebody may also have signed after the run
-            self.bundle.same(f"{name}: the statement", _sha256(signed), made, "run.json names")
-        return signed, statements.from_bytes(signed.payload, kind, where=where)
-
-    def _there(self, name: str, what: str, made: str | None) -> bool:
-        """Whether there is a signed statement; SignatureError where there has to be one."""
-        where = f"{self.bundle.where}: {name} is missing"
         if name in self.bundle:
-            return True
+            signed = verify(self.bundle.files[name], self.keys, where=where)
+            return signed, statements.from_bytes(signed.payload, kind, where=where)
         if made is not None:
-            raise SignatureError(f"{where}; statement {made[:12]}... is on record as signed")
+            words = f"statement {made[:12]}... is on record as signed"
+            raise SignatureError(f"{where} is missing; {words}")
         if self.trusted:
-            raise SignatureError(f"{where}: nobody signed; wanted --key")
+            raise SignatureError(f"{where} is missing: nobody signed; wanted --key")
         self.bundle.leave_open(what, "nobody signed it")
-        return False
+        return None
 
     def _signers(self, what: str, signed: Signed) -> None:
         """Says who signed; raises SignatureError where the reader's keys did not."""
@@ -333,10 +332,6 @@ class Signatures:
                 if name in files
             },
         }
-
-
-def _sha256(signed: Signed) -> str:
-    return hashlib.sha256(signed.payload).hexdigest()
 
 
 def _keys_inside(bundle: Bundle) -> list[PublicKey]:

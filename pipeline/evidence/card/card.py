@@ -436,10 +436,10 @@ def _of_groups(found: JudgedRun, trained: TrainedOn | None) -> Iterator[str]:
         yield f"In the case set and not in the training data: {', '.join(unseen)}."
     if unjudged:
         yield f"In the training data and not in the case set: {', '.join(unjudged)}."
-    if untold := sorted({name for name, _ in judged} - names):
-        yield f"The training data do not record {', '.join(untold)}."
-    if untold := sorted({name for name, _ in trained.groups} - names):
-        yield f"The case set does not record {', '.join(untold)}, so no such group was judged."
+    if unrecorded := sorted({name for name, _ in judged} - names):
+        yield f"The training data do not record {', '.join(unrecorded)}."
+    if unrecorded := sorted({name for name, _ in trained.groups} - names):
+        yield f"The case set does not record {', '.join(unrecorded)}, so no such group was judged."
 
 
 def synthetic(found: JudgedRun, trained: TrainedOn | None) -> Iterator[str]:

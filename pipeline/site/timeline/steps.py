@@ -18,8 +18,8 @@ from pipeline.settings.workspace import Workspace
 
 METRICS = ("sensitivity", "specificity")
 GOLDEN = "golden"
-# Entries that a run's own step tells already.
-_TOLD = ("look", "decision", "release")
+# Entries that are part of a run's own step.
+_OF_A_RUN = ("look", "decision", "release")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def steps(workspace: Workspace, sentence: Callable[[Entry], str]) -> list[Timeli
     for entry in entries:
         if entry.kind == "run":
             found.append(_of_run(entry, workspace))
-        elif entry.kind not in _TOLD:
+        elif entry.kind not in _OF_A_RUN:
             drift = entry.kind == "drift"
             report = str(Path(entry.body["report"]).with_suffix(".html")) if drift else None
             by = "" if entry.by == "casegate" else f"{entry.by}: "

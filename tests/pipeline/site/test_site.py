@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import ConfigError
+from pipeline.evidence.subject import Evidence
 from pipeline.site.site import Site, build
 from tests.components.planting import sha
 from tests.pipeline.site.making import (
@@ -23,8 +24,8 @@ from tests.pipeline.site.making import (
 
 
 def places(site: Site) -> list[str]:
-    with site.opened() as session:
-        return list(session.places())
+    with Evidence(site.root) as evidence:
+        return list(site.places(site.view(evidence)))
 
 
 @pytest.fixture(params=[True, False], ids=["served", "built"])
