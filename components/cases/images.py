@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from components.records.errors import SourceError
+from components.records.text import brief
 
 Samples = npt.NDArray[Any]  # uint8 or uint16, shape (height, width) or (height, width, 3)
 
@@ -78,7 +79,7 @@ def decode(image: bytes) -> Samples:
         raise SourceError(f"more than {MAX_PIXELS:,} pixels") from None
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damage.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = brief(error)
         raise SourceError(f"cannot be decoded: {reason}") from None
     samples.flags.writeable = False
     return samples

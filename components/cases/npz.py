@@ -24,6 +24,7 @@ from components.cases.images import MAX_PIXELS, MIN_SIDE, encode_png, samples_sh
 from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
 from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
 from components.records.errors import SourceError
+from components.records.text import brief
 
 PREFIXES: Mapping[str, str] = {"train": "train", "tune": "val", "test": "test"}
 _MOST_KEPT = 8
@@ -299,5 +300,5 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 def _damaged(path: Path, name: str, error: Exception) -> SourceError:
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{path}: no such file")
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = brief(error)
     return SourceError(f"{path}: {name}: damaged or not an .npz file ({reason}); copy it again")

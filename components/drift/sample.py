@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.records.errors import IntegrityError, SourceError
+from components.records.text import brief
 
 Floats = npt.NDArray[np.float64]
 UNLABELLED = -1
@@ -102,7 +103,7 @@ def _columns(path: Path) -> dict[str, npt.NDArray[Any]]:
         with np.load(path, allow_pickle=False) as archive:
             columns = {name: archive[name] for name in archive.files if name != "operating_point"}
     except Exception as error:  # a damaged archive may raise anything
-        raise _damaged(path, " ".join(str(error).split()) or type(error).__name__) from error
+        raise _damaged(path, brief(error)) from error
     for name in _COLUMNS:
         if name not in columns:
             raise _damaged(path, f"no '{name}'")

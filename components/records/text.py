@@ -11,6 +11,11 @@ def printable(text: str, mark: str = " ") -> str:
     return "".join(sign if sign.isprintable() else mark for sign in text)
 
 
+def brief(error: BaseException, most: int | None = None) -> str:
+    """What an error says, on one line and at most so long; its kind where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def one_line(text: str, mark: str = MARK) -> str:
     """As `printable`, with one space for each run of white space."""
     return " ".join(printable(" ".join(text.split()), mark).split())

@@ -33,7 +33,6 @@ def summary(checked: CheckedCommit) -> str:
 
 
 def headline(checked: CheckedCommit) -> str:
-    """One line for a person: what came of it."""
     if checked.error:
         return f"stopped, {text(str(checked.error))}"
     if checked.plan.kind == NOTHING:

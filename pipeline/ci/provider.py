@@ -47,7 +47,6 @@ class CiJob:
 
 
 def job(environ: Mapping[str, str]) -> CiJob:
-    """The job that this process belongs to."""
     provider, _, url = ci_job(environ)
     read = {GITHUB: _github, GITLAB: _gitlab, JENKINS: _jenkins}.get(provider or "")
     return read(environ, url) if read else CiJob(provider)

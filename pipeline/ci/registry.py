@@ -25,6 +25,7 @@ from components.records.errors import ConfigError, IntegrityError, SourceError
 from components.records.files import write_atomically, writing_to
 from components.records.rows import json_with_rows
 from components.records.schema import Rows, parse_json
+from components.records.text import brief
 
 CHAMPION = "champion.json"
 VERSION = 1
@@ -32,6 +33,7 @@ HEX = re.compile(r"[0-9a-f]{64}")
 SCORES = re.compile(r"scores/[0-9a-f]{16}-[0-9a-f]{16}\.json")
 BUCKETS = ("s3", "gs")
 RETRY_SECONDS = 15
+LONGEST = 200  # characters of an error, which for a bucket may be a page
 ANONYMOUS = "anonymous"  # what a public bucket of Google's is asked as
 
 
@@ -46,7 +48,6 @@ class Folder:
 
     @property
     def label(self) -> str:
-        """Its address, for a person."""
         return str(self.root)
 
     def read(self, name: str) -> bytes | None:
@@ -75,7 +76,6 @@ class Bucket:
 
     @property
     def label(self) -> str:
-        """Its address, for a person."""
         return self.address.partition("?")[0].replace(f"{ANONYMOUS}@", "", 1)
 
     def read(self, name: str) -> bytes | None:
@@ -86,7 +86,8 @@ class Bucket:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise SourceError(f"{self.label}/{name}: cannot be read: {_brief(error)}") from None
+            reason = brief(error, LONGEST)
+            raise SourceError(f"{self.label}/{name}: cannot be read: {reason}") from None
 
     def write(self, name: str, content: bytes) -> None:
         try:
@@ -94,7 +95,8 @@ class Bucket:
             with files.open_output_stream(f"{root}/{name}") as stream:
                 stream.write(content)
         except (OSError, ValueError) as error:
-            raise SourceError(f"{self.label}/{name}: cannot be written: {_brief(error)}") from None
+            reason = brief(error, LONGEST)
+            raise SourceError(f"{self.label}/{name}: cannot be written: {reason}") from None
 
     def _opened(self) -> tuple[Any, str]:
         from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
@@ -259,8 +261,3 @@ def _matching(pattern: re.Pattern[str], text: Any) -> str:
     if not isinstance(text, str) or not pattern.fullmatch(text):
         raise ValueError(text)
     return text
-
-
-def _brief(error: BaseException) -> str:
-    """The error in one line, which for a bucket may be a page."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,6 +1,5 @@
 """How every command refuses, ends and prints what a program reads."""
 
-import io
 import itertools
 import json
 import sys
@@ -103,17 +102,6 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False)
-
-
-def echo_page(
-    show: "Callable[[Console], None]", *, width: int | None, terminal: bool = False
-) -> None:
-    """Prints what `show` prints on a page of this width, without the blanks that end its lines."""
-    from rich.console import Console
-
-    page = io.StringIO()
-    show(Console(file=page, highlight=False, width=width, force_terminal=terminal or None))
-    click.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()))
 
 
 @contextmanager

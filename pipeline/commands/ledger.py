@@ -9,7 +9,7 @@ import click
 
 from components.records.ledger.ledger import KINDS, Entry
 from pipeline.commands import options
-from pipeline.commands.ending import echo_json, echo_page, group
+from pipeline.commands.ending import echo_json, group
 from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def _show_table(entries: list[Entry]) -> None:
 
     from components.records.text import one_line
     from pipeline.governance.show_ledger import sentence
+    from pipeline.settings.terminal import page_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", justify="right")
@@ -104,4 +105,4 @@ def _show_table(entries: list[Entry]) -> None:
         words = (str(entry.seq), entry.at, entry.kind, entry.by, sentence(entry))
         table.add_row(*(Text(one_line(word)) for word in words))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
-    echo_page(lambda page: page.print(table), width=width)
+    click.echo(page_text(lambda page: page.print(table), width=width), nl=False)

@@ -1,6 +1,5 @@
 """`casegate policy`: whether the acceptance criteria can be met at all, before anything is run."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ import click
 
 from components.baselines.names import GOLDEN
 from pipeline.commands import options
-from pipeline.commands.ending import echo_json, echo_page, group
+from pipeline.commands.ending import echo_json, group
 from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _show(found: "Preflight", form: str) -> None:
         echo_json(found.as_json())
         return
     from pipeline.governance.show_policy import show_preflight
+    from pipeline.settings.terminal import page_text
 
     terminal = sys.stdout.isatty()
-    width = None if terminal or "COLUMNS" in os.environ else 120
-    echo_page(lambda page: show_preflight(page, found), width=width, terminal=terminal)
+    click.echo(page_text(lambda page: show_preflight(page, found), terminal=terminal), nl=False)

@@ -85,7 +85,6 @@ def migrate(workspace: Path, to: str) -> int:
 
 
 def _size(count: int) -> str:
-    """Bytes in the unit a person would choose."""
     if count < 2**20:
         return f"{count / 2**10:.1f} KiB"
     return f"{count / 2**20:,.1f} MiB"

@@ -214,7 +214,6 @@ class Promoted:
         return self.plan.sides
 
     def as_json(self) -> dict[str, Any]:
-        """For machines."""
         return {
             "settled": self.plan.settled,
             "sent_before": self.plan.sent_before,

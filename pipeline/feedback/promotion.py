@@ -104,7 +104,6 @@ def unfinished(promotions: Sequence[Promotion], entries: Iterable[Entry]) -> lis
 
 
 def known_on(side: str, promotions: Iterable[Promotion]) -> KnownSides:
-    """What all promotions sent to a side."""
     return known_cases(case for one in promotions for case in one.cases if case.side == side)
 
 

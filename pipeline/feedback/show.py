@@ -19,7 +19,6 @@ NOT_ENOUGH = "not enough"
 
 
 def opinion_line(opinion: Opinion) -> str:
-    """What was written down, in one line."""
     again = f", opinion {opinion.version} of this reader" if opinion.version > 1 else ""
     settles = ", which settles it" if opinion.role == "adjudicator" else ""
     predicted = opinion.predicted

@@ -213,7 +213,6 @@ class CaseProposal:
 
 
 def proposal_paths(places: FeedbackPlaces, promotion_id: str) -> tuple[Path, Path]:
-    """The folder and the document of a proposal."""
     return places.proposals / promotion_id, places.proposals / f"{promotion_id}.json"
 
 

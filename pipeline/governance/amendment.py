@@ -132,7 +132,13 @@ def _prepare(
     """Everything that `request` comes to, or what is left of it after an interruption."""
     sha256, current = sha256_file(path), load_case_set(path)
     added = find_cases(open_source(request.source), request.add) if request.source else {}
-    changes = _changes(request, added)
+    changes = CaseChanges(
+        add=tuple(record_case(added[case_id]) for case_id in request.add),
+        retire=tuple(request.retire),
+        relabel=tuple(request.relabel),
+        sentinel=tuple(request.sentinel),
+        unsentinel=tuple(request.unsentinel),
+    )
     parent = parent_of(path, current)
     resumed = parent is not None and _makes(parent, changes, current)
     if resumed and parent is not None:
@@ -159,32 +165,20 @@ def _prepare(
             new = score_with_golden(golden, model, cases)
         rescored = rescored_golden(golden, before, after, new)
         _refuse_other_golden(path, rescored, entry)
+    body = None if entry else _entry_body(before, after, golden, rescored)
+    if body is not None:
+        # Refused by its contract now, rather than between the writing of two files.
+        new_entry("amendment", body, by=after.author, at=utc_now(), seq=1, previous=FIRST_PREVIOUS)
     return Amendment(
         path=path,
         before=before,
         after=after,
         golden=rescored,
-        body=None if entry else _checked(_entry_body(before, after, golden, rescored), after),
+        body=body,
         carried=len(after.cases) - len(ids) if golden else None,
         scored=len(ids) if golden else None,
         resumed=resumed,
         sha256=sha256,
-    )
-
-
-def _checked(body: dict[str, Any], after: CaseSet) -> dict[str, Any]:
-    """The body, refused by its contract now rather than between the writing of two files."""
-    new_entry("amendment", body, by=after.author, at=utc_now(), seq=1, previous=FIRST_PREVIOUS)
-    return body
-
-
-def _changes(request: AmendmentRequest, added: dict[str, Case]) -> CaseChanges:
-    return CaseChanges(
-        add=tuple(record_case(added[case_id]) for case_id in request.add),
-        retire=tuple(request.retire),
-        relabel=tuple(request.relabel),
-        sentinel=tuple(request.sentinel),
-        unsentinel=tuple(request.unsentinel),
     )
 
 

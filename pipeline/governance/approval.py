@@ -57,7 +57,7 @@ def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) ->
         ledger = Ledger(workspace.ledger)
         entries = ledger.entries()
         run = find_run(workspace, run_id, entries)
-        baseline, _ = run.baseline()
+        baseline = run.baseline()
         with hold_baseline(baseline):
             path = baseline / GOLDEN
             if golden := finish(workspace, baseline, entries):
@@ -92,7 +92,7 @@ def propose_golden(
     with workspace.opened():
         entries = Ledger(workspace.ledger).entries()
         run = find_run(workspace, run_id, entries)
-        baseline, _ = run.baseline()
+        baseline = run.baseline()
         with hold_baseline(baseline):
             finish(workspace, baseline, entries)
             _refuse_unapprovable(run, baseline)
@@ -191,7 +191,7 @@ def _refuse_altered(proposal: GoldenProposal, run: DecidedRun, baseline: Path) -
     same = (
         proposal.decision_sha256 == run.decision.decision_sha256
         and proposal.scores.scores_sha256 == run.decision.hashes["candidate_scores"]
-        and run.baseline()[0] == baseline
+        and run.baseline() == baseline
     )
     if not same:
         raise IntegrityError(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.case_set import load_case_set
 from components.baselines.names import CASE_SET
 from components.baselines.scores import CaseScores, load_scores
 from components.decision import Decision, load_decision
@@ -39,8 +39,8 @@ class DecidedRun:
             raise IntegrityError(f"{self.folder / SCORES}: not the scores that were decided on")
         return scores
 
-    def baseline(self) -> tuple[Path, CaseSet]:
-        """The folder that judged, and its case set, which is still the one that was judged on.
+    def baseline(self) -> Path:
+        """The folder that judged; its case set is still the one that was judged on.
 
         Where the folder is stands in the run's request, which no hash covers. So what is in the
         folder has to prove that it is the right one.
@@ -57,7 +57,7 @@ class DecidedRun:
                 f"was decided on {str(wanted)[:12]}...: the case set was amended since, or the "
                 "run's request was altered; run again and take that run"
             )
-        return folder, case_set
+        return folder
 
 
 def find_run(workspace: Workspace, run_id: str | None, entries: Iterable[Entry]) -> DecidedRun:

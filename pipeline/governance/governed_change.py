@@ -124,7 +124,6 @@ def read_governed(files: BaselineFiles, folder: str) -> GovernedFiles:
 
 
 def broken_rules(change: GovernedChange) -> Iterator[CasegateError]:
-    """Every rule that a change of a baseline breaks."""
     for rule in (history_faults, policy_faults, case_set_faults, golden_faults):
         yield from rule(change)
 

@@ -59,7 +59,6 @@ class SentinelProposal:
     cases: tuple[Proposed, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The proposal for machines."""
         return {
             "case_set": described(self.case_set),
             "runs": self.runs,
@@ -152,7 +151,6 @@ def _past_models(
 
 
 def _scores_of(folder: Path) -> CaseScores:
-    """The scores that a run decided on."""
     try:
         decision: Decision = load_decision(folder / DECISION)
         scores = load_scores(folder / SCORES)

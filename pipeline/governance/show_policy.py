@@ -27,7 +27,6 @@ class Preflight:
     found: Sequence[tuple[CheckOutlook, Chance]]
 
     def as_json(self) -> dict[str, Any]:
-        """For machines; nothing is left out."""
         case_set = self.case_set
         return {
             "policy": self.policy.name,

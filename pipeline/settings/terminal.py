@@ -102,10 +102,13 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def page_text(show: Callable[[Console], None], *, terminal: bool) -> str:
+def page_text(
+    show: Callable[[Console], None], *, terminal: bool = False, width: int | None = None
+) -> str:
     """What `show` prints; coloured and as wide as the terminal where it is to stand in one."""
     page = io.StringIO()
-    width = None if terminal or "COLUMNS" in os.environ else PAGE
+    if width is None and not terminal and "COLUMNS" not in os.environ:
+        width = PAGE
     show(Console(file=page, width=width, force_terminal=terminal or None, highlight=False))
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).lstrip("\n") + "\n"
 

@@ -78,21 +78,18 @@ def check_revisions(
     """
     root = Checkout(folder).demand("rev-parse", "--show-toplevel")
     checkout = Checkout(Path(os.fsdecode(root).strip()))
-    for revision in _revisions(checkout, _relative(baselines), old, new):
+    where = _relative(baselines)
+    if old is not None and new is not None:
+        revisions: Iterable[Revision] = _between(checkout, where, old, new)
+    elif old is not None or new is not None:
+        raise ConfigError("--from-ref and --to-ref: give both, or neither for what is staged")
+    else:
+        revisions = [_staged(checkout, where)]
+    for revision in revisions:
         if message is not None:
             revision = replace(revision, message=_read_message(checkout, message))
         for rule in rules:
             yield from ((revision, fault) for fault in rule(revision))
-
-
-def _revisions(
-    checkout: Checkout, baselines: str, old: str | None, new: str | None
-) -> Iterable[Revision]:
-    if old is None and new is None:
-        return [_staged(checkout, baselines)]
-    if old is None or new is None:
-        raise ConfigError("--from-ref and --to-ref: give both, or neither for what is staged")
-    return _between(checkout, baselines, old, new)
 
 
 def _relative(baselines: str) -> str:

@@ -155,7 +155,6 @@ class Pruned:
         return sum(one.bytes for one in self.removed)
 
     def as_json(self) -> dict[str, Any]:
-        """For machines; nothing is left out."""
         document = {**asdict(self), "files": self.files, "bytes": self.bytes}
         names = ("dry_run", "entry", "files", "bytes", "removed", "kept", "unknown")
         return {name: document[name] for name in names}
@@ -193,7 +192,6 @@ def prune(
 
 
 def lines(found: Pruned) -> Iterator[str]:
-    """The answer, line by line."""
     yield from _removed(found)
     for run_id, why in sorted(found.kept.items()):
         yield f"stays: run {run_id}: {one_line(why)}"

@@ -220,7 +220,6 @@ class AttemptJournal:
             return Damaged()
 
     def has_line(self, attempt: Attempt) -> bool:
-        """Whether the attempt's line was written."""
         wanted = attempt.attempt_id.encode()
         content = self.attempts.read_bytes() if self.attempts.exists() else b""
         return any(wanted in line for line in content.split(b"\n")[:-1])

@@ -219,7 +219,6 @@ def find_run(workspace: Workspace, attempt: Attempt, known: set[str]) -> RunReco
 
 
 def _run_ids(workspace: Workspace) -> set[str]:
-    """Runs that have a folder."""
     return {path.name for path in workspace.runs.glob("*")}
 
 

@@ -208,7 +208,6 @@ def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
 
 
 def unit_files(job: ScheduledJob, place: UnitPlace) -> dict[Path, str]:
-    """What is to be in which file."""
     user = _owner(job.workspace) if place.scope == "system" else None
     return {
         place.folder / f"{job.unit}.service": service(job, user=user),
