@@ -78,13 +78,10 @@ class Golden:
     @property
     def golden_sha256(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the approval and everything about the scores."""
-        return sha256_json(self._header())
+        return sha256_json(self.header())
 
-    def document(self) -> dict[str, Any]:
-        """The JSON form without the rows."""
-        return {**self._header(), "golden_sha256": self.golden_sha256}
-
-    def _header(self) -> dict[str, Any]:
+    def header(self) -> dict[str, Any]:
+        """The JSON form without the rows and the hash."""
         header, _ = scores_document(self.scores)
         return {**header, "approval": self.approval.document()}
 
@@ -96,7 +93,7 @@ def save_golden(golden: Golden, path: Path) -> None:
       IntegrityError: a score or the operating point is not finite, or an id stands twice: no
         baseline may be unable to judge.
     """
-    _save(golden.scores, golden.document(), path)
+    _save(golden, "golden_sha256", path)
 
 
 def load_golden(path: Path) -> Golden:
@@ -115,9 +112,10 @@ def load_golden(path: Path) -> Golden:
     return golden
 
 
-def _save(scores: CaseScores, document: dict[str, Any], path: Path) -> None:
-    _refuse_unusable(scores, path)
-    _, rows = scores_document(scores)
+def _save(what: "Golden | GoldenProposal", hash_key: str, path: Path) -> None:
+    _refuse_unusable(what.scores, path)
+    _, rows = scores_document(what.scores)
+    document = {**what.header(), hash_key: getattr(what, hash_key)}
     write_atomically(path, json_with_rows(document, "scores", rows))
 
 
@@ -154,13 +152,10 @@ class GoldenProposal:
     @property
     def proposal_sha256(self) -> str:
         """SHA-256 (hex) over the canonical JSON of everything but the rows of scores."""
-        return sha256_json(self._header())
+        return sha256_json(self.header())
 
-    def document(self) -> dict[str, Any]:
-        """The JSON form without the rows."""
-        return {**self._header(), "proposal_sha256": self.proposal_sha256}
-
-    def _header(self) -> dict[str, Any]:
+    def header(self) -> dict[str, Any]:
+        """The JSON form without the rows and the hash."""
         header, _ = scores_document(self.scores)
         proposed = {key: value for key, value in vars(self).items() if key != "scores"}
         return {**header, "proposal": {**proposed, "waived": list(self.waived)}}
@@ -172,7 +167,7 @@ def save_proposal(proposal: GoldenProposal, path: Path) -> None:
     Raises:
       IntegrityError: its scores could not judge.
     """
-    _save(proposal.scores, proposal.document(), path)
+    _save(proposal, "proposal_sha256", path)
 
 
 def load_proposal(path: Path) -> GoldenProposal:

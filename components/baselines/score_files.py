@@ -352,7 +352,8 @@ class CaseOrder:
             scores[places] = table.scores
             whose: object = self._root
         else:
-            rows = sorted(zip(table.case_ids, table.scores.tolist()), key=_by_id_and_score)
+            pairs = zip(table.case_ids, table.scores.tolist())
+            rows = sorted(pairs, key=lambda row: (row[0], math.isnan(row[1]), row[1]))  # NaN last
             ids, scores = tuple(row[0] for row in rows), float64([row[1] for row in rows])
             whose = ids
         values = scores.astype("<f8")
@@ -395,9 +396,3 @@ class CaseOrder:
                 f"{where}: labels differ from those of {self._name}: {named}; mend the file, or "
                 "amend the case set by name"
             )
-
-
-def _by_id_and_score(row: tuple[str, float]) -> tuple[str, bool, float]:
-    """A total order, NaN last."""
-    case_id, score = row
-    return case_id, math.isnan(score), 0.0 if math.isnan(score) else score

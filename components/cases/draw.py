@@ -40,7 +40,7 @@ def draw(
     gets its name last; whoever looks for spans never sees half of one.
 
     Args:
-      progress: told how many cases are written, and of how many.
+      progress: called with how many cases are written, and of how many.
 
     Raises:
       SourceError: something of that name is there, a case cannot be used, or nothing can be

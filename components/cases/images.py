@@ -156,12 +156,14 @@ def measure(samples: Samples) -> Quality:
     total = int((histogram * values).sum())
     squares = int((histogram * values * values).sum())
     inner_pixels = (height - 2) * (width - 2)
+    counts = histogram.reshape(256, -1).sum(axis=1)
+    shares = counts[counts > 0] / counts.sum()
     return Quality(
         width=width,
         height=height,
         mean=total / pixels / full_scale,
         standard_deviation=_variance(pixels, total, squares) ** 0.5 / full_scale,
-        entropy_bits=_entropy_bits(histogram.reshape(256, -1).sum(axis=1)),
+        entropy_bits=float(np.abs((shares * np.log2(shares)).sum())),
         sharpness=_variance(inner_pixels, laplacian_sum, laplacian_squares) / full_scale**2,
         clipped_fraction=int(histogram[0] + histogram[-1]) / pixels,
     )
@@ -225,8 +227,3 @@ def _laplacian(block: Samples) -> npt.NDArray[np.int64]:
 def _variance(count: int, total: int, squares: int) -> float:
     """Population variance from exact integer sums."""
     return (count * squares - total * total) / (count * count)
-
-
-def _entropy_bits(counts: npt.NDArray[np.int64]) -> float:
-    shares = counts[counts > 0] / counts.sum()
-    return float(np.abs((shares * np.log2(shares)).sum()))

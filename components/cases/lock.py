@@ -29,15 +29,10 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
         author=author,
         reason=reason,
         date=current_time().date().isoformat(),
-        source=lock_name(source),
+        source=Path(source.spec).name,  # what was locked, not where it lay on one machine
     )
     save_case_set(case_set, path)
     return case_set
-
-
-def lock_name(source: Source) -> str:
-    """What a lock says it was made from: what was locked, not where it lay on one machine."""
-    return Path(source.spec).name
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,8 @@ def iterate_rows(member: NpyMember, start: int, stop: int) -> Iterator[npt.NDArr
     stream = _kept.pop(key, None)
     try:
         if stream is None:
-            stream = _open_array(member)
+            with zipfile.ZipFile(member.path) as archive:  # which its readers outlive
+                stream = archive.open(f"{member.name}.npy")
         stream.seek(member.data_offset + start * member.row_bytes)
         for _ in range(start, min(stop, member.shape[0])):
             data = stream.read(member.row_bytes)
@@ -279,11 +280,6 @@ def iterate_rows(member: NpyMember, start: int, stop: int) -> Iterator[npt.NDArr
         while len(_kept) >= _MOST_KEPT:
             _kept.popitem()[1].close()
         _kept[key] = stream
-
-
-def _open_array(member: NpyMember) -> IO[bytes]:
-    with zipfile.ZipFile(member.path) as archive:
-        return archive.open(f"{member.name}.npy")  # outlives the archive, which counts its readers
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

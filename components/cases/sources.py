@@ -44,7 +44,7 @@ PUBLISHED = {
 
 
 def open_medmnist(name: str) -> NpzSource:
-    """The source `medmnist:NAME`, downloaded unless the cache holds it.
+    """The source `medmnist:NAME`, downloaded unless $CASEGATE_CACHE (~/.cache/casegate) has it.
 
     Raises:
       SourceError: unknown name, or no verified file could be had.
@@ -52,26 +52,17 @@ def open_medmnist(name: str) -> NpzSource:
     spec = f"medmnist:{name}"
     if name not in PUBLISHED:
         raise SourceError(f"{spec}: unknown set '{name}'{suggestion(name, PUBLISHED)}")
-    path = cache_folder() / f"{name}.npz"
+    cache = Path(os.environ.get("CASEGATE_CACHE") or "~/.cache/casegate").expanduser()
+    path = cache / f"{name}.npz"
     publication = PUBLISHED[name]
     try:
-        if not is_verified(path, publication.md5):
+        if not path.is_file() or _md5(path.read_bytes()) != publication.md5:
             download(publication, path)
     except (OSError, HTTPException, SourceError) as error:
         raise SourceError(
             f"{spec}: no verified download of {publication.url} ({error}); put the file at {path}"
         ) from None
     return open_npz(path, spec)
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: $CASEGATE_CACHE, or ~/.cache/casegate."""
-    return Path(os.environ.get("CASEGATE_CACHE") or "~/.cache/casegate").expanduser()
-
-
-def is_verified(path: Path, md5: str) -> bool:
-    """Whether the file is there with that MD5."""
-    return path.is_file() and _md5(path.read_bytes()) == md5
 
 
 def _md5(content: bytes) -> str:

@@ -87,10 +87,14 @@ def compare(
     places = places_of(reference, current) if enough else []
     tests = len(limits) * (1 + len(places)) + _OUTCOMES
     shuffling = Shuffling(generator, draws_for(tests, left), min_cases)
+    scores = reference.scores, current.scores
     whole = [
         *shifts_of_images(reference, current, limits, shuffling),
         *shifts_of_attributes(reference, current, limits, shuffling),
-        *_outcomes(reference, current, served, shuffling),
+        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
+        shift_of_positive_rate(reference, current, shuffling.fewest),
+        shift_of_performance(SENSITIVITY, reference, served),
+        shift_of_performance(SPECIFICITY, reference, served),
     ]
     places = [compared_inside(place, reference, current, limits, shuffling) for place in places]
     decided = decide([*whole, *(shift for place in places for shift in place.shifts)], left)
@@ -110,18 +114,6 @@ def compare(
         charts=charts,
         reading=reading,
     )
-
-
-def _outcomes(
-    reference: Sample, current: Sample, served: Sample, shuffling: Shuffling
-) -> list[Shift]:
-    scores = reference.scores, current.scores
-    return [
-        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
-        shift_of_positive_rate(reference, current, shuffling.fewest),
-        shift_of_performance(SENSITIVITY, reference, served),
-        shift_of_performance(SPECIFICITY, reference, served),
-    ]
 
 
 def _moved_inside(places: Sequence[AttributeValue], where: Collection[str]) -> list[Shift]:

@@ -313,7 +313,10 @@ def read_log(path: Path, *, tolerated: int, now: datetime | None = None) -> Log:
                 columns.add(line, line.score)
                 continue
             label_lines += 1
-            _keep_label(labels, line)
+            # The label that was known last; of two at the same time the one written later.
+            before = labels.get(line.case_id)
+            if line.label is not None and (before is None or line.at_ms >= before[0]):
+                labels[line.case_id] = (line.at_ms, line.label)
         files.append(reading.result())
     if unusable > tolerated:
         raise SourceError(_too_many(path, unusable, tolerated, problems))
@@ -348,13 +351,6 @@ def prediction_line(case_id: str, *, at: str, score: float | None = None, **furt
     if line.unknown:
         raise SourceError(f"case {case_id!r}: unknown key '{min(line.unknown)}'")
     return content
-
-
-def _keep_label(labels: dict[str, tuple[int, int]], line: Line) -> None:
-    """Keeps the label that was known last; of two at the same time the one written later."""
-    before = labels.get(line.case_id)
-    if line.label is not None and (before is None or line.at_ms >= before[0]):
-        labels[line.case_id] = (line.at_ms, line.label)
 
 
 def _too_many(path: Path, unusable: int, tolerated: int, problems: list[str]) -> str:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from components.drift.findings import MOVED, NOT_ENOUGH, Drift, ObservedRate, Shift
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift, ObservedRate, Shift
 
 MEANING = {
     MOVED: "What is served has moved",
+    STEADY: "No shift that matters",
     NOT_ENOUGH: "Not enough data to tell",
 }
-STEADY_MEANING = "No shift that matters"
 MEASURES = {
     "jensen_shannon": "Jensen-Shannon",
     "l_infinity": "L-infinity",
@@ -25,7 +25,7 @@ _OWN = "reference_"  # begins the name of a rate of the reference
 
 
 def headline(drift: Drift) -> str:
-    return MEANING.get(drift.state, STEADY_MEANING)
+    return MEANING[drift.state]
 
 
 def moved_first(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:

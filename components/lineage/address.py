@@ -141,7 +141,7 @@ class StoreAddress:
         return _server(self.url)
 
     def engine(self, *, read_only: bool = True) -> Any:
-        """SQLAlchemy's engine, with one connection made already.
+        """SQLAlchemy's engine; its first connection is made and waits in its pool.
 
         Args:
           read_only: whether the database itself is told to refuse to write.
@@ -149,7 +149,16 @@ class StoreAddress:
         Raises:
           ConfigError: there is no such store, or it cannot be reached with these rights.
         """
-        return _connect(self, read_only=read_only)
+        import sqlalchemy
+
+        make = {SQLITE: _sqlite, POSTGRESQL: _postgresql, MYSQL: _mysql}[self.kind]
+        engine = make(self, read_only)
+        try:
+            engine.connect().close()
+        except sqlalchemy.exc.DBAPIError as error:
+            engine.dispose()
+            raise connection_error(self, error) from None
+        return engine
 
     def tfx_config(self) -> Any:
         """ML Metadata's connection without the password: TFX logs what the graph is given."""
@@ -211,7 +220,11 @@ def _server(text: str) -> Server:
         raise ConfigError(f"{wanted}, with a number as port") from None
     user, database = unquote(parts.username or ""), unquote(parts.path.removeprefix("/"))
     socket = options.pop("socket", None)
-    _refuse_options(options, kind)
+    if any(name.lower() in ("password", "passwd", "pwd") for name in options):
+        raise ConfigError(f"metadata: {kind}://...: no password in an address; {WHERE_IT_GOES}")
+    if options:
+        names = ", ".join(sorted(options))
+        raise ConfigError(f"metadata: {kind}://...: unknown option {names!r}; known: socket")
     if not user or not re.fullmatch(r"[^/\\\s`\"']+", database) or parts.fragment:
         raise ConfigError(f"{wanted}; the user or the name of one database is missing")
     if bool(host) == bool(socket):
@@ -219,40 +232,14 @@ def _server(text: str) -> Server:
     return Server(user, host, port, database, socket)
 
 
-def _refuse_options(options: Mapping[str, str], kind: str) -> None:
-    if any(name.lower() in ("password", "passwd", "pwd") for name in options):
-        raise ConfigError(f"metadata: {kind}://...: no password in an address; {WHERE_IT_GOES}")
-    if options:
-        names = ", ".join(sorted(options))
-        raise ConfigError(f"metadata: {kind}://...: unknown option {names!r}; known: socket")
-
-
-def _connect(address: StoreAddress, *, read_only: bool) -> Any:
-    """An engine whose first connection is made and waits in its pool.
-
-    Raises:
-      ConfigError: no such store, or it cannot be reached.
-    """
-    import sqlalchemy
-
-    make = {SQLITE: _sqlite, POSTGRESQL: _postgresql, MYSQL: _mysql}[address.kind]
-    engine = make(address, read_only)
-    try:
-        engine.connect().close()
-    except sqlalchemy.exc.DBAPIError as error:
-        engine.dispose()
-        raise connection_error(address, error) from None
-    return engine
-
-
 def database_message(error: Any) -> str:
-    """What the database said, in one line; never the values that were sent along."""
+    """The database's error in one line; never the values that were sent along."""
     words = error.orig.args[-1] if error.orig.args else error.orig
     return " ".join(str(words).split())
 
 
 def connection_error(address: StoreAddress, error: Any) -> ConfigError:
-    """What the database said, in one line, and what to do about it."""
+    """The database's error in one line, and what to do about it."""
     words = database_message(error)
     lowered = words.lower()
     if address.kind == "sqlite":

@@ -39,7 +39,7 @@ def migrate(
     Afterwards the target is a store as any other but for the mark; see `unmark`.
 
     Args:
-      progress: told after each batch.
+      progress: called after each batch.
 
     Returns:
       What each table holds, the same in both.
@@ -127,9 +127,9 @@ def _mark(connection: Any) -> tuple[str, str] | None:
 
 
 def _refuse_data(connection: Any, target: StoreAddress) -> None:
-    held = {table: count(connection, table) for table in DATA_TABLES}
-    if any(held.values()):
-        words = ", ".join(f"{rows} in {table}" for table, rows in held.items() if rows)
+    filled = {table: count(connection, table) for table in DATA_TABLES}
+    if any(filled.values()):
+        words = ", ".join(f"{rows} in {table}" for table, rows in filled.items() if rows)
         raise ConfigError(
             f"{target}: holds other data already ({words}); give an empty database, because a "
             "copy keeps its ids"

@@ -74,8 +74,17 @@ def open_store(address: StoreAddress, *, types: Iterable[Any] = ()) -> WritableS
     """
     with lock_schema(address):
         store = connect_store(address)
-        for known in [*_own_types(), *types]:
-            _register(store, known)
+        own = [
+            mlmd.ArtifactType(name=name, properties={key: _KIND[of] for key, of in kinds.items()})
+            for name, kinds in TYPES.items()
+        ]
+        put = {
+            mlmd.ArtifactType: store.put_artifact_type,
+            mlmd.ExecutionType: store.put_execution_type,
+            mlmd.ContextType: store.put_context_type,
+        }
+        for known in [*own, mlmd.ExecutionType(name=RECORD), *types]:
+            put[type(known)](known, can_add_fields=True, can_omit_fields=True)
     return store
 
 
@@ -94,23 +103,6 @@ def types_of(pipeline: Any) -> list[Any]:
             if message.name:
                 found.setdefault((type(message), message.name), message)
     return list(found.values())
-
-
-def _own_types() -> Iterator[Any]:
-    for name, properties in TYPES.items():
-        yield mlmd.ArtifactType(
-            name=name, properties={key: _KIND[kind] for key, kind in properties.items()}
-        )
-    yield mlmd.ExecutionType(name=RECORD)
-
-
-def _register(store: WritableStore, known: Any) -> None:
-    put = {
-        mlmd.ArtifactType: store.put_artifact_type,
-        mlmd.ExecutionType: store.put_execution_type,
-        mlmd.ContextType: store.put_context_type,
-    }[type(known)]
-    put(known, can_add_fields=True, can_omit_fields=True)
 
 
 def connect_store(address: StoreAddress) -> WritableStore:

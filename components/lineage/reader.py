@@ -31,11 +31,7 @@ _AT_ONCE = 500  # values in one IN list
 
 @dataclass(frozen=True)
 class Selected:
-    """What a query gave.
-
-    Attributes:
-      cut: whether there were more rows than were asked for.
-    """
+    """What a query gave; `cut`: whether there were more rows than were asked for."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]

@@ -43,11 +43,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class TableContent:
-    """What a table holds.
-
-    Attributes:
-      sha256: of all rows, whatever their order.
-    """
+    """What a table holds; `sha256`: of all rows, whatever their order."""
 
     rows: int
     sha256: str
@@ -197,15 +193,15 @@ def _rights(connection: Any, address: StoreAddress) -> tuple[str, ...]:
     """Read and write as tables allow them, and whether new tables may be made."""
     if address.path is not None:
         writable = os.access(address.path, os.W_OK) and os.access(address.path.parent, os.W_OK)
-        held = {*_RIGHTS, "CREATE"} if writable else {"SELECT"}
+        granted = {*_RIGHTS, "CREATE"} if writable else {"SELECT"}
     elif address.kind == POSTGRESQL:
-        held = {right for right in _RIGHTS if _may(connection, "table", "artifact", right)}
-        held |= {"CREATE"} if _may(connection, "schema", "public", "CREATE") else set()
+        granted = {right for right in _RIGHTS if _may(connection, "table", "artifact", right)}
+        granted |= {"CREATE"} if _may(connection, "schema", "public", "CREATE") else set()
     else:
-        held = _mysql_rights(connection)
-    found = ["read"] if "SELECT" in held else []
-    found += ["write"] if held.issuperset(_RIGHTS) else []
-    return (*found, "make tables") if "CREATE" in held else tuple(found)
+        granted = _mysql_rights(connection)
+    found = ["read"] if "SELECT" in granted else []
+    found += ["write"] if granted.issuperset(_RIGHTS) else []
+    return (*found, "make tables") if "CREATE" in granted else tuple(found)
 
 
 def _may(connection: Any, what: str, name: str, right: str) -> bool:

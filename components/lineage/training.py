@@ -38,11 +38,7 @@ from components.records.merkle import merkle_root
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow(CaseRecord):
-    """A case that a model was trained or tuned on.
-
-    Attributes:
-      split: train or tune.
-    """
+    """A case that a model was trained or tuned on; `split`: train or tune."""
 
     split: str = field(kw_only=True)
 

@@ -162,15 +162,8 @@ def release_properties(
 def stored(flat: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Value]:
     """Only what the type knows, in its own kind: ML Metadata's booleans are integers here."""
     return {
-        name: _rounded(flat[name]) if kind is float else kind(flat[name])
+        # The SQL of ML Metadata spells doubles with six decimals; `decision.json` has all of them.
+        name: float(f"{flat[name]:.6f}") if kind is float else kind(flat[name])
         for name, kind in kinds.items()
         if flat.get(name) is not None
     }
-
-
-def _rounded(value: float) -> float:
-    """A number as ML Metadata keeps it: its SQL spells doubles with six decimals.
-
-    The exact figures are in `decision.json`; these are for finding runs by them.
-    """
-    return float(f"{value:.6f}")

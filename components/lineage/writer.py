@@ -61,7 +61,10 @@ class RecordWriter:
           decision: its checks become artifacts of their own.
         """
         name = run_name(record.workspace_id, record.run_id)
-        read = [self._environment(record)]
+        environment = record.environment
+        properties = environment_properties(record)
+        packages = environment.packages
+        read = [self._put(ENVIRONMENT, environment.sha256, "", properties, custom=packages)]
         if training is not None:
             read.append(self._training(training, record))
         read += self._of_tfx(record.store.pipeline_run, ("CasegateDecision", "PushedModel"))
@@ -82,16 +85,6 @@ class RecordWriter:
             else None
         )
         self._tie(f"release of {name}", [run.id] if run else [], [artifact])
-
-    def _environment(self, record: RunRecord) -> int:
-        environment = record.environment
-        return self._put(
-            ENVIRONMENT,
-            environment.sha256,
-            "",
-            environment_properties(record),
-            custom=environment.packages,
-        )
 
     def _training(self, training: TrainingData, record: RunRecord) -> int:
         properties = stored(

@@ -53,7 +53,9 @@ class Command:
             _end(process)
             raise
         if process.returncode:
-            return Failure(f"{self.where}: ended with {_ending(process.returncode)}")
+            code = process.returncode
+            ending = f"exit code {code}" if code > 0 else f"signal {-code}"
+            return Failure(f"{self.where}: ended with {ending}")
         return None
 
 
@@ -62,7 +64,3 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _ending(code: int) -> str:
-    return f"exit code {code}" if code > 0 else f"signal {-code}"

@@ -101,12 +101,9 @@ class PhantomOptions:
             for option in fields(self)
             if getattr(self, option.name) != option.default
         }
-        text = ",".join(f"{key}={_as_typed(given[key])}" for key in sorted(given))
+        typed = {k: repr(v).removesuffix(".0") if type(v) is float else v for k, v in given.items()}
+        text = ",".join(f"{key}={typed[key]}" for key in sorted(typed))
         return f"phantom:{text}" if text else "phantom"
-
-
-def _as_typed(value: float | str) -> str:
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 _Reader = Callable[[str, str], float | str]

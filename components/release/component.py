@@ -101,7 +101,11 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", str(version))
-        _record(destination, request)
+        champion = find_champion(destination, Path(request["runs"]))
+        if champion is None:
+            raise IntegrityError(f"{destination}: what was pushed is gone; run again")
+        workspace = Path(request["workspace"])
+        record_release(Ledger(Path(request["ledger"])), champion, workspace=workspace)
 
 
 def _refuse_other(incoming: Path, decided: Path) -> None:
@@ -145,15 +149,3 @@ def _signed_decision(
             threshold=request["threshold"],
             unmeasured=(TRAINING,),
         )
-
-
-def _record(destination: Path, request: dict[str, Any]) -> None:
-    """Writes the new release into the ledger.
-
-    Args:
-      request: as `Inputs.push_request` has it.
-    """
-    champion = find_champion(destination, Path(request["runs"]))
-    if champion is None:
-        raise IntegrityError(f"{destination}: what was pushed is gone; run again")
-    record_release(Ledger(Path(request["ledger"])), champion, workspace=Path(request["workspace"]))

@@ -74,7 +74,7 @@ def find_version(destination: Path, version: int, decisions: Path) -> Champion:
         # Years of decisions may lie here; only one that names these files is worth checking.
         if digest.encode() not in decision.read_bytes():
             continue
-        if _vouches(load_decision(decision), digest):
+        if _passed(load_decision(decision), digest):
             return Champion(version, path, digest, decision)
     raise IntegrityError(
         f"{path}: got SHA-256 {digest[:12]}, wanted a model that a decision under {decisions} "
@@ -82,7 +82,7 @@ def find_version(destination: Path, version: int, decisions: Path) -> Champion:
     )
 
 
-def _vouches(decision: Decision, digest: str) -> bool:
+def _passed(decision: Decision, digest: str) -> bool:
     """Whether it let these files pass in a run, where the Evaluator worked from the model itself.
 
     A decision on score files knows the model by what the file says of it, which anybody can write.

@@ -15,12 +15,12 @@ Format = Callable[[Decision, ReportEvidence | None, ReportContext], str]
 
 
 FORMATS: Mapping[str, Format] = {
-    "github": github,
+    "github": lambda decision, shown, context: github(decision, context),
     "html": lambda decision, shown, context: html_report(
         decision, shown, synthetic=context.synthetic
     ),
     "json": lambda decision, shown, at: decision.to_json(),
-    "junit": junit,
+    "junit": lambda decision, shown, context: junit(decision, context),
     "markdown": lambda decision, shown, at: report(decision, synthetic=at.synthetic),
-    "sarif": sarif,
+    "sarif": lambda decision, shown, context: sarif(decision, context),
 }

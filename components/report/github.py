@@ -3,21 +3,17 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from components.decision import CheckResult, Decision, Verdict
 from components.records.text import one_line
 from components.report.context import ReportContext
 from components.report.words import blocking, explain, sentence, standing, title
 
-if TYPE_CHECKING:  # it imports NumPy
-    from components.report.evidence import ReportEvidence
-
 MOST_SUMMARY_BYTES = 1 << 20  # what GitHub takes per step
 SHOWN = 10  # GitHub keeps ten annotations of a kind per step
 
 
-def github(decision: Decision, evidence: "ReportEvidence | None", context: ReportContext) -> str:
+def github(decision: Decision, context: ReportContext) -> str:
     """Workflow commands for a step to print: the verdict first, then what does not pass.
 
     FAIL is an error, INCONCLUSIVE a warning; what is waived or supporting is a notice.

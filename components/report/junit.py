@@ -4,21 +4,19 @@ Keeps to the schemas of Jenkins and of Ant, but that Ant's knows no output of a 
 there a waived check could not be distinguished from one that passed.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from components.decision import CheckResult, Decision, Verdict
 from components.report.context import ReportContext
 from components.report.words import sentence, standing
 
-if TYPE_CHECKING:  # it imports NumPy
-    from components.report.evidence import ReportEvidence
-
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FAULTS = ("scores", "self_test")  # the gate could not judge, which is not a failed check
 
 
-def junit(decision: Decision, evidence: "ReportEvidence | None", context: ReportContext) -> str:
+def junit(decision: Decision, context: ReportContext) -> str:
     """The decision as one test suite; what is not PASS and still blocks is a failure or an error.
 
     INCONCLUSIVE is a failure of type `inconclusive`, never skipped: CI servers count skipped tests
@@ -126,6 +124,7 @@ def _numbers(check: CheckResult) -> str:
 def _facts(decision: Decision, context: ReportContext) -> dict[str, str]:
     """What the suite's properties say: the verdict, the looks and every hash."""
     planned, used = decision.looks.planned, decision.looks.used
+    supporting = [check for check in decision.checks if check.role == "supporting"]
     return {
         "verdict": decision.verdict.value,
         "exit_code": str(decision.exit_code),
@@ -133,14 +132,10 @@ def _facts(decision: Decision, context: ReportContext) -> dict[str, str]:
         "looks": f"{'not counted' if used is None else used} of {planned}",
         "synthetic": str(context.synthetic).lower(),
         **{f"waived.{c.check}": c.verdict.value for c in decision.checks if c.waived},
-        **{f"supporting.{c.check}": c.verdict.value for c in _supporting(decision)},
+        **{f"supporting.{c.check}": c.verdict.value for c in supporting},
         **{f"sha256.{name}": value or "none" for name, value in sorted(decision.hashes.items())},
         "sha256.decision": decision.decision_sha256,
     }
-
-
-def _supporting(decision: Decision) -> list[CheckResult]:
-    return [check for check in decision.checks if check.role == "supporting"]
 
 
 def _output(decision: Decision) -> str:
@@ -153,13 +148,4 @@ def _output(decision: Decision) -> str:
 
 def _text(text: str) -> str:
     """`text` without the characters that XML cannot hold, not even escaped."""
-    return "".join(c if _allowed(ord(c)) else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _allowed(code: int) -> bool:
-    return (
-        code in (0x9, 0xA, 0xD)
-        or 0x20 <= code <= 0xD7FF
-        or 0xE000 <= code <= 0xFFFD
-        or code >= 0x10000
-    )
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -24,9 +24,10 @@ def write_report(decision: Decision, path: Path, *, synthetic: bool) -> Path:
 
 def report(decision: Decision, *, synthetic: bool) -> str:
     """The decision as one Markdown text of at most MOST_CHARACTERS, the most urgent first."""
+    blocked = words.blocking(decision)
     middle = [
         *_waivers(decision),
-        *_open(decision),
+        *(_section("What stands in the way", open_checks(decision)) if blocked else []),
         *_checks(decision),
         *_comparisons(decision),
         *(line for flips in decision.flips for line in _changed(flips)),
@@ -62,11 +63,6 @@ def _waivers(decision: Decision) -> list[str]:
         for w in decision.waivers
     ]
     return _section("Waivers", table_lines(head, rows))
-
-
-def _open(decision: Decision) -> list[str]:
-    lines = open_checks(decision)
-    return _section("What stands in the way", lines) if lines else []
 
 
 def open_checks(decision: Decision) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from components.decision import EXIT_BROKEN, CheckResult, Decision, Verdict
@@ -15,9 +15,6 @@ from components.records.files import sha256_json
 from components.records.text import one_line
 from components.report.context import ReportContext
 from components.report.words import sentence, standing, title
-
-if TYPE_CHECKING:  # it imports NumPy
-    from components.report.evidence import ReportEvidence
 
 HELP = {
     "floor": "How good the candidate must be in itself. PASS where the lower bound reaches the "
@@ -49,7 +46,7 @@ SCHEMA = (
 )
 
 
-def sarif(decision: Decision, evidence: "ReportEvidence | None", context: ReportContext) -> str:
+def sarif(decision: Decision, context: ReportContext) -> str:
     """The decision as one SARIF run; no result where every check passes."""
     return sarif_document([decision_run(decision, context)])
 

@@ -93,8 +93,8 @@ def _show_table(entries: list[Entry]) -> None:
     from rich.text import Text
 
     from components.records.text import one_line
+    from components.report.terminal import page_text
     from pipeline.governance.show_ledger import sentence
-    from pipeline.settings.terminal import page_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", justify="right")

@@ -68,8 +68,8 @@ def _show(found: "Preflight", form: str) -> None:
     if form == "json":
         echo_json(found.as_json())
         return
+    from components.report.terminal import page_text
     from pipeline.governance.show_policy import show_preflight
-    from pipeline.settings.terminal import page_text
 
     terminal = sys.stdout.isatty()
     click.echo(page_text(lambda page: show_preflight(page, found), terminal=terminal), nl=False)

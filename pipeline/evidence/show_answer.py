@@ -28,7 +28,7 @@ def as_text(answer: Answer, *, width: int = 160, colour: bool = False) -> str:
     """Question, facts by section, tables, notes, and last what all of it rests on."""
     from rich.console import Console
 
-    from pipeline.settings.terminal import print_facts, print_line
+    from components.report.terminal import print_facts, print_line
 
     page = io.StringIO()
     console = Console(
@@ -114,7 +114,7 @@ def facts_by_section(facts: Mapping[str, Value]) -> list[tuple[str, dict[str, Va
 
 
 def _print_table(console: "Console", table: Table) -> None:
-    from pipeline.settings.terminal import print_line
+    from components.report.terminal import print_line
 
     console.print()
     print_line(console, shown_words(table.title), "bold")
@@ -140,7 +140,7 @@ def _print_grid(
     from rich.table import Table as Grid
     from rich.text import Text
 
-    from pipeline.settings.terminal import STYLE
+    from components.report.terminal import STYLE
 
     grid = Grid(
         box=box.SIMPLE_HEAD, show_edge=False, padding=(0, _BETWEEN, 0, 0), collapse_padding=True
@@ -157,7 +157,7 @@ def _print_grid(
 
 def _print_records(console: "Console", names: list[str], cells: list[list[str]]) -> None:
     """A block per row, for a terminal that the table does not fit in."""
-    from pipeline.settings.terminal import print_facts
+    from components.report.terminal import print_facts
 
     for place, row in enumerate(cells):
         if place:

@@ -32,6 +32,7 @@ from starlette.types import ASGIApp
 
 from components.feedback.opinion import HTTP, Opinion
 from components.feedback.record import Record, Replayed
+from components.pages.server import LOOPBACK, address_of, answer_until_interrupted, listen
 from components.records.errors import (
     CasegateError,
     ConfigError,
@@ -44,7 +45,6 @@ from pipeline.feedback import add
 from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.governance.persons import require_text
 from pipeline.settings.config import FeedbackConfig
-from pipeline.settings.listening import LOOPBACK, address_of, answer_until_interrupted, listen
 
 SHORTEST, LONGEST = 16, 500
 

@@ -11,9 +11,10 @@ from components.feedback.agreement import AgreementShare
 from components.feedback.opinion import Opinion
 from components.feedback.sides import LeftOut
 from components.records.text import spell
+from components.report.terminal import MOST_ROWS, cell, plain_table, print_facts, print_line
+from components.report.words import counted
 from pipeline.feedback.promote import Promoted
 from pipeline.feedback.report import BIAS, FeedbackCoverage, Report
-from pipeline.settings.terminal import MOST_ROWS, cell, many, plain_table, print_facts, print_line
 
 NOT_ENOUGH = "not enough"
 
@@ -33,9 +34,9 @@ def opinion_line(opinion: Opinion) -> str:
 def show_report(console: Console, report: Report) -> None:
     """Agreement, what it is worth, and whom to look at first."""
     found = report.agreement
-    print_line(console, f"feedback on {many(found.cases, 'case')}", "bold")
+    print_line(console, f"feedback on {counted(found.cases, 'case')}", "bold")
     facts = {
-        "opinions": f"{many(found.opinions, 'newest opinion')}, {found.unsure:,} of them unsure",
+        "opinions": f"{counted(found.opinions, 'newest opinion')}, {found.unsure:,} of them unsure",
         "settled": f"{found.settled:,} of {found.cases:,}, by {report.readers} readers who agree "
         "or by an adjudicator",
         "feedback on": _coverage(report.coverage, report.no_coverage),
@@ -93,7 +94,7 @@ def _worklist(console: Console, report: Report) -> None:
     if not work:
         print_line(console, "nothing to look at: nobody disagrees")
         return
-    print_line(console, f"to look at, the worst first: {many(len(work), 'case')}", "bold")
+    print_line(console, f"to look at, the worst first: {counted(len(work), 'case')}", "bold")
     table = plain_table("case", "score", "model", "readers", "why")
     for one in work[:MOST_ROWS]:
         case = one.case
@@ -111,13 +112,13 @@ def show_promoted(console: Console, done: Promoted) -> None:
     """What went where, what was left out and why, and what to type next."""
     title = "would be promoted" if done.dry_run else "promoted"
     plan, sides = done.plan, done.sides
-    print_line(console, f"{title}: {many(len(sides.training), 'case')} to training", "bold")
+    print_line(console, f"{title}: {counted(len(sides.training), 'case')} to training", "bold")
     facts = {
-        "settled": f"{many(plan.settled, 'case')}, {plan.sent_before:,} of them sent before",
+        "settled": f"{counted(plan.settled, 'case')}, {plan.sent_before:,} of them sent before",
         "span": f"{done.span or 'none'}",
-        "proposed": f"{many(len(sides.proposed), 'case')} for the case set, "
+        "proposed": f"{counted(len(sides.proposed), 'case')} for the case set, "
         f"{sum(case.missed for case in sides.proposed):,} of them as sentinels",
-        "left out": f"{many(len(sides.left_out), 'case')}",
+        "left out": f"{counted(len(sides.left_out), 'case')}",
     }
     for name, ids, words in (
         ("finished", done.cut_short.finished, ", which had been cut short"),

@@ -10,20 +10,20 @@ from components.baselines.case_set import CaseSet
 from components.baselines.diff import Diff
 from components.baselines.summary import CaseSetSummary, summarise
 from components.records.text import spell
-from pipeline.governance.amendment import Amendment
-from pipeline.governance.case_sets import typed
-from pipeline.governance.sentinels import SentinelProposal
-from pipeline.settings.terminal import (
+from components.report.terminal import (
     MOST_ROWS,
     NAMED,
     cell,
     few,
-    many,
     plain_table,
     print_facts,
     print_line,
     print_more,
 )
+from components.report.words import counted
+from pipeline.governance.amendment import Amendment
+from pipeline.governance.case_sets import typed
+from pipeline.governance.sentinels import SentinelProposal
 
 MOST_VALUES = 10
 
@@ -90,7 +90,7 @@ def show_amended(console: Console, done: Amendment) -> None:
     _changes(console, done.diff)
     golden = "none yet"
     if done.carried is not None:
-        golden = f"{many(done.carried, 'score')} carried over"
+        golden = f"{counted(done.carried, 'score')} carried over"
         golden += f", {done.scored:,} made by its model" if done.scored else ""
     print_facts(
         console,
@@ -112,18 +112,18 @@ def show_proposal(console: Console, found: SentinelProposal, *, least: int, comm
     """
     version = f"{spell(found.case_set.name)} version {found.case_set.version}"
     print_line(
-        console, f"{version}: {many(len(found.cases), 'case')} proposed as sentinels", "bold"
+        console, f"{version}: {counted(len(found.cases), 'case')} proposed as sentinels", "bold"
     )
-    looked = f"{many(found.runs, 'run')}, {many(found.models, 'past model')}"
+    looked = f"{counted(found.runs, 'run')}, {counted(found.models, 'past model')}"
     facts = {
         "looked at": looked,
         "missed by": f"{least} or more of them",
         "right now": " and ".join(found.present),
     }
     if found.marked:
-        facts["already"] = f"{many(found.marked, 'such case')} marked"
+        facts["already"] = f"{counted(found.marked, 'such case')} marked"
     if found.skipped:
-        left_out = (f"{many(n, 'run')}: {why}" for why, n in found.skipped.items())
+        left_out = (f"{counted(n, 'run')}: {why}" for why, n in found.skipped.items())
         facts["left out"] = "; ".join(left_out)
     print_facts(console, facts)
     if not found.cases:
@@ -189,7 +189,7 @@ def _counts(found: CaseSetSummary) -> str:
 def _patients(found: CaseSetSummary) -> str:
     """How many, and how many images they have: 588: 1 image of 576, 2 images of 12."""
     spread = [
-        f"{many(images, 'image')} of {times:,}"
+        f"{counted(images, 'image')} of {times:,}"
         for images, times in list(found.images_per_patient.items())[:NAMED]
     ]
     rest = len(found.images_per_patient) - NAMED

@@ -116,7 +116,9 @@ class Recorder:
             begun = ComponentRun(event.component, "running", utc_now())
             self.record = self.record.with_(components=(*self.record.components, begun))
             self._clock = time.monotonic()
-            _forget_peak()
+            # Starts the system's count of this process's peak memory anew, where that is allowed.
+            with contextlib.suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         elif event.kind in ("finished", "cached", "failed") and self.record.components:
             *before, last = self.record.components
             ended = dataclasses.replace(
@@ -312,12 +314,6 @@ def _hashes(folder: Path) -> dict[str, str]:
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name not in left_out and not path.name.startswith(".")
     }
-
-
-def _forget_peak() -> None:
-    """Starts the system's count of this process's peak memory anew, where that is allowed."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _peak_bytes() -> int | None:

@@ -23,16 +23,18 @@ from components.report.markdown import write_report
 from components.report.worklist import pictured
 from pipeline.run.inputs import Inputs
 from pipeline.run.recorder import keep_training_data
-from pipeline.settings.config import Config
 
 
 def attest_request(inputs: Inputs) -> str:
     """What DecisionAttestor is asked, as one JSON parameter; `report` is for the function below."""
+    releases = inputs.config.serving.release
+    unsigned = inputs.config.signing.unsigned if releases else True
+    why = "the configuration allows unsigned releases" if releases else "this run releases nothing"
     return json.dumps(
         {
             "run_folder": str(inputs.workspace.run_folder(inputs.run_id)),
             "subjects": inputs.subjects(),
-            "signing": _unsigned(inputs.config),
+            "signing": {"unsigned": unsigned, "why": why},
             "report": {
                 "case_source": inputs.case_source.spec,
                 "case_set": str(inputs.case_set_path),
@@ -42,16 +44,6 @@ def attest_request(inputs: Inputs) -> str:
         },
         sort_keys=True,
     )
-
-
-def _unsigned(config: Config) -> dict[str, Any]:
-    """Whether the decision may go unsigned, and why."""
-    if not config.serving.release:
-        return {"unsigned": True, "why": "this run releases nothing"}
-    return {
-        "unsigned": config.signing.unsigned,
-        "why": "the configuration allows unsigned releases",
-    }
 
 
 def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:

@@ -28,7 +28,7 @@ def rendered(gated: Gated, form: str) -> str:
 
 def as_text(gated: Gated, *, terminal: bool = False) -> str:
     """The table of checks, for a terminal or for a file."""
-    from pipeline.settings.terminal import page_text, show_decision
+    from components.report.terminal import page_text, show_decision
 
     decision = gated.decision
     return page_text(

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from components.decision import Decision, Verdict
 from components.records.events import Event
+from components.report.terminal import show_decision
 from pipeline.run.runner import RunOutcome
-from pipeline.settings.terminal import show_decision
 
 NO_GOLDEN = "baseline.golden"
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}

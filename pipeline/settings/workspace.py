@@ -51,11 +51,7 @@ class Workspace:
 
     @property
     def store(self) -> StoreAddress:
-        """Where ML Metadata is kept.
-
-        Raises:
-          ConfigError: `store.json` does not hold an address.
-        """
+        """Where ML Metadata is kept. Raises ConfigError: `store.json` does not hold an address."""
         if not self.store_file.exists():
             return StoreAddress.parse("metadata.sqlite", root=self.root)
         try:

@@ -18,8 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from components.pages.server import LOOPBACK, address_of, answer_until_interrupted, listen
 from pipeline.evidence.subject import Evidence
-from pipeline.settings.listening import LOOPBACK, address_of, answer_until_interrupted, listen
 from pipeline.site.site import POLICY, Site
 
 LONGEST_ADDRESS, MOST_PARAMETERS = 2000, 20

@@ -9,7 +9,7 @@ from rich.text import Text
 from components.drift import page_words as words
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
 from components.records.text import spell
-from pipeline.settings.terminal import page_text
+from components.report.terminal import page_text
 from pipeline.unattended.monitoring.monitor import Monitored
 
 WIDE = 100

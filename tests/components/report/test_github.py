@@ -18,7 +18,7 @@ def commands(
 ) -> list[tuple[str, dict[str, str], str]]:
     """Each line as GitHub reads it."""
     read = []
-    for line in github(decided, None, context).split("\n")[:-1]:
+    for line in github(decided, context).split("\n")[:-1]:
         found = COMMAND.fullmatch(line)
         assert found, line
         pairs = dict(pair.split("=", 1) for pair in found[2].split(","))

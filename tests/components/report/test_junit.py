@@ -15,7 +15,7 @@ from tests.foreign import needs
 
 
 def suite(decided: Decision) -> ElementTree.Element:
-    root = ElementTree.fromstring(junit(decided, None, ReportContext()).encode())
+    root = ElementTree.fromstring(junit(decided, ReportContext()).encode())
     (found,) = root
     return found
 
@@ -115,7 +115,7 @@ DECISIONS = [making.decision(), making.waived(), making.first_run(), making.unfi
 
 @pytest.mark.parametrize("made", [*DECISIONS, making.hostile()[0]])
 def test_junitparser_counts_what_blocks_as_the_decision_does(made: Decision) -> None:
-    read = junitparser.JUnitXml.fromstring(junit(made, None, ReportContext()).encode())
+    read = junitparser.JUnitXml.fromstring(junit(made, ReportContext()).encode())
     (found,) = read
     bad = [case for case in found if not case.is_passed]
     assert len(bad) == len([check for check in made.checks if check.open])
@@ -126,6 +126,6 @@ def test_junitparser_counts_what_blocks_as_the_decision_does(made: Decision) -> 
 @pytest.mark.parametrize("made", DECISIONS)
 def test_junitparsers_own_command_fails_where_the_gate_does(made: Decision, tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
-    path.write_text(junit(made, None, ReportContext()), encoding="utf-8")
+    path.write_text(junit(made, ReportContext()), encoding="utf-8")
     command = [needs("junitparser", "the group dev"), "verify", str(path)]
     assert subprocess.run(command).returncode == (made.verdict is not making.PASS)

@@ -28,7 +28,7 @@ DECISIONS = {
 
 
 def run(decided: Decision, context: ReportContext = HERE) -> dict[str, Any]:
-    (found,) = json.loads(sarif(decided, None, context))["runs"]
+    (found,) = json.loads(sarif(decided, context))["runs"]
     return found
 
 
@@ -107,7 +107,7 @@ def test_text_from_data_is_no_link_and_no_placeholder() -> None:
 
 @pytest.mark.parametrize("name", DECISIONS)
 def test_its_structure_is_what_sarif_requires(name: str) -> None:
-    document = json.loads(sarif(DECISIONS[name], None, HERE))
+    document = json.loads(sarif(DECISIONS[name], HERE))
     assert document["version"] == "2.1.0" and document["$schema"].endswith(
         "sarif-schema-2.1.0.json"
     )
@@ -129,7 +129,7 @@ def test_its_structure_is_what_sarif_requires(name: str) -> None:
 @pytest.mark.parametrize("name", DECISIONS)
 def test_it_validates_against_the_published_schema(name: str) -> None:
     schema = json.loads(Path(os.environ["CASEGATE_SARIF_SCHEMA"]).read_text(encoding="utf-8"))
-    document = json.loads(sarif(DECISIONS[name], None, HERE))
+    document = json.loads(sarif(DECISIONS[name], HERE))
     jsonschema.Draft4Validator(schema).validate(document)
 
 
@@ -137,7 +137,7 @@ def test_it_validates_against_the_published_schema(name: str) -> None:
 @pytest.mark.parametrize("name", DECISIONS)
 def test_sarif_tools_lists_each_check_with_its_level_and_line(name: str, tmp_path: Path) -> None:
     path, table = tmp_path / "casegate.sarif", tmp_path / "table.csv"
-    path.write_text(sarif(DECISIONS[name], None, HERE), encoding="utf-8")
+    path.write_text(sarif(DECISIONS[name], HERE), encoding="utf-8")
     answer(needs("sarif", "sarif-tools, of the group dev"), "csv", "--output", table, path)
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = sorted(
@@ -156,7 +156,7 @@ def test_sarif_tools_fails_a_job_on_a_check_that_failed_and_not_on_a_waived_one(
     program = needs("sarif", "sarif-tools, of the group dev")
     for name, code in (("everything", 2), ("waived", 0)):
         path = tmp_path / f"{name}.sarif"
-        path.write_text(sarif(DECISIONS[name], None, HERE), encoding="utf-8")
+        path.write_text(sarif(DECISIONS[name], HERE), encoding="utf-8")
         done = subprocess.run([program, "--check", "error", "summary", path], capture_output=True)
         assert done.returncode == code, done.stdout
 
@@ -168,7 +168,7 @@ def test_microsofts_multitool_finds_no_error_and_no_name_that_is_an_id(
 ) -> None:
     program = needs("sarif-multitool", "npm's @microsoft/sarif-multitool")
     path = tmp_path / "casegate.sarif"
-    path.write_text(sarif(DECISIONS[name], None, HERE), encoding="utf-8")
+    path.write_text(sarif(DECISIONS[name], HERE), encoding="utf-8")
     said = answer(program, "validate", path)
     assert "Analysis completed successfully" in said
     assert not re.search(r"\): error |SARIF1001", said), said

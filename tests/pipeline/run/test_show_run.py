@@ -10,9 +10,9 @@ from rich.console import Console
 from components.decision import CheckResult, Decision, Verdict
 from components.records.events import Event
 from components.release.serving import Champion
+from components.report.terminal import check_name, checks_table
 from pipeline.run.runner import RunOutcome
 from pipeline.run.show_run import RunProgress, show_outcome
-from pipeline.settings.terminal import check_name, checks_table
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
 

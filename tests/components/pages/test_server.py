@@ -2,8 +2,8 @@ import socket
 
 import pytest
 
+from components.pages.server import address_of, is_loopback, listen
 from components.records.errors import ConfigError
-from pipeline.settings.listening import address_of, is_loopback, listen
 
 
 @pytest.mark.parametrize(

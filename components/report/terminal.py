@@ -140,11 +140,6 @@ def few(ids: Sequence[str]) -> str:
     return f"{len(ids):,}: {', '.join(spell(name) for name in ids[:NAMED])}{more}"
 
 
-def many(count: int, noun: str) -> str:
-    """A count with its noun: 1 case, 2 cases."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def print_more(console: Console, rows: int) -> None:
     """How many rows a table left out, if any."""
     if rows > MOST_ROWS:
