@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from components.records.ledger.records import Release
 from components.records.run_files import RUN_RECORD
@@ -97,7 +96,10 @@ class Catalogue:
     def _folders(self) -> frozenset[str]:
         """Run folders with a record; a link may lead anywhere, so none is followed."""
         return frozenset(
-            path.name for path in self.evidence.workspace.runs.glob("*") if _is_run(path)
+            path.parent.name
+            for path in self.evidence.workspace.runs.glob(f"*/{RUN_RECORD}")
+            if not path.parent.is_symlink() and not path.is_symlink()
+            if is_safe(path.parent.name) and path.is_file()
         )
 
     @cached_property
@@ -124,12 +126,6 @@ def time_of(run_id: str) -> str | None:
     """When a run started, in UTC, as its id says."""
     found = _TIME.fullmatch(run_id)
     return "{}-{}-{}T{}:{}:{}Z".format(*found.groups()) if found else None
-
-
-def _is_run(folder: Path) -> bool:
-    record = folder / RUN_RECORD
-    inside = not folder.is_symlink() and not record.is_symlink()
-    return inside and is_safe(folder.name) and record.is_file()
 
 
 def run_table(runs: Sequence[RunLine], title: str) -> Table:

@@ -99,7 +99,10 @@ def rejudge(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
             f"decision.json: says exit code {recorded.exit_code}, judged again it is "
             f"{again.exit_code}"
         )
-    _compare_rest(recorded, again)
+    old, new = asdict(recorded), asdict(again)
+    for name in _COMPARED:
+        if fault := _difference({name: old[name]}, {name: new[name]}):
+            raise IntegrityError(f"decision.json: {fault}")
     names = [check.check for check in recorded.checks if check.check in untaken]
     kept = tuple(f"{name}: {untaken[name]}" for name in names)
     return RejudgedBundle(len(recorded.checks) - len(names), kept)
@@ -161,13 +164,6 @@ def _compare_checks(recorded: Decision, merged: Iterable[CheckResult]) -> None:
             fault = _difference(asdict(old[name]), asdict(new[name])) or ""
         if fault:
             raise IntegrityError(f"decision.json: check {name}: {fault}")
-
-
-def _compare_rest(recorded: Decision, again: Decision) -> None:
-    old, new = asdict(recorded), asdict(again)
-    for name in _COMPARED:
-        if fault := _difference({name: old[name]}, {name: new[name]}):
-            raise IntegrityError(f"decision.json: {fault}")
 
 
 def _difference(old: Any, new: Any, place: str = "") -> str | None:

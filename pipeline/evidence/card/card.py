@@ -62,11 +62,7 @@ class TrainedOn:
 
 
 NONE = "none"  # there is no such figure; unlike one that is not known
-
-
 FEW = 30  # cases of a class, below which a group's figures say little
-
-
 WIDE = 0.2  # an interval as wide as this leaves the figure open
 
 

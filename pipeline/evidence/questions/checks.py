@@ -57,16 +57,14 @@ REQUIRED = (
 IN_ORDER, SAME_TIME, WRONG = "in order", "same time as recorded", "WRONG ORDER"
 UNKNOWN = "not known"
 COMMITTED = "acceptance criteria committed"
-
-
+NOT_HERE = "git could not be asked: the commit is not in a checkout here"
+CONFIRMED = "git here has the same text and time"
 # Component -> the step that its start and its end are.
 _BEGINS = {
     "Trainer": "training started",
     "CandidateScorer": "scoring of the candidate started",
     "Evaluator": "evaluation started",
 }
-
-
 _ENDS = {
     "DataGate": "training data admitted",
     "CaseSet": "case set verified",
@@ -90,12 +88,6 @@ class RecordedStep:
     source: str
     seq: int | None = None
     remark: str = ""
-
-
-NOT_HERE = "git could not be asked: the commit is not in a checkout here"
-
-
-CONFIRMED = "git here has the same text and time"
 
 
 @dataclass(frozen=True)
@@ -293,12 +285,10 @@ def steps(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[str, 
 
 def _policy(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
     given = record.inputs
-    if given.policy_committed is None or given.policy_commit is None:
-        return
-    remark = committed_in_git(evidence, record)
-    source = f"{RUN_RECORD}: git commit {given.policy_commit[:12]}"
-    at = moment(given.policy_committed)
-    yield RecordedStep("acceptance criteria committed", at, source, remark=remark)
+    if given.policy_committed is not None and given.policy_commit is not None:
+        remark, at = committed_in_git(evidence, record), moment(given.policy_committed)
+        source = f"{RUN_RECORD}: git commit {given.policy_commit[:12]}"
+        yield RecordedStep(COMMITTED, at, source, remark=remark)
 
 
 def _golden(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:

@@ -204,8 +204,9 @@ def impact_of_commit(evidence: Evidence, text: str, *, repository: Path = REPOSI
         )
     recorded = {row["git_commit"] for row in evidence.runs if "git_commit" in row}
     commit = _commit(text.lower(), recorded, repository)
-    history = _descendants(commit, repository)
-    later = recorded & history if history is not None else set()
+    # The commits that contain it, on whatever branch; None where git does not have it.
+    history = ask_git(repository, "rev-list", "--ancestry-path", "--all", "HEAD", f"^{commit}")
+    later = recorded & set(history.split()) if history is not None else set()
     affected = Affected(evidence)
     mine = run_rows(evidence, "git_commit", {commit})
     after = run_rows(evidence, "git_commit", later)
@@ -253,12 +254,6 @@ def _commit(prefix: str, recorded: set[str], repository: Path) -> str:
     if known is None:
         raise ConfigError(f"--commit {prefix}: no run was made from it, and git does not know it")
     return known.strip()
-
-
-def _descendants(commit: str, repository: Path) -> set[str] | None:
-    """The commits that contain this one, on whatever branch; None where git does not have it."""
-    found = ask_git(repository, "rev-list", "--ancestry-path", "--all", "HEAD", f"^{commit}")
-    return None if found is None else set(found.split())
 
 
 def run_rows(evidence: Evidence, column: str, values: Iterable[str]) -> list[Row]:

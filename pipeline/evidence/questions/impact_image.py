@@ -12,7 +12,14 @@ from pathlib import Path
 
 from components.baselines.case_set import LockedCase
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.lineage.training import Sought, TrainingRow, is_sought, read_manifest, search
+from components.lineage.training import (
+    Sought,
+    TrainingRow,
+    is_sought,
+    manifest_path,
+    read_manifest,
+    search,
+)
 from components.records.errors import ConfigError, SourceError
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.questions.impact import Affected, contradictions, run_rows
@@ -99,7 +106,9 @@ def hashes_of(image: Path) -> list[Sought]:
 
 def _find(evidence: Evidence, wanted: Collection[Sought], reread: bool) -> ImagePlaces:
     folder = evidence.workspace.training
-    places = ImagePlaces(missing=_missing(evidence))
+    recorded = {row["training_root"] for row in evidence.runs if "training_root" in row}
+    missing = sorted(root for root in recorded if not manifest_path(folder, root).is_file())
+    places = ImagePlaces(missing=missing)
     if reread:
         for path in sorted(folder.glob("*.jsonl")):
             if rows := [row for row in read_manifest(path) if is_sought(row, wanted)]:
@@ -115,13 +124,6 @@ def _find(evidence: Evidence, wanted: Collection[Sought], reread: bool) -> Image
         if cases:
             places.locked.append((locked, cases))
     return places
-
-
-def _missing(evidence: Evidence) -> list[str]:
-    """Roots of training data that some run recorded and whose manifest is not there."""
-    roots = {row["training_root"] for row in evidence.runs if "training_root" in row}
-    folder = evidence.workspace.training
-    return sorted(root for root in roots if not (folder / f"{root}.jsonl").is_file())
 
 
 def _answer(

@@ -48,7 +48,10 @@ def known_runs(evidence: Evidence) -> KnownRuns:
         for run_id in sorted(ended - by_id.keys())
     ]
     for run_id in evidence.run_ids() - by_id.keys():
-        by_id[run_id] = _from_record(evidence, run_id)
+        try:
+            by_id[run_id] = dict(run_properties(evidence.record(run_id)))
+        except CasegateError as error:  # no more than its name is known
+            by_id[run_id] = {"run_id": run_id, "state": "not known", "error": str(error)}
     return KnownRuns(
         tuple(by_id[run_id] for run_id in sorted(by_id, reverse=True)), tuple(differing)
     )
@@ -66,30 +69,8 @@ def _differences(evidence: Evidence, run_id: str, row: Row) -> list[str]:
     ]
 
 
-def _from_record(evidence: Evidence, run_id: str) -> Row:
-    """A run that ML Metadata does not have, by its record; by its name alone if that is gone."""
-    try:
-        return dict(run_properties(evidence.record(run_id)))
-    except CasegateError as error:
-        return {"run_id": run_id, "state": "not known", "error": str(error)}
-
-
-COLUMNS = tuple(
-    [
-        "at",
-        "run",
-        "state",
-        "verdict",
-        "version",
-        "serving",
-        "trigger",
-        "by",
-        "commit",
-        "case_set",
-        "destination",
-        "entry",
-    ]
-)
+_OF_RUN = ("at", "run", "state", "verdict", "version", "serving", "trigger", "by")
+COLUMNS = (*_OF_RUN, "commit", "case_set", "destination", "entry")
 _LINKS = {"run": "run", "version": "release", "commit": "commit", "case_set": "case_set"}
 
 
@@ -109,11 +90,6 @@ class Filters:
     commit: str | None = None
     trigger: str | None = None
 
-    @property
-    def of_runs(self) -> bool:
-        """Whether something is asked for that only a run has, and no rollback."""
-        return any((self.verdict, self.state, self.commit, self.trigger))
-
 
 def listing(evidence: Evidence, filters: Filters, *, limit: int) -> Answer:
     """Every run, what it released, and every rollback, newest first.
@@ -127,7 +103,9 @@ def listing(evidence: Evidence, filters: Filters, *, limit: int) -> Answer:
     since, until, remarks = _span(filters)
     runs = known_runs(evidence)
     chosen = [row for row in runs.rows if _chosen(row, filters)]
-    lines = [*_runs(evidence, chosen), *([] if filters.of_runs else _rollbacks(evidence))]
+    lines = list(_runs(evidence, chosen))
+    if not (filters.verdict or filters.state or filters.commit or filters.trigger):
+        lines += _rollbacks(evidence)  # which have none of these
     lines = [line for line in lines if within(line["at"], since, until)]
     lines.sort(key=lambda line: (str(line["at"]), str(line["run"])), reverse=True)
     serving = [f"{r.destination} version {r.version}" for r in evidence.serving().values()]

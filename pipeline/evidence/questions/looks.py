@@ -29,7 +29,8 @@ def looks(evidence: Evidence, name: str) -> Answer:
     amended = [e for e in evidence.entries if e.kind == "amendment" and e.body["case_set"] == name]
     if not entries and not amended:
         _refuse_unknown(evidence, name)
-    last = _last_decided(evidence, entries)
+    decided = [e.body["run_id"] for e in entries if e.body["run_id"] in evidence.decided]
+    last = evidence.decision(decided[-1]) if decided else None
     planned = last.looks.planned if last else None
     left = None if planned is None else planned - len(entries)
     runs = known_runs(evidence) if entries else KnownRuns((), ())
@@ -63,13 +64,6 @@ def _refuse_unknown(evidence: Evidence, name: str) -> None:
         known |= {locked.case_set.name for locked in locked_sets(evidence)}
     if name not in known:
         raise ConfigError(f"{name!r}: no case set of this workspace{suggestion(name, known)}")
-
-
-def _last_decided(evidence: Evidence, entries: list[Entry]) -> Decision | None:
-    for entry in reversed(entries):
-        if entry.body["run_id"] in evidence.decided:
-            return evidence.decision(entry.body["run_id"])
-    return None
 
 
 def _looks_table(evidence: Evidence, entries: list[Entry], commits: dict[str, Value]) -> Table:
@@ -144,7 +138,8 @@ def _notes(entries: list[Entry], last: Decision | None, left: int | None) -> Ite
         yield "No planned look is left."
     if last is None and entries:
         yield "No look came to a decision, so no policy says how many are planned."
-    if (repeated := _repeated(entries)) > 0:
+    known = [model for e in entries if (model := e.body.get("candidate_sha256")) is not None]
+    if (repeated := len(known) - len(set(known))) > 0:
         yield f"{repeated} of the looks were at a candidate that had been looked at before."
     if last is not None and last.looks.used is not None:
         upto = next(n for n, e in enumerate(entries, 1) if e.body["run_id"] == last.run_id)
@@ -153,9 +148,3 @@ def _notes(entries: list[Entry], last: Decision | None, left: int | None) -> Ite
                 f"The decision of run {last.run_id} counts {last.looks.used} looks, the ledger "
                 f"{upto} up to then."
             )
-
-
-def _repeated(entries: list[Entry]) -> int:
-    seen = [e.body.get("candidate_sha256") for e in entries]
-    known = [model for model in seen if model is not None]
-    return len(known) - len(set(known))

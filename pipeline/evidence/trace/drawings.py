@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from components.bundle.trace_graph import EXECUTION, PERSON, TraceEdge, TraceGraph, TraceNode
+from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
 from components.records.text import one_line
 
 # A path on somebody's disk says little in a picture; JSON and the page have it.
@@ -36,11 +36,9 @@ def shortened(text: str, most: int) -> str:
 
 def as_text(graph: TraceGraph) -> str:
     """One node a line, with what led to it below it; what was named before is not repeated."""
-    root = graph.node(graph.root)
-    lines = [f"{graph.subject}, back to its training examples", ""]
     seen = {graph.root}
-    lines.append(_line(graph, graph.root))
-    lines += _below(graph, root.key, "", seen)
+    lines = [f"{graph.subject}, back to its training examples", "", _line(graph, graph.root)]
+    lines += _below(graph, graph.root, "", seen)
     lost = [node.key for node in graph.nodes if node.key not in seen]
     if lost:
         lines += ["", "not led to it:", *(f"  {_line(graph, key)}" for key in lost)]
@@ -50,7 +48,8 @@ def as_text(graph: TraceGraph) -> str:
 
 
 def _below(graph: TraceGraph, key: str, indent: str, seen: set[str]) -> Iterator[str]:
-    edges = sorted(graph.led_to(key), key=lambda edge: _late(graph, edge))
+    kinds = (*_ORDER, PERSON)
+    edges = sorted(graph.led_to(key), key=lambda edge: kinds.index(graph.node(edge.source).kind))
     for place, edge in enumerate(edges):
         last = place == len(edges) - 1
         branch, on = ("└─ ", "   ") if last else ("├─ ", "│  ")
@@ -64,11 +63,6 @@ def _below(graph: TraceGraph, key: str, indent: str, seen: set[str]) -> Iterator
 
 # What the release is made of comes first, who and what stood around it last.
 _ORDER = ("release", "model", "decision", "evidence", "data", "execution", "rule", "code", "run")
-
-
-def _late(graph: TraceGraph, edge: TraceEdge) -> int:
-    kind = graph.node(edge.source).kind
-    return len(_ORDER) if kind == PERSON else _ORDER.index(kind)
 
 
 def _line(graph: TraceGraph, key: str) -> str:

@@ -54,11 +54,6 @@ _THINGS = {
 ASIDE = ("TransformCache", "ModelRun")
 
 
-def step_words(component: str) -> str:
-    """What a component did; its own name where it is none of the pipeline's."""
-    return STEPS.get(component, component)
-
-
 def thing_words(type_name: str, component: str | None) -> tuple[str, str]:
     """Kind and words of an artifact; the type's own name where it is none of the pipeline's."""
     for key in ((type_name, component or ""), (type_name, "")):

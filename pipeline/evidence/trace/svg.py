@@ -29,6 +29,8 @@ _COLOURS = {
     "person": ("#fde3d8", "#8a3715"),
 }
 _INK, _MARGIN, _TITLE = "#1a1a1a", 16, 34
+_MARKER: dict[str, str | float] = {"viewBox": "0 0 8 8", "refX": 8, "refY": 4}
+_MARKER |= {"markerWidth": 7, "markerHeight": 7, "orient": "auto"}
 _MOST = 30  # letters that fit in a box
 _SHOWN_FIRST = ("verdict", "state", "source", "destination", "name", "commit", "cases", "version")
 
@@ -48,7 +50,7 @@ def as_svg(graph: TraceGraph, *, link: Link | None = None, name: str = "trace") 
     lines = [
         element(
             "path",
-            element("title", _sentence(graph, edge.source, edge.label, edge.target)),
+            element("title", _sentence(graph, edge)),
             d=_path(points),
             fill="none",
             stroke="#767676",
@@ -59,11 +61,13 @@ def as_svg(graph: TraceGraph, *, link: Link | None = None, name: str = "trace") 
         for edge, points in plan.lines
     ]
     title = f"{graph.subject}: what led to it"
+    found = [_sentence(graph, edge) for edge in graph.edges]  # for whoever cannot see it
+    arrow = element("path", d="M0 0L8 4L0 8z", fill="#767676")
     return element(
         "svg",
         element("title", title, id=f"{name}-title"),
-        element("desc", _description(graph), id=f"{name}-text"),
-        _arrow(f"{name}-arrow"),
+        element("desc", ". ".join([*found, *graph.notes]), id=f"{name}-text"),
+        element("defs", element("marker", arrow, id=f"{name}-arrow", **_MARKER)),
         element("rect", width=size[0], height=size[1], fill="#ffffff", class_="trace-page"),
         element("text", title, x=_MARGIN, y=_MARGIN + 12, font_size=16, fill=_INK),
         element("g", *lines, *boxes, transform=f"translate({_MARGIN} {_MARGIN + _TITLE})"),
@@ -133,21 +137,8 @@ def _path(points: tuple[tuple[float, float], ...]) -> str:
     return "".join(parts)
 
 
-def _arrow(name: str) -> Markup:
-    head = element("path", d="M0 0L8 4L0 8z", fill="#767676")
-    size = {"refX": 8, "refY": 4, "markerWidth": 7, "markerHeight": 7}
-    marker = element("marker", head, id=name, viewBox="0 0 8 8", **size, orient="auto")
-    return element("defs", marker)
-
-
-def _sentence(graph: TraceGraph, source: str, how: str, target: str) -> str:
-    return f"{label(graph.node(target))}: {how} {label(graph.node(source))}"
-
-
-def _description(graph: TraceGraph) -> str:
-    """What leads to what, for whoever cannot see it."""
-    found = [_sentence(graph, edge.source, edge.label, edge.target) for edge in graph.edges]
-    return ". ".join([*found, *graph.notes])
+def _sentence(graph: TraceGraph, edge: TraceEdge) -> str:
+    return f"{label(graph.node(edge.target))}: {edge.label} {label(graph.node(edge.source))}"
 
 
 WIDTH, HEIGHT = 200, 58

@@ -9,13 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from components.bundle.trace_graph import (
-    EXECUTION,
-    PERSON,
-    TraceBuilder,
-    TraceGraph,
-    Value,
-)
+from components.bundle.trace_graph import EXECUTION, PERSON, TraceBuilder, TraceGraph, Value
 from components.decision import Decision
 from components.lineage.graph import READ, WROTE, ArtifactNode, ExecutionNode, Graph
 from components.lineage.reader import MetadataStore
@@ -25,7 +19,7 @@ from components.records.clock import time_text
 from components.records.ledger.records import Release
 from pipeline.evidence.removed import folder_of, removed_folders
 from pipeline.evidence.subject import Evidence, Subject
-from pipeline.evidence.trace.record import ASIDE, add_record, step_words, thing_words
+from pipeline.evidence.trace.record import ASIDE, STEPS, add_record, thing_words
 
 SPLITS = {"train": "train_cases", "tune": "tune_cases"}
 FOUND, CANDIDATE, PUSHED = "decision", "candidate", "pushed"
@@ -249,7 +243,7 @@ def _executions(
         if made is not None and execution.state == "cached":
             run = made.pipeline_run.partition(".")[2]
             facts["from the cache"] = f"made by execution {made.execution_id} of run {run}"
-        words = step_words(execution.component)
+        words = STEPS.get(execution.component, execution.component)
         graph.add(_execution_key(execution), EXECUTION, words, facts=facts)
     steps = {e.id: _execution_key(e) for e in part.executions}
     for event in part.events:

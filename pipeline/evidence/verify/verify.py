@@ -4,6 +4,7 @@ Every file that a run left is hashed again. The records and the ledger are the e
 Metadata that says otherwise was changed by whoever keeps the database.
 """
 
+import contextlib
 import json
 import math
 from collections import Counter
@@ -89,7 +90,8 @@ def verify(evidence: Evidence, subjects: Sequence[Subject] | None) -> Answer:
     what = "everything" if named is None else named or "nothing, for nothing is released"
     differ = f"{len(found)} {'difference' if len(found) == 1 else 'differences'}"
     facts = {"what": what, "result": differ if found else "as recorded"}
-    facts |= {f"checked: {kind}": str(count) for kind, count in verification.counts().items()}
+    counts = {**verification.files, **verification.signatures, **verification.rows}
+    facts |= {f"checked: {kind}": str(count) for kind, count in counts.items()}
     # No difference: a release of before models were tried where they are served is as it was.
     facts |= {f"can be served: {name}": answer for name, answer in _servable(evidence)}
     notes = [f"The first difference: {difference.sentence}." for difference in found[:1]]
@@ -129,9 +131,6 @@ class Verification:
         self._evidence, self._workspace = evidence, evidence.workspace
         self._seen: set[tuple[str, str]] = set()
         self.files, self.signatures, self.rows = Counter[str](), Counter[str](), Counter[str]()
-
-    def counts(self) -> dict[str, int]:
-        return {**self.files, **self.signatures, **self.rows}
 
     def differences(self, subjects: Sequence[Subject] | None) -> Differences:
         """All that is not as recorded, of the runs and of what was released."""
@@ -282,20 +281,15 @@ class Verification:
             wanted = environment_properties(record)
             yield from self._row(where, wanted, store.environment(sha256))
             yield from _values(where, record.environment.packages, store.packages(sha256))
-        decision = self._readable_decision(run_id)
+        path, decision = self._workspace.run_folder(run_id) / DECISION, None
+        with contextlib.suppress(CasegateError):  # is a difference already
+            decision = load_decision(path) if path.exists() else None
         rows = {r["check_name"]: r for r in store.checks(record.workspace_id, run_id)}
         checks = {c.check: check_properties(record, c) for c in decision.checks} if decision else {}
         for name in sorted(checks.keys() | rows.keys()):
             where = f"check {name} of run {run_id}"
             yield from self._row(where, checks.get(name), rows.get(name))
         yield from self._graph(record)
-
-    def _readable_decision(self, run_id: str) -> Decision | None:
-        path = self._workspace.run_folder(run_id) / DECISION
-        try:
-            return load_decision(path) if path.exists() else None
-        except CasegateError:
-            return None  # is a difference already
 
     def _release_rows(self) -> Differences:
         evidence, workspace_id = self._evidence, self._evidence.workspace_id

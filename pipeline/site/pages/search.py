@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from components.lineage.training import Sought
 from components.lineage.training import search as search_training
 from components.records.errors import ConfigError
+from components.records.ledger.ledger import Entry
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package
 from pipeline.evidence.questions.impact_image import impact_of_case
@@ -33,7 +34,12 @@ def find_hash(evidence: Evidence, text: str) -> Answer:
     wanted = text.lower()
     if not LEAST <= len(wanted) <= 64 or not re.fullmatch("[0-9a-f]+", wanted):
         raise ConfigError(f"hash {text!r}: wanted {LEAST} to 64 hex digits")
-    ledger, rows = tuple(_in_ledger(evidence, wanted)), _in_store(evidence, wanted)
+    ledger = tuple(
+        (e.seq, e.kind, e.at, key, e.body.get("run_id"))
+        for e, key, value in _in_ledger(evidence)
+        if value.startswith(wanted)
+    )
+    rows = _in_store(evidence, wanted)
     cases = tuple(_cases(evidence, wanted)) if len(wanted) == 64 else ()
     notes = [] if len(wanted) == 64 else ["Pictures are only looked for by a whole hash."]
     if len(rows) > MOST:
@@ -55,12 +61,12 @@ def find_hash(evidence: Evidence, text: str) -> Answer:
     )
 
 
-def _in_ledger(evidence: Evidence, wanted: str) -> Iterator[tuple[Value, ...]]:
+def _in_ledger(evidence: Evidence) -> Iterator[tuple[Entry, str, str]]:
+    """Every hash that an entry names, with its key."""
     for entry in evidence.entries:
-        named = {**entry.body, "entry_sha256": entry.entry_sha256}
-        for key, value in named.items():
-            if isinstance(value, str) and key.endswith(_HASHES) and value.startswith(wanted):
-                yield entry.seq, entry.kind, entry.at, key, entry.body.get("run_id")
+        for key, value in {**entry.body, "entry_sha256": entry.entry_sha256}.items():
+            if isinstance(value, str) and key.endswith(_HASHES):
+                yield entry, key, value
 
 
 def _in_store(evidence: Evidence, wanted: str) -> list[tuple[Value, ...]]:
@@ -126,9 +132,7 @@ def _index(view: View) -> Page:
     """Every hash that the ledger names, with the entry and the run: to search in the browser."""
     rows = tuple(
         (value, key.removesuffix("_sha256"), e.kind, e.seq, e.body.get("run_id"))
-        for e in view.evidence.entries
-        for key, value in (*e.body.items(), ("entry_sha256", e.entry_sha256))
-        if isinstance(value, str) and key.endswith(_HASHES)
+        for e, key, value in _in_ledger(view.evidence)
     )
     columns = ("hash", "of", "kind", "entry", "run")
     table = Table("hashes", "Every hash that the ledger names", columns, rows, _LINKS)

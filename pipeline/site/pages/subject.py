@@ -92,12 +92,14 @@ def main_page(view: View, about: AboutPage) -> Page:
         missing = f"the run left no record in {view.evidence.workspace.run_folder(subject.run_id)}"
         sections = [PageSection("Made of", "made-of", alarm=missing)]
     else:
+        left = shown_files(view.evidence.workspace.run_folder(subject.run_id))
+        files = (Link(f"{n}: {SHOWN[n][0]}", places.run_file(subject.run_id, n)) for n in left)
         sections = [
             _read_on(view, about),
             *_made_of(view, subject),
             guarded("Cases that changed", "flips", lambda: _flips(view, subject)),
             _entries(view, subject),
-            _files(view, subject),
+            PageSection("Files of the run", "files", links=tuple(files)),
         ]
     return Page(
         about.place(),
@@ -193,15 +195,6 @@ def _made_of(view: View, subject: Subject) -> list[PageSection]:
     whole = section_of(answer, "Made of", "made-of")
     parts = [PageSection(t.title, t.name, tables=(t,)) for t in answer.tables if t.rows]
     return [replace(whole, tables=()), *parts]
-
-
-def _files(view: View, subject: Subject) -> PageSection:
-    """What the run left, as it is; each is only shown where it is what was recorded."""
-    names = shown_files(view.evidence.workspace.run_folder(subject.run_id))
-    links = tuple(
-        Link(f"{name}: {SHOWN[name][0]}", places.run_file(subject.run_id, name)) for name in names
-    )
-    return PageSection("Files of the run", "files", links=links)
 
 
 def _flips(view: View, subject: Subject) -> PageSection:
