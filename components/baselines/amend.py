@@ -5,7 +5,7 @@ the version after it, whose parent is the root of the one before.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from components.baselines.case_set import LABELS, CaseSet, LockedCase, cases_root, nearest
@@ -57,7 +57,11 @@ def amend_case_set(
     for marked, ids in ((True, changes.sentinel), (False, changes.unsentinel)):
         for case_id in ids:
             cases[case_id] = replace(cases[case_id], sentinel=marked)
-    _refuse_one_class(case_set, cases.values(), where)
+    left = {case.label for case in cases.values()}
+    for label in sorted({case.label for case in case_set.cases} - left):
+        raise ConfigError(
+            f"{where}: no {LABELS[label]} case would be left; a gate needs both: add one first"
+        )
     new = tuple(cases.values())
     return replace(
         case_set,
@@ -135,11 +139,3 @@ def _refuse_no_change(changes: CaseChanges, cases: dict[str, LockedCase], where:
     if none:
         named = "; ".join(f"{option}: case '{spell(i)}' is {what}" for option, i, what in none[:3])
         raise ConfigError(f"{where}: {named}; leave that out")
-
-
-def _refuse_one_class(before: CaseSet, after: Iterable[LockedCase], where: str) -> None:
-    left = {case.label for case in after}
-    for label in sorted({case.label for case in before.cases} - left):
-        raise ConfigError(
-            f"{where}: no {LABELS[label]} case would be left; a gate needs both: add one first"
-        )

@@ -163,7 +163,9 @@ def save_case_set(case_set: CaseSet, path: Path) -> None:
 
 def case_set_json(case_set: CaseSet) -> bytes:
     """The content of a case set's file."""
-    header = _header(case_set)
+    named = {key: getattr(case_set, key) for key in _HEADER}
+    lists = {key: list(getattr(case_set, key)) for key in _LISTS if getattr(case_set, key)}
+    header = {"schema_version": SCHEMA_VERSION, **named, **lists}
     document = {**header, "header_sha256": sha256_json(header)}
     return json_with_lines(document, "cases", (case.line() for case in case_set.cases))
 
@@ -307,12 +309,6 @@ def _no_garbage_collection() -> Iterator[None]:
 
 _HEADER = ("name", "version", "parent", "author", "reason", "date", "source", "merkle_root")
 _LISTS = ("retired", "relabelled")  # absent from the file where empty
-
-
-def _header(case_set: CaseSet) -> dict[str, Any]:
-    named = {key: getattr(case_set, key) for key in _HEADER}
-    lists = {key: list(getattr(case_set, key)) for key in _LISTS if getattr(case_set, key)}
-    return {"schema_version": SCHEMA_VERSION, **named, **lists}
 
 
 def nearest(word: str, ids: Iterable[str]) -> str:

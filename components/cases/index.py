@@ -81,7 +81,10 @@ def read_records(path: Path) -> Iterator[CaseRecord]:
         with path.open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, 1):
                 try:
-                    yield _parse_record(line)
+                    row = json.loads(line)
+                    if not isinstance(row, dict) or row.keys() != _KEYS or not is_case_row(row):
+                        raise ValueError(f"wanted {', '.join(sorted(_KEYS))}, each of its type")
+                    yield CaseRecord(**row)
                 except (TypeError, ValueError) as error:
                     raise IntegrityError(
                         f"{path}:{number}: not a case record ({error}); write the index again"
@@ -177,13 +180,6 @@ def _keys(record: CaseRecord) -> tuple[tuple[str, str], ...]:
     """What a record can share with another one, in the order of REASONS."""
     values = (record.bytes_sha256, record.pixels_sha256, record.patient_id)
     return tuple(zip(REASONS, values, strict=True))
-
-
-def _parse_record(line: str) -> CaseRecord:
-    row = json.loads(line)
-    if not isinstance(row, dict) or row.keys() != _KEYS or not is_case_row(row):
-        raise ValueError(f"wanted {', '.join(sorted(_KEYS))}, each of its type")
-    return CaseRecord(**row)
 
 
 @dataclass(frozen=True)

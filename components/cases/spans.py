@@ -177,13 +177,9 @@ def _parse(pattern: str) -> tuple[Path, str, int, str]:
 
 
 def _chosen(pattern: str, found: Mapping[int, Path], wanted: Sequence[int]) -> Spans:
-    names = tuple(span_name(found[number]) for number in wanted)
+    paths = [found[number] for number in wanted]
+    names = tuple(path.stem if path.suffix.lower() == ".npz" else path.name for path in paths)
     return Spans(os.path.normpath(pattern), tuple(wanted), names)
-
-
-def span_name(path: Path) -> str:
-    """What a span is called: its folder's name, or its file's without the suffix."""
-    return path.stem if path.suffix.lower() == ".npz" else path.name
 
 
 def _as_ranges(numbers: Iterable[int]) -> str:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from components.drift.divergence import Limit
 from components.drift.findings import MOVED, NOT_ENOUGH, Chart, DriftReading, Shift
-from components.drift.limits import Limit
 from components.drift.rates import SENSITIVITY, SPECIFICITY
 from components.drift.sample import Sample
 from components.drift.shifts import (

@@ -18,8 +18,8 @@ from components.drift.causes import (
     read,
     with_decisions,
 )
+from components.drift.divergence import JENSEN_SHANNON, Limit
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
-from components.drift.limits import JENSEN_SHANNON, Limit
 from components.drift.rates import (
     POSITIVE_RATE,
     SENSITIVITY,

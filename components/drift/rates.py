@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from components.drift.divergence import Limit
 from components.drift.findings import NOT_ENOUGH, Chart, ChartPoint, ObservedRate, Shift
-from components.drift.limits import Limit
 from components.drift.permutation import fisher_lower, fisher_two_sided
 from components.drift.sample import Sample
 from components.drift.shifts import undecided

@@ -14,15 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from components.drift.divergence import (
+    JENSEN_SHANNON,
+    L_INFINITY,
     Counts,
     Floats,
+    Limit,
     counts_of_words,
     jensen_shannon,
     jensen_shannon_of_numbers,
     l_infinity,
 )
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Histogram, Shift
-from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.permutation import Measure, counts_by_quantile, permutation_p_value
 from components.drift.sample import Sample
 from components.records.errors import ConfigError

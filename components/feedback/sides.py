@@ -94,7 +94,12 @@ def take_sides(
     for group in _together(sorted(cases, key=lambda case: case.case_id)):
         fresh = []
         for case in _once(group, left_out):
-            if why := _stands(case, sides) or case.unusable or _unknown(case):
+            in_sides = (
+                f"stands in {name} already ({by})"
+                for name, known in sides.items()
+                if (by := known.holds(case))
+            )
+            if why := next(in_sides, None) or case.unusable or _unknown(case):
                 left_out.append(LeftOut(case.case_id, why))
             else:
                 fresh.append(case)
@@ -109,13 +114,6 @@ def take_sides(
     return Sides(
         tuple(training), tuple(proposals), tuple(sorted(left_out, key=lambda one: one.case_id))
     )
-
-
-def _stands(case: Settled, sides: dict[str, KnownSides]) -> str | None:
-    for name, known in sides.items():
-        if by := known.holds(case):
-            return f"stands in {name} already ({by})"
-    return None
 
 
 def _unknown(case: Settled) -> str | None:

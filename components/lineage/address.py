@@ -260,25 +260,22 @@ def connection_error(address: StoreAddress, error: Any) -> ConfigError:
 
 
 def _sqlite(address: StoreAddress, read_only: bool) -> Any:
+    import sqlite3
+
     import sqlalchemy
 
     if address.path is None or not address.path.exists():
         raise ConfigError(f"{address}: no such store; a run makes it")
     uri = f"file:{quote(str(address.path))}?mode={'ro' if read_only else 'rw'}"
-    return sqlalchemy.create_engine(
-        "sqlite://",
-        creator=lambda: _sqlite_connection(uri, read_only),
-        poolclass=sqlalchemy.QueuePool,
-    )
 
+    def connect() -> Any:
+        options: Any = {"timeout": _CONNECT_SECONDS, "check_same_thread": False}
+        connection = sqlite3.connect(uri, uri=True, **options)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
 
-def _sqlite_connection(uri: str, read_only: bool) -> Any:
-    import sqlite3
-
-    connection = sqlite3.connect(uri, uri=True, timeout=_CONNECT_SECONDS, check_same_thread=False)
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
-    return connection
+    return sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.QueuePool)
 
 
 def _postgresql(address: StoreAddress, read_only: bool) -> Any:

@@ -106,7 +106,13 @@ def _prepare(
         connect_store(target)  # makes the schema
         with writing.connect() as connection:
             _require_version(connection, target)
-            _refuse_data(connection, target)
+            filled = {table: count(connection, table) for table in DATA_TABLES}
+            if any(filled.values()):
+                words = ", ".join(f"{rows} in {table}" for table, rows in filled.items() if rows)
+                raise ConfigError(
+                    f"{target}: holds other data already ({words}); give an empty database, "
+                    "because a copy keeps its ids"
+                )
     elif mark[0] != str(source):
         raise ConfigError(
             f"{target}: holds an unfinished copy of {mark[0]}; finish that, or give an empty "
@@ -124,16 +130,6 @@ def _mark(connection: Any) -> tuple[str, str] | None:
         return None
     row = connection.exec_driver_sql(f"SELECT source, sha256 FROM {_MARK}").first()
     return (row[0], row[1]) if row else None
-
-
-def _refuse_data(connection: Any, target: StoreAddress) -> None:
-    filled = {table: count(connection, table) for table in DATA_TABLES}
-    if any(filled.values()):
-        words = ", ".join(f"{rows} in {table}" for table, rows in filled.items() if rows)
-        raise ConfigError(
-            f"{target}: holds other data already ({words}); give an empty database, because a "
-            "copy keeps its ids"
-        )
 
 
 def _begin(writing: Any, source: str, digest: str) -> None:

@@ -21,7 +21,15 @@ from components.lineage.graph import (
     ExecutionNode,
     Graph,
 )
-from components.lineage.types import CHECK, ENVIRONMENT, RELEASE, RUN, TRAINING_DATA, run_name
+from components.lineage.types import (
+    CHECK,
+    COLUMN,
+    ENVIRONMENT,
+    RELEASE,
+    RUN,
+    TRAINING_DATA,
+    run_name,
+)
 from components.lineage.views import with_views
 from components.records.errors import ConfigError
 
@@ -224,11 +232,10 @@ class MetadataStore:
         """Artifacts of a type whose typed properties have these values, in the order of ids."""
         joins, values = list[str](), dict[str, Any]()
         for number, (name, value) in enumerate(where.items()):
-            column = {str: "string_value", int: "int_value", float: "double_value"}[type(value)]
             joins.append(
                 f"JOIN ArtifactProperty w{number} ON w{number}.artifact_id = a.id "
                 f"AND NOT w{number}.is_custom_property AND w{number}.name = :name{number} "
-                f"AND w{number}.{column} = :value{number}"
+                f"AND w{number}.{COLUMN[type(value)]} = :value{number}"
             )
             values |= {f"name{number}": name, f"value{number}": value}
         return self._pivoted(
@@ -305,7 +312,7 @@ class MetadataStore:
 
 
 def _value(row: Row) -> Any:
-    for column in ("string_value", "int_value", "double_value"):
+    for column in COLUMN.values():
         if row[column] is not None:
             return row[column]
     flag = row.get("bool_value")

@@ -19,7 +19,8 @@ CHECK = "CasegateCheck"
 RELEASE = "CasegateRelease"
 RECORD = "CasegateRecord"  # the execution that ties them to what TFX wrote
 
-Value = str | int | float | None
+Value = str | int | float
+COLUMN = {str: "string_value", int: "int_value", float: "double_value"}  # where it is kept
 
 # Versions are text: they count seconds, and the servers' integers end in 2038. Names avoid what
 # SQL reserves, because `lineage sql` shows them as columns.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from components.lineage.graph import ARTIFACT_STATES, EVENT_KINDS, EXECUTION_STATES
 from components.lineage.types import (
     CHECK,
+    COLUMN,
     ENVIRONMENT,
     RELEASE,
     RUN,
@@ -18,12 +19,11 @@ from components.lineage.types import (
 )
 
 ARTIFACT, EXECUTION, CONTEXT = 1, 0, 2  # ML Metadata's kinds of types
-_COLUMN = {str: "string_value", int: "int_value", float: "double_value"}
 
 
 def _typed(type_name: str, kinds: Mapping[str, type]) -> str:
     columns = ",\n    ".join(
-        f"MAX(CASE WHEN p.name = '{name}' THEN p.{_COLUMN[kind]} END) AS {name}"
+        f"MAX(CASE WHEN p.name = '{name}' THEN p.{COLUMN[kind]} END) AS {name}"
         for name, kind in kinds.items()
     )
     return f"""

@@ -16,6 +16,7 @@ from components.lineage.record import RunRecord
 from components.lineage.training import TrainingData
 from components.lineage.types import (
     CHECK,
+    COLUMN,
     ENVIRONMENT,
     RECORD,
     RELEASE,
@@ -125,7 +126,7 @@ class RecordWriter:
         if known is not None:
             artifact.id = known.id
         for key, value in properties.items():
-            _set(artifact.properties[key], value)
+            setattr(artifact.properties[key], COLUMN[type(value)], value)
         for key, value in (custom or {}).items():
             artifact.custom_properties[key].string_value = value
         return int(self.store.put_artifacts([artifact])[0])
@@ -163,15 +164,6 @@ class RecordWriter:
             get = self.store.get_execution_type if name == RECORD else self.store.get_artifact_type
             self._types[name] = get(name).id
         return self._types[name]
-
-
-def _set(target: Any, value: Value) -> None:
-    if isinstance(value, str):
-        target.string_value = value
-    elif isinstance(value, int):
-        target.int_value = value
-    elif isinstance(value, float):
-        target.double_value = value
 
 
 def close_orphans(metadata: Any, store: MetadataStore, *, pipeline: str) -> int:

@@ -54,18 +54,9 @@ class Notice:
 
     def body(self) -> bytes:
         """The canonical JSON that a webhook and a command get."""
-        message = self.message
-        return canonical_json(
-            {
-                "at": self.at,
-                "delivery": self.delivery,
-                "event": message.kind,
-                "facts": _plain(message.facts),
-                "key": message.key,
-                "lines": list(message.lines),
-                "subject": message.subject,
-            }
-        )
+        tree = self.as_json()
+        message = tree.pop("message")
+        return canonical_json({**tree, "event": message.pop("kind"), **message})
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` makes the notice of again."""

@@ -62,7 +62,7 @@ def answer_until_interrupted(app: Any, listening: socket.socket, **further: Any)
         timeout_graceful_shutdown=2,
         **further,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # which is how it is told to end
+    with contextlib.suppress(KeyboardInterrupt):  # which is how a person ends it
         uvicorn.Server(config).run(sockets=[listening])
 
 

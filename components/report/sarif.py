@@ -114,9 +114,10 @@ def sarif_run(
 def _result(check: CheckResult, decision: Decision, context: ReportContext) -> dict[str, Any]:
     message = f"{standing(check)}: {title(check)} ({check.check}): {check.reason}"
     names = ("metric", "slice", "against", "n", "estimate", "lower", "upper", "limit", "method")
+    level = "error" if check.verdict is Verdict.FAIL else "warning"
     result: dict[str, Any] = {
         "ruleId": check.rule,
-        "level": _level(check),
+        "level": level if check.open else "note",
         "message": {"text": sarif_message(message)},
         "partialFingerprints": {
             "casegateCheck/v1": sha256_json(
@@ -134,12 +135,6 @@ def _result(check: CheckResult, decision: Decision, context: ReportContext) -> d
     if check.waived:
         result["suppressions"] = [_suppression(check, decision)]
     return result
-
-
-def _level(check: CheckResult) -> str:
-    if not check.open:
-        return "note"
-    return "error" if check.verdict is Verdict.FAIL else "warning"
 
 
 def _location(check: CheckResult, context: ReportContext) -> dict[str, Any]:

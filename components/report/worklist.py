@@ -74,7 +74,8 @@ def worklist(
     for place, (name, lost) in enumerate(order[:ROWS]):
         at = places.get(name)
         case = None if at is None else cases[at]
-        scores = _scores(judged, at)
+        known = judged.scores if judged is not None and at is not None else {}
+        scores = {model: float(column[at or 0]) for model, column in known.items()}
         picture = _picture(evidence, name) if place < PICTURES else None
         rows.append(
             Changed(name, lost, against[name, lost], name in sentinels, case, scores, picture)
@@ -114,12 +115,6 @@ def _ordered(
     sentinels |= {name for flips in decision.flips for name in flips.lost_sentinels}
     changed = _against(decision)
     return sorted(changed, key=lambda c: (not c[1], c[0] not in sentinels, c[0])), sentinels
-
-
-def _scores(judged: CurveScores | None, place: int | None) -> dict[str, float]:
-    if judged is None or place is None:
-        return {}
-    return {model: float(scores[place]) for model, scores in judged.scores.items()}
 
 
 def _against(decision: Decision) -> dict[tuple[str, bool], tuple[str, ...]]:

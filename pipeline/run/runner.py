@@ -90,7 +90,7 @@ def run(
 
     Args:
       root: the workspace's folder.
-      listener: told of components and epochs as they start and finish.
+      listener: called with components and epochs as they start and finish.
       why: what started the run.
       champion_scores: a scores.json of the released model, where it is released elsewhere and
         this workspace serves nothing.

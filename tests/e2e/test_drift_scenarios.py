@@ -9,8 +9,8 @@ import pytest
 from components.cases.images import inspect_image
 from components.cases.sources import open_source
 from components.drift.compare import compare
+from components.drift.divergence import read_limits
 from components.drift.findings import MOVED, STEADY, Drift
-from components.drift.limits import read_limits
 from components.drift.sample import Sample
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "features.pbtxt"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.drift.compare import compare
+from components.drift.divergence import read_limits
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift
-from components.drift.limits import read_limits
 from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError
 from components.records.files import lock_file, sha256_file

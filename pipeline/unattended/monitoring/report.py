@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
+from components.drift.divergence import Limit
 from components.drift.findings import MOVED, Drift
-from components.drift.limits import Limit
 from components.drift.page import PageContext, drift_page
 from components.drift.page_words import feature, measure, moved_first, number, time_words
 from components.notify.notice import Message

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit
+from components.drift.divergence import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.sample import UNLABELLED, Sample
 
 LIMITS = {

@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import binom
 
 from components.drift.compare import compare
+from components.drift.divergence import Limit
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift, Shift
-from components.drift.limits import Limit
 from components.drift.sample import Sample
 from tests.components.drift.making import (
     LIMITS,

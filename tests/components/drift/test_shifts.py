@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from components.drift.divergence import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Shift
-from components.drift.limits import JENSEN_SHANNON, L_INFINITY, Limit
 from components.drift.permutation import permutation_p_value
 from components.drift.shifts import (
     Shuffling,
