@@ -1,5 +1,6 @@
 """What reads needs SELECT and nothing more, and reads the same from every database."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,8 +164,9 @@ def test_a_question_that_writes_is_refused_to_the_owner_too(source, server, tmp_
     target = server.fresh()
     open_store(target)
     for address in (source, target):
-        with MetadataStore(address) as store, refused(ConfigError, "only"):
+        with MetadataStore(address) as store, refused(ConfigError, address.url) as caught:
             store.query("DELETE FROM Artifact")
+        assert re.search("read.?only", str(caught.value), re.I)
 
 
 def test_a_table_without_select_is_one_line(server) -> None:
@@ -241,5 +243,5 @@ def test_sqlite_does_the_same(tmp_path: Path) -> None:
         assert store.select("SELECT ':a 100%' AS words", limit=1).rows == ((":a 100%",),)
         with pytest.raises(ConfigError):
             store.select("SELECT 1; DELETE FROM Type", limit=1)
-        with refused(ConfigError, "only"):
+        with refused(ConfigError, "readonly"):
             store.select("DELETE FROM Type", limit=1)
