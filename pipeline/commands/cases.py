@@ -7,7 +7,7 @@ import click
 
 from components.baselines.names import CASE_SET
 from pipeline.commands import options
-from pipeline.commands.ending import console, echo_json, group, progress_bar
+from pipeline.commands.ending import console, group, print_answer, progress_bar
 from pipeline.settings.workspace import Workspace
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
@@ -75,16 +75,15 @@ def show(case_set: str, workspace: Path, form: str) -> int:
     """Who locked which cases and why, and the cases in numbers. NAME@2 shows version 2."""
     from components.baselines.summary import summarise
     from pipeline.governance.case_sets import described
+    from pipeline.governance.show_cases import show_case_set
     from pipeline.settings.baselines import read_case_set
 
     found = read_case_set(case_set, Workspace(workspace.resolve()))
-    if form == "json":
-        echo_json({**described(found), **summarise(found).as_json()})
-        return 0
-    from pipeline.governance.show_cases import show_case_set
-
-    show_case_set(console(), found)
-    return 0
+    return print_answer(
+        form,
+        lambda: {**described(found), **summarise(found).as_json()},
+        lambda page: show_case_set(page, found),
+    )
 
 
 @cases.command()
@@ -96,18 +95,17 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
     """What changed from A to B, each a NAME, a FILE or, with its version, NAME@2."""
     from components.baselines.diff import diff_case_sets
     from pipeline.governance.case_sets import described
+    from pipeline.governance.show_cases import show_diff
     from pipeline.settings.baselines import read_case_set
 
     place = Workspace(workspace.resolve())
     a, b = read_case_set(before, place), read_case_set(after, place)
     found = diff_case_sets(a, b)
-    if form == "json":
-        echo_json({"before": described(a), "after": described(b), "changes": found.as_json()})
-        return 0
-    from pipeline.governance.show_cases import show_diff
-
-    show_diff(console(), a, b, found)
-    return 0
+    return print_answer(
+        form,
+        lambda: {"before": described(a), "after": described(b), "changes": found.as_json()},
+        lambda page: show_diff(page, a, b, found),
+    )
 
 
 def _relabelling(
@@ -175,18 +173,17 @@ def amend(case_set: str, workspace: Path, **asked: Any) -> int:
 @options.form()
 def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     """Positives that past models missed and that champion and golden get right."""
-    from pipeline.governance.sentinels import propose_sentinels
-
-    found = propose_sentinels(case_set, workspace, least=least)
-    if form == "json":
-        echo_json(found.as_json())
-        return 0
     from pipeline.governance.case_sets import typed
+    from pipeline.governance.sentinels import propose_sentinels
     from pipeline.governance.show_cases import show_proposal
 
+    found = propose_sentinels(case_set, workspace, least=least)
     command = f"casegate cases amend {typed(case_set)} --workspace {typed(str(workspace))}"
-    show_proposal(console(), found, least=least, command=command)
-    return 0
+    return print_answer(
+        form,
+        found.as_json,
+        lambda page: show_proposal(page, found, least=least, command=command),
+    )
 
 
 @cases.command()

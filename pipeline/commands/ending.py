@@ -104,6 +104,15 @@ def console() -> "Console":
     return Console(highlight=False)
 
 
+def print_answer(form: str, document: Callable[[], Any], show: "Callable[[Console], None]") -> int:
+    """Prints the document as JSON where `form` is that, else what `show` prints; returns 0."""
+    if form == "json":
+        echo_json(document())
+    else:
+        show(console())
+    return 0
+
+
 @contextmanager
 def progress_bar() -> "Iterator[Callable[[str, int, int], None]]":
     """On a terminal, a bar: of what, how much is done, and of how much; silence elsewhere."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.commands import options
-from pipeline.commands.ending import console, echo_json, echo_utf8, group
+from pipeline.commands.ending import echo_utf8, group, print_answer
 from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -101,17 +101,13 @@ def report(
 ) -> int:
     """How far model and readers agree, and the cases that somebody has to look at."""
     from pipeline.feedback.report import make_report
+    from pipeline.feedback.show import show_report
 
     found = make_report(places, served, readers=config.feedback.readers)
-    if form == "json":
-        echo_json(found.as_json())
-    elif form == "csv":
+    if form == "csv":
         echo_utf8(found.worklist_csv())
-    else:
-        from pipeline.feedback.show import show_report
-
-        show_report(console(), found)
-    return 0
+        return 0
+    return print_answer(form, found.as_json, lambda page: show_report(page, found))
 
 
 @feedback.command()
@@ -137,19 +133,14 @@ def promote(
     ever sent to both sides, nor is any patient.
     """
     from pipeline.feedback import promote as promoting
+    from pipeline.feedback.show import show_promoted
 
     place = Workspace(places.workspace)
     if dry_run:
         done = promoting.preview(config, place, served, images)
     else:
         done = promoting.promote(config, place, served, by=by, reason=reason, images=images)
-    if form == "json":
-        echo_json(done.as_json())
-        return 0
-    from pipeline.feedback.show import show_promoted
-
-    show_promoted(console(), done)
-    return 0
+    return print_answer(form, done.as_json, lambda page: show_promoted(page, done))
 
 
 @feedback.command()

@@ -31,7 +31,7 @@ MOST_VALUES = 10
 def show_case_set(console: Console, case_set: CaseSet) -> None:
     """Who locked it and why, and its cases in numbers."""
     found = summarise(case_set)
-    print_line(console, f"{spell(case_set.name)} version {case_set.version}", "bold")
+    print_line(console, _version(case_set), "bold")
     facts = {
         "cases": _counts(found),
         "patients": _patients(found),
@@ -110,13 +110,10 @@ def show_proposal(console: Console, found: SentinelProposal, *, least: int, comm
     Args:
       command: amends this case set, up to its options.
     """
-    version = f"{spell(found.case_set.name)} version {found.case_set.version}"
-    print_line(
-        console, f"{version}: {counted(len(found.cases), 'case')} proposed as sentinels", "bold"
-    )
-    looked = f"{counted(found.runs, 'run')}, {counted(found.models, 'past model')}"
+    proposed = f"{counted(len(found.cases), 'case')} proposed as sentinels"
+    print_line(console, f"{_version(found.case_set)}: {proposed}", "bold")
     facts = {
-        "looked at": looked,
+        "looked at": f"{counted(found.runs, 'run')}, {counted(found.models, 'past model')}",
         "missed by": f"{least} or more of them",
         "right now": " and ".join(found.present),
     }

@@ -13,12 +13,13 @@ from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError
 from components.records.files import lock_file, sha256_file
 from components.records.ledger.ledger import Ledger
-from pipeline.settings.config import REPOSITORY, Config
+from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.monitoring.report import (
     JSON,
     KIND,
     PAGE,
+    SCHEMA,
     Breach,
     Findings,
     drift_message,
@@ -29,7 +30,6 @@ from pipeline.unattended.monitoring.served import find_reference, read_served
 from pipeline.unattended.notifying.channels import check as check_channels
 from pipeline.unattended.notifying.notify import tell
 
-SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
 EXIT_CODES = {STEADY: 0, MOVED: 1, NOT_ENOUGH: 3}
 WAIT_S = 300  # for another monitoring of the workspace, which may be telling a person
 
@@ -116,7 +116,7 @@ def _look(config: Config, workspace: Workspace, log: Path, moment: datetime) -> 
         history=served.history,
         period_days=settings.window_days,
     )
-    return Findings(drift, served, reference, limits, SCHEMA, settings, moment)
+    return Findings(drift, served, reference, limits, settings, moment)
 
 
 def _new_folder(workspace: Workspace, moment: datetime) -> Path:

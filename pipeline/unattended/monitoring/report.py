@@ -22,10 +22,11 @@ from components.records.clock import parse_time, time_text
 from components.records.files import canonical_json, sha256_file, write_atomically, writing_to
 from components.records.ledger.ledger import Entry
 from components.records.text import spell
-from pipeline.settings.config import MonitoringConfig
+from pipeline.settings.config import REPOSITORY, MonitoringConfig
 from pipeline.unattended.monitoring.served import MonitoringReference, ServedWindow
 
 KIND = "drift"
+SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"  # where the limits stand
 SKEW = timedelta(days=1)  # an entry further in the future was written by a wrong clock
 
 
@@ -113,7 +114,6 @@ class Findings:
     served: ServedWindow
     reference: MonitoringReference
     limits: Mapping[str, Limit]
-    schema: Path
     settings: MonitoringConfig
     created: datetime
 
@@ -154,7 +154,7 @@ def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[st
         },
         "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "limits": {name: dataclasses.asdict(limit) for name, limit in findings.limits.items()},
-        "schema_sha256": sha256_file(findings.schema),
+        "schema_sha256": sha256_file(SCHEMA),
         "moved": list(breach.moved) if breach else [],
         "retraining": {
             "starts": breach.retrain if breach else False,
