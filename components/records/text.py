@@ -16,6 +16,11 @@ def brief(error: BaseException, most: int | None = None) -> str:
     return " ".join(str(error).split())[:most] or type(error).__name__
 
 
+def kind_and_words(error: BaseException) -> str:
+    """An error as Python shows it, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def one_line(text: str, mark: str = MARK) -> str:
     """As `printable`, with one space for each run of white space."""
     return " ".join(printable(" ".join(text.split()), mark).split())

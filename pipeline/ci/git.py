@@ -114,11 +114,7 @@ class Checkout:
         return None if answer.failed else os.fsdecode(answer.out)
 
     def demand(self, *arguments: str) -> bytes:
-        """What git prints.
-
-        Raises:
-          ConfigError: it refuses, or is not there.
-        """
+        """What git prints; ConfigError where it refuses, or is not there."""
         answer = run_git(self.root, "--literal-pathspecs", *arguments)
         if answer.failed:
             words = " ".join(answer.error.split())

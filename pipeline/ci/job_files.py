@@ -54,11 +54,9 @@ def write_files(checked: CheckedCommit, out: Path) -> None:
         SARIF: sarif(checked),
         RESULT: json.dumps(result(checked), indent=2, ensure_ascii=False) + "\n",
     }
-    gravest = next(
-        (o for o in checked.judged if o.gated.decision.exit_code == checked.exit_code), None
-    )
-    if gravest:
-        files |= _of_decision(gravest)
+    same = [o for o in checked.judged if o.gated.decision.exit_code == checked.exit_code]
+    if same:
+        files |= _of_decision(same[0])
     if len(checked.judged) > 1:
         for one in checked.judged:
             files |= {f"{one.name}/{k}": text for k, text in _of_decision(one).items()}

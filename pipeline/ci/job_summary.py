@@ -91,13 +91,9 @@ def _limits(limits: Sequence[LimitChange]) -> list[str]:
         return []
     loosened = sum(change.effect == LOOSENED for change in limits)
     head = f"### What the policy asks for: {words.counted(loosened, 'limit')} loosened"
+    mark = {LOOSENED: f"**{LOOSENED}**"}
     cells = [
-        [
-            text(one.what),
-            text(one.before),
-            text(one.after),
-            f"**{one.effect}**" if one.effect == LOOSENED else one.effect,
-        ]
+        [text(one.what), text(one.before), text(one.after), mark.get(one.effect, one.effect)]
         for one in limits[:LISTED]
     ]
     return [head, "", *table(["limit", "before", "after", "effect"], cells), ""]
@@ -110,11 +106,8 @@ def _checks(one: JudgedBaseline) -> list[str]:
     """
     compared, anew = one.compared, one.compared is not None and one.whose != CANDIDATE
     before = {check.check: check for check in compared.decision.checks} if compared else {}
-    found = [
-        check
-        for check in one.gated.decision.checks
-        if check.estimate is not None or check.verdict is not Verdict.PASS
-    ]
+    checks = one.gated.decision.checks
+    found = [c for c in checks if c.estimate is not None or c.verdict is not Verdict.PASS]
     if not found:
         return []
     found.sort(key=lambda check: not check.open)

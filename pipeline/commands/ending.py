@@ -14,6 +14,7 @@ import click
 
 from components.records.errors import CasegateError, UsageError
 from components.records.problems import json_line
+from components.records.text import kind_and_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,8 +32,7 @@ def _story(error: Exception) -> str:
         "w", prefix="casegate-", suffix=".log", delete=False, encoding="utf-8"
     ) as file:
         traceback.print_exception(error, file=file)
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}; the traceback is in {file.name}"
+    return f"{kind_and_words(error)}; the traceback is in {file.name}"
 
 
 class OneLineCommand(click.Command):

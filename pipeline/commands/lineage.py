@@ -237,13 +237,9 @@ def verify(evidence: "Evidence", name: str | None, all_: bool) -> "Answer":
         return verify(evidence, None)
     if name is not None:
         return verify(evidence, [evidence.subject(name)])
-    return verify(
-        evidence,
-        [
-            evidence.subject(str(r.version), destination=r.destination)
-            for r in evidence.serving().values()
-        ],
-    )
+    served = evidence.serving().values()
+    subjects = [evidence.subject(str(r.version), destination=r.destination) for r in served]
+    return verify(evidence, subjects)
 
 
 @lineage.command()

@@ -65,11 +65,7 @@ def add(
 
 
 def find_served(served: ServedCases, case_id: str) -> ServedCase:
-    """The case as the log has it.
-
-    Raises:
-      UnknownCase: it has none.
-    """
+    """The case as the log has it; UnknownCase where it has none."""
     found = served.find(case_id)
     if found is None:
         raise UnknownCase(
@@ -117,9 +113,7 @@ def tidy(given: GivenOpinion) -> GivenOpinion:
     if given.label not in LABELS:
         raise ConfigError(f"label: got '{spell(given.label)}', wanted one of {', '.join(LABELS)}")
     by = require_text(given.by, "by")
-    note = (
-        require_text(given.note, "note") if given.note is not None and given.note.strip() else None
-    )
+    note = require_text(given.note, "note") if given.note and given.note.strip() else None
     for name, text, most in (("by", by, LONGEST_NAME), ("note", note or "", LONGEST_NOTE)):
         if len(text) > most:
             raise ConfigError(f"{name}: got {len(text):,} characters, wanted at most {most:,}")

@@ -27,11 +27,7 @@ class Image:
 
 
 def read_image(path: Path) -> Image:
-    """The image in a file.
-
-    Raises:
-      SourceError: it cannot be read or is no usable image.
-    """
+    """The image in a file; SourceError where it cannot be read or is no usable image."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise SourceError(f"{path}: more than {MAX_FILE_BYTES:,} bytes")

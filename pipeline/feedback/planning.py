@@ -56,18 +56,15 @@ def find_judging_cases(config: Config, workspace: Workspace) -> tuple[Path, Know
 
 
 def _judging_paths(config: Config, workspace: Workspace) -> list[Path]:
-    name = config.case_set.baseline or _source_name(config.case_set.source or config.data.source)
+    source = config.case_set.source or config.data.source
+    name = config.case_set.baseline
+    if not name:  # the source's name chooses the baseline, as in a run
+        folder = Path(source).expanduser().resolve().parent
+        name = folder.name if span_pattern(source) else open_source(source).name
     named = [(name, config.case_set.directory)]
     if config.ci.baseline is not None:
         named.append((config.ci.baseline, config.ci.directory))
     return [find_case_set(str(Path(at) / name) if at else name, workspace) for name, at in named]
-
-
-def _source_name(source: str) -> str:
-    """The source's name, which chooses the baseline as in a run."""
-    if span_pattern(source):
-        return Path(source).expanduser().resolve().parent.name
-    return open_source(source).name
 
 
 def _versions(path: Path) -> Iterator[CaseSet]:

@@ -271,9 +271,9 @@ def promote(
         span: Path | None = None
         proposal: writing.CaseProposal | None = None
         if not plan.empty:
-            number, span = (
-                writing.next_span(config.data.source) if plan.sides.training else (0, None)
-            )
+            number = 0
+            if plan.sides.training:
+                number, span = writing.next_span(config.data.source)
             request = {"at": utc_now(), "by": by, "reason": reason}
             name = f"{time_id()}-{secrets.token_hex(3)}"
             sending = _Sending(config, workspace, plan, promotions, request, name, number, span)

@@ -78,11 +78,7 @@ def save_promotion(promotion: Promotion, folder: Path) -> None:
 
 
 def load_promotions(folder: Path) -> tuple[Promotion, ...]:
-    """Every promotion on record, oldest first.
-
-    Raises:
-      IntegrityError: a record was altered.
-    """
+    """Every promotion on record, oldest first; IntegrityError where a record was altered."""
     return tuple(_load(path) for path in sorted(folder.glob("*.json")))
 
 

@@ -10,16 +10,8 @@ from components.feedback.judged import judged_cases
 from components.records.errors import SourceError
 from pipeline.feedback.served import FeedbackPlaces, ServedCases
 
-COLUMNS: tuple[str, ...] = (
-    "why",
-    "case_id",
-    "score",
-    "model_says",
-    "model",
-    "settled",
-    "settled_by",
-)
-COLUMNS += ("open_because", "opinions", "notes")
+COLUMNS: tuple[str, ...] = ("why", "case_id", "score", "model_says", "model", "settled")
+COLUMNS += ("settled_by", "open_because", "opinions", "notes")
 BIAS = (
     "feedback is no random sample of what was served: cases that somebody chose to look at, often "
     "because something seemed wrong; none of these shares estimates all served cases "

@@ -145,11 +145,7 @@ def write_span(folder: Path, plan: PromotionPlan, document: bytes) -> str:
 
 
 def rename(folder: Path, span: Path) -> None:
-    """Gives the span its name.
-
-    Raises:
-      ConfigError: another span has taken it.
-    """
+    """Gives the span its name; ConfigError where another span has taken it."""
     if span.exists():
         raise ConfigError(f"{span}: appeared meanwhile; nothing was promoted: run again")
     try:

@@ -323,10 +323,8 @@ def _faults(
     for r in recorded:
         where = f"entry {r.entry.seq} of the ledger ({r.entry.kind} by {r.entry.by}, {r.entry.at})"
         if r is cut_short:
-            yield (
-                f"{where} was cut short and is not in effect: give the same command again to "
-                "finish it"
-            )
+            state = "was cut short and is not in effect"
+            yield f"{where} {state}: give the same command again to finish it"
         elif r.golden_sha256 not in there and r.golden_sha256 not in carried:
             yield f"{where} approves a golden that no file holds"
     known = False
@@ -340,12 +338,6 @@ def _faults(
     order = [step.seq for step in steps if step.seq is not None]
     if order != sorted(order):
         yield "the files are not in the order of the ledger"
-    if (
-        recorded
-        and not cut_short
-        and current
-        and current.golden_sha256 != recorded[-1].golden_sha256
-    ):
-        yield (
-            f"golden.json is not the golden of entry {recorded[-1].entry.seq}, the last on record"
-        )
+    last = recorded[-1] if recorded and not cut_short else None
+    if last and current and current.golden_sha256 != last.golden_sha256:
+        yield f"golden.json is not the golden of entry {last.entry.seq}, the last on record"

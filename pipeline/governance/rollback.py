@@ -124,12 +124,8 @@ def _files_of(version: Path) -> str | None:
 def _next_version(destination: Path, name: str, entries: Iterable[Entry]) -> int:
     """A number above all that are or were, or that a rollback which was cut short wrote down."""
     recorded = [release.version for release in releases(entries) if release.destination == name]
-    return max(
-        [
-            int(current_time().timestamp()),
-            *(known + 1 for known in versions(destination) + recorded),
-        ]
-    )
+    known = [version + 1 for version in versions(destination) + recorded]
+    return max([int(current_time().timestamp()), *known])
 
 
 def _prepared(earlier: Champion, destination: Path, version: int) -> Path:

@@ -112,10 +112,8 @@ def propose_sentinels(word: str, root: Path, *, least: int = 1) -> SentinelPropo
         and case.label == 1
         and all(calls.get(case.case_id, False) for _, calls in present.values())
     ]
-    new = sorted(
-        (one for one in found if not one.case.sentinel),
-        key=lambda one: (-one.missed, one.case.case_id),
-    )
+    new = [one for one in found if not one.case.sentinel]
+    new.sort(key=lambda one: (-one.missed, one.case.case_id))
     return SentinelProposal(
         path=path,
         case_set=case_set,

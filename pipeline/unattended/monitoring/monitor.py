@@ -75,9 +75,8 @@ def monitor(
     """
     check_channels(config.notify)
     moment = (now or current_time()).astimezone(timezone.utc)
-    findings = _look(
-        config, workspace, workspace.prediction_log(log, config.monitoring.log), moment
-    )
+    path = workspace.prediction_log(log, config.monitoring.log)
+    findings = _look(config, workspace, path, moment)
     folder = _new_folder(workspace, moment)
     if findings.drift.state != MOVED:
         found = write_report(folder, findings, None)

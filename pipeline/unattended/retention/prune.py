@@ -183,12 +183,10 @@ def prune(
             finish(workspace, Ledger(workspace.ledger).entries())
         with Evidence(workspace.root) as evidence:
             found = plan(evidence, config, now=now, hashed=not dry_run)
-        entry = (
-            remove(workspace, time_id(), found.removable)
-            if found.removable and not dry_run
-            else None
-        )
-    return Pruned(found.removable, found.kept, found.unknown, dry_run, entry.seq if entry else None)
+        seq = None
+        if found.removable and not dry_run:
+            seq = remove(workspace, time_id(), found.removable).seq
+    return Pruned(found.removable, found.kept, found.unknown, dry_run, seq)
 
 
 def lines(found: Pruned) -> Iterator[str]:

@@ -29,6 +29,7 @@ from components.records.clock import utc_now
 from components.records.errors import CasegateError, WorkspaceBusy
 from components.records.files import write_atomically
 from components.records.run_files import RUN_RECORD
+from components.records.text import kind_and_words
 from components.release.serving import versions
 from pipeline.settings.config import (
     AROUND,
@@ -89,7 +90,7 @@ class ProgressLines:
         try:
             yield
         except Exception as error:
-            self(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}")
+            self(f"{what}: {kind_and_words(error)}")
 
     @contextmanager
     def writing(self, place: Path) -> Iterator[None]:

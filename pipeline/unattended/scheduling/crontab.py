@@ -18,11 +18,7 @@ LONGEST_LINE = 990  # cron itself takes no command of 1,000 bytes or more
 
 
 def line(job: ScheduledJob) -> str:
-    """The line, without its end.
-
-    Raises:
-      ConfigError: a crontab cannot hold it.
-    """
+    """The line, without its end; ConfigError where a crontab cannot hold it."""
     command = job.command("schedule", "run", "--once")
     return f"{EVERY} {cron_command(command, folder=str(job.folder), remark=job.mark)}"
 

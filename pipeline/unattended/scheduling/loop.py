@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from components.records.clock import current_time
 from components.records.errors import CasegateError, WorkspaceBusy
 from components.records.files import lock_file, write_atomically, writing_to
+from components.records.text import kind_and_words
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.scheduling.cron import Cron
 
@@ -212,8 +213,7 @@ class Loop:
         except CasegateError as error:
             return error.line
         except Exception as error:
-            words = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            return f"internal error: {words} [{CasegateError.code}]"
+            return f"internal error: {kind_and_words(error)} [{CasegateError.code}]"
         return None
 
     def _run(self, slot: datetime) -> int:

@@ -24,7 +24,7 @@ def message(found: Drift, *, sha256: str = "ab" * 32) -> Message:
     reference = MonitoringReference(
         "pneumonia", champion, "run-3", Path("r.npz"), sha256, sample, 0.5
     )
-    findings = Findings(found, served, reference, {}, Path("s"), MonitoringConfig(), NOW)
+    findings = Findings(found, served, reference, {}, MonitoringConfig(), NOW)
     breach = Breach(moved_names(found), False, True, "A retraining is started.")
     return drift_message(findings, breach, REPORT)
 
