@@ -43,9 +43,7 @@ _is_name = re.compile(r"[^\W_][\w.@+-]*( [\w.@+-]+)*").fullmatch
 
 @dataclass(frozen=True)
 class PublicKey:
-    """Attributes:
-    name: of the person or machine, from the file's name.
-    """
+    """A public key; `name` is of the person or machine, from the file's name."""
 
     name: str
     key: SSlibKey = field(repr=False)
@@ -73,9 +71,6 @@ class Signer:
 
 def load_signer(path: Path, passphrase: str | None = None) -> Signer:
     """The private key in `path`.
-
-    Args:
-      passphrase: used only where the file is encrypted.
 
     Raises:
       ConfigError: no such file, others can read it, it lies in a repository, it holds something

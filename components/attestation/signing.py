@@ -54,7 +54,6 @@ def attest_release(
     Args:
       model_folder: the version's files, in the destination or about to be renamed into it.
       destination: as the ledger names it.
-      decision: the signed one that lets it.
 
     Raises:
       SignatureError: these are not the files that the decision was signed for.
@@ -62,15 +61,15 @@ def attest_release(
     where = str(model_folder)
     found = sha256_tree(model_folder)
     check_digest(statements.MODEL, found, decision.statement, where=where)
-    statement = statements.release_statement(
-        model_sha256=found,
-        destination=destination,
-        version=version,
-        run_id=decision.statement.predicate["run_id"],
-        decision_statement_sha256=decision.statement_sha256,
-        decision_signed_by=decision.signers,
-        released_at=utc_now(),
-    )
+    predicate = {
+        "destination": destination,
+        "version": version,
+        "run_id": decision.statement.predicate["run_id"],
+        "decision_statement_sha256": decision.statement_sha256,
+        "decision_signed_by": list(decision.signers),
+        "released_at": utc_now(),
+    }
+    statement = Statement(statements.RELEASE_TYPE, {statements.MODEL: found}, predicate)
     return _write(folder / RELEASE_ATTESTATION, statement, signers)
 
 
@@ -92,7 +91,6 @@ def check_releasable(
 
     Args:
       envelope: `decision.dsse.json` in the run's folder, whose other files are hashed again.
-      model_folder: what is about to be released.
       there: the subjects outside of the run's folder, as they are now.
       trusted_keys: folder of NAME.pub.pem files.
       threshold: how many of these keys have to have signed, at least 1.

@@ -84,18 +84,6 @@ def decision_statement(
     return statement
 
 
-def release_statement(
-    *, model_sha256: str, decision_signed_by: tuple[str, ...], **facts: str | int
-) -> Statement:
-    """What a release states: which model went where, on whose word.
-
-    Args:
-      facts: destination, version, run_id, decision_statement_sha256 and released_at.
-    """
-    predicate = {**facts, "decision_signed_by": list(decision_signed_by)}
-    return Statement(RELEASE_TYPE, {MODEL: model_sha256}, predicate)
-
-
 def to_bytes(statement: Statement) -> bytes:
     """The statement as in-toto's JSON, in its one spelling; the payload that is signed."""
     # protobuf is wanted by nothing else that the reading commands import.

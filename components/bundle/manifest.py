@@ -44,9 +44,7 @@ class About:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Attributes:
-    root: Merkle root (hex) over the canonical JSON of `about` and of each file's row, by name.
-    """
+    """`root`: Merkle root (hex) over the canonical JSON of `about` and each file's row, by name."""
 
     about: About
     root: str

@@ -5,6 +5,7 @@ datasets: https://openlineage.io/spec/2-0-2/OpenLineage.json.
 """
 
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
@@ -51,7 +52,14 @@ class _Writer:
         self._graph, self._namespace, self._run_id = graph, namespace, run_id
 
     def events(self, node: TraceNode) -> "list[RunEvent]":
-        from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+        from openlineage.client.event_v2 import (
+            InputDataset,
+            Job,
+            OutputDataset,
+            Run,
+            RunEvent,
+            RunState,
+        )
 
         state = str(node.facts.get("state", ""))
         run = Run(runId=self._id(node), facets=self._run_facets(node, state))
@@ -59,14 +67,16 @@ class _Writer:
         times = [("START", node.facts.get("started"))]
         if state in _ENDINGS:
             times.append((_ENDINGS[state], node.facts.get("ended") or node.facts.get("finished")))
+        read = [edge.source for edge in self._graph.led_to(node.key)]
+        wrote = [edge.target for edge in self._graph.edges if edge.source == node.key]
         return [
             RunEvent(
                 eventType=RunState[kind],
                 eventTime=str(time),
                 run=run,
                 job=job,
-                inputs=self._inputs(node),
-                outputs=self._outputs(node) if kind != "START" else [],
+                inputs=self._datasets(InputDataset, read),
+                outputs=self._datasets(OutputDataset, wrote) if kind != "START" else [],
                 producer=PRODUCER,
             )
             for kind, time in times
@@ -107,26 +117,11 @@ class _Writer:
             ),
         }
 
-    def _inputs(self, node: TraceNode) -> list[Any]:
-        from openlineage.client.event_v2 import InputDataset
-
-        sources = [self._graph.node(edge.source) for edge in self._graph.led_to(node.key)]
+    def _datasets(self, kind: type[Any], keys: Iterable[str]) -> list[Any]:
         return [
-            InputDataset(self._namespace, source.key, facets=_dataset_facets(source))
-            for source in sources
-            if source.kind not in (EXECUTION, PERSON, "run")
-        ]
-
-    def _outputs(self, node: TraceNode) -> list[Any]:
-        from openlineage.client.event_v2 import OutputDataset
-
-        targets = [
-            self._graph.node(edge.target) for edge in self._graph.edges if edge.source == node.key
-        ]
-        return [
-            OutputDataset(self._namespace, target.key, facets=_dataset_facets(target))
-            for target in targets
-            if target.kind not in (EXECUTION, "run")
+            kind(self._namespace, node.key, facets=_dataset_facets(node))
+            for node in map(self._graph.node, keys)
+            if node.kind not in (EXECUTION, PERSON, "run")
         ]
 
 

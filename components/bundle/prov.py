@@ -65,7 +65,10 @@ def prov_document(graph: TraceGraph) -> "ProvDocument":
         document.wasAssociatedWith(_name(node.key), software)
     for edge in graph.edges:
         source, target = graph.node(edge.source), graph.node(edge.target)
-        _relate(document, source, target, edge.label)
+        kinds = _OF_ACTIVITY if target.kind in _ACTIVITIES else _OF_ENTITY
+        kind = kinds.get("run" if source.kind in _ACTIVITIES else source.kind, kinds["data"])
+        relate, label = getattr(document, kind), {"prov:label": edge.label}
+        relate(_name(target.key), _name(source.key), other_attributes=label)
     return document
 
 
@@ -83,13 +86,6 @@ def _add(document: "ProvDocument", node: TraceNode) -> None:
         document.agent(_name(node.key), {**attributes, "prov:type": "prov:Person"})
     else:
         document.entity(_name(node.key), attributes)
-
-
-def _relate(document: "ProvDocument", source: TraceNode, target: TraceNode, label: str) -> None:
-    kinds = _OF_ACTIVITY if target.kind in _ACTIVITIES else _OF_ENTITY
-    kind = kinds.get("run" if source.kind in _ACTIVITIES else source.kind, kinds["data"])
-    relate = getattr(document, kind)
-    relate(_name(target.key), _name(source.key), other_attributes={"prov:label": label})
 
 
 def _time(node: TraceNode, name: str) -> datetime | None:

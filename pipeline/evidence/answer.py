@@ -15,7 +15,6 @@ Columns = Mapping[str, str | Callable[[Any], Value]]
 class Table:
     """Attributes:
     name: in snake case; what `--table` and JSON call it.
-    title: for people.
     links: column -> kind of thing its values name (run, release, case_set, commit, sha256, case),
       so that a page can link them.
     """
@@ -70,7 +69,6 @@ class Answer:
     notes: remarks, in whole sentences.
     evidence: what the answer rests on and can be checked against, such as
       'runs/.../run.json, SHA-256 ..., ledger entry 12'.
-    exit_code: as the command ends with.
     """
 
     question: str

@@ -1,5 +1,6 @@
 """What a question is about: the workspace's evidence, opened once, and the run or release named."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,6 @@ from components.decision import Decision, load_decision
 from components.lineage.reader import MetadataStore, Row
 from components.lineage.record import RunInputs, RunRecord, load_record
 from components.records.errors import ConfigError, IntegrityError
-from components.records.files import sha256_file
 from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import Release, recorded_name, releases
 from components.records.run_files import DECISION, RUN_RECORD
@@ -217,15 +217,7 @@ class Evidence:
         wanted = record.files.get(CONFIG)
         if wanted is None:
             return None
-        path = self._path(record.run_id, CONFIG)
-        if not path.exists():
-            raise IntegrityError(f"{path}: is gone; restore the one that the run's record names")
-        if (found := sha256_file(path)) != wanted:
-            raise IntegrityError(
-                f"{path}: hashes to {found[:12]}..., the run's record has {wanted[:12]}...; "
-                "restore it"
-            )
-        return dict(orjson.loads(path.read_bytes()))
+        return dict(orjson.loads(as_recorded(self._path(record.run_id, CONFIG), wanted)))
 
     def kept(self, name: str, sha256: str) -> Path | None:
         """The copy that a run kept of a file that judged it; None where there is none.
@@ -236,11 +228,7 @@ class Evidence:
         path = self.workspace.kept(name, sha256)
         if not path.exists():
             return None
-        if (found := sha256_file(path)) != sha256:
-            raise IntegrityError(
-                f"{path}: was altered since the run: its SHA-256 is {found[:12]}..., "
-                f"{sha256[:12]}... was recorded; restore it from a copy"
-            )
+        as_recorded(path, sha256)
         return path
 
     def _path(self, run_id: str, name: str) -> Path:
@@ -266,6 +254,23 @@ class Evidence:
     def place(self, destination: Path) -> str:
         """How the ledger names a destination."""
         return recorded_name(destination.resolve(), self.workspace.root)
+
+
+def as_recorded(path: Path, sha256: str) -> bytes:
+    """A file's content, if it is still what was recorded.
+
+    Raises:
+      IntegrityError: it was altered or is gone.
+    """
+    if not path.exists():
+        raise IntegrityError(f"{path}: is missing; {sha256[:12]}... was recorded; restore it")
+    content = path.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise IntegrityError(
+            f"{path}: was altered since the run: its SHA-256 is {found[:12]}..., "
+            f"{sha256[:12]}... was recorded; restore it from a copy"
+        )
+    return content
 
 
 def judging_files(inputs: RunInputs) -> dict[str, str | None]:

@@ -11,13 +11,7 @@ from pipeline.site import places
 
 @dataclass(frozen=True)
 class Field:
-    """One input of a form.
-
-    Attributes:
-      value: what it holds when the page opens.
-      choices: value and words of each, where it is one of several.
-      hint: what may be written, in a few words.
-    """
+    """One input of a form; `choices` has value and words of each, where it is one of several."""
 
     name: str
     label: str
@@ -37,9 +31,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Link:
-    """Attributes:
-    place: a page of the site.
-    """
+    """A link to a page of the site."""
 
     words: str
     place: str
@@ -81,7 +73,6 @@ class PageSection:
 @dataclass(frozen=True)
 class Page:
     """Attributes:
-    place: its address.
     lead: one sentence under the title.
     trail: the pages it belongs under, outermost first.
     command: what answers the same on the command line.
@@ -98,11 +89,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole file that is not one of the site's pages, such as a run's report.
-
-    Attributes:
-      policy: the content policy it is shown under.
-    """
+    """A file that is none of the site's pages, with the content policy it is shown under."""
 
     body: bytes
     media_type: str

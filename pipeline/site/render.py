@@ -49,12 +49,7 @@ NAVIGATION = (
 
 
 def render(page: Page, links: Links, *, workspace: str, policy: str | None) -> str:
-    """The whole page.
-
-    Args:
-      workspace: what the page says it is about.
-      policy: the content policy to put into the page, where no server sends it.
-    """
+    """The whole page, with the content policy that is to stand in it where no server sends it."""
     template = _environment().get_template("page.html.j2")
     given = {"page": page, "links": links, "workspace": workspace, "policy": policy}
     return str(template.render(**given, navigation=NAVIGATION, style=places.STYLE))

@@ -38,11 +38,7 @@ _HEADERS = {
 
 
 def make_app(site: Site, *, hosts: Iterable[str] = ()) -> ASGIApp:
-    """The application.
-
-    Args:
-      hosts: names, besides those of loopback, that a request may be for.
-    """
+    """The application; a request may be for loopback or for one of `hosts`."""
 
     def respond(request: Request) -> Response:
         if len(str(request.url)) > LONGEST_ADDRESS:

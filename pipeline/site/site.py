@@ -75,7 +75,6 @@ ROUTES: tuple[tuple[str, Callable[..., Made]], ...] = (
 @dataclass(frozen=True)
 class Site:
     """Attributes:
-    root: the workspace.
     searches: whether a server answers; without it, pages hold no form and carry their own policy.
     """
 
@@ -146,9 +145,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Built:
-    """Attributes:
-    faults: what does not fit, in one line each; the page at that address says so too.
-    """
+    """What was written; `faults` is what does not fit, as the pages at these addresses say too."""
 
     pages: int
     bytes: int

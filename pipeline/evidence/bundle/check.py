@@ -73,7 +73,7 @@ def check(
       IntegrityError: names the first thing that does not fit.
       ConfigError: there is no such bundle, or a key is none.
     """
-    trusted = trusted_keys(keys)
+    trusted = tuple({key.id: key for key in map(load_public, keys)}.values())
     files = read_archive(path)
     bundle = Bundle(path.name, files, check_manifest(files))
     bundle.note(
@@ -194,11 +194,6 @@ def _answer(bundle: Bundle, record: RunRecord, decision: Decision | None) -> Ans
         ),
         exit_code=EXIT_PASS if sound else EXIT_INCONCLUSIVE,
     )
-
-
-def trusted_keys(paths: Sequence[Path]) -> tuple[PublicKey, ...]:
-    """The public keys in these files; ConfigError where one is none."""
-    return tuple({key.id: key for key in map(load_public, paths)}.values())
 
 
 class Signatures:

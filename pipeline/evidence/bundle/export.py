@@ -17,7 +17,7 @@ from components.lineage.graph import Graph
 from components.lineage.record import RunRecord
 from components.lineage.training import manifest_path, verified_lines
 from components.records.errors import ConfigError, IntegrityError
-from components.records.files import sha256_file, sha256_tree
+from components.records.files import sha256_tree
 from components.records.ledger.ledger import Entry, line_of
 from components.records.run_files import LINEAGE, RUN_RECORD
 from pipeline.evidence.bundle.derived import (
@@ -38,7 +38,7 @@ from pipeline.evidence.bundle.names import (
     TRAINING,
     training_name,
 )
-from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
+from pipeline.evidence.subject import CONFIG, Evidence, Subject, as_recorded, judging_files
 from pipeline.evidence.trace.trace import trace_sources
 from pipeline.governance.decided import baseline_named_by
 
@@ -128,7 +128,7 @@ def _evidence_files(
     absent: list[str] = []
     for name in OF_RUN:
         if name in record.files:
-            files[name] = _verified(folder / name, record.files[name])
+            files[name] = as_recorded(folder / name, record.files[name])
     for name in ATTESTATIONS:
         if (folder / name).is_file():
             files[name] = (folder / name).read_bytes()
@@ -205,18 +205,6 @@ def _about(
         training_bytes=None if manifest is None else len(manifest),
         made_with=made_with(),
     )
-
-
-def _verified(path: Path, sha256: str) -> bytes:
-    """A file's content, if it is still what was recorded."""
-    if not path.exists():
-        raise IntegrityError(f"{path}: is missing; the run record names it; restore it")
-    if sha256_file(path) != sha256:
-        raise IntegrityError(
-            f"{path}: was altered since the run: its SHA-256 is {sha256_file(path)[:12]}..., "
-            f"{sha256[:12]}... was recorded; restore it"
-        )
-    return path.read_bytes()
 
 
 _WHAT = {

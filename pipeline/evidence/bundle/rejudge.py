@@ -37,10 +37,7 @@ _COMPARED = (
 
 @dataclass(frozen=True)
 class RejudgedBundle:
-    """Attributes:
-    checks: how many were taken again and came out as recorded.
-    as_recorded: names of those that were not, and why, in one line each.
-    """
+    """How many `checks` came out as recorded, and which were not taken again, and why."""
 
     checks: int
     as_recorded: tuple[str, ...]

@@ -94,9 +94,6 @@ class Filters:
 def listing(evidence: Evidence, filters: Filters, *, limit: int) -> Answer:
     """Every run, what it released, and every rollback, newest first.
 
-    Args:
-      limit: lines at most.
-
     Raises:
       ConfigError: a date that is none.
     """

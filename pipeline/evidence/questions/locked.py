@@ -18,10 +18,7 @@ from pipeline.settings.baselines import SHIPPED_BASELINES
 
 @dataclass(frozen=True)
 class LockedSet:
-    """Attributes:
-    folder: of the baseline.
-    current: whether it is the version that the next run is judged on.
-    """
+    """A version in a baseline's folder; `current`: the next run is judged on it."""
 
     folder: Path
     case_set: CaseSet

@@ -248,9 +248,7 @@ _JUDGED = "judged"
 
 @dataclass(frozen=True)
 class ScratchInputs:
-    """Attributes:
-    notes: what could not be as it was, in whole sentences.
-    """
+    """Where it was laid out; `notes` is what could not be as it was, in whole sentences."""
 
     config: Path
     workspace: Workspace

@@ -151,10 +151,7 @@ Place = str | tuple[int, int]  # a node's key, or (number of the edge, layer) fo
 
 @dataclass(frozen=True)
 class Layout:
-    """Attributes:
-    boxes: upper left corner of each node's box, by key.
-    lines: for each edge of the graph, the points it goes through.
-    """
+    """The upper left corner of each box, by key, and the points that each edge goes through."""
 
     width: float
     height: float

@@ -121,11 +121,7 @@ def _servable(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 class Verification:
-    """Checks runs one after the other; what several share is read once.
-
-    Attributes:
-      files, signatures, rows: how many of each kind were held against what was recorded.
-    """
+    """Checks runs one by one and counts what it compares; what several share is read once."""
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence, self._workspace = evidence, evidence.workspace

@@ -48,9 +48,7 @@ class TimelineMoment:
 
 @dataclass(frozen=True)
 class Lane:
-    """Attributes:
-    served: whether what stands in the lane serves until the next does.
-    """
+    """A row of the picture; `served`: what stands in it serves until the next does."""
 
     name: str
     moments: tuple[TimelineMoment, ...]
@@ -58,11 +56,7 @@ class Lane:
 
 
 def timeline(lanes: Sequence[Lane], *, until: str) -> Markup:
-    """The picture; with one lane under the other.
-
-    Args:
-      until: the time at its right edge, ISO 8601 in UTC.
-    """
+    """The picture, one lane under the other, up to `until` (ISO 8601 in UTC)."""
     moments = [moment for lane in lanes for moment in lane.moments]
     first, last = min(_seconds(m.at) for m in moments), _seconds(until)
     last = max(last, max(_seconds(m.at) for m in moments), first + 60)

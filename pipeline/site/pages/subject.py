@@ -35,10 +35,7 @@ TRACE, CARD = "trace", "card"
 
 @dataclass(frozen=True)
 class AboutPage:
-    """Attributes:
-    name: of the run or of the release's page.
-    release: None for the page of a run, whatever that run released.
-    """
+    """A page by its name; `release` is None for the page of a run, whatever that run released."""
 
     subject: Subject
     name: str

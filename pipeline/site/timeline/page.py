@@ -94,7 +94,6 @@ def timeline_page(
     """The whole page; the same steps give the same bytes.
 
     Args:
-      workspace: what a reader calls it.
       link: from a path in the workspace to the address that the page links to.
     """
     return page_of(

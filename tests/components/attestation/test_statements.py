@@ -19,7 +19,6 @@ from components.attestation.statements import (
     check_agreement,
     decision_statement,
     from_bytes,
-    release_statement,
     to_bytes,
 )
 from components.baselines.names import GOLDEN
@@ -65,15 +64,15 @@ def test_only_files_are_called_sha256() -> None:
 
 
 def test_whole_numbers_stay_whole() -> None:
-    made = release_statement(
-        model_sha256=sha("m"),
-        destination="serving/chest",
-        version=1795582334,
-        run_id="r",
-        decision_statement_sha256=sha("d"),
-        decision_signed_by=("Ann",),
-        released_at=AT,
-    )
+    predicate = {
+        "destination": "serving/chest",
+        "version": 1795582334,
+        "run_id": "r",
+        "decision_statement_sha256": sha("d"),
+        "decision_signed_by": ["Ann"],
+        "released_at": AT,
+    }
+    made = Statement(RELEASE_TYPE, {MODEL: sha("m")}, predicate)
     assert b'"version":1795582334}' in to_bytes(made)
     assert from_bytes(to_bytes(made), RELEASE_TYPE, where="w") == made
 
