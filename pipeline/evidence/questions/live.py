@@ -1,7 +1,6 @@
 """What was serving at some time, by the ledger's releases and rollbacks."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,10 +43,15 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
             "known"
         )
     places = _places(evidence, destination)
-    found = [_serving(evidence, place, instant) for place in places]
-    notes = [remark] if remark else []
+    found, notes = list[Serving](), [remark] if remark else []
     for place in places:
-        notes += _remarks(evidence, place, instant)
+        history = [release for release in evidence.releases if release.destination == place]
+        # By the ledger's order where a clock was set back.
+        put = [n for n, r in enumerate(history, 1) if moment(r.at).first <= instant]
+        count = put[-1] if put else 0
+        after = history[count].at if count < len(history) else None
+        found.append(Serving(place, history[count - 1] if count else None, after))
+        notes += _remarks(evidence, place, history, count)
     return Answer(
         question=f"what was serving at {time_text(instant)}",
         facts={
@@ -75,13 +79,6 @@ def _places(evidence: Evidence, destination: str | None) -> list[str]:
     return [name]
 
 
-def _serving(evidence: Evidence, place: str, instant: datetime) -> Serving:
-    history = _history(evidence, place)
-    count = _put_by(history, instant)
-    after = history[count].at if count < len(history) else None
-    return Serving(place, history[count - 1] if count else None, after)
-
-
 def _table(evidence: Evidence, title: str, found: list[Serving]) -> Table:
     columns: Columns = {
         "destination": "destination",
@@ -104,20 +101,8 @@ def _kind(release: Release) -> str:
     return release.kind if release.restored is None else f"rollback to {release.restored}"
 
 
-def _history(evidence: Evidence, place: str) -> list[Release]:
-    """What was put there, in the ledger's order."""
-    return [release for release in evidence.releases if release.destination == place]
-
-
-def _put_by(history: list[Release], instant: datetime) -> int:
-    """How many had been put there, by the ledger's order where a clock was set back."""
-    numbers = [n for n, r in enumerate(history, 1) if moment(r.at).first <= instant]
-    return numbers[-1] if numbers else 0
-
-
-def _remarks(evidence: Evidence, place: str, instant: datetime) -> Iterator[str]:
-    history = _history(evidence, place)
-    count, last = _put_by(history, instant), history[-1]
+def _remarks(evidence: Evidence, place: str, history: list[Release], count: int) -> Iterator[str]:
+    last = history[-1]
     if not count:
         yield f"{place}: nothing was serving then; its first version came at {history[0].at}."
     elif count < len(history) and history[count - 1].model_sha256 == last.model_sha256:

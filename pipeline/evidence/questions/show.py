@@ -6,7 +6,6 @@ from components.decision import Decision
 from components.lineage.record import RunRecord
 from components.lineage.types import mebibytes, run_properties
 from components.records.errors import ConfigError, IntegrityError
-from components.records.ledger.records import Release
 from components.records.run_files import DECISION, DECISION_ATTESTATION, RUN_RECORD
 from pipeline.evidence.answer import Answer, Columns, Table, Value, facts_of
 from pipeline.evidence.subject import OF_ROW, Evidence, Subject
@@ -123,9 +122,13 @@ def show(evidence: Evidence, subject: Subject) -> Answer:
     record = evidence.record(subject.run_id)
     decision = evidence.decision(subject.run_id)
     differing, remark = _against_metadata(evidence, record)
+    release = subject.release
+    released = facts_of(release, _RELEASE) if release else {}
+    if release and release.restored is not None:
+        released["release: version put back"] = release.restored
     facts = {
         **_headline(evidence, subject, record),
-        **_released(subject.release),
+        **released,
         **(facts_of(decision, _DECISION) if decision else {}),
         **_approved(evidence, record, decision),
         **facts_of(record, _RECORD),
@@ -185,13 +188,6 @@ def _headline(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[s
         "error": record.error or "none",
         "its model serves now": ", ".join(serving) or "nowhere",
     }
-
-
-def _released(release: Release | None) -> dict[str, Value]:
-    if release is None:
-        return {}
-    restored = {} if release.restored is None else {"release: version put back": release.restored}
-    return {**facts_of(release, _RELEASE), **restored}
 
 
 def _approved(evidence: Evidence, record: RunRecord, decision: Decision | None) -> dict[str, Value]:

@@ -63,7 +63,9 @@ def views(evidence: Evidence) -> Answer:
 
 def refuse_unless_select(query: str) -> None:
     """Raises ConfigError unless the query is one SELECT, by its words."""
-    words = _QUIET.sub(_placeholder, query).strip().rstrip("; \t\r\n")
+    # Nothing for a comment, an empty text for one in quotes.
+    words = _QUIET.sub(lambda it: " " if it[0].startswith(("--", "/*")) else " '' ", query)
+    words = words.strip().rstrip("; \t\r\n")
     if not words:
         raise ConfigError(
             'the query is empty; try "SELECT state, count(*) FROM runs GROUP BY state"'
@@ -79,11 +81,6 @@ def refuse_unless_select(query: str) -> None:
         )
     if _INTO.search(words):
         raise ConfigError("the query has INTO, which would write; the store is only read")
-
-
-def _placeholder(quiet: re.Match[str]) -> str:
-    """Nothing for a comment, an empty text for one in quotes."""
-    return " " if quiet.group().startswith(("--", "/*")) else " '' "
 
 
 def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:

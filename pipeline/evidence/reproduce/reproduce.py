@@ -164,16 +164,18 @@ def _answer(
     code: RestoredCode,
     tolerance: float,
 ) -> Answer:
-    checks = differing_checks(decision, found.decision)
+    checks, first, most = differing_checks(decision, found.decision), scores.first, scores.largest
     points = (decision.operating_points["candidate"], found.decision.operating_points["candidate"])
     facts: dict[str, Value] = {
         "run": record.run_id,
         "scores": scores.outcome,
         "scores: cases": scores.cases,
         "scores: cases that differ": len(scores.differing),
-        "scores: largest difference": _size(scores.largest),
+        "scores: largest difference": f"{most.size:.3g} ({most.case_id})" if most else "0",
         "scores: tolerance": tolerance,
-        "scores: first difference": _words(scores.first),
+        "scores: first difference": (
+            f"{first.case_id}: recorded {first.recorded}, again {first.again}" if first else "none"
+        ),
         "operating point": _both(*points),
         "verdict": _both(decision.verdict.value, found.decision.verdict.value),
         "checks": f"{len(checks)} of {len(decision.checks)} with another verdict",
@@ -279,14 +281,6 @@ def _question(subject: Subject) -> str:
 def _both(recorded: Value, again: Value) -> str:
     old, new = ("not known" if value is None else value for value in (recorded, again))
     return f"the same: {old}" if old == new else f"recorded {old}, again {new}"
-
-
-def _words(one: ScoreDifference | None) -> str:
-    return f"{one.case_id}: recorded {one.recorded}, again {one.again}" if one else "none"
-
-
-def _size(one: ScoreDifference | None) -> str:
-    return f"{one.size:.3g} ({one.case_id})" if one else "0"
 
 
 def _finite(value: float | None) -> Value:

@@ -271,7 +271,10 @@ def lay_out(
     """
     workspace = Workspace(scratch / "workspace")
     settings = _settings(evidence, record)
-    settings["data"]["source"] = _same_data(record, data or _trained_on(settings, record))
+    configured = settings["data"]["source"]
+    # Of a pattern those spans that were there then.
+    there: Any = record.inputs.data if span_pattern(str(configured)) else configured
+    settings["data"]["source"] = _same_data(record, data or there)
     _judges(evidence, record, scratch / "baselines" / _JUDGED)
     settings["case_set"] |= {"directory": str(scratch / "baselines"), "baseline": _JUDGED}
     settings["case_set"]["source"] = _absolute(settings["case_set"]["source"])
@@ -310,12 +313,6 @@ def _same_data(record: RunRecord, spec: str) -> str:
             "... was recorded"
         )
     return spec
-
-
-def _trained_on(settings: dict[str, Any], record: RunRecord) -> Any:
-    """The data as configured; of a pattern those spans that were there then."""
-    configured = settings["data"]["source"]
-    return record.inputs.data if span_pattern(str(configured)) else configured
 
 
 def _absolute(spec: Any) -> Any:
