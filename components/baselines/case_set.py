@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from components.records.case_record import CaseRecord, canonical_row, is_case_row
+from components.records.case import CaseRecord, canonical_row, is_case_row
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import canonical_json, sha256_json, write_atomically
 from components.records.merkle import merkle_root

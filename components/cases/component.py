@@ -35,8 +35,7 @@ from components.cases.index import (
 from components.cases.lock import apply_lock
 from components.cases.sources import open_source
 from components.records import events
-from components.records.case import BadCase, Shard, Source
-from components.records.case_record import CaseRecord
+from components.records.case import BadCase, CaseRecord, Shard, Source
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file
 from components.records.problems import report_error

@@ -14,8 +14,7 @@ from typing import Any
 from components.baselines.case_set import CaseSet, verify_cases
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.splits import require_both_classes
-from components.records.case import NEGATIVE, POSITIVE, Case, Shard
-from components.records.case_record import CaseRecord, is_case_row
+from components.records.case import NEGATIVE, POSITIVE, Case, CaseRecord, Shard, is_case_row
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 
 NAMED = 5  # cases that an error spells out

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from components.feedback.judged import JudgedCase
-from components.feedback.opinion import NEGATIVE, POSITIVE, UNSURE, Opinion
+from components.feedback.opinion import NEGATIVE, POSITIVE, UNSURE, JudgedCase, Opinion
 
 # Why a case is on the worklist, the worst first; perhaps: some reader says so, nothing is settled.
 MISSED = "missed"

@@ -30,7 +30,7 @@ from typing import BinaryIO
 
 import orjson
 
-from components.records.case_record import CaseRecord, is_case_row
+from components.records.case import CaseRecord, is_case_row
 from components.records.errors import IntegrityError
 from components.records.files import sync, write_atomically
 from components.records.merkle import merkle_root
@@ -257,7 +257,8 @@ def search(folder: Path, wanted: Collection[Sought]) -> dict[str, list[TrainingR
 def find_rows(manifest: Path, wanted: Collection[Sought]) -> list[TrainingRow]:
     """The cases of one manifest with any of these values, in their order."""
     keys = {_key(kind, value) for kind, value in wanted}
-    with _index_of(manifest) as index:
+    mapped = _mapped(index_path(manifest), manifest.stat())
+    with _Index(build_index(manifest) if mapped is None else mapped) as index:
         found = _rows_at(manifest, index.offsets(keys))
     if None in found:  # the index leads to places where no case begins
         with _Index(build_index(manifest)) as index:
@@ -329,11 +330,6 @@ class _Index:
     def __exit__(self, *_: object) -> None:
         if isinstance(self._content, mmap.mmap):
             self._content.close()
-
-
-def _index_of(manifest: Path) -> _Index:
-    mapped = _mapped(index_path(manifest), manifest.stat())
-    return _Index(build_index(manifest)) if mapped is None else _Index(mapped)
 
 
 def _mapped(path: Path, manifest: os.stat_result) -> mmap.mmap | None:

@@ -93,7 +93,7 @@ def show(case_set: str, workspace: Path, form: str) -> int:
 @options.form()
 def diff(before: str, after: str, workspace: Path, form: str) -> int:
     """What changed from A to B, each a NAME, a FILE or, with its version, NAME@2."""
-    from components.baselines.diff import diff_case_sets
+    from components.baselines.amend import diff_case_sets
     from pipeline.governance.case_sets import described
     from pipeline.governance.show_cases import show_diff
     from pipeline.settings.baselines import read_case_set

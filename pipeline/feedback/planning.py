@@ -11,8 +11,7 @@ from components.cases.files import ImageFile, file_sha256, read_image_file
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.sources import open_source
 from components.cases.spans import Span, SpanRow, find_spans, span_pattern
-from components.feedback.judged import JudgedCase, judged_cases
-from components.feedback.opinion import POSITIVE
+from components.feedback.opinion import POSITIVE, JudgedCase, judged_cases
 from components.feedback.sides import KnownSides, Settled, Sides, take_sides
 from components.lineage.training import read_manifest
 from components.records.case import BadCase, Case

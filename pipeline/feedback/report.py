@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.feedback.agreement import Agreement, Open, agreement
-from components.feedback.judged import judged_cases
+from components.feedback.opinion import judged_cases
 from components.records.errors import SourceError
 from pipeline.feedback.served import FeedbackPlaces, ServedCases
 

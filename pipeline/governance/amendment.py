@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from components.baselines.amend import CaseChanges, amend_case_set
+from components.baselines.amend import CaseChanges, Diff, amend_case_set, diff_case_sets
 from components.baselines.case_set import CaseSet, load_case_set, save_case_set
-from components.baselines.diff import Diff, diff_case_sets
 from components.baselines.golden import (
     Golden,
     rescored_golden,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.baselines.amend import Diff
 from components.baselines.case_set import CaseSet
-from components.baselines.diff import Diff
 from components.baselines.history import load_version
 from components.baselines.scores import Servability
 from components.cases.lock import verify_source

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.baselines.amend import Diff
 from components.baselines.case_set import CaseSet
-from components.baselines.diff import Diff
 from components.baselines.summary import CaseSetSummary, summarise
 from components.records.text import spell
 from components.report.terminal import (

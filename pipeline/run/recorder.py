@@ -35,7 +35,7 @@ from components.lineage.record import (
 )
 from components.lineage.training import TrainingData, TrainingRow, write_manifest
 from components.records import events
-from components.records.case_record import CaseRecord
+from components.records.case import CaseRecord
 from components.records.clock import utc_now
 from components.records.errors import CasegateError
 from components.records.files import canonical_json, sha256_file, write_atomically

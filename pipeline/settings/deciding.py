@@ -29,7 +29,7 @@ MODULES = {
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings source spec",
     "components.records": """
-        case case_record chain clock errors events files git json_lines merkle problems rows
+        case chain clock errors events files git json_lines merkle problems rows
         run_files schema text
     """,
     "components.records.ledger": "ledger records",

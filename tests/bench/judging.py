@@ -20,7 +20,7 @@ from components.cases.images import bytes_sha256, inspect_image, pixels_sha256
 from components.decision import save_decision
 from components.gate.policy import Policy, load_policy
 from components.phantom.source import PhantomSource
-from components.records.case_record import CaseRecord
+from components.records.case import CaseRecord
 from components.records.files import sha256_tree
 from pipeline.settings.baselines import SHIPPED_BASELINES
 from tests.bench.stock_tfx import floors

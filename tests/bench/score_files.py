@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 
 from components.baselines.case_set import lock_cases, save_case_set
-from components.records.case_record import CaseRecord
+from components.records.case import CaseRecord
 
 VALUES = 10  # of each of two attributes: twenty slices
 POINT = 0.5

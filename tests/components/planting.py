@@ -10,7 +10,7 @@ from components.baselines.golden import Approval, Golden
 from components.baselines.scores import CaseScores, Servability
 from components.gate.policy import BASELINES, Check, NegativeFlips, Policy
 from components.metrics import METRICS
-from components.records.case_record import CaseRecord
+from components.records.case import CaseRecord
 
 
 def sha(text: str) -> str:

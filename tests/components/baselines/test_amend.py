@@ -1,13 +1,13 @@
+import dataclasses
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from components.baselines.amend import CaseChanges, amend_case_set
-from components.baselines.case_set import CaseSet, cases_root, lock_cases, nearest
-from components.baselines.diff import Diff, diff_case_sets
+from components.baselines.amend import CaseChanges, Diff, amend_case_set, diff_case_sets
+from components.baselines.case_set import CaseSet, LockedCase, cases_root, lock_cases, nearest
 from components.records.errors import ConfigError
-from tests.components.planting import locked, seen_case
+from tests.components.planting import locked, seen_case, sha
 from tests.refusing import refused
 
 BEFORE = locked(2, 3, sentinels=[0])
@@ -134,3 +134,69 @@ def test_a_misspelt_id_is_looked_up_near_its_place() -> None:
     assert nearest("case-17345x", ids) == "; did you mean 'case-173459'?"
     assert nearest("case-0160177", ids) == "; did you mean 'case-160177'?"
     assert nearest("zebra", ids) == ""
+
+
+FIRST_VERSION = locked(3, 3, sentinels=[0])
+
+
+def changed(place: int, **change: Any) -> CaseSet:
+    cases = list(FIRST_VERSION.cases)
+    cases[place] = replace(cases[place], **change)
+    return replace(FIRST_VERSION, cases=tuple(cases))
+
+
+def test_the_same_cases_differ_in_nothing() -> None:
+    diff = diff_case_sets(FIRST_VERSION, replace(FIRST_VERSION, version=2, author="another"))
+    assert not diff and diff == Diff() and diff.as_json() == {}
+
+
+def test_added_and_retired_cases_are_named() -> None:
+    fewer = replace(FIRST_VERSION, cases=FIRST_VERSION.cases[1:])
+    assert diff_case_sets(FIRST_VERSION, fewer) == Diff(retired=("case-0000",))
+    assert diff_case_sets(fewer, FIRST_VERSION) == Diff(
+        added=("case-0000",), sentinels_added=("case-0000",)
+    )
+
+
+@pytest.mark.parametrize(
+    "place, change, wanted",
+    [
+        (3, {"label": 1}, {"relabelled": {"case-0003": ("negative", "positive")}}),
+        (3, {"patient_id": "x"}, {"patients": {"case-0003": ("patient-1", "x")}}),
+        (1, {"sentinel": True}, {"sentinels_added": ("case-0001",)}),
+        (0, {"sentinel": False}, {"sentinels_removed": ("case-0000",)}),
+        (2, {"pixels_sha256": sha("x")}, {"pictures": ("case-0002",)}),
+        (2, {"bytes_sha256": sha("x")}, {"recoded": ("case-0002",)}),
+        (
+            1,
+            {"attributes": {"site": "Lakeside", "view": "PA"}},
+            {
+                "attributes": {
+                    "case-0001": {
+                        "device": ("Aster", None),
+                        "site": (None, "Lakeside"),
+                        "view": (None, "PA"),
+                    }
+                }
+            },
+        ),
+    ],
+)
+def test_a_change_of_one_case_is_the_only_one_named(
+    place: int, change: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    diff = diff_case_sets(FIRST_VERSION, changed(place, **change))
+    assert diff and diff == Diff(**wanted)
+    assert list(diff.as_json()) == list(wanted)
+
+
+def test_every_field_of_a_case_but_its_id_can_be_seen_to_change() -> None:
+    fields = {field.name for field in dataclasses.fields(LockedCase)} - {"case_id"}
+    assert fields == {
+        "label",
+        "patient_id",
+        "sentinel",
+        "pixels_sha256",
+        "bytes_sha256",
+        "attributes",
+    }

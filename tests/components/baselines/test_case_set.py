@@ -14,7 +14,7 @@ from components.baselines.case_set import (
     save_case_set,
     verify_cases,
 )
-from components.records.case_record import CaseRecord
+from components.records.case import CaseRecord
 from components.records.errors import IntegrityError, NothingEvaluated
 from tests.components.planting import locked, seen_case, sha
 from tests.refusing import refused

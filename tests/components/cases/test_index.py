@@ -17,8 +17,7 @@ from components.cases.index import (
     record_case,
     write_records,
 )
-from components.records.case import Case, Shard
-from components.records.case_record import CaseRecord
+from components.records.case import Case, CaseRecord, Shard
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 from tests.components.planting import locked, seen_case, sha
 from tests.refusing import refused

@@ -3,8 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from components.feedback.judged import JudgedCase, judged_cases
-from components.feedback.opinion import Opinion, OpinionDraft, Predicted, new_opinion
+from components.feedback.opinion import (
+    JudgedCase,
+    Opinion,
+    OpinionDraft,
+    Predicted,
+    judged_cases,
+    new_opinion,
+)
 from components.feedback.record import Record
 
 AT = "2026-01-31T10:15:00.000Z"

@@ -29,7 +29,7 @@ from components.lineage.record import (
 )
 from components.lineage.training import TrainingRow, write_manifest
 from components.lineage.writer import RecordWriter
-from components.records.case_record import CaseRecord
+from components.records.case import CaseRecord
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.run_files import REQUEST, RUN_RECORD

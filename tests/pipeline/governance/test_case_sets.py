@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.amend import CaseChanges, amend_case_set
+from components.baselines.amend import CaseChanges, amend_case_set, diff_case_sets
 from components.baselines.case_set import save_case_set
-from components.baselines.diff import diff_case_sets
 from components.baselines.history import archive
 from components.cases.lock import lock_source
 from components.cases.sources import open_source
