@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(here).as_posix().startswith(STORES):
             item.add_marker(pytest.mark.store)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+    """Where everything is installed, as on a CI server, CASEGATE_SKIPS=fail hides no skip."""
+    report = yield
+    if report.skipped and os.environ.get("CASEGATE_SKIPS") == "fail":
+        report.outcome = "failed"
+    return report
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

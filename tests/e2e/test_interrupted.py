@@ -54,7 +54,7 @@ def test_second_run_in_a_busy_workspace_is_refused_and_the_first_one_finishes(
         second = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE_S)
         assert second.returncode == 2
         (line,) = second.stderr.strip().splitlines()
-        assert f"in use by process {first.pid}" in line
+        assert f"process {first.pid} " in line
         assert second.stdout == ""
         assert first.wait(PATIENCE_S) in (0, 1, 3)
     assert "TrainingCases" in output.read_text()

@@ -1,12 +1,9 @@
 """An auditor's questions to a workspace that real runs filled, and to tampered copies of it."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,10 @@ from components.lineage.record import load_record
 from components.records.errors import SignatureError
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Ledger
-from components.records.run_files import RUN_RECORD
 from tests.e2e.auditing import SIGNED, Audited, casegate, fill
-from tests.e2e.conftest import Released
 from tests.e2e.making import released_sha256, watched_run
+from tests.e2e.tampering import TAMPERINGS
+from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
 
@@ -270,100 +267,9 @@ def test_a_bundle_stands_alone_and_a_stranger_s_key_does_not_count(
 # Tampering
 
 
-def _run_file(name: str, run: str = "released") -> Callable[[Audited], Path]:
-    return lambda audited: audited.workspace / "runs" / audited.runs[run] / name
-
-
-def _replaced(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-
-
-def _sql(audited: Audited, statement: str) -> None:
-    with sqlite3.connect(audited.workspace / "metadata.sqlite") as connection:
-        changed = connection.execute(statement).rowcount
-    assert changed > 0, statement
-
-
-def _verdict_row(audited: Audited) -> None:
-    _sql(
-        audited,
-        "UPDATE ArtifactProperty SET string_value = 'PASS' WHERE name = 'verdict' "
-        "AND string_value = 'FAIL'",
-    )
-
-
-def _event_row(audited: Audited) -> None:
-    _sql(audited, "DELETE FROM Event WHERE id = (SELECT min(id) FROM Event)")
-
-
-def _uri_row(audited: Audited) -> None:
-    _sql(
-        audited, "UPDATE Artifact SET uri = '/elsewhere' WHERE id = (SELECT min(id) FROM Artifact)"
-    )
-
-
-def _package_row(audited: Audited) -> None:
-    _sql(
-        audited,
-        "UPDATE ArtifactProperty SET string_value = '9.9' WHERE name = 'tensorflow' "
-        "AND is_custom_property",
-    )
-
-
-def _model(audited: Audited) -> None:
-    (audited.workspace / "serving/pneumonia" / first(audited) / "saved_model.pb").write_bytes(b"x")
-
-
-def _ledger(audited: Audited) -> None:
-    _replaced(audited.workspace / "ledger.jsonl", '"by":"A. Tester"', '"by":"B. Tester"')
-
-
-def _swapped(audited: Audited) -> None:
-    one, other = (_run_file("decision.dsse.json", run)(audited) for run in ("released", "second"))
-    kept = one.read_bytes()
-    one.write_bytes(other.read_bytes())
-    other.write_bytes(kept)
-
-
-def _unsigned(audited: Audited) -> None:
-    _run_file("decision.dsse.json")(audited).unlink()
-
-
-def _redated(audited: Audited) -> None:
-    path = _run_file("decision.json")(audited)
-    created = json.loads(path.read_text())["created"]
-    _replaced(path, created, "2020-01-01T00:00:00Z")
-
-
-def _manifest(audited: Audited) -> None:
-    (path,) = [p for p in (audited.workspace / "training").glob("*.jsonl")][:1]
-    _replaced(path, '"split":"train"', '"split":"tune"')
-
-
-def _edit(name: str, old: str, new: str, run: str = "released") -> Callable[[Audited], None]:
-    return lambda audited: _replaced(_run_file(name, run)(audited), old, new)
-
-
 @pytest.mark.parametrize(
     "tamper, named",
-    [
-        (_verdict_row, "verdict"),
-        (_event_row, "graph of run"),
-        (_uri_row, "uri"),
-        (_package_row, "tensorflow"),
-        (_model, "saved_model|serving/pneumonia"),
-        (_ledger, "entry"),
-        (_swapped, "decision.dsse.json"),
-        (_unsigned, "decision.dsse.json"),
-        (_redated, "decision.json"),
-        (_manifest, "training"),
-        (_edit("report.html", "</html>", "<!-- --></html>"), "report.html"),
-        (_edit("scores.json", '"operating_point"', '"operating_point" '), "scores.json"),
-        (_edit("run.json", "Radiology", "Cardiology", "second"), "run.json"),
-        (_edit("config.json", '"seed":20', '"seed":21'), "config.json"),
-    ],
+    TAMPERINGS,
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_verify_finds_what_was_tampered_with(
@@ -390,7 +296,7 @@ def test_pusher_refuses_a_decision_that_was_altered_after_it_was_signed(
     monkeypatch.setenv("CASEGATE_KEY", str(spoiled.key))
     before = released_sha256(spoiled.workspace)
     served = sorted((spoiled.workspace / "serving/pneumonia").iterdir())
-    with pytest.raises(SignatureError, match=r"report\.html"):
+    with refused(SignatureError, "report.html"):
         watched_run(spoiled.data.config(SIGNED, "model.seed=31"), spoiled.workspace)
     assert released_sha256(spoiled.workspace) == before
     assert sorted((spoiled.workspace / "serving/pneumonia").iterdir()) == served
@@ -404,61 +310,3 @@ def test_without_a_key_nothing_starts(spoiled: Audited, monkeypatch: pytest.Monk
         *("--set", "model.seed=41"),
     )
     assert refused.exit_code == 2 and "CASEGATE_KEY" in refused.output
-
-
-def test_each_time_says_what_happened_then(honest: Released) -> None:
-    outcome = honest.first.outcome
-    folder = outcome.report.parent
-    record = load_record(folder / RUN_RECORD)
-    entries = Ledger(honest.workspace / "ledger.jsonl").entries()
-    at = {entry.kind: entry.at for entry in entries if entry.body.get("run_id") == record.run_id}
-    began = {component.name: component.started for component in record.components}
-    order = [
-        record.started,
-        began["Trainer"],
-        began["CandidateScorer"],
-        began["RegressionGate"],
-        at["look"],
-        outcome.decision.created,
-        at["decision"],
-        began["DecisionAttestor"],
-        record.finished,
-        at["run"],
-    ]
-    assert order == sorted(order)
-    assert outcome.decision.created in (folder / "report.md").read_text("utf-8")
-    release = entries[-2]
-    assert release.kind == "release" and release.at > honest.second.outcome.decision.created
-
-
-def test_released_model_was_trained_when_its_first_run_trained(honest: Released) -> None:
-    """The runs after it took the model from the cache."""
-    (version,) = (honest.workspace / "serving" / "pneumonia").iterdir()
-    trained = json.loads((version / "assets.extra" / "release.json").read_text("utf-8"))["trained"]
-    record = load_record(min((honest.workspace / "runs").iterdir()) / RUN_RECORD)
-    began = {component.name: component.started for component in record.components}
-    assert began["Trainer"] < trained < began["CandidateScorer"]
-
-
-def test_ml_metadata_has_the_same_times(honest: Released) -> None:
-    """As its tables have them, read by a program that is not ours."""
-    record = load_record(honest.first.outcome.report.parent / RUN_RECORD)
-    began = {component.name: milliseconds(component.started) for component in record.components}
-    query = (
-        "SELECT Type.name, create_time_since_epoch, last_update_time_since_epoch FROM Execution "
-        "JOIN Type ON Type.id = type_id ORDER BY Execution.id"
-    )
-    with closing(sqlite3.connect(honest.workspace / "metadata.sqlite")) as store:
-        rows = store.execute(query).fetchall()
-    finished = milliseconds(record.finished)
-    of_run = [row for row in rows if milliseconds(record.started) <= row[1] <= finished]
-    executions = {name.rpartition(".")[2]: (start, end) for name, start, end in of_run}
-    for name in ("Trainer", "Evaluator", "RegressionGate", "DecisionAttestor"):
-        start, end = executions[name]
-        assert began[name] <= start <= end <= finished
-    decided = milliseconds(honest.first.outcome.decision.created)
-    assert executions["RegressionGate"][0] <= decided <= executions["RegressionGate"][1]
-
-
-def milliseconds(time: str) -> int:
-    return round(datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() * 1000)

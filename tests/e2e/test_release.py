@@ -18,6 +18,7 @@ from tests.e2e.making import (
     rewrite_keeping_times,
     watched_run,
 )
+from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
 
@@ -175,11 +176,11 @@ def test_tampered_case_set_stops_before_training(released: Released, fault: str)
     released.data.write_rows(rows)
     before = released_sha256(released.workspace)
     events: list = []
-    with pytest.raises(IntegrityError) as refused:
+    with pytest.raises(IntegrityError) as caught:
         watched_run(released.data.config(), released.workspace, events)
-    assert refused.value.exit_code == 4
-    assert "\n" not in str(refused.value)
-    assert row["case_id"] in str(refused.value)
+    assert caught.value.exit_code == 4
+    assert "\n" not in str(caught.value)
+    assert row["case_id"] in str(caught.value)
     assert "Trainer" not in {event.component for event in events}
     assert released_sha256(released.workspace) == before
 
@@ -188,9 +189,9 @@ def test_anomalous_training_image_stops_before_training(released: Released) -> N
     path = released.data.folder / released.data.of_split("train")[0]["path"]
     path.write_bytes(encode_png(np.zeros((64, 64), np.uint8)))
     events: list = []
-    with pytest.raises(AnomaliesFound, match="mean") as refused:
+    with refused(AnomaliesFound, "mean") as caught:
         watched_run(released.data.config(), released.workspace, events)
-    assert refused.value.exit_code == 1
+    assert caught.value.exit_code == 1
     assert "Trainer" not in {event.component for event in events}
 
 
@@ -200,7 +201,7 @@ def test_training_data_that_drifted_from_the_released_models_stops(released: Rel
             path = released.data.folder / row["path"]
             darker = (decode(path.read_bytes()).astype(np.uint16) * 6 // 10).astype(np.uint8)
             path.write_bytes(encode_png(darker))
-    with pytest.raises(AnomaliesFound, match="released model's data: mean"):
+    with refused(AnomaliesFound, "mean"):
         watched_run(released.data.config(), released.workspace)
 
 
@@ -210,9 +211,9 @@ def test_case_of_the_case_set_in_the_training_data_stops(released: Released) -> 
     trained = next(row for row in rows if row["split"] == "train")
     pixels = decode((released.data.folder / judged["path"]).read_bytes())
     (released.data.folder / trained["path"]).write_bytes(encode_png(pixels))
-    with pytest.raises(LeakageFound, match=judged["case_id"]) as refused:
+    with refused(LeakageFound, judged["case_id"]) as caught:
         watched_run(released.data.config(), released.workspace)
-    assert refused.value.exit_code == 1
+    assert caught.value.exit_code == 1
 
     policy = released.workspace / "baselines" / "small" / "policy.yaml"
     policy.write_text(policy.read_text().replace("leakage: stop", "leakage: report"))
@@ -223,9 +224,9 @@ def test_case_of_the_case_set_in_the_training_data_stops(released: Released) -> 
 def test_unreadable_image_is_named_and_skipped_only_when_told(released: Released) -> None:
     path = released.data.folder / released.data.of_split("train")[0]["path"]
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(SourceError, match=path.name) as refused:
+    with refused(SourceError, path.name) as caught:
         watched_run(released.data.config(), released.workspace)
-    assert refused.value.exit_code == 2
+    assert caught.value.exit_code == 2
 
     config = released.data.config("data.skip_bad_cases=1")
     outcome = watched_run(config, released.workspace).outcome

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from components.baselines.case_set import save_case_set
 from components.baselines.golden import save_golden
 from components.baselines.scores import CaseScores
+from components.decision import Decision, decision_from_json
 from pipeline.cli import main
 from tests.components.planting import approved, locked, scored
 
@@ -83,3 +84,8 @@ class Team:
 
     def gate(self, candidate: Path | None = None, *more: object, **changed: Any) -> Result:
         return casegate("gate", *self.arguments(candidate, **changed), *more)
+
+
+def decided(result: Result) -> Decision:
+    assert result.stdout, result.output
+    return decision_from_json(result.stdout)

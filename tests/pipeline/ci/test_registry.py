@@ -1,7 +1,6 @@
 """What is released, where CI can read it: whole, or not at all."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from pipeline.ci.registry import (
 from tests.components.planting import sha
 from tests.pipeline.ci.making import candidate
 from tests.pipeline.score_making import CASES
+from tests.refusing import refused
 
 ROOT = CASES.merkle_root
 
@@ -63,7 +63,7 @@ def test_nothing_published_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"{}", b'{"case_sets": {}}'])
 def test_a_damaged_account_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "champion.json").write_bytes(content)
-    with pytest.raises(IntegrityError, match="no account of a released model"):
+    with refused(IntegrityError, "champion.json"):
         find_registry(str(tmp_path))
 
 
@@ -83,17 +83,17 @@ def test_scores_that_were_altered_or_lost_are_refused(tmp_path: Path) -> None:
     (scores,) = (tmp_path / "scores").iterdir()
     registry, content = found(tmp_path), scores.read_bytes()
     scores.write_bytes(content.replace(b"0.2", b"0.3", 1))
-    with pytest.raises(IntegrityError, match="is not what champion.json names"):
+    with refused(IntegrityError, "champion.json"):
         registry.scores(ROOT)
     scores.unlink()
-    with pytest.raises(IntegrityError, match="is gone"):
+    with refused(IntegrityError, "scores/"):
         registry.scores(ROOT)
 
 
 def test_another_models_scores_are_refused(tmp_path: Path) -> None:
     told = Published(3, sha("other"), "2025-03-31T12:00:00Z", sha("decision"))
     publish(Folder(tmp_path), told, {ROOT: candidate()})
-    with pytest.raises(IntegrityError, match="another model's"):
+    with refused(IntegrityError, "scores/"):
         found(tmp_path).scores(ROOT)
 
 
@@ -106,13 +106,13 @@ def test_a_place_that_lets_nobody_in_is_no_error_to_a_reader(tmp_path: Path) -> 
 
 def test_a_place_that_cannot_be_written_is_an_error_to_a_writer(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match="cannot be written"):
+    with refused(SourceError, "cannot be written"):
         published(tmp_path / "file", candidate())
 
 
 @pytest.mark.parametrize("address", ["ftp://x/y", "https://x/y", "file:///x"])
 def test_another_kind_of_address_is_refused(address: str) -> None:
-    with pytest.raises(ConfigError, match="wanted a folder, s3://"):
+    with refused(ConfigError, "wanted a folder, s3://"):
         open_store(address)
 
 
@@ -129,8 +129,7 @@ def test_an_address_is_said_without_its_options() -> None:
     assert store.label == "s3://bucket/models"
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root is let in everywhere")
-def test_a_closed_folder_is_no_error_to_a_reader(tmp_path: Path) -> None:
-    published(tmp_path, candidate())
-    (tmp_path / "champion.json").chmod(0)
-    assert find_registry(str(tmp_path))[0] is None
+def test_an_account_that_cannot_be_read_is_no_error_to_a_reader(tmp_path: Path) -> None:
+    (tmp_path / "champion.json").mkdir()  # root, too, cannot read it
+    registry, said = find_registry(str(tmp_path))
+    assert registry is None and f"{tmp_path}/champion.json: " in said

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from components.baselines.case_set import load_case_set, lock_cases, save_case_set
 from components.baselines.golden import save_golden
 from components.cases.sources import open_source
+from components.records.errors import ConfigError, IntegrityError, SourceError, UsageError
 from pipeline.cli import main
 from pipeline.commands.cases import draw
 from pipeline.settings.workspace import Workspace
@@ -18,6 +19,7 @@ from tests.components.cases.making import picture, write_npz
 from tests.components.gate.test_decide import judged
 from tests.components.planting import approved, locked, scored, seen_case
 from tests.pipeline.making import write_run
+from tests.refusing import refusal
 
 ODD_IDS = ("it's [bold]odd[/bold]", "line\nbreak", '患者;"x"=1', "u\u202eturned")
 
@@ -47,13 +49,6 @@ def casegate(*arguments: str) -> Result:
 
 def amend(*arguments: str) -> Result:
     return casegate("amend", "own", "--by", "B. Reader", "--reason", "second reading", *arguments)
-
-
-def refused(result: Result, code: int) -> str:
-    """The one line on stderr."""
-    assert result.exit_code == code and result.stdout == "", result.output
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 def told(result: Result) -> str:
@@ -136,19 +131,19 @@ def test_diff_of_the_same_says_so(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("word", ["case-0038", "case-0038=2", "=1", "case-0038=Positive"])
 def test_a_relabelling_that_is_none_is_a_usage_error(workspace: Workspace, word: str) -> None:
-    line = refused(amend("--relabel", word), 2)
+    line = refusal(amend("--relabel", word), UsageError)
     assert f"got '{word}', wanted ID=LABEL" in line
 
 
 def test_refusals_are_one_line_with_the_exit_code(workspace: Workspace) -> None:
-    assert "nothing to change" in refused(amend(), 2)
-    assert "did you mean 'case-0005'" in refused(amend("--retire", "case-005"), 2)
-    assert r'no case "x\ny"' in refused(amend("--retire", "x\ny"), 2).replace("'", "")
-    assert "no such case set" in refused(casegate("show", "onw"), 2)
+    assert "nothing to change" in refusal(amend(), ConfigError)
+    assert "did you mean 'case-0005'" in refusal(amend("--retire", "case-005"), ConfigError)
+    assert r'no case "x\ny"' in refusal(amend("--retire", "x\ny"), ConfigError).replace("'", "")
+    refusal(casegate("show", "onw"), ConfigError, "onw: ")
     path = workspace.baselines / "own" / "case_set.json"
     path.write_text(path.read_text().replace('"label":1', '"label":0', 1))
     for command in (("show", "own"), ("diff", "own", "phantom"), ("verify", "own")):
-        assert "the cases were edited" in refused(casegate(*command), 4)
+        refusal(casegate(*command), IntegrityError, path)
 
 
 def test_verify_reads_the_images_again(workspace: Workspace, tmp_path: Path) -> None:
@@ -157,12 +152,12 @@ def test_verify_reads_the_images_again(workspace: Workspace, tmp_path: Path) -> 
     page = told(casegate("verify", "chest"))
     assert "chest version 1: 6 cases read again from" in page and "all as locked" in page
     write_npz(tmp_path / "chest.npz", rows=6, test_images=picture(9, (6, 8, 8)))
-    line = refused(casegate("verify", "chest", "--source", data), 4)
+    line = refusal(casegate("verify", "chest", "--source", data), IntegrityError)
     assert "other patient: 6 (chest-test-00000, chest-test-00001, chest-test-00002, ...)" in line
 
 
 def test_verify_without_the_source_asks_for_it(workspace: Workspace) -> None:
-    assert "say where it is with --source" in refused(casegate("verify", "own"), 2)
+    refusal(casegate("verify", "own"), SourceError, "--source")
 
 
 def test_the_proposed_command_can_be_pasted(workspace: Workspace) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from components.records.errors import ConfigError, IntegrityError, SourceError
 from pipeline.commands.feedback import feedback
 from tests.pipeline.feedback.making import Clinic
+from tests.refusing import refusal
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +36,6 @@ def ran(clinic: Clinic, *words: str) -> Result:
     return CliRunner().invoke(feedback, [*words, *given])
 
 
-def refused(result: Result, code: int, words: str) -> None:
-    assert result.exit_code == code, result.output
-    assert words in result.stderr and result.stderr.count("\n") == 1
-    assert "Traceback" not in result.output
-
-
 def test_add_says_what_was_recorded(clinic: Clinic) -> None:
     words = ["add", "--case", "missed", "--label", "negative", "--by", "dr one"]
     result = ran(clinic, *words, "--note", "artefact", "--adjudicates")
@@ -52,17 +48,17 @@ def test_add_says_what_was_recorded(clinic: Clinic) -> None:
 
 def test_an_unknown_case_is_refused_in_one_line(clinic: Clinic) -> None:
     result = ran(clinic, "add", "--case", "nope", "--label", "positive", "--by", "X")
-    refused(result, 2, "case 'nope': not in the prediction log")
+    refusal(result, ConfigError, "case 'nope'")
 
 
 def test_a_log_can_be_named(clinic: Clinic) -> None:
     words = ["add", "--case", "agreed", "--label", "positive", "--by", "X", "--log"]
-    refused(ran(clinic, *words, str(clinic.root / "none")), 2, "none")
+    refusal(ran(clinic, *words, str(clinic.root / "none")), SourceError, "none")
     other = clinic.root / "other.jsonl"
     shutil.copy(clinic.workspace.root / "predictions" / "log.jsonl", other)
     assert ran(clinic, *words, str(other)).exit_code == 0
     setting = ["--set", f"monitoring.log={clinic.root / 'none'}"]
-    refused(ran(clinic, *words[:-1], *setting), 2, "none")
+    refusal(ran(clinic, *words[:-1], *setting), SourceError, "none")
 
 
 def test_report_shows_shares_with_intervals_and_a_warning(clinic: Clinic) -> None:
@@ -105,20 +101,20 @@ def test_verify_finds_what_was_altered(clinic: Clinic) -> None:
     assert good.exit_code == 0 and "4 entries, unaltered" in good.stdout
     path = clinic.places.record.path
     path.write_bytes(path.read_bytes().replace(b'"missed"', b'"messed"'))
-    refused(ran(clinic, "verify"), 4, "entry 3 does not fit")
+    refusal(ran(clinic, "verify"), IntegrityError, "feedback.jsonl:3: entry 3 ")
     for words in (
         ["report"],
         ["promote"],
         ["add", "--case", "agreed", "--label", "positive", "--by", "X"],
     ):
-        refused(ran(clinic, *words), 4, "entry 3 does not fit")
+        refusal(ran(clinic, *words), IntegrityError, "feedback.jsonl:3: entry 3 ")
 
 
 def test_serve_refuses_what_is_not_safe(clinic: Clinic) -> None:
     tokens = clinic.root / "tokens"
     tokens.write_text(f"A:{'1' * 32}\n")
     tokens.chmod(0o644)
-    refused(ran(clinic, "serve", "--token-file", str(tokens)), 2, "chmod 600")
+    refusal(ran(clinic, "serve", "--token-file", str(tokens)), ConfigError, "chmod 600")
     tokens.chmod(0o600)
     words = ["serve", "--token-file", str(tokens), "--host", "0.0.0.0"]
-    refused(ran(clinic, *words), 2, "--allow-remote")
+    refusal(ran(clinic, *words), ConfigError, "--allow-remote")

@@ -9,6 +9,7 @@ from components.attestation.checking import check_decision
 from components.attestation.key_files import PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE
 from components.attestation.keys import VARIABLE, Signer, load_trusted, new_key
 from components.attestation.signing import attest_decision, attest_release
+from components.records.errors import ConfigError, SignatureError
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION_ATTESTATION, HTML_REPORT
@@ -16,6 +17,7 @@ from pipeline.commands.keys import keys
 from pipeline.evidence.signatures import subjects_there
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import PLACE, RUN, VERSION, released
+from tests.refusing import refusal
 
 
 @pytest.fixture(autouse=True)
@@ -56,12 +58,6 @@ def ran(root: Path, *words: str) -> Result:
     return CliRunner().invoke(keys, [*words, *where])
 
 
-def refused(result: Result, code: int, words: str) -> None:
-    assert (result.exit_code, result.stdout) == (code, ""), result.output
-    assert result.stderr.count("\n") == 1
-    assert words in result.stderr
-
-
 def test_init_makes_a_pair_and_says_what_is_where(tmp_path: Path) -> None:
     result = CliRunner().invoke(keys, ["init", "--out", str(tmp_path / "k"), "--name", "Ann"])
     assert result.exit_code == 0
@@ -72,11 +68,11 @@ def test_init_makes_a_pair_and_says_what_is_where(tmp_path: Path) -> None:
 
 def test_init_encrypts_with_what_a_variable_holds(tmp_path, monkeypatch) -> None:
     told = ["init", "--out", str(tmp_path), "--name", "Ann", "--passphrase-env", "SECRET"]
-    refused(CliRunner().invoke(keys, told), 2, "the variable is not set")
+    refusal(CliRunner().invoke(keys, told), ConfigError, "the variable is not set")
     monkeypatch.setenv("SECRET", "correct horse")
     assert "private key, encrypted" in CliRunner().invoke(keys, told).stdout
     private = str(tmp_path / "Ann.key.pem")
-    refused(CliRunner().invoke(keys, ["show", private]), 2, "is encrypted")
+    refusal(CliRunner().invoke(keys, ["show", private]), ConfigError, "Ann.key.pem")
     monkeypatch.setenv(PASSPHRASE_VARIABLE, "correct horse")
     assert "private" in CliRunner().invoke(keys, ["show", private]).stdout
 
@@ -84,7 +80,7 @@ def test_init_encrypts_with_what_a_variable_holds(tmp_path, monkeypatch) -> None
 def test_init_does_not_overwrite(tmp_path: Path) -> None:
     told = ["init", "--out", str(tmp_path), "--name", "Ann"]
     CliRunner().invoke(keys, told)
-    refused(CliRunner().invoke(keys, told), 2, "never overwritten")
+    refusal(CliRunner().invoke(keys, told), ConfigError, "Ann.")
 
 
 def test_show_tells_who_signed_and_that_the_release_is_unsigned(root: Path) -> None:
@@ -122,12 +118,12 @@ def test_show_finds_a_signed_release_by_its_version(root: Path) -> None:
 def test_a_replaced_release_statement_is_found_by_the_ledger(root: Path) -> None:
     path = sign_release(root, version=8)
     path.write_bytes(path.read_bytes() + b"\n")
-    refused(ran(root, "show", "8"), 4, "of the ledger names")
+    refusal(ran(root, "show", "8"), SignatureError, "of the ledger names")
 
 
 def test_a_release_statement_for_another_version_is_found(root: Path) -> None:
     sign_release(root, version=8, entered=9)
-    refused(ran(root, "show", "9"), 4, "was signed for serving/chest version 8")
+    refusal(ran(root, "show", "9"), SignatureError, "was signed for serving/chest version 8")
 
 
 def test_a_second_person_signs(root: Path) -> None:
@@ -142,11 +138,11 @@ def test_a_second_person_signs(root: Path) -> None:
 
 def test_nobody_signs_twice(root: Path) -> None:
     told = ["sign", RUN, "--key", str(root / "private" / "ci.key.pem")]
-    refused(ran(root, *told), 2, "signed it already")
+    refusal(ran(root, *told), ConfigError, "signed it already")
 
 
 def test_signing_takes_a_key(root: Path) -> None:
-    refused(ran(root, "sign", RUN), 2, "no key to sign with")
+    refusal(ran(root, "sign", RUN), ConfigError, "no key to sign with")
 
 
 @pytest.mark.parametrize(
@@ -162,20 +158,20 @@ def test_nobody_signs_what_is_not_as_it_was_signed(root: Path, path: str, words:
     before = envelope(root).read_bytes()
     (root / "workspace" / path).write_text("another")
     told = ["sign", RUN, "--key", str(root / "private" / "Ann.key.pem")]
-    refused(ran(root, *told), 4, words)
+    refusal(ran(root, *told), 4, words)
     assert envelope(root).read_bytes() == before
 
 
 def test_what_judged_the_run_is_hashed_again(root: Path) -> None:
     (kept,) = (root / "workspace" / "inputs").glob("policy-*.yaml")
     kept.write_text("another")
-    refused(ran(root, "show", RUN), 4, "policy.yaml is")
+    refusal(ran(root, "show", RUN), SignatureError, "policy.yaml is")
 
 
 def test_an_unsigned_run_cannot_be_signed_later(root: Path) -> None:
     envelope(root).unlink()
     told = ["sign", RUN, "--key", str(root / "private" / "ci.key.pem")]
-    refused(ran(root, *told), 4, "nobody signed this")
+    refusal(ran(root, *told), SignatureError, "decision.dsse.json")
 
 
 def test_show_reads_an_envelope_without_its_workspace(root: Path, tmp_path: Path) -> None:
@@ -191,7 +187,7 @@ def test_show_reads_an_envelope_without_its_workspace(root: Path, tmp_path: Path
 
 def test_where_the_keys_are_is_not_guessed(root: Path) -> None:
     told = ["show", RUN, "--workspace", str(root / "workspace")]
-    refused(CliRunner().invoke(keys, told), 2, "say --keys DIR")
+    refusal(CliRunner().invoke(keys, told), ConfigError, "say --keys DIR")
 
 
 def test_the_keys_beside_the_policy_count_unless_configured(root: Path) -> None:

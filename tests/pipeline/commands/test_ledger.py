@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from components.records.errors import ConfigError, IntegrityError, UsageError
 from components.records.ledger.records import waivers
 from pipeline.cli import main
 from tests.components.gate.test_decide import CASES
 from tests.components.planting import scored, sha
 from tests.pipeline.governing import PERSON, REASON, Governed
+from tests.refusing import refusal
 
 NAMED = ("--by", PERSON, "--reason", REASON)
 MARGIN_CHECK = "sensitivity[overall].non_inferiority.golden"
@@ -49,13 +51,6 @@ def lines(result: Result) -> list[str]:
     return result.stdout.splitlines()
 
 
-def refused(result: Result, exit_code: int, words: str) -> None:
-    assert result.exit_code == exit_code, result.output
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert words in line
-
-
 # casegate ledger
 
 
@@ -77,13 +72,17 @@ def test_verify_says_what_a_crash_left(governed: Governed) -> None:
 def test_verify_of_an_altered_ledger_names_the_entry_and_exits_4(governed: Governed) -> None:
     path = governed.workspace.ledger
     path.write_bytes(path.read_bytes().replace(b"every device", b"any devices!"))
-    refused(casegate(governed, "ledger", "verify"), 4, "ledger.jsonl:2: entry 2 does not fit")
-    refused(casegate(governed, "ledger", "show"), 4, "ledger.jsonl:2: entry 2 does not fit")
+    refusal(
+        casegate(governed, "ledger", "verify"),
+        IntegrityError,
+        "ledger.jsonl:2: ",
+    )
+    refusal(casegate(governed, "ledger", "show"), IntegrityError, "ledger.jsonl:2: ")
 
 
 def test_verify_of_a_served_model_that_was_altered_exits_4(governed: Governed) -> None:
     (governed.destination / "20" / "variables" / "data").write_text("other")
-    refused(casegate(governed, "ledger", "verify"), 4, "(release) does not fit")
+    refusal(casegate(governed, "ledger", "verify"), IntegrityError, "(release) ")
 
 
 def test_a_workspace_without_a_ledger_says_so(tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def test_show_of_one_kind_and_as_json(governed: Governed) -> None:
 
 
 def test_an_unknown_kind_is_a_usage_error(governed: Governed) -> None:
-    refused(casegate(governed, "ledger", "show", "--kind", "releases"), 2, "'release'")
+    refusal(casegate(governed, "ledger", "show", "--kind", "releases"), UsageError, "'release'")
 
 
 # casegate waive, casegate rollback
@@ -129,8 +128,8 @@ def test_waive_says_what_happens_next(governed: Governed) -> None:
 
 
 def test_waive_refuses_in_one_line(governed: Governed) -> None:
-    refused(waive(governed, second=PERSON.upper()), 2, "ConfigError: --second: got 'A. RADIO")
-    refused(waive(governed, MARGIN_CHECK[:-1]), 2, f"did you mean '{MARGIN_CHECK}'?")
+    refusal(waive(governed, second=PERSON.upper()), ConfigError, "--second: got 'A. RADIO")
+    refusal(waive(governed, MARGIN_CHECK[:-1]), ConfigError, f"did you mean '{MARGIN_CHECK}'?")
 
 
 def test_rollback_says_what_is_served_now(governed: Governed) -> None:
@@ -141,7 +140,7 @@ def test_rollback_says_what_is_served_now(governed: Governed) -> None:
 
 
 def test_rollback_to_an_unknown_version_lists_those_there(governed: Governed) -> None:
-    refused(casegate(governed, "rollback", "--to", 9, *NAMED), 2, "there is 10, 20")
+    refusal(casegate(governed, "rollback", "--to", 9, *NAMED), ConfigError, "there is 10, 20")
 
 
 # casegate baseline
@@ -186,7 +185,7 @@ def test_show_of_a_baseline_that_no_run_judged_by(tmp_path: Path) -> None:
     governed = Governed(tmp_path)
     shown = lines(casegate(governed, "baseline", "show", "--baseline", governed.baseline))
     assert "  golden        none yet; casegate baseline bootstrap approves the first" in shown
-    refused(casegate(governed, "baseline", "show"), 2, "no run has come to a decision")
+    refusal(casegate(governed, "baseline", "show"), ConfigError, governed.root)
 
 
 def test_a_baseline_is_shown_without_any_workspace(governed: Governed, tmp_path: Path) -> None:
@@ -200,7 +199,7 @@ def test_a_baseline_is_shown_without_any_workspace(governed: Governed, tmp_path:
 def test_a_baseline_that_cannot_be_written_is_one_line(governed: Governed) -> None:
     casegate(governed, "baseline", "propose", "--run", "run-2")
     (governed.baseline / "history").touch()
-    refused(casegate(governed, "baseline", "approve", *NAMED), 2, "cannot be written: ")
+    refusal(casegate(governed, "baseline", "approve", *NAMED), ConfigError, "planted")
     lines(casegate(governed, "baseline", "show"))
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from components.records.errors import ConfigError
 from pipeline.cli import main
 from pipeline.commands.lineage import lineage
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
 from tests.pipeline.evidence.making import Told
+from tests.refusing import refusal
 
 COMMANDS = [
     ["show", "7"],
@@ -42,12 +44,6 @@ def asked(told: Told, *words: object, **given: str) -> Result:
     return CliRunner().invoke(main, arguments, **given)
 
 
-def refused(result: Result, *words: str) -> None:
-    assert result.exit_code == 2 and result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert all(word in line for word in words), line
-
-
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_each_answers_as_text_json_and_csv(told: Told, words: list[str]) -> None:
     text = asked(told, *words)
@@ -67,7 +63,7 @@ def test_the_answer_s_exit_code_is_the_command_s(told: Told) -> None:
 def test_one_table_is_chosen_by_name(told: Told) -> None:
     rows = list(csv.reader(io.StringIO(asked(told, *_csv("show", "7"), "components").stdout)))
     assert rows[0][0] == "component" and rows[1][0] == "DataGate"
-    refused(asked(told, *_csv("show", "7"), "chekcs"), "did you mean 'checks'")
+    refusal(asked(told, *_csv("show", "7"), "chekcs"), ConfigError, "did you mean 'checks'")
 
 
 def _csv(*words: str) -> tuple[str, ...]:
@@ -83,7 +79,7 @@ def test_out_writes_the_file_and_prints_nothing(told: Told, tmp_path: Path) -> N
 
 def test_out_that_cannot_be_written_is_one_line(told: Told, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused(asked(told, "list", "--out", tmp_path / "file" / "x"), "cannot be written")
+    refusal(asked(told, "list", "--out", tmp_path / "file" / "x"), ConfigError, tmp_path / "file")
 
 
 def test_a_query_may_come_from_standard_input(told: Told) -> None:
@@ -111,12 +107,12 @@ def test_lines_of_csv_end_as_rfc_4180_says(told: Told, tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_line(told: Told, words: list[str], said: str) -> None:
-    refused(asked(told, *words), said)
+    refusal(asked(told, *words), 2, said)
 
 
 def test_a_folder_where_nothing_ran_is_one_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["lineage", "list", "--workspace", str(tmp_path)])
-    refused(result, "nothing ever ran here")
+    refusal(result, ConfigError, tmp_path)
 
 
 def test_help_of_each_imports_nothing_heavy() -> None:

@@ -99,4 +99,4 @@ def test_a_file_gets_what_the_screen_would(run: ReleasedRun, tmp_path: Path) -> 
 def test_an_unknown_version_is_a_usage_error(run: ReleasedRun) -> None:
     result = CliRunner().invoke(lineage_files.trace, ["8", "--workspace", str(run.workspace.root)])
     assert result.exit_code == 2
-    assert "no version and no run" in result.output
+    assert "'8'" in result.output

@@ -1,6 +1,7 @@
 """`casegate prune` as a person and as a machine meets it."""
 
 import json
+import os
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -67,7 +68,7 @@ def test_a_workspace_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
         result = pruned(aged.workspace.root, *STRICT)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert line.startswith("WorkspaceBusy: ") and "in use by process" in line
+    assert line.startswith("WorkspaceBusy: ") and f"process {os.getpid()} " in line
 
 
 def test_a_policy_that_would_keep_nothing_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pipeline.evidence.trace.trace import trace_of, trace_sources
 from pipeline.evidence.verify.verify import verify
 from tests.pipeline.evidence.releasing import VERSION, released
 from tests.pipeline.unattended.retention.making import Aged
+from tests.refusing import refused
 
 OLD, LAST = "2026-01-01", "2026-06-30"
 
@@ -47,12 +48,12 @@ def test_a_list_that_was_altered_or_is_gone_is_found(pruned: Aged, content: byte
     (path,) = (pruned.workspace.root / "retention").glob("*.json")
     path.unlink() if content is None else write_atomically(path, content)
     with Evidence(pruned.workspace.root) as evidence:
-        with pytest.raises(IntegrityError, match="entry 3 of the ledger"):
+        with refused(IntegrityError, "entry 3 "):
             removed_folders(evidence)
         open_store(evidence.workspace.store)
         answer = verify(evidence, [])
     (row,) = answer.tables[0].rows
-    assert row[0] == "ledger" and f"entry 3 (retention) does not fit: {path}" in row[3]
+    assert row[0] == "ledger" and "entry 3 (retention) " in row[3] and str(path) in row[3]
     assert answer.exit_code == 4
 
 

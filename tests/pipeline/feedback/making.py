@@ -132,3 +132,19 @@ def folder(path: Path, rows: list[tuple[ManifestRow, bytes]]) -> None:
     for row, image in rows:
         (path / row.path).write_bytes(image)
     write_folder(path, [row for row, _ in rows], {})
+
+
+def why(done: Promoted, case_id: str) -> str:
+    return {one.case_id: one.why for one in done.sides.left_out}[case_id]
+
+
+def trained(done: Promoted) -> list[str]:
+    return [case.case_id for case in done.sides.training]
+
+
+def proposed(done: Promoted) -> list[str]:
+    return [case.case_id for case in done.sides.proposed]
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}

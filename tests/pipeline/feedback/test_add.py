@@ -5,6 +5,7 @@ import pytest
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from pipeline.feedback.add import AmbiguousCase, GivenOpinion, UnknownCase, add
 from tests.pipeline.feedback.making import MODEL, Clinic
+from tests.refusing import refused
 
 SAID = GivenOpinion("positive", "Dr. One")
 
@@ -33,7 +34,7 @@ def test_feedback_for_an_unknown_case_is_refused_and_nothing_is_recorded(clinic:
 
 
 def test_without_a_log_nothing_is_recorded(clinic: Clinic) -> None:
-    with pytest.raises(SourceError, match="predictions"):
+    with refused(SourceError, "predictions"):
         clinic.say("case-7", "positive")
     assert not clinic.places.record.path.exists()
 
@@ -69,7 +70,7 @@ def test_an_image_that_was_never_served_is_refused_and_not_kept(clinic: Clinic) 
     clinic.serve("case-7")
     path = clinic.root / "other.png"
     path.write_bytes(clinic.picture(999))
-    with pytest.raises(UnknownCase, match="has its pixels"):
+    with refused(UnknownCase, "pixels"):
         add(clinic.places, clinic.served, SAID, case_id=None, image=path)
     assert not clinic.places.images.exists() and not clinic.places.record.path.exists()
 
@@ -77,14 +78,14 @@ def test_an_image_that_was_never_served_is_refused_and_not_kept(clinic: Clinic) 
 def test_an_image_that_was_served_as_two_cases_is_refused(clinic: Clinic) -> None:
     path = clinic.serve("case-7")
     clinic.serve("case-8", picture=path.read_bytes())
-    with pytest.raises(AmbiguousCase, match="served as 2 cases, case-7, case-8"):
+    with refused(AmbiguousCase, "case-7, case-8"):
         add(clinic.places, clinic.served, SAID, case_id=None, image=path)
 
 
 def test_an_image_whose_id_stands_for_another_by_now_is_refused(clinic: Clinic) -> None:
     path = clinic.serve("case-7")
     clinic.serve("case-7", at="2026-02-01T00:00:00Z")
-    with pytest.raises(AmbiguousCase, match="served again with another picture"):
+    with refused(AmbiguousCase, "another picture"):
         add(clinic.places, clinic.served, SAID, case_id=None, image=path)
 
 
@@ -109,7 +110,7 @@ def test_what_says_nothing_or_too_much_is_refused(
     clinic: Clinic, given: dict[str, str], words: str
 ) -> None:
     clinic.serve("case-7")
-    with pytest.raises(ConfigError, match=words):
+    with refused(ConfigError, words):
         clinic.say("case-7", **{"label": "positive", **given})
     assert not clinic.places.record.path.exists()
 
@@ -120,12 +121,12 @@ def test_nothing_is_added_to_a_record_that_was_altered(clinic: Clinic) -> None:
     path = clinic.places.record.path
     path.write_bytes(path.read_bytes().replace(b'"positive"', b'"negative"'))
     before = path.read_bytes()
-    with pytest.raises(IntegrityError, match="entry 1 does not fit"):
+    with refused(IntegrityError, "entry 1 "):
         clinic.say("case-7", "positive")
     assert path.read_bytes() == before
 
 
 def test_case_or_image_is_wanted_and_not_both(clinic: Clinic) -> None:
     for given in ({"case_id": None, "image": None}, {"case_id": "a", "image": Path("b")}):
-        with pytest.raises(ConfigError, match="one of them"):
+        with refused(ConfigError, "one of them"):
             add(clinic.places, clinic.served, SAID, **given)  # type: ignore[arg-type]

@@ -190,7 +190,7 @@ def test_a_chunked_request_that_fits_is_taken(served: Served) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"{", "one JSON object"),
+        (b"{", "JSON"),
         (b'{"case_id": "case-7", "label": "positive"}', "nonce"),
         (b'{"case_id": "case-7", "label": "maybe", "nonce": "abcdefgh"}', "label: got 'maybe'"),
         (b'{"case_id": "case-7", "label": "unsure", "nonce": "abcdefgh", "by": "X"}', "the token"),

@@ -50,7 +50,7 @@ def test_a_file_for_a_group_of_servers_will_do(tmp_path: Path) -> None:
         ("A:short", "has 5 characters"),
         (f"A:{'ä' * 20}", "not plain text"),
         (f"A:{'x' * 8} {'x' * 8}", "a space in it"),
-        (f"--:{ONE}", "must say something"),
+        (f"--:{ONE}", "got '--'"),
     ],
 )
 def test_a_line_that_is_none_is_refused_without_telling_its_token(

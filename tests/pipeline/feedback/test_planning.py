@@ -12,6 +12,7 @@ from pipeline.feedback.planning import find_judging_cases, find_training_cases
 from pipeline.settings.baselines import SHIPPED_BASELINES
 from pipeline.settings.config import load_config
 from tests.pipeline.feedback.making import Clinic, folder
+from tests.refusing import refused
 
 TRAINED = TrainingRow("trained", "patient-trained", 1, "ab" * 32, "cd" * 32, split="train")
 
@@ -71,7 +72,7 @@ def test_what_runs_trained_on_is_known_from_their_manifests(clinic: Clinic) -> N
 def test_a_manifest_that_was_altered_is_not_believed(clinic: Clinic) -> None:
     path = write_manifest([TRAINED], clinic.workspace.training).path
     path.write_bytes(path.read_bytes().replace(b"patient-trained", b"patient-another"))
-    with pytest.raises(IntegrityError, match="the manifest was altered"):
+    with refused(IntegrityError, ".jsonl: ", "Merkle root"):
         find_training_cases(clinic.config, clinic.workspace)
 
 

@@ -15,6 +15,7 @@ from pipeline.settings.baselines import SHIPPED_BASELINES, find_case_set, read_c
 from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import write_npz
 from tests.components.planting import locked
+from tests.refusing import refused
 
 FIRST = locked(3, 3)
 SECOND = amend_case_set(
@@ -48,7 +49,7 @@ def test_a_version_is_named_behind_an_at_sign(workspace: Workspace) -> None:
     path = workspace.baselines / "own" / "case_set.json"
     assert read_case_set("own@1", workspace) == FIRST
     assert read_case_set(f"{path}@2", workspace) == SECOND
-    with pytest.raises(ConfigError, match="no version 3 here; wanted one of 1, 2"):
+    with refused(ConfigError, "version 3 ", "1, 2"):
         read_case_set("own@3", workspace)
 
 
@@ -59,13 +60,13 @@ def test_an_at_sign_may_be_part_of_a_name(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("word", ["ownn", "", "../own", "a\nb", "x" * 5000, "a\0b", "own@x"])
 def test_anything_else_is_a_usage_error_of_one_line(workspace: Workspace, word: str) -> None:
-    with pytest.raises(ConfigError, match="no such case set") as caught:
+    with refused(ConfigError, "case_set.json") as caught:
         read_case_set(word, workspace)
     assert "\n" not in str(caught.value)
 
 
 def test_a_misspelt_name_gets_a_suggestion(workspace: Workspace) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'phantom'"):
+    with refused(ConfigError, "did you mean 'phantom'"):
         find_case_set("phantm", workspace)
 
 
@@ -85,13 +86,13 @@ def test_images_are_read_from_the_source_beside_the_lock(chest: Path, workspace:
 def test_a_source_that_holds_other_cases_is_named(chest: Path, workspace: Workspace) -> None:
     (chest.parent / "other").mkdir()
     images = write_npz(chest.parent / "other" / "chest.npz", rows=7)
-    with pytest.raises(IntegrityError, match=r"additional: 1 \(chest-test-00006\)"):
+    with refused(IntegrityError, "additional: 1 (chest-test-00006)"):
         verify_case_set(str(chest), workspace, str(images))
 
 
 def test_a_source_that_is_nowhere_has_to_be_given(chest: Path, workspace: Workspace) -> None:
     (chest.parent / "chest.npz").rename(chest.parent / "moved.npz")
-    with pytest.raises(SourceError, match="locked from 'chest.npz', which is .*--source"):
+    with refused(SourceError, "'chest.npz'", "--source"):
         verify_case_set(str(chest), workspace, None)
 
 

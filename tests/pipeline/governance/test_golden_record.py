@@ -14,6 +14,7 @@ from pipeline.governance.golden_record import HISTORY, golden_history, shares_ri
 from tests.components.gate.test_decide import CASES
 from tests.components.planting import locked, scored, sha
 from tests.pipeline.governing import AT, PERSON, Governed
+from tests.refusing import refused
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,9 @@ def test_a_baseline_without_golden_is_shown_too(tmp_path: Path) -> None:
     governed = Governed(tmp_path)
     shown = show_golden(governed.root, governed.baseline)
     assert shown.golden is None and shown.proposal is None
-    with pytest.raises(ConfigError, match="or name the folder with --baseline"):
+    with refused(ConfigError, "--baseline"):
         show_golden(governed.root)
-    with pytest.raises(ConfigError, match="holds no case_set.json"):
+    with refused(ConfigError, "no case_set.json"):
         show_golden(governed.root, tmp_path)
 
 
@@ -133,7 +134,7 @@ def test_archived_goldens_in_another_order_are_named(governed: Governed) -> None
 def test_an_edited_archived_golden_is_an_integrity_error(governed: Governed) -> None:
     path = governed.baseline / HISTORY / "golden-0001.json"
     path.write_text(path.read_text().replace(PERSON, "B. Radiologist"))
-    with pytest.raises(IntegrityError, match="golden-0001.json: the approval or the header"):
+    with refused(IntegrityError, "golden-0001.json: "):
         golden_history(governed.root)
 
 
@@ -191,7 +192,7 @@ def test_an_amendment_that_was_cut_short_stops_approvals_and_is_said(governed: G
     assert any("(amendment by" in fault and "cut short" in fault for fault in faults(governed))
     after = locked(200, 200, sentinels=[5])
     governed.run("run-5", scored(after, model="run-5"), case_set=after, golden=())
-    with pytest.raises(IntegrityError, match="the amendment in entry 7 .* was cut short"):
+    with refused(IntegrityError, "entry 7 "):
         propose_golden(governed.root, run_id="run-5", by=PERSON)
 
 

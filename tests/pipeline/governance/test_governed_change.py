@@ -130,7 +130,7 @@ def test_each_of_several_amendments_has_to_follow(faults: Judge) -> None:
 def test_a_case_set_that_was_edited_is_refused(faults: Judge) -> None:
     edited = case_set_json(CASES).replace(b'"label":1', b'"label":0', 1)
     (words,) = {str(fault) for fault in faults(case_set=edited)}
-    assert words.startswith("baselines/chest/case_set.json: the cases were edited")
+    assert words.startswith("baselines/chest/case_set.json: ") and "Merkle root" in words
 
 
 def test_an_amendment_whose_past_is_not_kept_is_refused(faults: Judge) -> None:
@@ -184,7 +184,7 @@ def test_golden_that_moves_under_its_old_approval_is_refused(faults: Judge, cont
 
 def test_golden_whose_scores_were_edited_is_refused(faults: Judge, content) -> None:
     (fault,) = faults(golden=content(GOLDEN).replace(b"0.8]", b"0.9]", 1))
-    assert isinstance(fault, IntegrityError) and "scores were edited" in str(fault)
+    assert isinstance(fault, IntegrityError) and "scores_sha256" in str(fault)
 
 
 def test_golden_that_was_scored_on_another_case_set_is_refused(faults: Judge) -> None:

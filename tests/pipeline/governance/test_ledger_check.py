@@ -11,6 +11,7 @@ from pipeline.governance.ledger_check import verify_ledger
 from tests.components.gate.test_decide import judged
 from tests.components.release.test_serving import decide, put
 from tests.pipeline.governing import Governed
+from tests.refusing import refused
 
 
 @pytest.fixture
@@ -39,14 +40,14 @@ def test_a_workspace_without_a_ledger_has_nothing_to_check(tmp_path: Path) -> No
 def test_another_decision_in_the_place_of_the_recorded_one_is_found(governed: Governed) -> None:
     path = governed.workspace.run_folder("run-10") / DECISION
     path.write_text(judged(run_id="run-10", findings=("other",)).to_json())
-    with pytest.raises(IntegrityError, match=r"entry 1 \(decision\) does not fit: .* is decision"):
+    with refused(IntegrityError, "entry 1 (decision) ", " is decision "):
         verify_ledger(governed.root)
 
 
 def test_an_edited_decision_is_found(governed: Governed) -> None:
     path = governed.workspace.run_folder("run-20") / DECISION
     path.write_text(path.read_text().replace('"exit_code": 0', '"exit_code": 3'))
-    with pytest.raises(IntegrityError, match=r"entry 3 \(decision\) .*the decision was edited"):
+    with refused(IntegrityError, "entry 3 (decision) ", "decision.json"):
         verify_ledger(governed.root)
 
 
@@ -54,7 +55,7 @@ def test_only_the_decisions_of_named_runs_are_read_where_some_are_named(governed
     path = governed.workspace.run_folder("run-20") / DECISION
     path.write_text(path.read_text().replace('"exit_code": 0', '"exit_code": 3'))
     verify_ledger(governed.root, runs=["run-10"])
-    with pytest.raises(IntegrityError, match=r"entry 3 \(decision\) .*the decision was edited"):
+    with refused(IntegrityError, "entry 3 (decision) ", "decision.json"):
         verify_ledger(governed.root, runs=["run-20"])
 
 
@@ -63,13 +64,13 @@ def test_a_release_that_names_another_decision_than_its_run_came_to_is_found(
 ) -> None:
     body = {**governed.ledger.entries()[3].body, "decision_sha256": "0" * 64}
     governed.ledger.append("release", body, by="casegate", at="2026-01-01T00:00:00Z")
-    with pytest.raises(IntegrityError, match=r"entry 5 \(release\) does not fit: .* is decision"):
+    with refused(IntegrityError, "entry 5 (release) ", " is decision "):
         verify_ledger(governed.root)
 
 
 def test_a_decision_that_is_gone_is_missed(governed: Governed) -> None:
     shutil.rmtree(governed.workspace.run_folder("run-10"))
-    with pytest.raises(IntegrityError, match=r"entry 1 \(decision\) .*No such file"):
+    with refused(IntegrityError, "entry 1 (decision) ", "No such file"):
         verify_ledger(governed.root)
 
 
@@ -81,7 +82,7 @@ def test_a_decision_that_nobody_recorded_is_named(governed: Governed) -> None:
 @pytest.mark.parametrize("version", [15, 30])
 def test_a_version_put_there_by_hand_is_found(governed: Governed, version: int) -> None:
     put(governed.destination, version, "by hand")
-    with pytest.raises(IntegrityError, match=f"{version}: is in no entry of the ledger"):
+    with refused(IntegrityError, f"{version}: "):
         verify_ledger(governed.root)
 
 
@@ -93,16 +94,16 @@ def test_versions_from_before_the_ledger_are_counted_apart(governed: Governed) -
 @pytest.mark.parametrize("version, seq", [(10, 2), (20, 4)])
 def test_an_altered_version_is_found(governed: Governed, version: int, seq: int) -> None:
     (governed.destination / str(version) / "variables" / "data").write_text("other")
-    with pytest.raises(IntegrityError, match=rf"entry {seq} \(release\) does not fit: .*not the m"):
+    with refused(IntegrityError, f"entry {seq} (release) "):
         verify_ledger(governed.root)
 
 
 def test_a_champion_that_was_removed_is_missed(governed: Governed) -> None:
     shutil.rmtree(governed.destination / "20")
-    with pytest.raises(IntegrityError, match="serves version 10, the entry put version 20 there"):
+    with refused(IntegrityError, "version 10", "version 20"):
         verify_ledger(governed.root)
     shutil.rmtree(governed.destination)
-    with pytest.raises(IntegrityError, match="serves nothing"):
+    with refused(IntegrityError, "serves nothing"):
         verify_ledger(governed.root)
 
 
@@ -122,9 +123,9 @@ def test_a_hash_noted_elsewhere_shows_a_ledger_written_anew(governed: Governed) 
     shutil.rmtree(governed.destination)
     governed.released(20)
     verify_ledger(governed.root)
-    with pytest.raises(IntegrityError, match="written|cut since"):
+    with refused(IntegrityError, noted[:12]):
         verify_ledger(governed.root, holds=noted)
-    with pytest.raises(ConfigError, match="at least 8 digits"):
+    with refused(ConfigError, "at least 8 digits"):
         verify_ledger(governed.root, holds="abc")
 
 
@@ -158,11 +159,11 @@ def test_a_drift_report_that_is_as_recorded_is_well(governed: Governed) -> None:
 
 def test_an_edited_drift_report_is_found(governed: Governed) -> None:
     drifted(governed).write_text('{"state": "steady"}')
-    with pytest.raises(IntegrityError, match=r"entry 5 \(drift\) does not fit: .* hashes to"):
+    with refused(IntegrityError, "entry 5 (drift) ", "report.json", " hashes to "):
         verify_ledger(governed.root)
 
 
 def test_a_drift_report_that_is_gone_is_missed(governed: Governed) -> None:
     drifted(governed).unlink()
-    with pytest.raises(IntegrityError, match=r"entry 5 \(drift\) does not fit: .*No such file"):
+    with refused(IntegrityError, "entry 5 (drift) ", "No such file"):
         verify_ledger(governed.root)

@@ -14,6 +14,7 @@ from pipeline.governance.rollback import RolledBack, roll_back
 from tests.components.release.test_serving import put
 from tests.dying import killed_before_each_change
 from tests.pipeline.governing import Governed
+from tests.refusing import refused
 
 
 @pytest.fixture
@@ -69,23 +70,23 @@ def test_a_rollback_can_be_taken_back(governed: Governed) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed, message",
+    "changed, facts",
     [
-        ({"to": 4}, "--to 4: not under .*; there is 1, 2, 3"),
-        ({"to": -1}, "not under"),
-        ({"to": 3}, "is the champion already"),
-        ({"by": ""}, "--by: .* must say something"),
-        ({"reason": " "}, "--reason: .* must say something"),
-        ({"model_name": "../pneumonia"}, "wanted a plain folder name"),
-        ({"model_name": ""}, "wanted a plain folder name"),
-        ({"model_name": "other"}, "there is no version"),
+        ({"to": 4}, ("--to 4: ", "there is 1, 2, 3")),
+        ({"to": -1}, ("--to -1: ",)),
+        ({"to": 3}, ("--to 3: ",)),
+        ({"by": ""}, ("--by: got ''",)),
+        ({"reason": " "}, ("--reason: got ' '",)),
+        ({"model_name": "../pneumonia"}, ("'../pneumonia'", "wanted a plain folder name")),
+        ({"model_name": ""}, ("''", "wanted a plain folder name")),
+        ({"model_name": "other"}, ("serving/other: ",)),
     ],
 )
 def test_a_rollback_that_cannot_be_is_refused(
-    governed: Governed, changed: dict[str, object], message: str
+    governed: Governed, changed: dict[str, object], facts: tuple[str, ...]
 ) -> None:
     before = sha256_tree(governed.workspace.serving), governed.workspace.ledger.read_bytes()
-    with pytest.raises(ConfigError, match=message):
+    with refused(ConfigError, *facts):
         back(governed, **changed)  # type: ignore[arg-type]
     assert before == (
         sha256_tree(governed.workspace.serving),
@@ -97,7 +98,7 @@ def test_the_model_that_is_served_already_is_refused_under_its_old_number(
     governed: Governed,
 ) -> None:
     back(governed, 1)
-    with pytest.raises(ConfigError, match="the champion, is that model already"):
+    with refused(ConfigError, "--to ", "the champion"):
         back(governed, 1)
 
 
@@ -191,7 +192,7 @@ def test_a_rollback_killed_at_any_instant_leaves_one_model_served_and_a_clear_re
         assert served(governed) in (b"weights 1", b"weights 3")
         outcomes.add((recorded, carried_out))
         if recorded and not carried_out:
-            with pytest.raises(CasegateError, match="by A. Radiologist was cut short; give"):
+            with refused(CasegateError, "A. Radiologist"):
                 verify_ledger(governed.root)
             assert withdrawn(governed.ledger.entries())
         else:
@@ -212,7 +213,7 @@ def test_a_destination_that_cannot_take_the_version_is_one_line(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", full)
-        with pytest.raises(ConfigError, match=r"No space left on device; entry \d+ of the ledger"):
+        with refused(ConfigError, "No space left on device; entry "):
             back(governed)
     assert served(governed) == b"weights 3"
     back(governed)

@@ -11,6 +11,7 @@ from pipeline.governance.waiver import waive_check
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import check, locked, policy, scored
 from tests.pipeline.governing import FLOORS, Governed
+from tests.refusing import refused
 
 TODAY = date(2026, 3, 1)
 FAILED = "sensitivity[overall].floor"
@@ -56,28 +57,28 @@ def test_the_gate_lets_the_waived_check_through_once_it_is_asked_again(governed:
 
 
 @pytest.mark.parametrize(
-    "changed, message",
+    "changed, facts",
     [
-        ({"by": " "}, "--by: .* must say something"),
-        ({"second": "-"}, "--second: .* must say something"),
-        ({"reason": ""}, "--reason: .* must say something"),
-        ({"second": "a.  RADIOLOGIST"}, "the same person as --by"),
-        ({"expires": "30.06.2026"}, "wanted a date such as 2026-03-01"),
-        ({"expires": "2026-6-30"}, "wanted a date"),
-        ({"expires": "2026-02-30"}, "wanted a date"),
-        ({"expires": "2026-02-28"}, "which is past"),
-        ({"expires": "2027-03-03"}, "more than 366 days ahead; wanted 2027-03-02"),
-        ({"name": "sensitivity[overal].floor"}, r"did you mean 'sensitivity\[overall\].floor'"),
-        ({"run_id": "run-9"}, "--run run-9: no decision under"),
-        ({"run_id": "../runs/run-1"}, "no decision under"),
+        ({"by": " "}, "--by: got ' '"),
+        ({"second": "-"}, "--second: got '-'"),
+        ({"reason": ""}, "--reason: got ''"),
+        ({"second": "a.  RADIOLOGIST"}, ("--second: got ", "--by")),
+        ({"expires": "30.06.2026"}, "got '30.06.2026', wanted a date such as 2026-03-01"),
+        ({"expires": "2026-6-30"}, "got '2026-6-30', wanted a date"),
+        ({"expires": "2026-02-30"}, "got '2026-02-30', wanted a date"),
+        ({"expires": "2026-02-28"}, "got '2026-02-28'"),
+        ({"expires": "2027-03-03"}, ("got '2027-03-03'", "wanted 2027-03-02")),
+        ({"name": "sensitivity[overal].floor"}, "did you mean 'sensitivity[overall].floor'"),
+        ({"run_id": "run-9"}, "--run run-9: "),
+        ({"run_id": "../runs/run-1"}, "--run ../runs/run-1: "),
         ({"name": "evaluator"}, "evaluator: passed in run run-1"),
     ],
 )
 def test_a_waiver_that_cannot_be_is_refused(
-    governed: Governed, changed: dict[str, str], message: str
+    governed: Governed, changed: dict[str, str], facts: str | tuple[str, ...]
 ) -> None:
     before = governed.workspace.ledger.read_bytes()
-    with pytest.raises(ConfigError, match=message):
+    with refused(ConfigError, *((facts,) if isinstance(facts, str) else facts)):
         waive(governed, **changed)
     assert governed.workspace.ledger.read_bytes() == before
 
@@ -104,27 +105,27 @@ def test_what_no_person_can_answer_for_is_never_waived(tmp_path: Path) -> None:
         ("other-cases", "scores.cases.candidate", "scores"),
         ("sentinel", "sentinels.golden", "sentinel"),
     ]:
-        with pytest.raises(ConfigError, match=f"the kind '{rule}' can never be waived"):
+        with refused(ConfigError, f"'{rule}'"):
             waive(governed, name, run_id=run_id)
 
 
 def test_what_blocks_nothing_is_not_waived(governed: Governed) -> None:
     supporting = policy(check("sensitivity", floor=0.8, role="supporting"))
     governed.run("supporting", BAD, rules=supporting, champion=None)
-    with pytest.raises(ConfigError, match="only supports, and blocks nothing"):
+    with refused(ConfigError, FAILED, "supports"):
         waive(governed, run_id="supporting")
     waive(governed)
     given = waivers(governed.ledger.entries())
     again = {"created": "2026-03-02T12:00:00Z", "rules": FLOORS, "champion": None}
     governed.run("waived", BAD, waivers=given, **again)
-    with pytest.raises(ConfigError, match="is waived already in run waived"):
+    with refused(ConfigError, "run waived"):
         waive(governed, run_id="waived")
 
 
 def test_an_edited_decision_is_not_waived(governed: Governed) -> None:
     path = governed.workspace.run_folder("run-1") / DECISION
     path.write_text(path.read_text().replace('"limit":0.8', '"limit":0.9'))
-    with pytest.raises(IntegrityError, match="the decision was edited"):
+    with refused(IntegrityError, "decision.json"):
         waive(governed)
 
 
@@ -132,7 +133,7 @@ def test_a_decision_other_than_the_recorded_one_is_not_waived(governed: Governed
     other = judged(BAD, rules=FLOORS, champion=None, golden=None, findings=("another",))
     path = governed.workspace.run_folder("run-1") / DECISION
     path.write_text(other.to_json())
-    with pytest.raises(IntegrityError, match="not the decision that entry 1 of the ledger"):
+    with refused(IntegrityError, "decision.json", "entry 1 "):
         waive(governed)
 
 
@@ -140,5 +141,5 @@ def test_the_decision_of_another_run_is_not_waived(governed: Governed) -> None:
     governed.run("run-2", BAD, rules=FLOORS, champion=None)
     one, other = (governed.workspace.run_folder(name) / DECISION for name in ("run-1", "run-2"))
     one.write_bytes(other.read_bytes())
-    with pytest.raises(IntegrityError, match="is the decision of run run-2"):
+    with refused(IntegrityError, "decision.json", "run run-2"):
         waive(governed)

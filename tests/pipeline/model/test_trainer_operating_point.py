@@ -3,6 +3,7 @@ import pytest
 
 from components.records.errors import NothingEvaluated
 from pipeline.model.trainer import choose_operating_point
+from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,10 +54,10 @@ def test_the_order_of_the_scores_does_not_matter() -> None:
 
 @pytest.mark.parametrize("scores", [[np.nan, 0.4], [0.6, np.inf], [0.6, np.nan]])
 def test_scores_that_are_not_finite_are_refused(scores: list[float]) -> None:
-    with pytest.raises(NothingEvaluated, match="1 scores that are not finite"):
+    with refused(NothingEvaluated, "got 1 tuning positives and 1 scores"):
         chosen(scores[:1], scores[1:], 0.9)
 
 
 def test_a_tuning_split_without_positives_is_refused() -> None:
-    with pytest.raises(NothingEvaluated, match="got 0 tuning positives"):
+    with refused(NothingEvaluated, "got 0 tuning positives and 0 scores"):
         chosen([], [0.1, 0.2], 0.9)

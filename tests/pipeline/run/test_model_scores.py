@@ -15,6 +15,7 @@ from components.records.files import sha256_tree
 from pipeline.run.model_scores import score_models
 from tests.components.cases.making import picture, write_npz
 from tests.pipeline.score_making import casegate
+from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
 
@@ -88,7 +89,7 @@ def test_images_that_are_not_the_locked_ones_are_refused(
     tmp_path: Path, model: Path, locked_cases: CaseSet
 ) -> None:
     other = write_npz(tmp_path / "chest.npz", test_images=picture(7, (20, 8, 8)))
-    with pytest.raises(IntegrityError, match="not as locked"):
+    with refused(IntegrityError, "chest.npz"):
         score_models({"candidate": model}, locked_cases, open_source(str(other)))
 
 
@@ -97,9 +98,9 @@ def test_a_folder_that_is_no_such_model_is_refused(
 ) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "saved_model.pb").write_bytes(b"no model")
-    with pytest.raises(SourceError, match="cannot be scored .*serve_examples") as refused:
+    with refused(SourceError, "serve_examples") as caught:
         score_models({"candidate": tmp_path / "model"}, locked_cases, open_source(str(data)))
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_gate_judges_a_model_on_the_images_that_it_is_given(
@@ -122,4 +123,4 @@ def test_without_images_the_error_says_which_option_names_them(
 ) -> None:
     data.unlink()
     result = casegate("gate", "--case-set", place, "--candidate", model)
-    assert result.exit_code == 2 and "say where it is with --source" in result.stderr
+    assert result.exit_code == 2 and "--source" in result.stderr

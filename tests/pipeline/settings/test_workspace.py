@@ -5,6 +5,7 @@ import pytest
 
 from components.records.errors import ConfigError, WorkspaceBusy
 from pipeline.settings.workspace import Workspace
+from tests.refusing import refused
 
 
 def test_nothing_is_created_before_it_is_opened(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_a_second_run_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     with (
         workspace.opened(),
-        pytest.raises(WorkspaceBusy, match=r"in use by process \d+ since 2"),
+        refused(WorkspaceBusy, " process ", " since 2"),
         Workspace(tmp_path).opened(),
     ):
         pytest.fail("two runs at once")
@@ -32,7 +33,7 @@ def test_a_second_run_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
 def test_a_lock_held_by_another_program_is_respected(tmp_path: Path) -> None:
     with (
         filelock.FileLock(tmp_path / ".lock"),
-        pytest.raises(WorkspaceBusy, match="in use by another run"),
+        refused(WorkspaceBusy, tmp_path),
         Workspace(tmp_path).opened(),
     ):
         pytest.fail("two runs at once")
@@ -43,7 +44,7 @@ def test_a_refused_run_leaves_the_holder_alone(tmp_path: Path) -> None:
     with workspace.opened():
         with pytest.raises(WorkspaceBusy), workspace.opened():
             pass
-        with pytest.raises(WorkspaceBusy, match="process"), workspace.opened():
+        with refused(WorkspaceBusy, " process "), workspace.opened():
             pass
 
 
@@ -67,7 +68,7 @@ def test_a_problem_of_the_run_before_is_forgotten(tmp_path: Path) -> None:
 def test_a_file_cannot_be_a_workspace(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(ConfigError, match="cannot be used as a workspace"),
+        refused(ConfigError, tmp_path),
         Workspace(tmp_path / "file" / below).opened(),
     ):
         pytest.fail("opened")

@@ -7,6 +7,7 @@ from components.lineage.record import RunRecord, load_record
 from components.records.errors import ConfigError, IntegrityError
 from pipeline.site.run_file import SHOWN, run_document, shown_files
 from tests.pipeline.site.making import RUN
+from tests.refusing import refused
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ def test_a_file_is_sent_as_it_was_recorded(folder: Path) -> None:
 def test_an_edited_report_is_refused(folder: Path) -> None:
     given = record(folder)
     (folder / "report.html").write_text("all is well", encoding="utf-8")
-    with pytest.raises(IntegrityError, match="report.html: hashes to"):
+    with refused(IntegrityError, "report.html: hashes to "):
         run_document(folder, "report.html", given)
 
 
 @pytest.mark.parametrize("name", ["training_statistics.pb", "../run.json", "run.json.bak", ""])
 def test_only_names_on_the_list_are_shown(folder: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="not a file that is shown"):
+    with refused(ConfigError, "known: "):
         run_document(folder, name, record(folder))
 
 
@@ -44,7 +45,7 @@ def test_a_link_is_never_followed(folder: Path, tmp_path: Path) -> None:
     (folder / "report.md").unlink()
     (folder / "report.md").symlink_to(secret)
     assert "report.md" not in shown_files(folder)
-    with pytest.raises(ConfigError, match="cannot be shown"):
+    with refused(ConfigError, "runs/"):
         run_document(folder, "report.md", given)
 
 
@@ -54,7 +55,7 @@ def test_a_pipe_does_not_hold_the_server(folder: Path) -> None:
     given = record(folder)
     (folder / "report.md").unlink()
     os.mkfifo(folder / "report.md")
-    with pytest.raises(ConfigError, match="cannot be shown"):
+    with refused(ConfigError, "runs/"):
         run_document(folder, "report.md", given)
 
 

@@ -15,7 +15,7 @@ from tests.pipeline.site.making import BACK, RUN, VERSION
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: install chromium"),
 ]
 
 PAGES = (

@@ -8,6 +8,7 @@ from components.records.errors import ConfigError
 from pipeline.ci.hooks.revision import check_revisions
 from pipeline.ci.hooks.rules import alone, no_pixels, policies
 from tests.pipeline.ci.hooks.making import BASELINE, POLICY, Repo
+from tests.refusing import refused
 
 pytestmark = pytest.mark.process  # git, many times
 
@@ -99,30 +100,30 @@ def test_a_shallow_clone_is_refused_where_it_ends(repo: Repo, tmp_path: Path) ->
     repo.git("clone", "--quiet", "--depth=2", f"file://{repo.root}", str(tmp_path / "shallow"))
     clone = Repo(tmp_path / "shallow")
     assert clone.found(no_pixels, old="HEAD~1", new="HEAD") == []
-    with pytest.raises(ConfigError, match="shallow clone; fetch more of the history"):
+    with refused(ConfigError, "shallow clone"):
         clone.found(no_pixels, old="0" * 40, new=last)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "--output=gone", "", "HEAD:README.md"])
 def test_what_is_no_commit_is_refused(repo: Repo, name: str) -> None:
-    with pytest.raises(ConfigError, match="no commit in .*; fetch more of the history"):
+    with refused(ConfigError, "no commit in "):
         repo.found(no_pixels, old=name, new="HEAD")
     assert not (repo.root / "gone").exists()
 
 
 def test_half_a_range_is_refused(repo: Repo) -> None:
-    with pytest.raises(ConfigError, match="give both, or neither"):
+    with refused(ConfigError, "--from-ref and --to-ref"):
         repo.found(no_pixels, new="HEAD")
 
 
 @pytest.mark.parametrize("folder", ["/baselines", "../baselines", "."])
 def test_a_folder_outside_the_checkout_is_refused(repo: Repo, folder: str) -> None:
-    with pytest.raises(ConfigError, match="wanted a folder inside the checkout"):
+    with refused(ConfigError, "wanted a folder inside the checkout"):
         list(check_revisions([no_pixels], repo.root, baselines=folder))
 
 
 def test_outside_of_a_checkout_git_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not a git repository"):
+    with refused(ConfigError, "not a git repository"):
         list(check_revisions([no_pixels], tmp_path, baselines="baselines"))
 
 
@@ -135,5 +136,5 @@ def test_a_conflict_is_refused(repo: Repo) -> None:
     repo.commit()
     with pytest.raises(AssertionError):
         repo.git("merge", "topic")
-    with pytest.raises(ConfigError, match="is in conflict"):
+    with refused(ConfigError, "policy.yaml: is in conflict"):
         repo.found(policies)

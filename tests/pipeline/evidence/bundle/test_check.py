@@ -19,6 +19,7 @@ from pipeline.evidence.bundle.derived import made_with
 from pipeline.settings.config import REPOSITORY
 from tests.pipeline.evidence.bundling import DRAWINGS, bundled, rechained, resealed
 from tests.pipeline.evidence.releasing import ReleasedRun, released
+from tests.refusing import refused
 
 ADDED = b'{"added": true}\n'
 
@@ -52,10 +53,9 @@ def result(answer: Answer, what: str) -> tuple[str, str]:
     return next((str(r), str(d)) for name, r, d in answer.tables[0].rows if name == what)
 
 
-def refused(path: Path, match: str) -> None:
-    with pytest.raises(IntegrityError, match=match) as caught:
+def refuses(path: Path, *facts: str) -> None:
+    with refused(IntegrityError, *facts):
         checked(path)
-    assert "\n" not in str(caught.value)
 
 
 def test_an_unsigned_bundle_is_consistent_and_no_more(bundle: Path) -> None:
@@ -111,14 +111,14 @@ def test_a_changed_byte_in_any_file_is_found_and_the_file_named(bundle: Path, na
     files, name = read_archive(bundle), named(bundle, name)
     files[name] = flipped(files[name])
     write_archive(bundle, files)
-    refused(bundle, name.replace(".", r"\."))
+    refuses(bundle, name)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name not in (*TOLD, "MANIFEST.json")])
 def test_a_changed_byte_is_found_when_the_manifest_was_made_to_fit(bundle: Path, name: str) -> None:
     name = named(bundle, name)
     path = resealed(bundle, {name: flipped(read_archive(bundle)[name])})
-    refused(path, name.split("/")[0].replace(".", r"\."))
+    refuses(path, name.split("/")[0])
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "MANIFEST.json"])
@@ -126,7 +126,7 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     files, name = read_archive(bundle), named(bundle, name)
     del files[name]
     write_archive(bundle, files)
-    refused(bundle, rf"{name}: is missing from the bundle")
+    refuses(bundle, f"{name}: is missing")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
 def test_a_file_that_was_taken_out_with_its_line_in_the_manifest_is_missed(
     bundle: Path, name: str
 ) -> None:
-    refused(resealed(bundle, {name: None}), name.replace(".", r"\."))
+    refuses(resealed(bundle, {name: None}), name)
 
 
 @pytest.mark.parametrize("name", ["policy.yaml", "case_set.json", "golden.json"])
@@ -148,20 +148,18 @@ def test_what_an_old_run_did_not_keep_leaves_the_decision_open(bundle: Path, nam
 
 def test_an_added_file_is_named(bundle: Path) -> None:
     write_archive(bundle, {**read_archive(bundle), "extra.json": ADDED})
-    refused(bundle, r"extra\.json: is not listed")
+    refuses(bundle, "extra.json: is not listed")
 
 
 def test_a_file_that_was_no_part_of_the_run_is_refused(bundle: Path) -> None:
-    refused(
-        resealed(bundle, {"uncommitted.diff": b"+ nothing\n"}), r"uncommitted\.diff .*was added"
-    )
+    refuses(resealed(bundle, {"uncommitted.diff": b"+ nothing\n"}), "uncommitted.diff")
 
 
 def test_an_edited_line_of_the_ledger_is_found(bundle: Path) -> None:
     content = read_archive(bundle)["ledger.jsonl"]
     edited = content.replace(b'"verdict":"PASS"', b'"verdict":"FAIL"')
     assert edited != content
-    refused(resealed(bundle, {"ledger.jsonl": edited}), r"ledger\.jsonl:3: does not fit")
+    refuses(resealed(bundle, {"ledger.jsonl": edited}), "ledger.jsonl:3: ")
 
 
 @pytest.mark.parametrize("old, new, what", [
@@ -175,7 +173,7 @@ def test_a_ledger_that_was_chained_anew_is_held_against_the_files(
     content = rechained(read_archive(bundle)["ledger.jsonl"], old, new)
     path = resealed(bundle, {"ledger.jsonl": content})
     if what is not None:
-        refused(path, what)
+        refuses(path, what)
     with pytest.raises(IntegrityError):
         checked(
             path,
@@ -202,21 +200,19 @@ def test_a_ledger_that_was_chained_anew_is_held_against_the_files(
 def test_a_manifest_that_claims_something_else_is_refused(
     bundle: Path, claim: dict[str, object]
 ) -> None:
-    path = resealed(bundle, {}, **claim)
-    with pytest.raises(IntegrityError):
-        checked(path)
+    refuses(resealed(bundle, {}, **claim))
 
 
 def test_a_noted_entry_is_looked_for(bundle: Path) -> None:
     head = json.loads(read_archive(bundle)["ledger.jsonl"].splitlines()[2])["entry_sha256"]
     assert result(checked(bundle, holds=head[:12]), "noted entry")[0] == "fits"
-    with pytest.raises(IntegrityError, match="no entry has the hash"):
+    with refused(IntegrityError, "ledger.jsonl", "0" * 64):
         checked(bundle, holds="0" * 64)
 
 
 def test_a_ledger_that_was_cut_is_found(bundle: Path) -> None:
     lines = read_archive(bundle)["ledger.jsonl"].splitlines(keepends=True)
-    refused(resealed(bundle, {"ledger.jsonl": b"".join(lines[:-1])}), "no entry closes run")
+    refuses(resealed(bundle, {"ledger.jsonl": b"".join(lines[:-1])}), "no entry closes run")
 
 
 def test_a_decision_that_says_other_words_than_its_hash_is_found(bundle: Path) -> None:
@@ -224,7 +220,7 @@ def test_a_decision_that_says_other_words_than_its_hash_is_found(bundle: Path) -
     decision["created"] = "2025-01-01T00:00:00Z"
     del decision["decision_sha256"]
     decision["decision_sha256"] = sha256_json(decision)
-    refused(resealed(bundle, {"decision.json": json.dumps(decision).encode()}), r"decision\.json")
+    refuses(resealed(bundle, {"decision.json": json.dumps(decision).encode()}), "decision.json")
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -235,18 +231,14 @@ ODD = (b"null", b"[]", b"{}", b'"x"', b"-1", b"1e999", b"[[[]]]", DEEP)
 def test_values_that_no_run_writes_are_refused_in_one_line(bundle: Path, odd: bytes) -> None:
     files = read_archive(bundle)
     for name in ("run.json", "decision.json", "lineage.json", "prov.json", "golden.json"):
-        with pytest.raises(IntegrityError) as caught:
-            checked(resealed(bundle, {name: odd}))
-        assert "\n" not in str(caught.value)
+        refuses(resealed(bundle, {name: odd}))
     for entry in range(5):
         lines = [json.loads(line) for line in files["ledger.jsonl"].splitlines()]
         if odd in (DEEP, b"1e999"):
             continue  # these no chain can be made of
         lines[entry]["body"] = {key: json.loads(odd) for key in lines[entry]["body"]}
         content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-        with pytest.raises(IntegrityError) as caught:
-            checked(resealed(bundle, {"ledger.jsonl": rechained(content, "\0", "\0")}))
-        assert "\n" not in str(caught.value)
+        refuses(resealed(bundle, {"ledger.jsonl": rechained(content, "\0", "\0")}))
 
 
 def test_a_golden_that_somebody_else_approved_is_refused(bundle: Path, tmp_path: Path) -> None:
@@ -254,14 +246,14 @@ def test_a_golden_that_somebody_else_approved_is_refused(bundle: Path, tmp_path:
     other = Golden(golden.scores, replace(golden.approval, by="Nobody"))
     save_golden(other, tmp_path / "golden.json")
     changed = {"golden.json": (tmp_path / "golden.json").read_bytes()}
-    refused(resealed(bundle, changed), r"golden\.json is .* run\.json names")
+    refuses(resealed(bundle, changed), "golden.json is ", "run.json names ")
 
 
 def test_a_case_set_with_another_author_is_refused(bundle: Path, tmp_path: Path) -> None:
     case_set = load_case_set(as_path("case_set.json", read_archive(bundle)["case_set.json"]))
     save_case_set(replace(case_set, author="Nobody"), tmp_path / "case_set.json")
     changed = {"case_set.json": (tmp_path / "case_set.json").read_bytes()}
-    refused(resealed(bundle, changed), r"case_set\.json is .* run\.json names")
+    refuses(resealed(bundle, changed), "case_set.json is ", "run.json names ")
 
 
 def test_only_the_manifest_left_out_still_checks(run: ReleasedRun, tmp_path: Path) -> None:
@@ -271,7 +263,7 @@ def test_only_the_manifest_left_out_still_checks(run: ReleasedRun, tmp_path: Pat
 
 
 def test_a_wrong_picture_is_found(bundle: Path) -> None:
-    refused(resealed(bundle, {"trace.svg": b"<svg/>"}), r"trace\.svg is not what it would be")
+    refuses(resealed(bundle, {"trace.svg": b"<svg/>"}), "trace.svg")
 
 
 def test_derived_files_of_other_versions_leave_it_open(

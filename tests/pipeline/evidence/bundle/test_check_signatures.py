@@ -14,6 +14,7 @@ from pipeline.evidence.answer import Answer
 from pipeline.evidence.bundle.check import check
 from tests.pipeline.evidence.bundling import DRAWINGS, bundled, rechained, resealed
 from tests.pipeline.evidence.releasing import ReleasedRun, public_pem, released
+from tests.refusing import refused
 
 DECISION, RELEASE = "decision.dsse.json", "release.dsse.json"
 
@@ -78,20 +79,20 @@ def test_a_signer_whose_key_is_nowhere_is_named_by_its_id(bundle: Path, people: 
 
 
 def test_other_keys_than_the_signers_refuse_it(bundle: Path, people: Signing) -> None:
-    with pytest.raises(SignatureError, match="by none of the keys given with --key"):
+    with refused(SignatureError, "--key"):
         checked(bundle, people.key(people.other))
 
 
 def test_signatures_that_were_taken_out_are_missed(bundle: Path) -> None:
-    with pytest.raises(SignatureError, match=rf"{DECISION} is missing; statement"):
+    with refused(SignatureError, f"{DECISION} is missing"):
         checked(resealed(bundle, {DECISION: None}))
-    with pytest.raises(SignatureError, match=rf"{RELEASE} is missing; statement"):
+    with refused(SignatureError, f"{RELEASE} is missing"):
         checked(resealed(bundle, {RELEASE: None}))
 
 
 def test_an_unsigned_bundle_does_not_satisfy_a_key(tmp_path: Path, people: Signing) -> None:
     path = bundled(released(tmp_path), tmp_path / "b.zip")
-    with pytest.raises(SignatureError, match="nobody signed"):
+    with refused(SignatureError, DECISION):
         checked(path, people.key(people.lang))
 
 
@@ -100,7 +101,7 @@ def test_a_swapped_signature_is_found(bundle: Path) -> None:
     one, other = json.loads(files[DECISION]), json.loads(files[RELEASE])
     one["signatures"] = other["signatures"]
     changed = json.dumps(one, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-    with pytest.raises(SignatureError, match="does not fit"):
+    with refused(SignatureError, DECISION):
         checked(resealed(bundle, {DECISION: changed}))
 
 
@@ -110,13 +111,13 @@ def test_the_statement_of_another_run_is_refused(
 ) -> None:
     other = released(tmp_path / "other", wrong=(5,), signers=(people.lang,))
     theirs = read_archive(bundled(other, tmp_path / "o.zip"))[name]
-    with pytest.raises(IntegrityError, match=name):
+    with refused(IntegrityError, name):
         checked(resealed(bundle, {name: theirs}))
 
 
 def test_decision_and_release_envelopes_do_not_pass_for_each_other(bundle: Path) -> None:
     files = read_archive(bundle)
-    with pytest.raises(IntegrityError, match=DECISION):
+    with refused(IntegrityError, DECISION):
         checked(resealed(bundle, {DECISION: files[RELEASE], RELEASE: files[DECISION]}))
 
 
@@ -129,7 +130,7 @@ def test_a_redated_decision_with_every_hash_made_anew_fails_by_its_signature(
     forged = bundled(released(tmp_path / "forged", forged=redated), tmp_path / "f.zip")
     assert checked(forged).exit_code == 3  # all its hashes fit
     signature = read_archive(bundle)[DECISION]
-    with pytest.raises(SignatureError, match="created is '2026-01-01T00:00:00Z' in the signed"):
+    with refused(SignatureError, "created is '2026-01-01T00:00:00Z'"):
         checked(resealed(forged, {DECISION: signature}), people.key(people.lang))
 
 
@@ -138,7 +139,7 @@ def test_a_forger_who_signs_with_his_own_key_is_not_vouched_for(
 ) -> None:
     path = bundled(released(tmp_path, signers=(people.other,)), tmp_path / "f.zip")
     assert checked(path).exit_code == 3
-    with pytest.raises(SignatureError, match="by none of the keys"):
+    with refused(SignatureError, DECISION):
         checked(path, people.key(people.lang))
 
 
@@ -149,7 +150,7 @@ def test_a_release_that_the_ledger_has_as_signed_otherwise_is_refused(
     entry = next(json.loads(x) for x in files["ledger.jsonl"].splitlines() if b'"release"' in x)
     old = entry["body"]["attestation_sha256"]
     changed = rechained(files["ledger.jsonl"], old, "0" * 64)
-    with pytest.raises(IntegrityError, match=RELEASE):
+    with refused(IntegrityError, RELEASE):
         checked(resealed(bundle, {"ledger.jsonl": changed, "README.md": b"x"}))
 
 
@@ -163,10 +164,10 @@ def test_two_people_sign_and_the_reader_knows_one(tmp_path: Path, people: Signin
 
 def test_a_key_that_is_none_is_a_usage_error(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "x.pub.pem").write_bytes(b"no key")
-    with pytest.raises(ConfigError, match="holds no public key"):
+    with refused(ConfigError, "public key"):
         checked(bundle, tmp_path / "x.pub.pem")
 
 
 def test_a_key_inside_that_is_none_is_refused(bundle: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"keys/Dr\._Lang\.pub\.pem: holds no Ed25519"):
+    with refused(IntegrityError, "keys/Dr._Lang.pub.pem: ", "Ed25519"):
         checked(resealed(bundle, {"keys/Dr._Lang.pub.pem": b"no key"}))

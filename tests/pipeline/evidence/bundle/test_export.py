@@ -47,7 +47,7 @@ def test_a_training_manifest_that_was_altered_goes_into_no_bundle(
     run = released(tmp_path / "spoiled")
     (path,) = run.workspace.training.glob("*.jsonl")
     path.write_bytes(path.read_bytes() + more)
-    with refused(IntegrityError, path):
+    with refused(IntegrityError, path, "Merkle root is "):
         bundled(run, tmp_path / "b.zip")
 
 
@@ -87,7 +87,7 @@ def test_the_ledger_ends_with_the_last_entry_on_the_release(
 def test_an_altered_file_is_not_exported(tmp_path: Path) -> None:
     run = released(tmp_path)
     (run.workspace.run_folder(RUN) / "report.md").write_bytes(b"all is well\n")
-    with pytest.raises(IntegrityError, match=r"report\.md: was altered since the run"):
+    with refused(IntegrityError, "report.md: "):
         bundled(run, tmp_path / "b.zip")
     assert not (tmp_path / "b.zip").exists()
 
@@ -95,14 +95,14 @@ def test_an_altered_file_is_not_exported(tmp_path: Path) -> None:
 def test_a_missing_file_is_not_exported_over(tmp_path: Path) -> None:
     run = released(tmp_path)
     (run.workspace.run_folder(RUN) / "scores.json").unlink()
-    with pytest.raises(IntegrityError, match=r"scores\.json: is missing"):
+    with refused(IntegrityError, "scores.json: is missing"):
         bundled(run, tmp_path / "b.zip")
 
 
 def test_a_replaced_model_is_not_exported(tmp_path: Path) -> None:
     run = released(tmp_path)
     (run.workspace.root / "serving/chest/7/saved_model.pb").write_bytes(b"another")
-    with pytest.raises(IntegrityError, match="is not the model"):
+    with refused(IntegrityError, "serving/"):
         bundled(run, tmp_path / "b.zip", model=True)
 
 
@@ -116,7 +116,7 @@ def test_a_policy_that_nobody_kept_is_said_to_be_absent(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_usage_error(run: ReleasedRun) -> None:
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with refused(ConfigError, "/proc/b.zip"):
         bundled(run, Path("/proc/b.zip"))
 
 

@@ -23,6 +23,7 @@ from pipeline.evidence.bundle.checked_bundle import (
 from pipeline.evidence.bundle.rejudge import RejudgedBundle, rejudge
 from tests.pipeline.evidence.bundling import bundled
 from tests.pipeline.evidence.releasing import released
+from tests.refusing import refused
 
 FLOOR = "sensitivity[overall].floor"
 MANY = tuple(range(30))  # too many missed positives for the floor
@@ -75,16 +76,15 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     return Judged(decision, given, entries[: chain.decided.seq - 1])
 
 
-def refused(tmp_path: Path, forged: Forgery, match: str) -> None:
+def refuses(tmp_path: Path, forged: Forgery, *facts: str) -> None:
     """Of a candidate that misses too many, in a bundle whose every hash fits."""
     run = released(tmp_path, wrong=MANY, forged=forged)
-    with pytest.raises(IntegrityError, match=match):
+    with refused(IntegrityError, *facts):
         check(bundled(run, tmp_path / "b.zip"))
 
 
 def test_a_failed_candidate_made_to_pass_is_found(tmp_path: Path) -> None:
-    match = r"check sensitivity\[overall\]\.floor: verdict: PASS recorded, FAIL when judged again"
-    refused(tmp_path, passing, match)
+    refuses(tmp_path, passing, f"check {FLOOR}: verdict: PASS recorded, FAIL ")
 
 
 def test_a_sound_failed_decision_checks(tmp_path: Path) -> None:
@@ -97,21 +97,21 @@ def test_a_failed_check_that_was_left_out_is_missed(tmp_path: Path) -> None:
     def forged(decision: Decision) -> Decision:
         return replace(without(FLOOR)(decision), verdict=Verdict.PASS, exit_code=0)
 
-    refused(tmp_path, forged, rf"check {FLOOR}: is missing".replace("[", r"\["))
+    refuses(tmp_path, forged, f"check {FLOOR}: is missing")
 
 
 @pytest.mark.parametrize(
-    "forged, match",
+    "forged, facts",
     [
-        (lambda d: altered(d, FLOOR, lower=0.99), r"lower: 0\.\d+ when|lower: 0\.99 recorded"),
-        (lambda d: altered(d, FLOOR, limit=0.1), r"limit: 0\.1 recorded, 0\.6 when"),
-        (lambda d: altered(d, FLOOR, n=4000), r"n: 4000 recorded, 40 when"),
+        (lambda d: altered(d, FLOOR, lower=0.99), (FLOOR, "lower: 0.99 recorded")),
+        (lambda d: altered(d, FLOOR, limit=0.1), "limit: 0.1 recorded, 0.6 "),
+        (lambda d: altered(d, FLOOR, n=4000), r"n: 4000 recorded, 40 "),
         (lambda d: altered(d, FLOOR, role="supporting"), "role: supporting recorded"),
-        (lambda d: altered(d, FLOOR, waived=True), "waived: True recorded, False when"),
-        (lambda d: altered(d, "coverage[device=Aster]", n=200), "n: 200 recorded, 2 when"),
-        (lambda d: replace(d, looks=Looks(1, 20)), "looks.used: 1 recorded, 2 when"),
-        (lambda d: replace(d, exit_code=1), "says exit code 1"),
-        (lambda d: replace(d, verdict=Verdict.FAIL), "says FAIL, its checks come to PASS"),
+        (lambda d: altered(d, FLOOR, waived=True), "waived: True recorded, False "),
+        (lambda d: altered(d, "coverage[device=Aster]", n=200), "n: 200 recorded, 2 "),
+        (lambda d: replace(d, looks=Looks(1, 20)), "looks.used: 1 recorded, 2 "),
+        (lambda d: replace(d, exit_code=1), "exit code 1"),
+        (lambda d: replace(d, verdict=Verdict.FAIL), ("FAIL", "PASS")),
         (lambda d: replace(d, flips=(Flips("champion", (), ()), *d.flips[1:])), "flips"),
         (lambda d: replace(d, self_tests=d.self_tests[1:]), "self_tests"),
         (lambda d: replace(d, alpha=0.2), "alpha: 0.2 recorded"),
@@ -119,14 +119,14 @@ def test_a_failed_check_that_was_left_out_is_missed(tmp_path: Path) -> None:
         (lambda d: replace(d, already_released=True), "already_released"),
         (
             lambda d: replace(d, checks=(*d.checks, CheckResult("x", "floor", Verdict.PASS, "r"))),
-            "check x: is recorded, and not among",
+            "check x: ",
         ),
     ],
 )  # fmt: skip
 def test_whatever_was_altered_in_a_decision_is_named(
-    judged: Judged, forged: Forgery, match: str
+    judged: Judged, forged: Forgery, facts: str | tuple[str, ...]
 ) -> None:
-    with pytest.raises(IntegrityError, match=match):
+    with refused(IntegrityError, *((facts,) if isinstance(facts, str) else facts)):
         judged.again(forged)
 
 
@@ -137,7 +137,7 @@ def test_the_evaluators_word_is_taken_and_named_as_such(judged: Judged) -> None:
 
 
 def test_an_evaluator_that_did_not_bless_cannot_be_overlooked(judged: Judged) -> None:
-    with pytest.raises(IntegrityError, match="says PASS, its checks come to FAIL"):
+    with refused(IntegrityError, "PASS", "FAIL"):
         judged.again(lambda d: altered(d, "evaluator", verdict=Verdict.FAIL))
 
 
@@ -177,5 +177,5 @@ def test_a_decision_of_before_anybody_served_a_model_stands_as_it_was(judged: Ju
 def test_the_check_cannot_be_left_out_where_the_scores_say_that_it_was_served(
     judged: Judged,
 ) -> None:
-    with pytest.raises(IntegrityError, match="check servable: is missing"):
+    with refused(IntegrityError, "check servable: is missing"):
         judged.again(without("servable"))

@@ -22,6 +22,7 @@ from pipeline.evidence.judged import JudgedRun, judged
 from pipeline.evidence.questions.performance import dividing_attributes, figures
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import RUN, VERSION, ReleasedRun, released, training
+from tests.refusing import refused
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def limits(found: JudgedRun, made: TrainedOn | None) -> str:
 def test_an_edited_configuration_is_not_described(run: ReleasedRun) -> None:
     path = run.workspace.run_folder(RUN) / "config.json"
     path.write_text('{"model": {"epochs": 99}}')
-    with pytest.raises(IntegrityError, match=r"config\.json: was altered"):
+    with refused(IntegrityError, "config.json: "):
         card(run)
 
 
@@ -78,7 +79,7 @@ def test_settings_that_nobody_recorded_are_not_known(run: ReleasedRun) -> None:
 def test_an_altered_manifest_is_not_taken_for_none(run: ReleasedRun) -> None:
     path = manifest_path(run.workspace.training, str(run.record.inputs.training_root))
     path.write_bytes(path.read_bytes().replace(b"Aster", b"Cirro"))
-    with pytest.raises(IntegrityError, match="altered"):
+    with refused(IntegrityError, "SHA-256"):
         card(run)
 
 

@@ -9,6 +9,7 @@ from pipeline.evidence.subject import Evidence
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
 from tests.pipeline.evidence.making import COMMIT, Told
+from tests.refusing import refused
 
 PLANNED = 10  # by the policy that `judged` takes
 
@@ -100,7 +101,7 @@ def test_a_decision_that_counts_otherwise_than_the_ledger_is_said(told: Told) ->
 
 
 def test_a_set_that_was_never_used_is_one_line_with_those_there_are(told: Told) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'planted'"):
+    with refused(ConfigError, "did you mean 'planted'"):
         asked(told, "plantd")
 
 

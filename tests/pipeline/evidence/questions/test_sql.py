@@ -9,6 +9,7 @@ from pipeline.evidence.questions.sql import refuse_unless_select, sql, views
 from pipeline.evidence.show_answer import as_json
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.making import Told
+from tests.refusing import refused
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +57,18 @@ def test_colons_per_cent_and_semicolons_in_text_are_just_that(told: Told) -> Non
     ],
 )
 def test_what_is_not_one_select_is_refused_in_words(query: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with refused(ConfigError, words):
         refuse_unless_select(query)
 
 
 @pytest.mark.parametrize("query", ["SELECT nothing FROM nowhere", "SELECT 'open"])
 def test_what_the_database_does_not_take_is_one_line(told: Told, query: str) -> None:
-    with pytest.raises(ConfigError) as refused:
+    with refused(ConfigError):
         asked(told, query)
-    assert "\n" not in str(refused.value)
 
 
 def test_the_database_refuses_to_write_whatever_the_words_are(told: Told) -> None:
-    with Evidence(told.root) as evidence, pytest.raises(ConfigError, match="readonly|read-only"):
+    with Evidence(told.root) as evidence, refused(ConfigError, "read"):
         evidence.store.select("DELETE FROM Artifact", limit=1)
 
 

@@ -18,6 +18,7 @@ from pipeline.settings import provenance
 from pipeline.settings.config import REPOSITORY, load_config
 from tests.components.cases.making import write_npz
 from tests.pipeline.evidence.releasing import RUN, ReleasedRun, released
+from tests.refusing import refused
 
 # A project as far as its code is hashed: the hash is that of one file.
 PROVENANCE = """\
@@ -124,28 +125,28 @@ def test_this_checkout_is_used_as_it_is_where_it_is_the_recorded_one(
 def test_a_diff_that_was_altered_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record(edited=True)
     (project.run / DIFF).write_text((project.run / DIFF).read_text().replace("2", "3"))
-    with pytest.raises(IntegrityError, match="was altered"):
+    with refused(IntegrityError, DIFF):
         brought_back(project, record, tmp_path / "scratch")
 
 
 def test_a_diff_that_was_not_kept_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record(edited=True)
     (project.run / DIFF).unlink()
-    with pytest.raises(ConfigError, match="was not kept"):
+    with refused(ConfigError, DIFF):
         brought_back(project, record, tmp_path / "scratch")
 
 
 def test_a_commit_that_is_not_there_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record()
     other = replace(record, code=replace(record.code, git_commit="ab" * 20))
-    with pytest.raises(ConfigError, match="has no commit abababababab; fetch it"):
+    with refused(ConfigError, "commit abababababab"):
         brought_back(project, other, tmp_path / "scratch")
 
 
 def test_a_commit_that_is_not_known_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record()
     other = replace(record, code=replace(record.code, git_commit=None))
-    with pytest.raises(ConfigError, match="no commit is known"):
+    with refused(ConfigError, "no commit is known"):
         brought_back(project, other, tmp_path / "scratch")
 
 
@@ -155,21 +156,21 @@ def test_a_commit_that_is_no_hash_never_reaches_git(
 ) -> None:
     record = project.record()
     other = replace(record, code=replace(record.code, git_commit=word))
-    with pytest.raises(IntegrityError, match="wanted a hash"):
+    with refused(IntegrityError, "wanted a hash"):
         brought_back(project, other, tmp_path / "scratch")
 
 
 def test_code_that_git_did_not_know_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record()
     other = replace(record, code=replace(record.code, code_sha256="0" * 64))
-    with pytest.raises(IntegrityError, match="wanted 000000000000, which ran: files that git"):
+    with refused(IntegrityError, "wanted 000000000000"):
         brought_back(project, other, tmp_path / "scratch")
 
 
 def test_another_lock_file_in_the_commit_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record()
     environment = replace(record.environment, lock_file_sha256="0" * 64)
-    with pytest.raises(IntegrityError, match="its lock file is not the one recorded"):
+    with refused(IntegrityError, "lock file", "000000000000"):
         brought_back(project, replace(record, environment=environment), tmp_path / "scratch")
 
 
@@ -250,13 +251,13 @@ def test_the_ledger_is_as_the_run_found_it(recorded: Recorded, tmp_path: Path) -
 
 def test_data_that_changed_are_refused(recorded: Recorded, tmp_path: Path) -> None:
     write_npz(recorded.data, rows=41)
-    with pytest.raises(IntegrityError, match="the data changed since"):
+    with refused(IntegrityError, recorded.data, "they hash to "):
         recorded.laid(tmp_path / "scratch")
 
 
 def test_data_may_lie_elsewhere_now(recorded: Recorded, tmp_path: Path) -> None:
     moved = recorded.data.rename(tmp_path / "chest.npz")
-    with pytest.raises(SourceError, match="say with --data where"):
+    with refused(SourceError, "--data"):
         recorded.laid(tmp_path / "scratch")
     config = load_config(recorded.laid(tmp_path / "again", data=str(moved)).config)
     assert config.data.source == str(moved)
@@ -265,7 +266,7 @@ def test_data_may_lie_elsewhere_now(recorded: Recorded, tmp_path: Path) -> None:
 def test_a_configuration_that_was_edited_is_refused(recorded: Recorded, tmp_path: Path) -> None:
     path = recorded.run.workspace.run_folder(RUN) / "config.json"
     path.write_text(path.read_text().replace("1e-05", "2e-05"))
-    with pytest.raises(IntegrityError, match="config.json: was altered"):
+    with refused(IntegrityError, "config.json: "):
         recorded.laid(tmp_path / "scratch")
 
 
@@ -276,10 +277,10 @@ def test_a_judge_that_is_gone_or_altered_is_refused(
     stem = name.partition(".")[0]
     (path,) = (recorded.run.workspace.root / "inputs").glob(f"{stem}-*")
     path.write_bytes(path.read_bytes() + b"\n")
-    with pytest.raises(IntegrityError, match="was altered"):
+    with refused(IntegrityError, path.name):
         recorded.laid(tmp_path / "scratch")
     path.unlink()
-    with pytest.raises(ConfigError, match="was not kept"):
+    with refused(ConfigError, name):
         recorded.laid(tmp_path / "again")
 
 

@@ -1,7 +1,6 @@
 """Every form of a trace says the same, and no name in it becomes syntax."""
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -12,6 +11,7 @@ from components.bundle.trace_graph import TraceEdge, TraceGraph, TraceNode
 from pipeline.evidence.trace.drawings import as_dot, as_mermaid, as_text
 from pipeline.evidence.trace.svg import HEIGHT, WIDTH, as_svg, layout
 from tests.components.bundle.tracing import AWKWARD, traced
+from tests.foreign import needs
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -48,9 +48,10 @@ def test_dot_keeps_every_name_inside_its_quotes(graph: TraceGraph) -> None:
     )
 
 
-@pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz' dot is not installed")
 def test_graphviz_draws_it(graph: TraceGraph) -> None:
-    drawn = subprocess.run(["dot", "-Tsvg"], input=as_dot(graph).encode(), capture_output=True)
+    drawn = subprocess.run(
+        [needs("dot", "graphviz"), "-Tsvg"], input=as_dot(graph).encode(), capture_output=True
+    )
     assert drawn.returncode == 0
     assert drawn.stdout.count(b'class="node"') == len(graph.nodes)
 

@@ -17,7 +17,7 @@ from tests.foreign import needs
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: install chromium"),
 ]
 DRAWN = "mermaid.render('drawn', {}).then(found => found.svg, fault => 'refused: ' + fault)"
 

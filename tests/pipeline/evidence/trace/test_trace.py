@@ -20,6 +20,7 @@ from tests.pipeline.evidence.releasing import (
     execute,
     released,
 )
+from tests.refusing import refused
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,7 @@ def test_an_edited_training_manifest_is_not_followed(tmp_path: Path) -> None:
     run = released(tmp_path)
     (path,) = run.workspace.training.glob("*.jsonl")
     path.write_bytes(path.read_bytes().replace(b'"label":1', b'"label":0', 1))
-    with pytest.raises(IntegrityError, match="Merkle root"):
+    with refused(IntegrityError, "Merkle root"):
         graph_of(run.workspace.root)
 
 

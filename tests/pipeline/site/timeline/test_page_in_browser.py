@@ -10,7 +10,7 @@ from tests.pipeline.site.timeline.making import judged
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: install chromium"),
 ]
 
 

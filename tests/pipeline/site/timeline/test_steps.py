@@ -12,6 +12,7 @@ from pipeline.site.timeline.steps import TimelineFigure, _only_golden, steps
 from tests.components.gate.test_decide import judged as decided
 from tests.components.records.ledger.making import BODIES
 from tests.pipeline.evidence.releasing import RUN, released
+from tests.refusing import refused
 
 pytestmark = pytest.mark.store
 
@@ -54,7 +55,7 @@ def test_an_altered_run_record_stops_the_list(tmp_path: Path) -> None:
 
 
 def test_a_workspace_where_nothing_happened_has_no_step(tmp_path: Path) -> None:
-    with pytest.raises(NothingEvaluated, match="nothing ever happened"):
+    with refused(NothingEvaluated, tmp_path):
         steps(Workspace(tmp_path), sentence)
 
 

@@ -7,16 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from components.drift.findings import MOVED
 from components.drift.log import prediction_line
+from components.notify.notice import Message
+from components.records.ledger.ledger import Ledger
 from components.records.run_files import REFERENCE
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.workspace import Workspace
+from pipeline.unattended.monitoring.monitor import Monitored
+from pipeline.unattended.monitoring.monitor import monitor as look
 from tests.components.release.test_serving import decide, put
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 POINT = 0.5
 DEVICES = ("Aster", "Boreal")
 QUALITY = {"mean": (0.5, 0.05), "sharpness": (0.02, 0.004)}
+
+
+class Told(list[Message]):
+    """What a person was told, in place of a channel."""
 
 
 @dataclass(frozen=True)
@@ -122,3 +131,18 @@ def stamp(moment: datetime) -> str:
 NEW_DEVICE = Cases(devices=("Aster", "Boreal", "Cirrus", "Cirrus"))
 BRIGHTER = Cases(mean=0.62)
 WORSE = Cases(sensitivity=0.6)
+
+
+def monitored(service: Service, *settings: str, now: datetime = NOW) -> Monitored:
+    return look(service.config(*settings), service.workspace, service.log, now=now)
+
+
+def moved(found: Monitored) -> list[str]:
+    """Whole features; those inside a device or site are the comparison's own affair."""
+    names = [shift.name for shift in found.drift.shifts if shift.state == MOVED]
+    return [name for name in names if " in " not in name]
+
+
+def entries(service: Service) -> list[dict[str, Any]]:
+    found = Ledger(service.workspace.ledger).entries()
+    return [dict(entry.body) for entry in found if entry.kind == "drift"]

@@ -11,6 +11,7 @@ from components.records.errors import ConfigError, IntegrityError
 from pipeline.evidence.subject import Evidence
 from tests.dying import killed_before_each_change
 from tests.pipeline.unattended.retention.making import Aged
+from tests.refusing import refused
 
 OLD, LAST = "2026-01-01", "2026-06-30"
 
@@ -64,7 +65,7 @@ def cut_short(aged: Aged, monkeypatch: pytest.MonkeyPatch, *, after: int) -> Non
 
     with monkeypatch.context() as patch:
         patch.setattr(removal, "_put_aside", failing)
-        with pytest.raises(ConfigError, match="No space left.*prune again"):
+        with refused(ConfigError, "No space left"):
             aged.prune()
 
 
@@ -92,7 +93,7 @@ def test_what_was_put_aside_without_a_list_is_not_deleted(aged: Aged) -> None:
     make(aged)
     aside = aged.workspace.root / "retention" / ".trash" / "unlisted"
     aside.mkdir(parents=True)
-    with pytest.raises(IntegrityError, match="no list says what it holds"):
+    with refused(IntegrityError, "no list says"):
         aged.prune()
     assert aside.exists()
 
@@ -102,5 +103,5 @@ def test_a_list_that_cannot_be_read_is_refused(aged: Aged) -> None:
     path = aged.workspace.root / "retention" / "20260101T000000.000000Z.json"
     path.parent.mkdir()
     path.write_text('{"removed": [{"path": 1}]}')
-    with pytest.raises(IntegrityError, match="is no list of what was removed"):
+    with refused(IntegrityError, "is no list"):
         aged.prune()

@@ -23,6 +23,7 @@ from pipeline.unattended.retraining.retrain import (
     write_settings,
 )
 from tests.pipeline.unattended.retraining.making import Unattended
+from tests.refusing import refused
 
 
 def test_a_release_is_told_and_written_down(unattended: Unattended) -> None:
@@ -230,13 +231,13 @@ def test_a_person_who_cannot_be_told_changes_no_exit_code(unattended: Unattended
 
 
 def test_nothing_is_started_where_nobody_could_be_told(unattended: Unattended) -> None:
-    with pytest.raises(ConfigError, match="notify.command: got '/nonexistent'"):
+    with refused(ConfigError, "notify.command: got '/nonexistent'"):
         unattended.retrain("notify.command=['/nonexistent']")
     assert not unattended.workspace.root.exists()
 
 
 def test_settings_that_are_wrong_start_nothing(unattended: Unattended) -> None:
-    with pytest.raises(ConfigError, match="retraining.retries"):
+    with refused(ConfigError, "retraining.retries: got -1"):
         unattended.retrain("retraining.retries=-1")
     assert not unattended.workspace.root.exists()
 

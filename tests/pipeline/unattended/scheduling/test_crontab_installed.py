@@ -58,9 +58,9 @@ mv '{folder}/part' '{folder}/ran'
 
 def in_private(script: str, folder: Path) -> str:
     if not (shutil.which("crontab") and shutil.which("cron") and shutil.which("unshare")):
-        pytest.skip("there is no cron here")
+        pytest.skip("no crontab, cron or unshare here: install cron and util-linux")
     if subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode:
-        pytest.skip("this account may not make namespaces")
+        pytest.skip("needs an account that may make namespaces: run as root")
     ended = subprocess.run(
         [
             *NAMESPACES,

@@ -7,6 +7,7 @@ import pytest
 from components.records.errors import ConfigError
 from pipeline.unattended.scheduling.systemd import UnitPlace, install, is_active, remove
 from tests.pipeline.unattended.scheduling.making import job
+from tests.refusing import refused
 
 UNITS = ("casegate-chest.service", "casegate-chest.timer")
 
@@ -89,7 +90,7 @@ def test_a_folder_that_systemd_does_not_know_is_not_enabled(tmp_path: Path) -> N
 
 
 def test_what_systemd_says_against_it_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^systemctl --user enable .*: Unit is bad\.$"):
+    with refused(ConfigError, "systemctl --user enable ", "Unit is bad."):
         install(job(tmp_path), place(tmp_path), run=Systemctl(refuses="enable"))
 
 
@@ -97,7 +98,7 @@ def test_somebody_elses_file_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "units").mkdir()
     theirs = tmp_path / "units" / UNITS[0]
     theirs.write_text("[Service]\n")
-    with pytest.raises(ConfigError, match="choose another --name"):
+    with refused(ConfigError, "--name"):
         install(job(tmp_path), place(tmp_path), run=Systemctl())
     assert theirs.read_text() == "[Service]\n"
     assert names(tmp_path) == [UNITS[0]]
@@ -106,7 +107,7 @@ def test_somebody_elses_file_is_left_alone(tmp_path: Path) -> None:
 def test_another_workspace_of_the_same_name_is_refused_and_not_removed(tmp_path: Path) -> None:
     install(job(tmp_path), place(tmp_path), run=Systemctl())
     other = job(tmp_path, workspace="other/chest")
-    with pytest.raises(ConfigError, match="for another workspace"):
+    with refused(ConfigError, ".service: "):
         install(other, place(tmp_path), run=Systemctl())
     assert remove("chest", other.workspace, place(tmp_path), run=Systemctl()) == []
     assert names(tmp_path) == list(UNITS)
@@ -140,7 +141,7 @@ def test_nothing_installed_is_nothing_to_remove(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "units").write_text("a file")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with refused(ConfigError, ".service: "):
         install(job(tmp_path), place(tmp_path), run=Systemctl())
 
 

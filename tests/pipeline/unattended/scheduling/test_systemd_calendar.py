@@ -14,7 +14,7 @@ from tests.pipeline.unattended.scheduling.making import at
 START = at("2026-02-27 12:00")
 TIMES = 6
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="there is no systemd here to compare with"
+    shutil.which("systemd-analyze") is None, reason="no systemd-analyze here: install systemd"
 )
 
 

@@ -44,9 +44,9 @@ grep NoNewPrivs /proc/self/status; } > "$7/ran"
 def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """What installing, starting and removing came to."""
     if not (SYSTEMD.exists() and shutil.which("unshare")):
-        pytest.skip("there is no systemd here")
+        pytest.skip("no systemd or no unshare here: install systemd and util-linux")
     if subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode:
-        pytest.skip("this account may not make namespaces")
+        pytest.skip("needs an account that may make namespaces: run as root")
     folder = tmp_path_factory.mktemp("systemd")
     home, program = folder / "home", folder / "bin $1 100%" / "casegate"
     (home / ".config" / "casegate").mkdir(parents=True)
@@ -64,7 +64,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     )
     assert ended.returncode == 0, ended.stderr
     if "systemd does not run here" in ended.stdout:
-        pytest.skip("a user's systemd does not start here")
+        pytest.skip("needs a kernel that lets a user's systemd start in a namespace")
     return folder, ended.stdout
 
 

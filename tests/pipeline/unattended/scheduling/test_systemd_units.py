@@ -10,7 +10,7 @@ from pipeline.unattended.scheduling.systemd import service, systemd_command, sys
 from tests.pipeline.unattended.scheduling.making import job
 
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="there is no systemd here to verify with"
+    shutil.which("systemd-analyze") is None, reason="no systemd-analyze here: install systemd"
 )
 
 

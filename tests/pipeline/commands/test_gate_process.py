@@ -1,0 +1,73 @@
+"""`casegate gate` as a process: what changes its answer, and what it imports."""
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.baselines.golden import load_golden
+from tests.components.planting import scored
+from tests.pipeline.score_making import CASES, Team, write_scores
+
+HEAVY = (
+    *("tensorflow", "tfx", "keras", "apache_beam", "ml_metadata"),
+    *("pandas", "scipy.stats", "pydantic", "google.protobuf"),
+)
+COMMAND = str(Path(sys.executable).parent / "casegate")
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    return Team(tmp_path)
+
+
+# The process
+
+
+def process(team: Team, *more: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = [COMMAND, "gate", *team.arguments(**{"format": "json"}), *more]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **environment})
+
+
+@pytest.mark.process
+def test_nothing_but_the_evidence_changes_the_decision(team: Team) -> None:
+    first = process(team)
+    assert first.returncode == 0 and first.stderr == b""
+    again = [
+        process(team),
+        process(team, LC_ALL="de_DE.UTF-8", LANG="de_DE.UTF-8"),
+        process(team, LC_ALL="C", PYTHONHASHSEED="7"),
+        process(team, TZ="Asia/Tokyo", PYTHONHASHSEED="8"),
+    ]
+    for name, wrong in (("candidate.csv", [2]), ("champion.csv", [1])):
+        order = random.Random(name).sample(range(400), 400)
+        write_scores(team.root / name, scored(CASES, wrong=wrong), order=order)
+        again.append(
+            subprocess.run(
+                [COMMAND, "gate", *team.arguments(team.root / "candidate.csv", format="json")],
+                capture_output=True,
+            )
+        )
+    assert {done.stdout for done in again} == {first.stdout}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_heavy_packages_are_not_imported(tmp_path: Path, form: str) -> None:
+    """With 2000 cases and every kind of check, which is what has to be judged in a second."""
+    golden = load_golden(Path("baselines/phantom/golden.json")).scores
+    options = ["--case-set", "phantom", "--operating-point", str(golden.operating_point)]
+    for name, shift in (("candidate", 1e-6), ("champion", 2e-6)):
+        scores = replace(golden, scores=golden.scores * (1 - shift))
+        options += [f"--{name}", str(write_scores(tmp_path / f"{name}.csv", scores))]
+    program = (
+        "import sys; from click.testing import CliRunner; from pipeline.cli import main; "
+        f"done = CliRunner().invoke(main, ['gate', *{options!r}, '--format', {form!r}]); "
+        f"print(done.exit_code, [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "0 []", done.stderr
