@@ -59,8 +59,10 @@ class Audited:
         return casegate("lineage", *words, "--workspace", self.workspace)
 
     def copied(self, target: Path) -> "Audited":
-        """The same somewhere else, to be spoiled."""
-        shutil.copytree(self.root, target, symlinks=True)
+        """The same somewhere else, to be spoiled; the images, which nobody spoils, are shared."""
+        for name in ("workspace", "keys"):
+            shutil.copytree(self.root / name, target / name, symlinks=True)
+        (target / "small").symlink_to(self.data.folder)
         return Audited(target, self.runs, self.versions)
 
 
