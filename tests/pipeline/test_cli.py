@@ -228,7 +228,7 @@ def test_tampered_golden_scores_are_an_integrity_error(small: Small) -> None:
     path = small.prepared().golden_path
     save_golden(approved(scored(CASES)), path)
     path.write_text(path.read_text().replace('["case-0000",0.8]', '["case-0000",0.9]'))
-    refusal(run_on(small), IntegrityError, "golden.json", "scores_sha256")
+    refusal(run_on(small), IntegrityError, "golden.json", "they hash to ")
 
 
 def test_a_misspelt_policy_is_a_usage_error(small: Small) -> None:

@@ -37,10 +37,10 @@ def test_pictures_of_every_case_set_are_known_and_patients_of_those_that_judge(
     add_case_set(clinic, "another")
     source = f"data.source={clinic.spans}/span-{{SPAN:4}}"
     settings = [source, f"case_set.source={clinic.locked}", "ci.baseline=development"]
-    found = find_judging_cases(load_config(None, settings), clinic.workspace)
-    assert found.case_set.parent.name == "locked"
-    assert len(found.known.pixels) == len(found.known.bytes) == 6
-    assert found.known.patients == {
+    case_set, known = find_judging_cases(load_config(None, settings), clinic.workspace)
+    assert case_set.parent.name == "locked"
+    assert len(known.pixels) == len(known.bytes) == 6
+    assert known.patients == {
         f"patient-{name}{i}" for name in ("test-", "development-test-") for i in range(2)
     }
 
@@ -50,7 +50,7 @@ def test_pictures_of_shipped_case_sets_are_known(
 ) -> None:
     monkeypatch.setattr(planning, "SHIPPED_BASELINES", SHIPPED_BASELINES)
     shipped = load_case_set(SHIPPED_BASELINES / "pneumoniamnist" / "case_set.json")
-    found = find_judging_cases(clinic.config, clinic.workspace).known
+    _, found = find_judging_cases(clinic.config, clinic.workspace)
     assert {case.pixels_sha256 for case in shipped.cases} <= found.pixels
     assert not {case.patient_id for case in shipped.cases} & found.patients
 
@@ -58,7 +58,7 @@ def test_pictures_of_shipped_case_sets_are_known(
 def test_spans_that_no_run_read_yet_are_read(clinic: Clinic) -> None:
     found = find_training_cases(clinic.config, clinic.workspace)
     assert found.known.case_ids == {f"old-{i}" for i in range(4)}
-    assert len(found.known.pixels) == len(found.known.bytes) == 4
+    assert len(known.pixels) == len(known.bytes) == 4
     assert found.split_of == {f"patient-old-{i}": "train" for i in range(4)}
 
 

@@ -218,7 +218,7 @@ def test_a_case_that_enters_the_case_set_meanwhile_is_not_trained_on(
         promoted = waiting.pictures / "101.png"
 
         pixels = frozenset({read_image(promoted).pixels_sha256})
-        return replace(found, known=replace(found.known, pixels=pixels))
+        return found[0], replace(found[1], pixels=pixels)
 
     with monkeypatch.context() as patch:
         patch.setattr(sending, "find_judging_cases", amended)

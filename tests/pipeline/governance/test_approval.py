@@ -173,7 +173,7 @@ def test_a_case_set_amended_since_stops_proposal_and_approval(governed: Governed
     "spoil, fact",
     [
         (lambda text: text.replace("B. Statistician", "C. Statistician"), "proposal_sha256"),
-        (lambda text: text.replace('["case-0000",0.8]', '["case-0000",0.9]'), "scores_sha256"),
+        (lambda text: text.replace('["case-0000",0.8]', '["case-0000",0.9]'), "they hash to "),
         (lambda text: text.replace('"run_id"', '"runid"'), "unknown key 'runid'"),
         (lambda text: text[:100], "not valid JSON"),
     ],

@@ -11,6 +11,7 @@ from components.records.errors import (
     SourceError,
     WorkspaceBusy,
 )
+from components.records.files import lock_file
 from pipeline.unattended.monitoring import monitor as module
 from pipeline.unattended.monitoring.monitor import Monitored
 from pipeline.unattended.monitoring.monitor import monitor as look
@@ -113,7 +114,9 @@ def test_one_that_never_ends_is_waited_for_and_then_named(
 ) -> None:
     service.serve(NEW_DEVICE)
     monkeypatch.setattr(module, "WAIT_S", 0)
-    with module._alone(service.workspace), refused(WorkspaceBusy, service.workspace.root):
+    lock = service.workspace.root / "monitoring" / ".lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock_file(lock, str), refused(WorkspaceBusy, service.workspace.root):
         monitored(service)
 
 

@@ -202,7 +202,7 @@ def test_two_who_resend_at_once_do_not_send_twice(
     told(unreachable(tmp_path), workspace)
     with (
         filelock.FileLock(workspace.root / "notices" / ".resending.lock"),
-        refused(WorkspaceBusy, "/notify"),
+        refused(WorkspaceBusy, "/notices: "),
     ):
         resend(hooked(receiver.url, tmp_path), workspace)
     assert receiver.received == []
