@@ -56,15 +56,15 @@ def test_pictures_of_shipped_case_sets_are_known(
 
 
 def test_spans_that_no_run_read_yet_are_read(clinic: Clinic) -> None:
-    found = find_training_cases(clinic.config, clinic.workspace)
-    assert found.known.case_ids == {f"old-{i}" for i in range(4)}
+    known, split_of = find_training_cases(clinic.config, clinic.workspace)
+    assert known.case_ids == {f"old-{i}" for i in range(4)}
     assert len(known.pixels) == len(known.bytes) == 4
-    assert found.split_of == {f"patient-old-{i}": "train" for i in range(4)}
+    assert split_of == {f"patient-old-{i}": "train" for i in range(4)}
 
 
 def test_what_runs_trained_on_is_known_from_their_manifests(clinic: Clinic) -> None:
     write_manifest([TRAINED], clinic.workspace.training)
-    found = find_training_cases(clinic.config, clinic.workspace).known
+    found, _ = find_training_cases(clinic.config, clinic.workspace)
     assert "trained" in found.case_ids and "patient-trained" in found.patients
     assert "cd" * 32 in found.pixels and "ab" * 32 in found.bytes
 
@@ -79,11 +79,11 @@ def test_a_manifest_that_was_altered_is_not_believed(clinic: Clinic) -> None:
 def test_images_that_a_run_read_are_not_decoded_again(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = find_training_cases(clinic.config, clinic.workspace).known
+    first, _ = find_training_cases(clinic.config, clinic.workspace)
     rows = [
         TrainingRow(f"old-{i}", "p", 1, encoded, f"{i}" * 64, split="train")
         for i, encoded in enumerate(sorted(first.bytes))
     ]
     write_manifest(rows, clinic.workspace.training)
     monkeypatch.setattr(planning, "read_image_file", None)
-    assert find_training_cases(clinic.config, clinic.workspace).known.bytes == first.bytes
+    assert find_training_cases(clinic.config, clinic.workspace)[0].bytes == first.bytes

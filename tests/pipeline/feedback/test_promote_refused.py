@@ -222,7 +222,7 @@ def test_a_case_that_enters_the_case_set_meanwhile_is_not_trained_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(sending, "find_judging_cases", amended)
-        with refused(IntegrityError, "/.promoting-", "'agreed'"):
+        with refused(IntegrityError, "'agreed'"):
             waiting.promote()
     assert len(calls) == call
     assert spans(waiting) == ["span-0001"]

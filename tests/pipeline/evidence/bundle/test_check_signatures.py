@@ -117,7 +117,7 @@ def test_the_statement_of_another_run_is_refused(
 
 def test_decision_and_release_envelopes_do_not_pass_for_each_other(bundle: Path) -> None:
     files = read_archive(bundle)
-    with refused(IntegrityError, DECISION):
+    with refused(SignatureError, DECISION):
         checked(resealed(bundle, {DECISION: files[RELEASE], RELEASE: files[DECISION]}))
 
 

@@ -47,7 +47,7 @@ def test_a_training_manifest_that_was_altered_goes_into_no_bundle(
     run = released(tmp_path / "spoiled")
     (path,) = run.workspace.training.glob("*.jsonl")
     path.write_bytes(path.read_bytes() + more)
-    with refused(IntegrityError, path, "Merkle root is "):
+    with refused(IntegrityError, path):
         bundled(run, tmp_path / "b.zip")
 
 
