@@ -72,16 +72,12 @@ def refuse_in_checkout(path: Path) -> None:
     place = path.resolve()
     for folder in place.parents:
         if (folder / ".git").exists():
-            if not _ignored(place, folder):
+            # A hook that runs this has variables that would point git at another repository.
+            environ = {key: it for key, it in os.environ.items() if not key.startswith("GIT_")}
+            words = ("check-ignore", "--quiet", "--", str(place))
+            if run_git(folder, *words, environ=environ).failed:  # only a clear yes counts
                 raise ConfigError(
                     f"{path}: lies in the git checkout {folder}, which does not ignore it; keep "
                     "private keys outside of repositories"
                 )
             return
-
-
-def _ignored(path: Path, checkout: Path) -> bool:
-    """Whether git says so; only a clear yes counts."""
-    # A hook that runs this has variables that would point git at another repository.
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return not run_git(checkout, "check-ignore", "--quiet", "--", str(path), environ=environ).failed

@@ -54,7 +54,6 @@ class Bill:
       version: of the release; None where nothing was released.
       at: ISO 8601 in UTC.
       serial: text that makes its serial number, so that the same release has the same one.
-      properties: whatever else is known, by name.
     """
 
     name: str

@@ -20,7 +20,6 @@ class TraceNode:
     """Attributes:
     key: unique in the graph, and the same every time it is drawn.
     kind: release, run, model, decision, evidence, data, rule, code, EXECUTION or PERSON.
-    label: a few words.
     facts: what is known of it, in the order it is shown; None is not known.
     sha256: hash (hex) that identifies its content, where there is one.
     names: what a page may link it to, as (kind, value): ('run', run id), ('release', version).

@@ -80,7 +80,8 @@ class Catalogue:
         """Newest first: every run that the ledger names or that left a record."""
         named = {run_id for _, run_id in self.evidence.last_entries}
         known = sorted(filter(is_safe, named | self._folders), reverse=True)
-        return {run_id: self._line(run_id) for run_id in known}
+        released = {release.run_id: release for release in self.evidence.releases}
+        return {run_id: self._line(run_id, released.get(run_id)) for run_id in known}
 
     @cached_property
     def case_sets(self) -> tuple[str, ...]:
@@ -102,14 +103,9 @@ class Catalogue:
             if is_safe(path.parent.name) and path.is_file()
         )
 
-    @cached_property
-    def _released(self) -> Mapping[str, Release]:
-        return {r.run_id: r for r in self.evidence.releases if r.run_id is not None}
-
-    def _line(self, run_id: str) -> RunLine:
+    def _line(self, run_id: str, release: Release | None) -> RunLine:
         entries = [self.evidence.last_entries.get((k, run_id)) for k in ("run", "decision")]
         ended, decided = (entry.body if entry else {} for entry in entries)
-        release = self._released.get(run_id)
         return RunLine(
             run_id,
             started=time_of(run_id),

@@ -78,10 +78,7 @@ class Links:
 
 @dataclass(frozen=True)
 class View:
-    """Attributes:
-    searches: whether a server answers questions; a folder of files cannot.
-    now: the time of the request, as records write it.
-    """
+    """A server answers what is searched, a folder of files cannot; `now` is as records write it."""
 
     evidence: Evidence
     catalogue: Catalogue

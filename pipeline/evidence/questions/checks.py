@@ -80,7 +80,6 @@ class RecordedStep:
     moment: None where nobody wrote down when.
     source: who says so.
     seq: of the ledger's entry, where it is one: entries are in order whatever their times say.
-    remark: what a reader should know of it.
     """
 
     name: str

@@ -45,7 +45,6 @@ class TimelineStep:
     at: ISO 8601 in UTC.
     kind: run, approval, rollback, waiver, amendment, drift, promotion or retention.
     state: what became of a run; empty for the rest.
-    title: what it was, in a few words.
     words: one line for a person.
     reasons: why a candidate was not released, a line each.
     figures, margins: of a judged run, by metric; only those that are defined.
