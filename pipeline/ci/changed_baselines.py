@@ -48,11 +48,8 @@ def baseline_change(folder: Path, changes: Changes) -> GovernedChange:
     """What became of the baseline in `folder`; without a base, nothing was there before."""
     before = _files_before(folder, changes)
     start = changes.checkout.relative(folder) if changes.checkout else None
-    after = {
-        path.relative_to(folder).as_posix(): path.read_bytes
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    after = {path.relative_to(folder).as_posix(): path.read_bytes for path in files}
     changed = set()
     for path in (Path(change.path) for change in changes.found or ()):
         if start is not None and path.is_relative_to(start):

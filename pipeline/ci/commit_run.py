@@ -198,11 +198,8 @@ def fits(decision: Decision, baseline: Baseline) -> bool:
     """Whether a kept decision is by what judges now; its key says so already, if nobody lies."""
     golden = baseline.golden.scores.scores_sha256 if baseline.golden else None
     hashes = decision.hashes
-    return (hashes["policy"], hashes["case_set"], hashes["golden_scores"]) == (
-        baseline.policy.sha256,
-        baseline.case_set.merkle_root,
-        golden,
-    )
+    wanted = (baseline.policy.sha256, baseline.case_set.merkle_root, golden)
+    return (hashes["policy"], hashes["case_set"], hashes["golden_scores"]) == wanted
 
 
 def _with_log_kept(error: CasegateError, root: Path, out: Path) -> CasegateError:

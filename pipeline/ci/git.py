@@ -130,11 +130,8 @@ class Checkout:
     def readers(self, blobs: Mapping[str, Blob], folder: str) -> dict[str, Callable[[], bytes]]:
         """How to read the files below a folder, by their names in it."""
         start = "" if folder == "." else f"{folder}/"
-        return {
-            path.removeprefix(start): partial(self.content, blob)
-            for path, blob in blobs.items()
-            if path.startswith(start)
-        }
+        found = {path: blob for path, blob in blobs.items() if path.startswith(start)}
+        return {p.removeprefix(start): partial(self.content, blob) for p, blob in found.items()}
 
 
 def find_checkout(folder: Path) -> Checkout | None:

@@ -143,16 +143,15 @@ def sarif(checked: CheckedCommit) -> str:
         if checked.error:
             message = {"text": sarif_message(checked.error.line)}
             results = [{"ruleId": "stopped", "level": "error", "message": message}]
-        runs.append(
-            sarif_run(
-                "casegate ci/",
-                [{"id": "stopped", "shortDescription": {"text": text}}],
-                results,
-                successful=checked.error is None,
-                exit_code=checked.exit_code,
-                description=text if checked.error else "Nothing had to be judged.",
-            )
+        run = sarif_run(
+            "casegate ci/",
+            [{"id": "stopped", "shortDescription": {"text": text}}],
+            results,
+            successful=checked.error is None,
+            exit_code=checked.exit_code,
+            description=text if checked.error else "Nothing had to be judged.",
         )
+        runs.append(run)
     return sarif_document(runs)
 
 

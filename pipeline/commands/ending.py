@@ -68,11 +68,8 @@ class OneLineGroup(OneLineCommand, click.Group):
             code = error.exit_code
         except click.ClickException as error:
             words = " ".join(error.format_message().split())
-            where = (
-                error.ctx.command_path
-                if isinstance(error, click.UsageError) and error.ctx
-                else "casegate"
-            )
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            where = context.command_path if context else "casegate"
             words = f"{where}: {words} See '{where} --help'."
             given = options.get("args", arguments[0] if arguments else None)
             code = _refuse(UsageError(words), words, as_json=_asked_for_json(given))

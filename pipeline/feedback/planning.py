@@ -117,13 +117,9 @@ def _new_images(
     if not all(isinstance(row, ImageFile) for row in rows):
         cases: Iterable[Case | BadCase] = span.read(split, 0, len(rows))
     else:
-        cases = (
-            read_image_file(span.path, row)
-            for row in rows
-            if isinstance(row, ImageFile)
-            and row.is_image
-            and file_sha256(span.path / row.path) not in known
-        )
+        images = (row for row in rows if isinstance(row, ImageFile) and row.is_image)
+        new = (row for row in images if file_sha256(span.path / row.path) not in known)
+        cases = (read_image_file(span.path, row) for row in new)
     for case in cases:
         if isinstance(case, Case):
             yield case.image

@@ -143,9 +143,5 @@ class ServedCases:
 
 def _with_picture(log: "Log", pixels_sha256: str) -> tuple[str, ...]:
     columns = log.columns
-    ids = {
-        columns.case_ids[row]
-        for row, further in columns.further.items()
-        if further.get("pixels_sha256") == pixels_sha256
-    }
-    return tuple(sorted(ids))
+    rows = [r for r, x in columns.further.items() if x.get("pixels_sha256") == pixels_sha256]
+    return tuple(sorted({columns.case_ids[row] for row in rows}))

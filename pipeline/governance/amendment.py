@@ -231,11 +231,9 @@ def _entry_body(
         "sentinels_removed": diff.sentinels_removed,
     }
     goldens = {"to_golden_sha256": golden.golden_sha256 if golden else None}
-    if rescored is not None and golden is not None:
-        goldens = {
-            "from_golden_sha256": golden.golden_sha256,
-            "to_golden_sha256": rescored.golden_sha256,
-        }
+    if rescored is not None:
+        goldens = {"from_golden_sha256": goldens["to_golden_sha256"]}
+        goldens["to_golden_sha256"] = rescored.golden_sha256
     return {
         **_versions(before, after),
         "reason": after.reason,

@@ -57,11 +57,10 @@ def recorded_goldens(entries: Iterable[Entry], baseline: str) -> tuple[Recorded,
             continue
         before = entry.body.get("from_golden_sha256")
         after = entry.body.get("to_golden_sha256")
-        ours = (
-            entry.body["baseline"] == baseline
-            if entry.kind == "approval"
-            else bool(found) and before == found[-1].golden_sha256
-        )
+        if entry.kind == "approval":
+            ours = entry.body["baseline"] == baseline
+        else:
+            ours = bool(found) and before == found[-1].golden_sha256
         if ours and after and after != before:
             found.append(Recorded(after, before, entry))
     return tuple(found)
@@ -280,10 +279,8 @@ def shares_right(scores: CaseScores, case_set: CaseSet) -> tuple[RightShare, Rig
     calls = values >= scores.operating_point
     shares = []
     for label in (1, 0):
-        right = [
-            bool(call) == bool(label) for call, c in zip(calls, case_set.cases) if c.label == label
-        ]
-        shares.append(RightShare(sum(right), len(right)))
+        ours = [bool(call) for call, c in zip(calls, case_set.cases) if c.label == label]
+        shares.append(RightShare(ours.count(bool(label)), len(ours)))
     return shares[0], shares[1]
 
 
