@@ -62,17 +62,15 @@ def test_the_ledger_tells_how_the_first_release_came_about(honest: Released) -> 
     assert checked.exit_code == 0, checked.output
 
 
-def test_reports_are_written_and_show_the_cases_that_changed(released: Released) -> None:
+def test_a_retraining_is_reported_and_the_gate_command_decides_the_same(
+    released: Released,
+) -> None:
     outcome = watched_run(released.data.config(OTHER_SEED), released.workspace).outcome
     page = outcome.report.read_text("utf-8")
     assert outcome.report.name == "report.html" and outcome.summary.exists()
     changed = {name for flips in outcome.decision.flips for name in (*flips.lost, *flips.gained)}
     assert changed and all(name in page for name in changed)
     assert page.count("data:image/png;base64,") >= len(changed)
-
-
-def test_the_gate_command_decides_what_the_pipeline_decided(released: Released) -> None:
-    outcome = watched_run(released.data.config(OTHER_SEED), released.workspace).outcome
     folder, baseline = outcome.report.parent, released.workspace / "baselines" / "small"
     said = casegate(
         *("gate", "--case-set", baseline / "case_set.json", "--policy", baseline / "policy.yaml"),
@@ -170,6 +168,7 @@ def test_a_release_whose_entry_was_lost_in_a_crash_is_written_down_by_the_next_r
     assert recorded[-1].body["model_sha256"] == released_sha256(released.workspace)
 
 
+@pytest.mark.slow  # the gate's own tests show what coverage blocks
 def test_a_device_that_training_never_saw_is_blocked_by_name(released: Released) -> None:
     policy = released.workspace / "baselines" / "small" / "policy.yaml"
     policy.write_text(

@@ -43,6 +43,7 @@ def running_executions(workspace: Path) -> int:
     return sum(run.last_known_state == mlmd.Execution.RUNNING for run in executions)
 
 
+@pytest.mark.slow  # tests of the workspace show that its lock refuses a second process
 def test_second_run_in_a_busy_workspace_is_refused_and_the_first_one_finishes(
     released: Released, tmp_path: Path
 ) -> None:

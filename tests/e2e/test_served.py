@@ -101,7 +101,14 @@ def test_a_model_that_only_python_can_run_is_blocked_by_name_in_every_format(
     assert waived.exit_code == 2
 
 
-@pytest.mark.parametrize("kind", ["no variables", "no serve_examples", "a torn shard"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no variables",  # tests of scoring show that each of them is found
+        pytest.param("no serve_examples", marks=pytest.mark.slow),
+        pytest.param("a torn shard", marks=pytest.mark.slow),
+    ],
+)
 def test_a_model_that_nothing_can_run_is_blocked_with_a_decision(
     kind: str, released: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
