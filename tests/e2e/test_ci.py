@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings.config import REPOSITORY
-from tests.pipeline.ci.making import Repository, plan_of
+from tests.pipeline.ci.making import Repository, no_ci, plan_of
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -18,6 +18,11 @@ model: {{epochs: 3}}
 ci: {{source: "phantom:cases=development", baseline: phantom-development}}
 """
 PROGRAM = "from pipeline.commands.ci import ci; ci()"
+
+
+@pytest.fixture(autouse=True)
+def _no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_ci(monkeypatch)
 
 
 def check(repository: Repository, cache: Path) -> subprocess.CompletedProcess[str]:
