@@ -153,12 +153,12 @@ def test_an_amended_case_set_judges_the_next_run_and_golden_goes_with_it(
 def test_a_release_whose_entry_was_lost_in_a_crash_is_written_down_by_the_next_run(
     released: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*told: object) -> None:
+    def crash(*positional: object, **named: object) -> None:
         raise OSError("no space left on device")
 
     config = released.data.config(OTHER_SEED)
     with monkeypatch.context() as crashing:
-        crashing.setattr(release_component, "_record", crash)
+        crashing.setattr(release_component, "record_release", crash)
         with pytest.raises(CasegateError):
             watched_run(config, released.workspace)
     assert kinds(released)[-2:] == ["decision", "run"]
