@@ -348,11 +348,13 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     Raises:
       ConfigError: unreadable file, unknown key, or a value of the wrong type or range.
     """
-    from pydantic import ValidationError
-
     tree = _read(path) if path is not None else {}
     for setting in settings:
         _override(tree, setting)
+    if not tree:
+        return Config()  # spares the import of pydantic where nobody set anything
+    from pydantic import ValidationError
+
     try:
         return checker().validate_python(tree)
     except ValidationError as error:
