@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from components.records.ledger.ledger import KINDS, Entry
+from components.records.ledger import KINDS
 from pipeline.commands import options
 from pipeline.commands.ending import echo_json, group
-from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
+    from components.records.ledger.ledger import Entry
     from pipeline.governance.ledger_check import VerifiedLedger
 
 
@@ -48,6 +48,7 @@ def verify(workspace: Path, holds: str | None) -> int:
 def show(workspace: Path, kind: str | None, form: str) -> int:
     """Lists the entries, oldest first, after checking the chain."""
     from components.records.ledger.ledger import Ledger
+    from pipeline.settings.workspace import Workspace
 
     entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
     chosen = [entry for entry in entries if kind in (None, entry.kind)]
@@ -88,7 +89,7 @@ def _summary(found: "VerifiedLedger") -> str:
     return "; ".join(parts)
 
 
-def _show_table(entries: list[Entry]) -> None:
+def _show_table(entries: list["Entry"]) -> None:
     from rich.table import Table
     from rich.text import Text
 

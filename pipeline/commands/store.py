@@ -9,7 +9,6 @@ import click
 from pipeline.commands import options
 from pipeline.commands.answers import FORMATS, give
 from pipeline.commands.ending import group, progress_bar
-from pipeline.settings.workspace import Workspace
 
 
 @group()
@@ -24,6 +23,7 @@ def show(workspace: Path, form: str) -> int:
     """Says where the store is, its version and size, and what this account may do there."""
     from components.lineage.tables import store_facts
     from pipeline.evidence.answer import Answer, Table
+    from pipeline.settings.workspace import Workspace
 
     address = Workspace(workspace.resolve()).store
     facts = store_facts(address)
@@ -58,6 +58,8 @@ def migrate(workspace: Path, to: str) -> int:
     The SQLite file stays as it is. The password comes from CASEGATE_METADATA_PASSWORD, or from the
     file that CASEGATE_METADATA_PASSWORD_FILE names.
     """
+    from pipeline.settings.workspace import Workspace
+
     os.environ.setdefault("GLOG_minloglevel", "2")  # ML Metadata tells of each connection
     from components.lineage.address import StoreAddress
     from components.lineage.migrate import migrate as copy

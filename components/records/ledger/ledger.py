@@ -10,20 +10,8 @@ import orjson
 from components.records.chain import ChainContent, HashChain, Head, fault_in_line, seal, spell_fast
 from components.records.errors import ConfigError
 from components.records.files import canonical_json
+from components.records.ledger import KINDS
 
-KINDS = (
-    "decision",
-    "look",
-    "approval",
-    "waiver",
-    "amendment",
-    "release",
-    "rollback",
-    "run",
-    "drift",
-    "promotion",
-    "retention",
-)
 _KEYS = {"seq", "at", "kind", "by", "body", "previous", "entry_sha256"}
 
 

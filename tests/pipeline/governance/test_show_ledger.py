@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from components.records.ledger.ledger import KINDS
+from components.records.ledger import KINDS
 from components.records.text import one_line
 from pipeline.commands.ledger import KINDS as OFFERED
 from pipeline.governance.show_ledger import sentence
