@@ -1,6 +1,7 @@
 """What is not promoted: what was altered, interrupted or changed meanwhile."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,38 +231,28 @@ def test_a_case_that_enters_the_case_set_meanwhile_is_not_trained_on(
     assert not Ledger(waiting.workspace.ledger).entries()
 
 
+@pytest.mark.parametrize(
+    ("spoil", "fact"),
+    [
+        (lambda text: text.replace("positive", "negative"), "other cases"),
+        (lambda text: "".join(text.splitlines(keepends=True)[:-1]), "'agreed' is missing"),
+    ],
+    ids=["another label", "a case less"],
+)
 def test_what_reads_back_otherwise_is_not_promoted(
-    waiting: Clinic, monkeypatch: pytest.MonkeyPatch
+    waiting: Clinic, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[str], str], fact: str
 ) -> None:
     write = sending.writing.write_span
 
     def altered(folder: Path, *given: object) -> str:
         sha256 = write(folder, *given)  # type: ignore[arg-type]
         path = folder / "manifest.csv"
-        path.write_text(path.read_text().replace("positive", "negative"))
+        path.write_text(spoil(path.read_text()))
         return sha256
 
     with monkeypatch.context() as patch:
         patch.setattr(sending.writing, "write_span", altered)
-        with refused(IntegrityError, "/.promoting-", "other cases"):
-            waiting.promote()
-    assert spans(waiting) == ["span-0001"]
-
-
-def test_a_case_that_is_missing_from_what_was_written_is_found(
-    waiting: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = sending.writing.write_span
-
-    def shortened(folder: Path, *given: object) -> str:
-        sha256 = write(folder, *given)  # type: ignore[arg-type]
-        path = folder / "manifest.csv"
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-        return sha256
-
-    with monkeypatch.context() as patch:
-        patch.setattr(sending.writing, "write_span", shortened)
-        with refused(IntegrityError, "/.promoting-", "'agreed' is missing"):
+        with refused(IntegrityError, "/.promoting-", fact):
             waiting.promote()
     assert spans(waiting) == ["span-0001"]
 
