@@ -16,7 +16,7 @@ from components.decision import Decision
 from components.gate.decide import decide
 from components.gate.policy import load_policy
 from components.records.clock import time_id, utc_now
-from components.records.errors import CasegateError, IntegrityError, NothingEvaluated
+from components.records.errors import CasegateError, NothingEvaluated
 from pipeline.ci.changes import Change, Changes
 from pipeline.ci.checked import Compared, JudgedBaseline, Work
 from pipeline.ci.limits import LimitChange, limit_changes
@@ -68,10 +68,6 @@ def verify_baseline(change: GovernedChange) -> Baseline:
     """
     for fault in broken_rules(change):
         raise fault
-    if not change.after:
-        raise IntegrityError(
-            f"{change.folder}: is gone; what judges is never removed: restore it from git"
-        )
     return _sound(change.new, Path(change.folder))
 
 

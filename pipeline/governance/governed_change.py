@@ -1,8 +1,8 @@
 """What a change of a baseline has to keep to: one set of rules, for git's hooks and `casegate ci`.
 
 Governed are the policy, the case set, golden, and all that history/ keeps of them. None is ever
-removed but with its whole baseline. A case set is amended into its next version, golden moves by a
-named approval, both keep what they take the place of, and history is only added to.
+removed, not even with its whole baseline. A case set is amended into its next version, golden moves
+by a named approval, both keep what they take the place of, and history is only added to.
 """
 
 import tempfile
@@ -95,8 +95,8 @@ class GovernedChange:
         return read_governed(self.after, self.folder)
 
     def touches(self, *names: str) -> bool:
-        """Whether one of these files differs, in a baseline of which anything is left."""
-        return bool(self.after) and not self.changed.isdisjoint(names)
+        """Whether one of these files differs."""
+        return not self.changed.isdisjoint(names)
 
     def keeps(self, name: str) -> bool:
         """Whether history/ holds what the file was before."""
@@ -130,7 +130,7 @@ def broken_rules(change: GovernedChange) -> Iterator[CasegateError]:
 
 def history_faults(change: GovernedChange) -> Iterator[CasegateError]:
     """History is added to and never changed."""
-    for name in sorted(change.changed if change.after else ()):
+    for name in sorted(change.changed):
         if name.startswith(f"{HISTORY}/") and name in change.before:
             yield change.broken(name, "is history, which is added to and never changed: restore it")
 

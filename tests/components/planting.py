@@ -12,6 +12,20 @@ from components.gate.policy import BASELINES, Check, NegativeFlips, Policy
 from components.metrics import METRICS
 from components.records.case import CaseRecord
 
+CHEST_POLICY = """\
+name: chest
+alpha: 0.025
+leakage: stop
+planned_looks: 20
+patients: independent
+checks:
+  - metric: sensitivity
+    slice: overall
+    floor: 0.60
+    margin: 0.30
+    rationale: test
+"""
+
 
 def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -60,6 +60,12 @@ def test_what_judges_is_never_removed(team: TeamRepository, name: str) -> None:
     assert f"{name}: is gone" in refusal(team)
 
 
+def test_a_whole_baseline_is_never_removed(team: TeamRepository) -> None:
+    team.git("rm", "-q", "-r", "baselines/chest")
+    team.commit()
+    assert "policy.yaml: is gone" in refusal(team)
+
+
 def test_an_edited_case_set_is_refused(team: TeamRepository) -> None:
     place = team.baseline / "case_set.json"
     place.write_text(place.read_text().replace('"label":1', '"label":0', 1))

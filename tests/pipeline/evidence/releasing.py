@@ -50,25 +50,14 @@ from components.records.run_files import (
 )
 from pipeline.run.recorder import close, decided_in
 from pipeline.settings.workspace import Workspace
-from tests.components.planting import approved, locked, scored, sha
+from tests.components.planting import CHEST_POLICY, approved, locked, scored, sha
 
 RUN, VERSION, PLACE = "20260101T000000.000000Z", 7, "serving/chest"
 EARLIER = "20251231T000000.000000Z"
 PACKAGES = {"numpy": "1.26.4", "casegate": "0.1.0", 'odd name; "quoted"': "1"}
 ENVIRONMENT = Environment("3.10", "Linux", None, 2, None, None, None, PACKAGES)
-POLICY = """\
-name: chest
-alpha: 0.025
-leakage: stop
-planned_looks: 20
-patients: independent
-checks:
-  - metric: sensitivity
-    slice: overall
-    floor: 0.60
-    margin: 0.30
-    rationale: test
-coverage:
+POLICY = f"""\
+{CHEST_POLICY}coverage:
   attributes: [device]
   at_least: 2
   rationale: test

@@ -63,8 +63,10 @@ def test_a_baseline_that_is_new_breaks_nothing(faults: Judge) -> None:
     assert faults(before={}, policy=POLICY.encode(), case_set=case_set_json(CASES)) == []
 
 
-def test_a_whole_baseline_that_goes_breaks_no_rule_of_its_files(faults: Judge) -> None:
-    assert faults(policy=None, case_set=None, golden=None) == []
+def test_a_whole_baseline_that_is_taken_away_is_refused_file_by_file(faults: Judge) -> None:
+    found = faults(policy=None, case_set=None, golden=None)
+    assert [type(fault) for fault in found] == [IntegrityError] * 3
+    assert all(": is gone; " in str(fault) for fault in found)
 
 
 @pytest.mark.parametrize("name", ["policy", "case_set", "golden"])

@@ -8,22 +8,10 @@ from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.golden import Approval, Golden, save_golden
 from components.records.files import write_atomically
 from pipeline.ci.hooks.revision import Rule, check_revisions
-from tests.components.planting import locked, scored
+from tests.components.planting import CHEST_POLICY, locked, scored
 
 BASELINE = "baselines/chest"
-POLICY = """\
-name: chest
-alpha: 0.025
-leakage: stop
-planned_looks: 20
-patients: independent
-checks:
-  - metric: sensitivity
-    slice: overall
-    floor: 0.60
-    margin: 0.30
-    rationale: test
-"""
+POLICY = CHEST_POLICY
 CASES = locked(40, 40)
 WHO = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@localhost"}
 WHO |= {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@localhost"}

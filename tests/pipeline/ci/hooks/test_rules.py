@@ -63,11 +63,12 @@ def amend(repo: Repo, case_set=NEXT) -> None:
     repo.stage_case_set(case_set)
 
 
-def test_a_case_set_that_is_removed_is_refused_but_not_with_its_whole_baseline(repo: Repo) -> None:
+def test_a_case_set_that_is_removed_is_refused_and_so_is_its_whole_baseline(repo: Repo) -> None:
     repo.git("rm", "--quiet", f"{BASELINE}/case_set.json")
     assert [one for one in repo.found(case_sets) if "case_set.json: is gone" in one]
     repo.git("rm", "--quiet", "-r", BASELINE)
-    assert repo.found(*ALL) == []
+    for rule, name in ((policies, "policy.yaml"), (case_sets, "case_set"), (alone, "golden")):
+        assert [one for one in repo.found(rule) if f"{BASELINE}/{name}" in one and "is gone" in one]
 
 
 # Pixels
