@@ -14,13 +14,17 @@ from markupsafe import Markup
 LOOK = Path(__file__).with_name("page.css")
 
 
-def templates(folder: Path) -> Any:
-    """A Jinja environment for the templates in `folder`: all is escaped, nothing may be missing."""
+def templates(folder: Path, *, escape: bool = True) -> Any:
+    """A Jinja environment for the templates in `folder`: nothing may be missing.
+
+    Args:
+      escape: for HTML; not for what is no page.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
         loader=FileSystemLoader(folder),
-        autoescape=True,
+        autoescape=escape,  # noqa: S701 - on wherever a page is made
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

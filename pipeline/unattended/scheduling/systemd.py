@@ -11,7 +11,9 @@ import subprocess
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from components.pages.page import templates
 from components.records.errors import ConfigError
 from components.records.files import write_atomically, writing_to
 from pipeline.unattended.scheduling.cron import Cron
@@ -46,13 +48,14 @@ def _listed(numbers: Set[int], lowest: int, highest: int) -> str:
     return ",".join(f"{number:02d}" for number in sorted(numbers))
 
 
-def systemd_plain(text: str) -> str:
+def systemd_plain(text: str | Path) -> str:
     """The rest of a line that systemd takes as it is, but for its specifiers."""
-    return text.replace("%", "%%")
+    return str(text).replace("%", "%%")
 
 
-def systemd_word(word: str) -> str:
+def systemd_word(word: str | Path) -> str:
     """One word of a list, in quotes where it needs them."""
+    word = str(word)
     if _PLAIN.fullmatch(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
@@ -87,72 +90,33 @@ def service(job: ScheduledJob, *, user: str | None = None) -> str:
     Args:
       user: whose account it runs under; None for the one whose systemd it is.
 
-    GPUs stay usable: nothing here hides or limits devices. Nor is a capability dropped, which a
+    GPUs stay usable: nothing in it hides or limits devices. Nor is a capability dropped, which a
     user's own systemd may not do.
     """
-    limits, memory = job.config.retraining, job.config.retraining.memory_gib
-    paths = (job.program, job.config_path, job.folder, *job.written)
-    paths += (job.folder / job.config.data.source,)
-    hidden = any(path.is_relative_to(folder) for path in paths for folder in TEMPORARY)
-    lines = [
-        "[Unit]",
-        f"Description=casegate: retrains {systemd_plain(str(job.workspace))}",
-        "Wants=network-online.target" if user else "",
-        "After=network-online.target" if user else "",
-        "",
-        "[Service]",
-        "Type=oneshot",
-        f"User={user}" if user else "",
-        f"WorkingDirectory={systemd_plain(str(job.folder))}",
-        f"ExecStart={systemd_command(job.command('retrain', '--trigger', 'schedule'))}",
-        "# Secrets and the like, NAME=VALUE a line; readable by its owner alone.",
-        f"EnvironmentFile=-%E/casegate/{job.name}.env",
-        "CacheDirectory=casegate",
-        "Environment=CASEGATE_CACHE=%C/casegate",
-        f"TimeoutStartSec={limits.timeout_minutes + AFTER_TIMEOUT_MINUTES}min",
-        f"TimeoutStopSec={STOP_SECONDS}s",
-        "# Only the supervisor is told to end: it ends the run, closes its record, tells a person.",
-        "KillMode=mixed",
-        f"MemoryMax={round((memory + MEMORY_SPARE_GIB) * 1024)}M" if memory is not None else "",
-        "OOMPolicy=continue",
-        "Nice=10",
-        "NoNewPrivileges=yes",
-        "ProtectSystem=strict",
-        "ProtectHome=read-only",
-        f"ReadWritePaths={' '.join(systemd_word(str(path)) for path in job.written)}",
-        "" if hidden else "PrivateTmp=yes",
-        "ProtectControlGroups=yes",
-        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-        "RestrictSUIDSGID=yes",
-        "LockPersonality=yes",
-        "SystemCallArchitectures=native",
-    ]
-    return _text(job, lines)
+    data = job.folder / job.config.data.source
+    paths = (job.program, job.config_path, job.folder, data, *job.written)
+    return _unit_file(
+        "casegate.service.j2",
+        job=job,
+        user=user,
+        command=systemd_command(job.command("retrain", "--trigger", "schedule")),
+        limits=job.config.retraining,
+        after_timeout_minutes=AFTER_TIMEOUT_MINUTES,
+        stop_seconds=STOP_SECONDS,
+        memory_spare_gib=MEMORY_SPARE_GIB,
+        private_tmp=not any(path.is_relative_to(tmp) for path in paths for tmp in TEMPORARY),
+    )
 
 
 def timer(job: ScheduledJob) -> str:
     """The timer's file; a time that was missed is made up for once."""
-    lines = [
-        "[Unit]",
-        f"Description=casegate: when to retrain {systemd_plain(str(job.workspace))}",
-        "",
-        "[Timer]",
-        f"# {job.cron.expression}",
-        *(f"OnCalendar={value}" for value in on_calendar(job.cron)),
-        "Persistent=true",
-        "AccuracySec=1s",
-        "",
-        "[Install]",
-        "WantedBy=timers.target",
-    ]
-    return _text(job, lines)
+    return _unit_file("casegate.timer.j2", job=job, calendar=on_calendar(job.cron))
 
 
-def _text(job: ScheduledJob, lines: list[str]) -> str:
-    """The lines without those that do not apply, a blank one before each section."""
-    head = f"# {job.mark}: by `casegate schedule install`, which overwrites what is changed here."
-    kept = "\n".join(line for line in (head, *lines) if line)
-    return kept.replace("\n[", "\n\n[") + "\n"
+def _unit_file(template: str, **given: Any) -> str:
+    environment = templates(Path(__file__).parent, escape=False)
+    environment.filters |= {"plain": systemd_plain, "word": systemd_word}
+    return f"{environment.get_template(template).render(given)}\n"
 
 
 SYSTEM_CONFIG = Path("/etc")
