@@ -8,6 +8,7 @@ setup(
         "pipeline.settings": ["configs/*.yaml"],
         "pipeline.site": ["*.css", "*.j2"],
         "pipeline.site.timeline": ["*.css", "*.j2"],
+        "pipeline.unattended.retraining": ["*.j2"],
         "pipeline.unattended.scheduling": ["*.j2"],
         "components.pages": ["page.css"],
         "components.card": ["*.css", "*.j2"],

@@ -6,6 +6,7 @@ import click
 
 from components.decision import CheckResult, Decision
 from components.notify.notice import Message
+from components.pages.page import templates
 from components.report.words import blocking, explain
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import Attempt, Retrained
@@ -24,6 +25,8 @@ KINDS = {
     "interrupted": "failed",
     "killed": "failed",
 }
+WHAT = ("attempt_id", "trigger", "state", "exit_code", "error")
+CAME_OF_IT = ("run_id", "version", "data", "report")
 MOST_CHECKS = 10
 _STOOD = {"PASS": "passed", "FAIL": "was blocked", "INCONCLUSIVE": "was inconclusive"}
 HEADLINES = {
@@ -45,28 +48,15 @@ def message(
       decision: what the run came to, or what stands where it found nothing new.
       log: what the children wrote, if there were any.
     """
-    lines = [*_what(attempt, decision), f"Data: {attempt.data}"]
-    lines += [f"Run: {attempt.run_id}"] if attempt.run_id else []
-    lines += [f"Report: {attempt.report}"] if attempt.report else []
-    lines += [f"Workspace: {workspace.root}", _served(attempt)]
-    lines += _next(attempt, decision, workspace, log)
     what = attempt.error if KINDS[attempt.state] == "failed" else attempt.run_id
     return Message(
         kind=KINDS[attempt.state],
         subject=f"{model}: {_subject(attempt, decision)}",
-        lines=tuple(lines),
+        lines=tuple(_letter(attempt, decision, workspace, log)),
         key=f"retraining {attempt.state}: {what}",
         facts={
-            "attempt_id": attempt.attempt_id,
-            "state": attempt.state,
-            "trigger": attempt.trigger,
-            "exit_code": attempt.exit_code,
-            "run_id": attempt.run_id,
+            **{name: getattr(attempt, name) for name in WHAT + CAME_OF_IT},
             "verdict": decision.verdict.value if decision else None,
-            "version": attempt.version,
-            "data": attempt.data,
-            "report": attempt.report,
-            "error": attempt.error,
             "failed_checks": [check.check for check in blocking(decision)] if decision else [],
             "workspace": str(workspace.root),
         },
@@ -90,71 +80,29 @@ def _subject(attempt: Attempt, decision: Decision | None) -> str:
     }.get(state, "a retraining failed")
 
 
-def _what(attempt: Attempt, decision: Decision | None) -> list[str]:
-    """What happened: an error, or what the gate decided."""
-    lines = [attempt.error] if attempt.error else []
-    if len(attempt.tries) > 1:
-        lines.append(f"It was tried {len(attempt.tries)} times.")
-    if decision is None:
-        return lines
-    cases = decision.case_set
-    lines.append(
-        f"{decision.verdict.value} on {cases['cases']} cases of {cases['name']} version "
-        f"{cases['version']}, policy {decision.policy}."
+def _letter(
+    attempt: Attempt, decision: Decision | None, workspace: Workspace, log: Path
+) -> list[str]:
+    environment = templates(Path(__file__).parent, escape=False)
+    environment.filters["in_words"] = _in_words
+    run_log = [workspace.runs / attempt.run_id / "run.log"] if attempt.run_id else []
+    text = environment.get_template("notice.txt.j2").render(
+        attempt=attempt,
+        decision=decision,
+        blocking=blocking(decision) if decision else [],
+        most=MOST_CHECKS,
+        workspace=workspace.root,
+        logs=[path for path in (log, *run_log) if path.exists()],
     )
-    found = blocking(decision)
-    lines += [f"{check.verdict.value} {_in_words(check)}" for check in found[:MOST_CHECKS]]
-    if len(found) > MOST_CHECKS:
-        lines.append(f"and {len(found) - MOST_CHECKS} more, in the report")
-    for flips in decision.flips:
-        if flips.lost:
-            never = len(flips.lost_sentinels)
-            missed = f", {never} of them never to be missed" if never else ""
-            lines.append(
-                f"{len(flips.lost)} cases that {flips.against} has right turned wrong{missed}."
-            )
-    return lines
+    return str(text).rstrip("\n").split("\n")
 
 
 def _in_words(check: CheckResult) -> str:
-    numbers = []
-    if check.estimate is not None:
-        numbers.append(f"estimate {check.estimate:.4g}")
+    numbers = [] if check.estimate is None else [f"estimate {check.estimate:.4g}"]
     if check.lower is not None and check.upper is not None:
         numbers.append(f"interval {check.lower:.4g} to {check.upper:.4g}")
-    if check.limit is not None:
-        numbers.append(f"limit {check.limit:.4g}")
-    figures = f" ({', '.join(numbers)})" if numbers else ""
-    return f"{explain(check)}{figures}"
-
-
-def _served(attempt: Attempt) -> str:
-    if attempt.version is None:
-        return "Nothing is released."
-    if attempt.version != attempt.version_before:
-        return f"Version {attempt.version} is served now."
-    return f"Version {attempt.version} is served as before."
-
-
-def _next(
-    attempt: Attempt, decision: Decision | None, workspace: Workspace, log: Path
-) -> list[str]:
-    state, found = attempt.state, blocking(decision) if decision else []
-    if [check.check for check in found] == ["baseline.golden"]:
-        return [
-            "Next: look at the report, then approve the first golden scores by name: "
-            f"casegate baseline bootstrap --workspace {workspace.root} --by NAME --reason TEXT"
-        ]
-    if state == "blocked":
-        return ["Next: look at the lost cases in the report, and at what is new in the data."]
-    if state == "inconclusive":
-        return ["Next: the report says what the cases cannot decide; judge on more of them."]
-    if state in ("failed", "killed", "interrupted"):
-        run = workspace.runs / attempt.run_id / "run.log" if attempt.run_id else None
-        logs = [str(path) for path in (log, run) if path and path.exists()]
-        again = "The next retraining starts afresh; to start one now: casegate retrain"
-        return [*(f"Log: {path}" for path in logs), again]
-    return []
+    numbers += [] if check.limit is None else [f"limit {check.limit:.4g}"]
+    return explain(check) + (f" ({', '.join(numbers)})" if numbers else "")
 
 
 def show_retrained(retrained: Retrained) -> None:
