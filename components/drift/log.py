@@ -9,7 +9,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from components.drift.log_files import Line, LogFile, LogReading, log_files, milliseconds, read_line
+from components.drift.log_files import (
+    Line,
+    LogFile,
+    log_files,
+    milliseconds,
+    read_line,
+    read_lines,
+)
 from components.drift.sample import UNLABELLED, Floats, Sample
 from components.records.clock import current_time
 from components.records.errors import SourceError
@@ -69,32 +76,24 @@ class Columns:
         sha256 = content.get("model_sha256")
         self.sha256s.append(None if sha256 is None else sys.intern(sha256))
         for name, value in content.get("quality", {}).items():
-            numbers = self._numbers.get(name)
-            if numbers is None or len(numbers) < row:
-                numbers = self._column(self._numbers, name, row, _NAN)
-            if numbers is not None:
-                numbers.append(_NAN if value is None else value)
+            self._put(self._numbers, name, _NAN if value is None else value, _NAN)
         for name, value in content.get("attributes", {}).items():
-            words = self._words.get(name)
-            if words is None or len(words) < row:
-                words = self._column(self._words, name, row, None)
-            if words is not None:
-                words.append(sys.intern(value) if value else None)
+            self._put(self._words, name, sys.intern(value) if value else None, None)
         further = {k: content[k] for k in ("patient_id", "pixels_sha256", "image") if k in content}
         if further:
             self.further[row] = further
 
-    def _column(self, known: dict[str, Any], name: str, row: int, unknown: Any) -> Any:
-        """A feature's column up to this row; None where there are too many features."""
+    def _put(self, known: dict[str, Any], name: str, value: Any, unknown: Any) -> None:
+        """The newest row's value of a feature, unless there are too many features."""
         column = known.get(name)
         if column is None:
             if len(known) >= MOST_FEATURES:
                 if len(self.left_out) < MOST_FEATURES:
                     self.left_out.add(name)
-                return None
+                return
             column = known[name] = [] if unknown is None else array("d")
-        column.extend([unknown] * (row - len(column)))
-        return column
+        column.extend([unknown] * (len(self) - 1 - len(column)))
+        column.append(value)
 
     def numbers(self, rows: npt.NDArray[np.intp]) -> dict[str, Floats]:
         """The quality features of these rows, NaN where unknown."""
@@ -136,7 +135,7 @@ class Prediction:
     Attributes:
       at: ISO 8601 in UTC.
       positive: None where the log does not have it.
-      label: None where nobody gave one yet.
+      model: hash or version, as the log names it.
       image: path, as the server wrote it; not checked.
     """
 
@@ -144,59 +143,84 @@ class Prediction:
     at: str
     score: float
     positive: bool | None
-    label: int | None
-    model_version: int | None
-    model_sha256: str | None
-    patient_id: str | None
-    pixels_sha256: str | None
-    image: str | None
-    quality: Mapping[str, float]
+    model: str
     attributes: Mapping[str, str]
+    patient_id: str | None = None
+    pixels_sha256: str | None = None
+    image: str | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Log:
     """Attributes:
     files: as far as they were read.
-    predictions, label_lines: lines of either kind.
+    label_lines: lines that only give a label.
     problems: the first LISTED lines that cannot be used, `file:line: reason`; `unusable` counts.
-    unknown_keys: how often each key stands there that the schema does not know.
     later_labels: by case, when its label was known, and the label.
     """
 
-    files: tuple[LogFile, ...]
-    predictions: int
-    label_lines: int
-    problems: tuple[str, ...]
-    unusable: int
-    unknown_keys: Mapping[str, int]
-    columns: Columns
-    later_labels: Mapping[str, tuple[int, int]]
+    columns: Columns = field(default_factory=Columns)
+    files: list[LogFile] = field(default_factory=list)
+    label_lines: int = 0
+    problems: list[str] = field(default_factory=list)
+    unusable: int = 0
+    later_labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _unknown: Counter[str] = field(default_factory=Counter)
+
+    def add(self, line: Line) -> None:
+        if line.unknown:
+            self._unknown.update(line.unknown)
+        if line.score is not None:
+            self.columns.add(line, line.score)
+            return
+        self.label_lines += 1
+        # The label that was known last; of two at the same time the one written later.
+        before = self.later_labels.get(line.case_id)
+        if line.label is not None and (before is None or line.at_ms >= before[0]):
+            self.later_labels[line.case_id] = (line.at_ms, line.label)
+
+    def refuse(self, problem: str) -> None:
+        """Counts a line that cannot be used."""
+        self.unusable += 1
+        if len(self.problems) < LISTED:
+            self.problems.append(problem)
+
+    @property
+    def predictions(self) -> int:
+        """Lines that give a score."""
+        return len(self.columns)
+
+    @property
+    def unknown_keys(self) -> Mapping[str, int]:
+        """How often each key stands there that the schema does not know."""
+        return dict(self._unknown.most_common(LISTED))
 
     @property
     def sha256(self) -> str:
         """Of what was read: the hashes of the files' lines, in their order."""
         return hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
 
-    @property
-    def sample(self) -> Sample:
-        """Every case once, whichever model predicted it last; see `sample_of`."""
-        return self._sample(self.columns.newest_of_each(range(len(self.columns))), None)
-
     def sample_of(
-        self, version: int | None, sha256: str | None, *, operating_point: float | None = None
+        self, version: int | None, sha256: str | None, *, operating_point: float
     ) -> Sample:
         """The cases of one model, each once, as it was predicted last, in the order of time.
 
         Args:
           version, sha256: of the model; a line that gives both is judged by the hash.
           operating_point: decides where a line says only the score.
-
-        Raises:
-          SourceError: a line does not say the decision, and there is no operating point.
         """
-        rows = self.rows_of(version, sha256)
-        return self._sample(self.columns.newest_of_each(rows), operating_point)
+        columns = self.columns
+        rows = columns.newest_of_each(self.rows_of(version, sha256))
+        scores, positive = np.asarray(columns.scores)[rows], np.asarray(columns.positive)[rows]
+        return Sample(
+            case_ids=np.array([columns.case_ids[row] for row in rows], dtype=np.object_),
+            at=np.asarray(columns.at_ms)[rows].astype("datetime64[ms]"),
+            scores=scores,
+            positive=np.where(positive == UNDECIDED, scores >= operating_point, positive == 1),
+            labels=np.array([self._label(row) for row in rows], dtype=np.int8),
+            numbers=columns.numbers(rows),
+            words=columns.words(rows),
+        )
 
     def rows_of(self, version: int | None, sha256: str | None) -> list[int]:
         """Rows of `columns` that one model predicted, in the order of the log."""
@@ -231,24 +255,22 @@ class Log:
         if not rows.size:
             return None
         row = int(rows[0])
-        further = columns.further.get(row, {})
-        numbers = {name: float(column[0]) for name, column in columns.numbers(rows).items()}
-        words = {name: column[0] for name, column in columns.words(rows).items()}
-        positive, label = columns.positive[row], self._label(row)
+        positive, words = columns.positive[row], columns.words(rows)
         return Prediction(
             case_id=case_id,
             at=f"{np.datetime64(columns.at_ms[row], 'ms')}Z",
             score=columns.scores[row],
             positive=None if positive == UNDECIDED else bool(positive),
-            label=None if label == UNLABELLED else label,
-            model_version=columns.versions[row],
-            model_sha256=columns.sha256s[row],
-            patient_id=further.get("patient_id"),
-            pixels_sha256=further.get("pixels_sha256"),
-            image=further.get("image"),
-            quality={name: value for name, value in numbers.items() if np.isfinite(value)},
-            attributes={name: value for name, value in words.items() if value is not None},
+            model=columns.sha256s[row] or f"version {columns.versions[row]}",
+            attributes={name: word for name, (word,) in words.items() if word is not None},
+            **columns.further.get(row, {}),
         )
+
+    def with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
+        """The ids under which a picture was served."""
+        rows = self.columns.further.items()
+        of_rows = [row for row, known in rows if known.get("pixels_sha256") == pixels_sha256]
+        return tuple(sorted({self.columns.case_ids[row] for row in of_rows}))
 
     def _label(self, row: int) -> int:
         """What is known last of the row's case."""
@@ -257,28 +279,6 @@ class Log:
         if later is None or (label != UNLABELLED and at > later[0]):
             return label
         return later[1]
-
-    def _sample(self, rows: Any, operating_point: float | None) -> Sample:
-        columns = self.columns
-        scores = np.asarray(columns.scores)[rows]
-        positive = np.asarray(columns.positive)[rows]
-        undecided = positive == UNDECIDED
-        if undecided.any() and operating_point is None:
-            first = columns.case_ids[int(rows[int(np.argmax(undecided))])]
-            raise SourceError(
-                f"{self.files[0].name}: {int(undecided.sum())} predictions say no 'positive', "
-                f"the first of case {first!r}, and the model's operating point is not known"
-            )
-        decided = scores >= (0.5 if operating_point is None else operating_point)
-        return Sample(
-            case_ids=np.array([columns.case_ids[row] for row in rows], dtype=np.object_),
-            at=np.asarray(columns.at_ms)[rows].astype("datetime64[ms]"),
-            scores=scores,
-            positive=np.where(undecided, decided, positive == 1),
-            labels=np.array([self._label(row) for row in rows], dtype=np.int8),
-            numbers=columns.numbers(rows),
-            words=columns.words(rows),
-        )
 
 
 def read_log(path: Path, *, tolerated: int, now: datetime | None = None) -> Log:
@@ -292,44 +292,26 @@ def read_log(path: Path, *, tolerated: int, now: datetime | None = None) -> Log:
       SourceError: there is no log, it cannot be read, or more lines than tolerated are unusable.
     """
     latest = (now or current_time()) + AHEAD
-    latest_ms = int(latest.timestamp() * 1000)
-    columns, labels, unknown = Columns(), dict[str, tuple[int, int]](), Counter[str]()
-    files, problems, unusable, label_lines = [], list[str](), 0, 0
+    log, latest_ms = Log(), int(latest.timestamp() * 1000)
     for file in log_files(path):
-        reading = LogReading(file)
-        for number, content in reading.lines():
+        log.files.append(LogFile(file.name))
+        for number, content in read_lines(file, log.files[-1]):
             if content.isspace():
                 continue
             try:
                 line = read_line(content, latest_ms=latest_ms)
             except ValueError as fault:
-                unusable += 1
-                if len(problems) < LISTED:
-                    problems.append(f"{file.name}:{number}: {fault}")
-                continue
-            if line.unknown:
-                unknown.update(line.unknown)
-            if line.score is not None:
-                columns.add(line, line.score)
-                continue
-            label_lines += 1
-            # The label that was known last; of two at the same time the one written later.
-            before = labels.get(line.case_id)
-            if line.label is not None and (before is None or line.at_ms >= before[0]):
-                labels[line.case_id] = (line.at_ms, line.label)
-        files.append(reading.result())
-    if unusable > tolerated:
-        raise SourceError(_too_many(path, unusable, tolerated, problems))
-    return Log(
-        files=tuple(files),
-        predictions=len(columns),
-        label_lines=label_lines,
-        problems=tuple(problems),
-        unusable=unusable,
-        unknown_keys=dict(unknown.most_common(LISTED)),
-        columns=columns,
-        later_labels=labels,
-    )
+                log.refuse(f"{file.name}:{number}: {fault}")
+            else:
+                log.add(line)
+    if log.unusable > tolerated:
+        raise SourceError(
+            f"{path}: got {log.unusable:,} unusable {'line' if log.unusable == 1 else 'lines'}, "
+            f"tolerated {tolerated:,}: {'; '.join(log.problems[:NAMED])}"
+            f"{'; ...' if log.unusable > NAMED else ''}; mend what writes the log, or raise "
+            "monitoring.malformed_lines"
+        )
+    return log
 
 
 def prediction_line(case_id: str, *, at: str, score: float | None = None, **further: Any) -> bytes:
@@ -351,12 +333,3 @@ def prediction_line(case_id: str, *, at: str, score: float | None = None, **furt
     if line.unknown:
         raise SourceError(f"case {case_id!r}: unknown key '{min(line.unknown)}'")
     return content
-
-
-def _too_many(path: Path, unusable: int, tolerated: int, problems: list[str]) -> str:
-    first = "; ".join(problems[:NAMED])
-    return (
-        f"{path}: got {unusable:,} unusable {'line' if unusable == 1 else 'lines'}, tolerated "
-        f"{tolerated:,}: {first}{'; ...' if unusable > NAMED else ''}; mend what writes the log, "
-        "or raise monitoring.malformed_lines"
-    )

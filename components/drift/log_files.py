@@ -9,11 +9,11 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -22,10 +22,6 @@ from components.records.errors import SourceError
 MOST_BYTES = 1 << 16  # of a line; more can only be pixels
 MOST_TEXT = 500
 MOST_PATH = 4096
-
-_LABEL_KEYS = frozenset({"at", "case_id", "label"})
-_OF_PREDICTIONS = ("score", "positive", "model_version", "model_sha256", "quality", "attributes")
-KEYS = _LABEL_KEYS | {*_OF_PREDICTIONS, "patient_id", "pixels_sha256", "image"}
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -37,34 +33,35 @@ def _is_text(value: Any) -> bool:
     return type(value) is str and 1 <= len(value) <= MOST_TEXT
 
 
-def _is_hash(value: Any) -> bool:
-    return type(value) is str and _is_sha256(value) is not None
-
-
 def _is_path(value: Any) -> bool:
     return type(value) is str and 1 <= len(value) <= MOST_PATH and value[:5] != "data:"
 
 
+_Check = tuple[Callable[[Any], bool], str]
+_TEXT: _Check = _is_text, f"text of 1 to {MOST_TEXT} characters"
+_HASH: _Check = lambda value: type(value) is str and bool(_is_sha256(value)), "64 hex digits"
+_NAMES: _Check = lambda value: type(value) is dict, "names with values"
+
 # What the value of a key must be, and how an error says so.
-_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "case_id": (_is_text, f"text of 1 to {MOST_TEXT} characters"),
+_CHECKS: Mapping[str, _Check] = {
+    "case_id": _TEXT,
     "label": (
         lambda value: type(value) is int and value in (0, 1),
         "0 or 1; leave the key out where it is unknown",
     ),
-    "score": (
-        lambda value: type(value) in (int, float) and 0 <= value <= 1,
-        "a number from 0 to 1",
-    ),
+    "score": (lambda v: type(v) in (int, float) and 0 <= v <= 1, "a number from 0 to 1"),
     "positive": (lambda value: type(value) is bool, "true or false"),
     "model_version": (lambda value: type(value) is int and value >= 1, "a whole number from 1 on"),
-    "model_sha256": (_is_hash, "64 hex digits"),
-    "quality": (lambda value: type(value) is dict, "names with values"),
-    "attributes": (lambda value: type(value) is dict, "names with values"),
-    "patient_id": (_is_text, f"text of 1 to {MOST_TEXT} characters"),
-    "pixels_sha256": (_is_hash, "64 hex digits"),
+    "model_sha256": _HASH,
+    "quality": _NAMES,
+    "attributes": _NAMES,
+    "patient_id": _TEXT,
+    "pixels_sha256": _HASH,
     "image": (_is_path, "the path of a file"),
 }
+KEYS = _CHECKS.keys() | {"at"}
+_LABEL_KEYS = ("case_id", "label")
+_OF_PREDICTIONS = ("positive", "model_version", "model_sha256", "quality", "attributes")
 
 
 @dataclass(frozen=True)
@@ -109,22 +106,45 @@ def read_line(line: bytes, *, latest_ms: int) -> Line:
     at_ms = milliseconds(content.get("at"))
     if at_ms > latest_ms:
         raise ValueError(f"at: got {_short(content['at'])}, which has not come yet")
-    label_alone = "score" not in content
-    if label_alone and ("label" not in content or any(key in content for key in _OF_PREDICTIONS)):
-        raise ValueError("key 'score' is missing")
-    version, sha256 = content.get("model_version"), content.get("model_sha256")
-    if not label_alone and version is None and sha256 is None:
+    if "score" in content:
+        _check_prediction(content)
+    else:
+        _check_label(content)
+    score = content.get("score")
+    unknown = frozenset(content.keys() - KEYS)
+    return Line(
+        content["case_id"],
+        at_ms,
+        score=None if score is None else float(score),
+        label=content.get("label"),
+        content=content,
+        unknown=unknown,
+    )
+
+
+def _check_prediction(content: Mapping[str, Any]) -> None:
+    if content.get("model_version") is None and content.get("model_sha256") is None:
         raise ValueError("names no model; wanted model_version or model_sha256")
-    for key in _LABEL_KEYS if label_alone else content:
+    _check_keys(content, content)
+    for name, value in content.get("quality", {}).items():
+        if value is not None and type(value) not in (int, float):
+            raise ValueError(f"quality.{_short(name)}: got {_short(value)}, wanted a number")
+    for name, value in content.get("attributes", {}).items():
+        if value is not None and not (type(value) is str and len(value) <= MOST_TEXT):
+            raise ValueError(f"attributes.{_short(name)}: got {_short(value)}, wanted text")
+
+
+def _check_label(content: Mapping[str, Any]) -> None:
+    """Of a line that only gives a label, which may have other keys of any kind."""
+    if "label" not in content or any(key in content for key in _OF_PREDICTIONS):
+        raise ValueError("key 'score' is missing")
+    _check_keys(content, _LABEL_KEYS)
+
+
+def _check_keys(content: Mapping[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
         if key in _CHECKS and not _CHECKS[key][0](content[key]):
             raise ValueError(f"{key}: got {_short(content[key])}, wanted {_CHECKS[key][1]}")
-    if label_alone:
-        score = None
-    else:
-        score = float(content["score"])
-        _check_features(content)
-    unknown = frozenset(content.keys() - KEYS)
-    return Line(content["case_id"], at_ms, score, content.get("label"), content, unknown)
 
 
 def milliseconds(at: Any) -> int:
@@ -141,15 +161,6 @@ def milliseconds(at: Any) -> int:
     return (parsed - _EPOCH) // _MILLISECOND + thousandths
 
 
-def _check_features(content: Mapping[str, Any]) -> None:
-    for name, value in content.get("quality", {}).items():
-        if value is not None and type(value) not in (int, float):
-            raise ValueError(f"quality.{_short(name)}: got {_short(value)}, wanted a number")
-    for name, value in content.get("attributes", {}).items():
-        if value is not None and not (type(value) is str and len(value) <= MOST_TEXT):
-            raise ValueError(f"attributes.{_short(name)}: got {_short(value)}, wanted text")
-
-
 def _short(value: Any) -> str:
     """The value as JSON, cut where it is long: a log may hold what nobody wants to read."""
     text = json.dumps(value)  # in ASCII, so that it cannot turn or break a line
@@ -159,7 +170,7 @@ def _short(value: Any) -> str:
 PLAIN, PACKED = ".jsonl", ".jsonl.gz"
 
 
-@dataclass(frozen=True)
+@dataclass
 class LogFile:
     """A file as far as it was read.
 
@@ -170,9 +181,9 @@ class LogFile:
     """
 
     name: str
-    lines: int
-    sha256: str
-    unfinished: bool
+    lines: int = 0
+    sha256: str = ""
+    unfinished: bool = False
 
 
 def log_files(path: Path) -> tuple[Path, ...]:
@@ -191,67 +202,44 @@ def log_files(path: Path) -> tuple[Path, ...]:
             "as monitoring.log in the configuration"
         )
     try:
-        found = sorted(
-            entry
-            for entry in path.iterdir()
-            if entry.name.endswith((PLAIN, PACKED)) and entry.is_file()
-        )
+        named = sorted(entry for entry in path.iterdir() if entry.name.endswith((PLAIN, PACKED)))
+        found = [entry for entry in named if entry.is_file()]
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
-    kept = [
-        entry
-        for entry in found
-        if not (entry.name.endswith(PACKED) and entry.with_suffix("") in found)
-    ]
+    kept = [entry for entry in found if entry.suffix != ".gz" or entry.with_suffix("") not in found]
     if not kept:
         raise SourceError(f"{path}: got no {PLAIN} or {PACKED} file, wanted a prediction log")
     return tuple({entry.resolve(): entry for entry in kept}.values())
 
 
-class LogReading:
-    """The lines of one file; what it came to stands in `result` when they were all read."""
+def read_lines(path: Path, file: LogFile) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each whole line; of one that is far too long, only its beginning.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lines = 0
-        self._digest = hashlib.sha256()
-        self._unfinished = False
+    Args:
+      file: is told what was read.
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Number and content of each whole line; of one that is far too long, only its beginning.
-
-        Raises:
-          SourceError: the file cannot be read to its end.
-        """
-        try:
-            with self._opened() as file:
-                yield from self._read(file)
-        except (OSError, EOFError, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise SourceError(
-                f"{self.path}:{self._lines + 1}: cannot be read: {reason}; nothing was compared"
-            ) from None
-
-    def result(self) -> LogFile:
-        return LogFile(self.path.name, self._lines, self._digest.hexdigest(), self._unfinished)
-
-    def _opened(self) -> BinaryIO:
-        if self.path.name.endswith(".gz"):
-            return gzip.open(self.path, "rb")  # type: ignore[return-value]
-        return self.path.open("rb")
-
-    def _read(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-        most = MOST_BYTES + 2  # one more than may be, and the line feed
-        while line := file.readline(most):
-            digest = self._digest.copy()
-            digest.update(line)
-            piece = line
-            while piece and not piece.endswith(b"\n"):
-                piece = file.readline(most)
-                digest.update(piece)
-            if not piece:
-                self._unfinished = True
-                return
-            self._digest = digest
-            self._lines += 1
-            yield self._lines, line
+    Raises:
+      SourceError: the file cannot be read to its end.
+    """
+    digest, most = hashlib.sha256(), MOST_BYTES + 2  # one more than may be, and the line feed
+    try:
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as stream:
+            while line := stream.readline(most):
+                with_line = digest.copy()
+                with_line.update(line)
+                piece = line
+                while piece and not piece.endswith(b"\n"):
+                    piece = stream.readline(most)
+                    with_line.update(piece)
+                if not piece:
+                    file.unfinished = True
+                    break
+                digest = with_line
+                file.lines += 1
+                yield file.lines, line
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(
+            f"{path}:{file.lines + 1}: cannot be read: {reason}; nothing was compared"
+        ) from None
+    file.sha256 = digest.hexdigest()

@@ -71,7 +71,7 @@ class PageContext:
     consequence: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: Sequence[str]
     record: Mapping[str, str]
 
 

@@ -143,28 +143,16 @@ def _side_of(group: Sequence[Settled], sides: dict[str, KnownSides]) -> tuple[st
     return (SET if missed else TRAINED), ""
 
 
-def _together(cases: Sequence[Settled]) -> Iterable[list[Settled]]:
+def _together(cases: Iterable[Settled]) -> list[list[Settled]]:
     """Cases that share a patient or a picture, however many steps apart."""
     groups: list[tuple[set[tuple[str, str | None]], list[Settled]]] = []
     for case in cases:
-        keys: set[tuple[str, str | None]] = {
-            key
-            for key in (
-                ("patient", case.patient_id),
-                ("pixels", case.pixels_sha256),
-                ("bytes", case.bytes_sha256),
-            )
-            if key[1] is not None
-        }
-        members = [case]
-        apart = []
-        for group in groups:
-            if group[0] & keys:
-                keys |= group[0]
-                members = [*group[1], *members]
-            else:
-                apart.append(group)
-        groups = [*apart, (keys, members)]
+        picture = ("pixels", case.pixels_sha256), ("bytes", case.bytes_sha256)
+        keys = {key for key in (("patient", case.patient_id), *picture) if key[1] is not None}
+        joined = [group for group in groups if group[0] & keys]
+        groups = [group for group in groups if not group[0] & keys]
+        members = [one for _, group in joined for one in group]
+        groups.append((keys.union(*(known for known, _ in joined)), [*members, case]))
     return [members for _, members in groups]
 
 

@@ -2,15 +2,27 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from components.feedback.opinion import ADJUDICATOR, CLI, LABELS, READER, Opinion, OpinionDraft
+from components.feedback.opinion import (
+    ADJUDICATOR,
+    CLI,
+    LABELS,
+    READER,
+    Opinion,
+    OpinionDraft,
+    Predicted,
+)
 from components.feedback.record import Record
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.text import spell
 from pipeline.feedback.images import keep_image, read_image
-from pipeline.feedback.served import FeedbackPlaces, ServedCase, ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.governance.persons import require_text, same_person
+
+if TYPE_CHECKING:
+    from components.drift.log import Prediction
 
 LONGEST_NAME, LONGEST_NOTE = 100, 2000
 
@@ -64,7 +76,7 @@ def add(
     return record_opinion(places.record, found, given)
 
 
-def find_served(served: ServedCases, case_id: str) -> ServedCase:
+def find_served(served: ServedCases, case_id: str) -> "Prediction":
     """The case as the log has it; UnknownCase where it has none."""
     found = served.find(case_id)
     if found is None:
@@ -75,7 +87,7 @@ def find_served(served: ServedCases, case_id: str) -> ServedCase:
     return found
 
 
-def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> ServedCase:
+def find_picture(served: ServedCases, pixels_sha256: str, *, where: str) -> "Prediction":
     """The one case under which a picture was served.
 
     Raises:
@@ -120,7 +132,7 @@ def tidy(given: GivenOpinion) -> GivenOpinion:
     return replace(given, by=by, note=note)
 
 
-def record_opinion(record: Record, case: ServedCase, given: GivenOpinion) -> Opinion:
+def record_opinion(record: Record, case: "Prediction", given: GivenOpinion) -> Opinion:
     """Appends the opinion; names that are one person's to a reader are one reader."""
     given = tidy(given)
     draft = OpinionDraft(
@@ -129,7 +141,7 @@ def record_opinion(record: Record, case: ServedCase, given: GivenOpinion) -> Opi
         case_id=case.case_id,
         pixels_sha256=case.pixels_sha256,
         label=given.label,
-        predicted=case.predicted,
+        predicted=Predicted(case.score, case.positive, case.model, case.at),
         note=given.note,
         role=ADJUDICATOR if given.adjudicates else READER,
         source=given.source,

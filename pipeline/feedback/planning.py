@@ -11,6 +11,7 @@ from components.cases.files import ImageFile, file_sha256, read_image_file
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.sources import open_source
 from components.cases.spans import Span, SpanRow, find_spans, span_pattern
+from components.drift.log import Prediction
 from components.feedback.opinion import POSITIVE, JudgedCase, judged_cases
 from components.feedback.sides import KnownSides, Settled, Sides, take_sides
 from components.lineage.training import read_manifest
@@ -24,7 +25,7 @@ from pipeline.feedback.promotion import (
     known_cases,
     known_on,
 )
-from pipeline.feedback.served import FeedbackPlaces, ServedCase, ServedCases
+from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.settings.baselines import SHIPPED_BASELINES, find_case_set
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
@@ -141,7 +142,7 @@ class PromotionPlan:
     case_set: Path
     split_of: Mapping[str, str]
     judged: Mapping[str, JudgedCase]
-    served: Mapping[str, ServedCase]
+    served: Mapping[str, Prediction]
     images: Mapping[str, Image]
 
     @property
@@ -168,14 +169,17 @@ def make_plan(
     proposed, trained = (known_on(side, promotions) for side in (CASE_SET_SIDE, TRAINING_SIDE))
     before = settled.keys() & (proposed.case_ids | trained.case_ids)
     new = [case for name, case in settled.items() if name not in before]
-    found = {case.case_id: served.find(case.case_id) for case in new}
-    known_served = {name: case for name, case in found.items() if case is not None}
-    where = {case.pixels_sha256: case.image for case in known_served.values() if case.pixels_sha256}
+    found = {case.case_id: one for case in new if (one := served.find(case.case_id))}
+    where = {
+        one.pixels_sha256: served.folder / one.image if one.image else None
+        for one in found.values()
+        if one.pixels_sha256
+    }
     shown = find_images(where, places.images, images)
     case_set, judging = find_judging_cases(config, workspace)
     training, split_of = find_training_cases(config, workspace)
     sides = take_sides(
-        [_settled(case, found[case.case_id], shown) for case in new],
+        [_settled(case, found.get(case.case_id), shown) for case in new],
         case_set=judging,
         proposed=proposed,
         trained=training | trained,
@@ -188,12 +192,12 @@ def make_plan(
         case_set=case_set,
         split_of=split_of,
         judged=settled,
-        served=known_served,
+        served=found,
         images=shown,
     )
 
 
-def _settled(case: JudgedCase, served: ServedCase | None, images: Mapping[str, Image]) -> Settled:
+def _settled(case: JudgedCase, served: Prediction | None, images: Mapping[str, Image]) -> Settled:
     assert case.label is not None
     image = images.get(case.pixels_sha256 or "")
     return Settled(
@@ -208,7 +212,7 @@ def _settled(case: JudgedCase, served: ServedCase | None, images: Mapping[str, I
     )
 
 
-def _unusable(case: JudgedCase, served: ServedCase | None, image: Image | None) -> str:
+def _unusable(case: JudgedCase, served: Prediction | None, image: Image | None) -> str:
     """Why the case can go nowhere; empty where nothing is in the way."""
     if served is None:
         return "the prediction log has it no more, and with it its patient and attributes"

@@ -220,7 +220,7 @@ class Promoted:
             "span": str(self.span) if self.span else None,
             **{name: list(cases) for name, cases in asdict(self.sides).items()},
             "proposal": str(self.proposal.folder) if self.proposal else None,
-            "next": list(self.proposal.next) if self.proposal else [],
+            "next": self.proposal.next if self.proposal else [],
             "cut_short": asdict(self.cut_short),
             "dry_run": self.dry_run,
         }

@@ -4,16 +4,17 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from components.feedback.opinion import Predicted
 from components.feedback.record import Record
 
 if TYPE_CHECKING:
-    from components.drift.log import Log
+    from components.drift.log import Log, Prediction
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,6 @@ class FeedbackPlaces:
 FRESH_S = 30.0  # a busy server's log grows all the time, and takes seconds to read
 
 
-@dataclass(frozen=True)
-class ServedCase:
-    """A case as it was served last.
-
-    Attributes:
-      patient_id, pixels_sha256: None where the log does not say.
-      image: where the server says that its image is; None as above.
-    """
-
-    case_id: str
-    patient_id: str | None
-    pixels_sha256: str | None
-    attributes: Mapping[str, str]
-    image: Path | None
-    predicted: Predicted
-
-
 class ServedCases:
     """The cases of a prediction log, read when first asked for, and again where it has grown.
 
@@ -77,7 +61,12 @@ class ServedCases:
         self._read_at = -math.inf
         self._reading = threading.Lock()
 
-    def find(self, case_id: str) -> ServedCase | None:
+    @property
+    def folder(self) -> Path:
+        """What a relative path in the log is relative to."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+    def find(self, case_id: str) -> "Prediction | None":
         """The case's last prediction; None where the log, as it is by now, has none.
 
         A case that was served again less than FRESH_S ago may be shown as it was before.
@@ -87,32 +76,18 @@ class ServedCases:
         """
         if time.monotonic() - self._read_at > FRESH_S:
             self._reread()
-        known = self._log
-        found = known.find(case_id) if known else None
-        if found is None and (log := self._reread()) is not known:
-            found = log.find(case_id)
-        if found is None:
-            return None
-        return ServedCase(
-            case_id=case_id,
-            patient_id=found.patient_id,
-            pixels_sha256=found.pixels_sha256,
-            attributes=dict(found.attributes),
-            image=self._folder / found.image if found.image else None,
-            predicted=Predicted(
-                score=float(found.score),
-                positive=found.positive,
-                model=found.model_sha256 or f"version {found.model_version}",
-                at=found.at,
-            ),
-        )
+        return self._ask(lambda log: log.find(case_id))
 
     def with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
         """The ids under which a picture was served."""
+        return self._ask(lambda log: log.with_picture(pixels_sha256)) or ()
+
+    def _ask(self, question: "Callable[[Log], _T]") -> "_T | None":
+        """The log's answer; where it has none, that of the log as it is by now."""
         known = self._log
-        found = _with_picture(known, pixels_sha256) if known else ()
+        found = question(known) if known else None
         if not found and (log := self._reread()) is not known:
-            found = _with_picture(log, pixels_sha256)
+            found = question(log)
         return found
 
     def counts(self) -> tuple[int, int, int]:
@@ -121,11 +96,6 @@ class ServedCases:
         rows = columns.newest_of_each(range(len(columns)))
         decided = [columns.positive[row] for row in rows]
         return len(decided), decided.count(1), decided.count(0)
-
-    @property
-    def _folder(self) -> Path:
-        """What a relative path in the log is relative to."""
-        return self.path if self.path.is_dir() else self.path.parent
 
     def _reread(self) -> "Log":
         """The log as it is by now, whoever read it: another request may just have done so."""
@@ -139,9 +109,3 @@ class ServedCases:
                 self._log, self._state = read_log(self.path, tolerated=sys.maxsize), state
             self._read_at = time.monotonic()
             return self._log
-
-
-def _with_picture(log: "Log", pixels_sha256: str) -> tuple[str, ...]:
-    columns = log.columns
-    rows = [r for r, x in columns.further.items() if x.get("pixels_sha256") == pixels_sha256]
-    return tuple(sorted({columns.case_ids[row] for row in rows}))

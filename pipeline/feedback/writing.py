@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.case_set import load_case_set
+from components.cases.files import ImageFile
+from components.cases.folder import LABELS
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED, list_manifest
 from components.cases.spans import Span, find_spans
@@ -38,16 +40,7 @@ from pipeline.settings.config import Config
 _RESERVED = {*REQUIRED, *OPTIONAL, "span"}
 
 
-@dataclass(frozen=True)
-class ManifestRow:
-    """A line of a manifest; `label` is positive or negative."""
-
-    path: str
-    label: str
-    case_id: str
-    patient_id: str
-    split: str
-    attributes: Mapping[str, str]
+ManifestRow = tuple[str, ImageFile]  # the split, and the rest of the line
 
 
 def _row(plan: PromotionPlan, case: Settled, folder: str, split: str | None = None) -> ManifestRow:
@@ -67,12 +60,13 @@ def _row(plan: PromotionPlan, case: Settled, folder: str, split: str | None = No
         for name, value in served.attributes.items()
         if name and name == name.strip() and name.lower() not in _RESERVED
     }
-    return ManifestRow(path, case.label, case.case_id, patient, split, attributes)
+    return split, ImageFile(path, case.case_id, patient, LABELS[case.label], attributes)
 
 
 def _images(plan: PromotionPlan, rows: Sequence[ManifestRow]) -> dict[str, Image]:
     """By the path of each row."""
-    return {row.path: plan.images[plan.judged[row.case_id].pixels_sha256 or ""] for row in rows}
+    judged = {file.path: plan.judged[file.case_id] for _, file in rows}
+    return {path: plan.images[case.pixels_sha256 or ""] for path, case in judged.items()}
 
 
 def write_folder(
@@ -88,14 +82,15 @@ def write_folder(
     """
     for path, image in images.items():
         write_atomically(folder / path, image.content)
-    every = {name for row in rows for name in row.attributes}
+    every = {name for _, file in rows for name in file.attributes}
     names = sorted(every) if attributes is None else attributes
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*REQUIRED, *OPTIONAL, *names])
-    for row in rows:
-        cells = [row.attributes.get(name, "") for name in names]  # empty where it has none
-        writer.writerow([row.path, row.label, row.case_id, row.patient_id, row.split, *cells])
+    for split, file in rows:
+        label = "positive" if file.label else "negative"
+        cells = [file.attributes.get(name, "") for name in names]  # empty where it has none
+        writer.writerow([file.path, label, file.case_id, file.patient_id, split, *cells])
     write_atomically(folder / MANIFEST, stream.getvalue().encode())
 
 
@@ -198,14 +193,15 @@ def _tag(workspace: Path) -> str:
 
 @dataclass(frozen=True)
 class CaseProposal:
-    """Attributes:
-    document: what is written to `ID.json`.
-    next: what to type, after looking at each image.
-    """
+    """A folder of cases for the case set, and what is written to `ID.json` beside it."""
 
     folder: Path
     document: dict[str, Any]
-    next: tuple[str, ...]
+
+    @property
+    def next(self) -> list[str]:
+        """What to type, after looking at each image."""
+        return list(self.document["next"])
 
 
 def proposal_paths(places: FeedbackPlaces, promotion_id: str) -> tuple[Path, Path]:
@@ -223,26 +219,15 @@ def write_proposal(
     folder, path = proposal_paths(places, promotion_id)
     source = _manifest_folder(config)
     rows = [_row(plan, one, f"feedback/{promotion_id}", "test") for one in plan.sides.proposed]
-    there = [
-        # With all that was left to its defaults spelled out.
-        ManifestRow(
-            file.path,
-            "positive" if file.label else "negative",
-            file.case_id,
-            file.patient_id,
-            split,
-            file.attributes,
-        )
-        for split, files in (list_manifest(source).items() if source else ())
-        for file in files
-    ]
+    # With all that was left to its defaults spelled out.
+    listed = list_manifest(source).items() if source else ()
+    there = [(split, file) for split, files in listed for file in files]
     shutil.rmtree(folder, ignore_errors=True)
     # Attributes are locked too: a new column would change every case that is there.
-    names = list(there[0].attributes) if there else None
+    names = list(there[0][1].attributes) if there else None
     write_folder(folder, [*there, *rows], _images(plan, rows), names)
     sync_tree(folder)
     case_set = load_case_set(plan.case_set)
-    commands = tuple(_commands(config, places, plan, folder, source))
     document = {
         "proposal_id": promotion_id,
         **request,
@@ -255,12 +240,12 @@ def write_proposal(
         },
         "source": str(source) if source else None,
         "source_manifest_sha256": sha256_file(source / MANIFEST) if source else None,
-        "cases": [_described(plan, row) for row in rows],
-        "next": list(commands),
+        "cases": [_described(plan, file) for _, file in rows],
+        "next": _commands(config, places, plan, folder, source),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
-    return CaseProposal(folder, document, commands)
+    return CaseProposal(folder, document)
 
 
 def check_proposal(proposal: CaseProposal, trained: KnownSides) -> None:
@@ -295,7 +280,7 @@ def _manifest_folder(config: Config) -> Path | None:
 
 def _commands(
     config: Config, places: FeedbackPlaces, plan: PromotionPlan, folder: Path, source: Path | None
-) -> Sequence[str]:
+) -> list[str]:
     amend = [f"casegate cases amend {typed(str(plan.case_set.parent))}"]
     amend += [f"--workspace {typed(str(places.workspace))}"]
     amend += [f"--add {typed(case.case_id)}" for case in plan.sides.proposed]
@@ -313,19 +298,19 @@ def _commands(
     return [copy, " ".join(amend)]
 
 
-def _described(plan: PromotionPlan, row: ManifestRow) -> dict[str, Any]:
-    judged = plan.judged[row.case_id]
+def _described(plan: PromotionPlan, file: ImageFile) -> dict[str, Any]:
+    judged = plan.judged[file.case_id]
     image = plan.images[judged.pixels_sha256 or ""]
     opinion = ("seq", "by", "role", "label", "note")
     return {
-        "case_id": row.case_id,
-        "patient_id": row.patient_id,
-        "label": row.label,
+        "case_id": file.case_id,
+        "patient_id": file.patient_id,
+        "label": judged.label,
         "sentinel": judged.missed,
-        "image": row.path,
+        "image": file.path,
         "pixels_sha256": image.pixels_sha256,
         "bytes_sha256": image.bytes_sha256,
-        "attributes": dict(row.attributes),
+        "attributes": dict(file.attributes),
         "score": judged.predicted.score,
         "model": judged.predicted.model,
         "settled_by": judged.settled_by,

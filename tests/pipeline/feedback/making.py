@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.cases.files import ImageFile
 from components.cases.images import encode_png, pixels_sha256
 from components.cases.lock import lock_source
 from components.cases.manifest import MANIFEST
@@ -63,11 +64,8 @@ class Clinic:
 
     def row(self, case_id: str, split: str, label: int) -> tuple[ManifestRow, bytes]:
         self._seed += 1
-        word = "positive" if label else "negative"
-        row = ManifestRow(
-            f"{case_id}.png", word, case_id, f"patient-{case_id}", split, {"site": "north"}
-        )
-        return row, self.picture(self._seed)
+        file = ImageFile(f"{case_id}.png", case_id, f"patient-{case_id}", label, {"site": "north"})
+        return (split, file), self.picture(self._seed)
 
     def serve(
         self,
@@ -129,8 +127,8 @@ class Clinic:
 def folder(path: Path, rows: list[tuple[ManifestRow, bytes]]) -> None:
     """A folder with a manifest."""
     path.mkdir(parents=True)
-    for row, image in rows:
-        (path / row.path).write_bytes(image)
+    for (_, file), image in rows:
+        (path / file.path).write_bytes(image)
     write_folder(path, [row for row, _ in rows], {})
 
 
