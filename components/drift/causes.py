@@ -8,13 +8,11 @@ new vendor is a value that the reference does not know. The words say "points to
 logged cannot be distinguished, and a cause that nobody thought of looks like one of these.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from components.drift.divergence import Limit
 from components.drift.findings import MOVED, NOT_ENOUGH, Chart, DriftReading, Shift
@@ -87,8 +85,8 @@ def places_of(reference: Sample, current: Sample) -> list[AttributeValue]:
     """
     places = []
     for attribute in PLACES:
-        before, now = _column(reference, attribute), _column(current, attribute)
-        if before is None or now is None:
+        before, now = reference.word(attribute), current.word(attribute)
+        if all(word is None for word in before):
             continue
         for value in sorted({word for word in now if word is not None}):
             share, cases = (now == value).mean(), int((now == value).sum())
@@ -116,7 +114,7 @@ def with_decisions(
     places: Sequence[AttributeValue], decided: Sequence[Shift]
 ) -> list[AttributeValue]:
     """The places with their shifts as `decide` left them, in the same order."""
-    left: Iterator[Shift] = iter(decided)
+    left = iter(decided)
     return [replace(place, shifts=tuple(islice(left, len(place.shifts)))) for place in places]
 
 
@@ -173,13 +171,6 @@ class Cases:
         return tuple(shift.name for shift in decided if shift.state == MOVED)
 
 
-def _column(sample: Sample, attribute: str) -> npt.NDArray[Any] | None:
-    words = sample.words.get(attribute)
-    if words is None or not any(word is not None for word in words):
-        return None
-    return words
-
-
 def read(
     shifts: Sequence[Shift], places: Sequence[AttributeValue], charts: Sequence[Chart], cases: Cases
 ) -> DriftReading:
@@ -196,14 +187,14 @@ def read(
         if all(shift.state == NOT_ENOUGH for shift in shifts if shift.name not in _RIGHT):
             return DriftReading(NOTHING, (), "Not enough data to say whether anything moved.")
         return DriftReading(NOTHING, (), f"Nothing moved that matters.{_unknown(places)}{left_out}")
-    mixes = [place for place in places if place.moved and not place.new]
-    mixes = [place for place in mixes if cases.moved_by_mix(place)]
+    known = [place for place in places if place.moved and not place.new]
+    mixes = [place for place in known if cases.moved_by_mix(place)]
     at_fault = _at_fault([place for place in places if place not in mixes])
     outside = cases.moved_outside(at_fault) if at_fault else ()
     clauses = _inputs(shifts, places, at_fault, outside)
     where = at_fault
     if mixes and not clauses:
-        clauses[POPULATION] = f"another mix of cases inside {_and([*map(str, mixes)])}"
+        clauses[POPULATION] = f"another mix of cases inside {_and(mixes)}"
         where = mixes
     if fell and clauses:
         clauses[next(iter(clauses))] += f"; {_and(fell)} fell"
@@ -220,17 +211,15 @@ def _at_fault(places: Sequence[AttributeValue]) -> list[AttributeValue]:
     A fault of one device shows in every site that has it, and one of a site in all its devices,
     but diluted by the cases of the others.
     """
-    at_fault = {
-        attribute: [place for place in places if place.attribute == attribute and place.at_fault]
-        for attribute in PLACES
-    }
-    # Rounded, so that where both fit equally well the first is named, the device.
-    furthest = {
-        attribute: round(max(place.furthest for place in these), 1)
-        for attribute, these in at_fault.items()
-        if these
-    }
-    return at_fault[max(furthest, key=lambda one: furthest[one])] if furthest else []
+    at_fault = [place for place in places if place.at_fault]
+
+    def furthest(attribute: str) -> float:
+        moved = [place.furthest for place in at_fault if place.attribute == attribute]
+        # Rounded, so that where both fit equally well the first is named, the device.
+        return round(max(moved, default=-1.0), 1)
+
+    chosen = max(PLACES, key=furthest, default=None)
+    return [place for place in at_fault if place.attribute == chosen]
 
 
 def _inputs(
@@ -283,8 +272,7 @@ def _change_inside(changed: Sequence[AttributeValue], places: Sequence[Attribute
     features = dict.fromkeys(name for place in changed for name in place.moved)
     steady = _steady(places)
     others = f", not inside {steady}" if steady else ""
-    inside = _and([str(place) for place in changed])
-    return f"how images are made: {_and(list(features))} moved inside {inside}{others}"
+    return f"how images are made: {_and(features)} moved inside {_and(changed)}{others}"
 
 
 def _population(attributes: Sequence[str], shifts: Sequence[Shift]) -> str:
@@ -303,12 +291,11 @@ def _images_of_others(images: Sequence[str], places: Sequence[AttributeValue]) -
 
 
 def _outputs(shifts: Sequence[Shift], fell: Sequence[str]) -> dict[str, str]:
-    scores = [name for name in _names(shifts) if name not in _RIGHT]
+    scores = _and(name for name in _names(shifts) if name not in _RIGHT)
     if fell:
-        with_scores = f", with {_and(scores)}" if scores else ""
-        words = f"a loss of performance: {_and(fell)} fell{with_scores}; no input moved"
-        return {PERFORMANCE: words}
-    words = f"the model's answers alone: {_and(scores)} moved and no input that is logged did"
+        together = f", with {scores}" if scores else ""
+        return {PERFORMANCE: f"a loss of performance: {_and(fell)} fell{together}; no input moved"}
+    words = f"the model's answers alone: {scores} moved and no input that is logged did"
     return {SCORES_ONLY: words + _nearest(shifts)}
 
 
@@ -328,13 +315,13 @@ def _fell(shifts: Sequence[Shift], charts: Sequence[Chart]) -> list[str]:
 
 def _not_compared(shifts: Sequence[Shift]) -> str:
     """What the reader must not take for steady; performance has a table of its own."""
-    names = [shift.name for shift in shifts if shift.state == NOT_ENOUGH]
-    names = [name for name in names if name not in _RIGHT]
+    missing = [shift.name for shift in shifts if shift.state == NOT_ENOUGH]
+    names = [name for name in missing if name not in _RIGHT]
     return f" Not compared, for want of data: {_and(names)}." if names else ""
 
 
 def _steady(places: Sequence[AttributeValue]) -> str:
-    return _and([str(place) for place in places if place.shifts and not place.at_fault])
+    return _and(place for place in places if place.shifts and not place.at_fault)
 
 
 def _names(shifts: Sequence[Shift], kind: str | None = None) -> list[str]:
@@ -342,5 +329,6 @@ def _names(shifts: Sequence[Shift], kind: str | None = None) -> list[str]:
     return [shift.name for shift in moved if kind in (None, shift.kind)]
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+def _and(names: Iterable[object]) -> str:
+    words = [str(name) for name in names]
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -78,24 +78,15 @@ def compare(
     """
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha: got {alpha}, wanted a false-alarm rate between 0 and 0.5")
-    generator = np.random.default_rng(seed)
     served = current if history is None else history
     charts = control_charts(reference, served, alpha=alpha / 2, period_days=period_days)
     # How many points are judged follows from counts of labels alone, so it may choose the share.
     left = alpha / 2 if any(judged(chart) for chart in charts) else alpha
     enough = len(current) >= min_cases
     places = places_of(reference, current) if enough else []
-    tests = len(limits) * (1 + len(places)) + _OUTCOMES
+    tests, generator = len(limits) * (1 + len(places)) + _OUTCOMES, np.random.default_rng(seed)
     shuffling = Shuffling(generator, draws_for(tests, left), min_cases)
-    scores = reference.scores, current.scores
-    whole = [
-        *shifts_of_images(reference, current, limits, shuffling),
-        *shifts_of_attributes(reference, current, limits, shuffling),
-        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
-        shift_of_positive_rate(reference, current, shuffling.fewest),
-        shift_of_performance(SENSITIVITY, reference, served),
-        shift_of_performance(SPECIFICITY, reference, served),
-    ]
+    whole = _shifts(reference, current, served, limits, shuffling)
     places = [compared_inside(place, reference, current, limits, shuffling) for place in places]
     decided = decide([*whole, *(shift for place in places for shift in place.shifts)], left)
     shifts, places = decided[: len(whole)], with_decisions(places, decided[len(whole) :])
@@ -116,6 +107,25 @@ def compare(
     )
 
 
+def _shifts(
+    reference: Sample,
+    current: Sample,
+    served: Sample,
+    limits: Mapping[str, Limit],
+    shuffling: Shuffling,
+) -> list[Shift]:
+    """Of all cases, undecided."""
+    scores = reference.scores, current.scores
+    return [
+        *shifts_of_images(reference, current, limits, shuffling),
+        *shifts_of_attributes(reference, current, limits, shuffling),
+        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
+        shift_of_positive_rate(reference, current, shuffling.fewest),
+        shift_of_performance(SENSITIVITY, reference, served),
+        shift_of_performance(SPECIFICITY, reference, served),
+    ]
+
+
 def _moved_inside(places: Sequence[AttributeValue], where: Collection[str]) -> list[Shift]:
     """What moved in the devices or sites that the reading names, by a name that says so.
 
@@ -133,14 +143,14 @@ def _moved_inside(places: Sequence[AttributeValue], where: Collection[str]) -> l
 
 def _rates(reference: Sample, current: Sample, served: Sample) -> tuple[ObservedRate, ...]:
     """Each rate as served, then of the reference, whose name begins with `reference_`."""
-    rates = [
-        rate(POSITIVE_RATE, positive_share(current)),
-        rate(f"reference_{POSITIVE_RATE}", positive_share(reference)),
-    ]
+    shares = {POSITIVE_RATE: (positive_share(current), positive_share(reference))}
     for name in (SENSITIVITY, SPECIFICITY):
-        rates.append(rate(name, right_share(served, name)))
-        rates.append(rate(f"reference_{name}", right_share(reference, name)))
-    return tuple(rates)
+        shares[name] = right_share(served, name), right_share(reference, name)
+    return tuple(
+        rate(f"{whose}{name}", share)
+        for name, both in shares.items()
+        for whose, share in zip(("", "reference_"), both)
+    )
 
 
 def _span(sample: Sample) -> tuple[str | None, str | None]:

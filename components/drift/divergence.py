@@ -4,7 +4,8 @@ Jensen-Shannon divergence for numbers, L-infinity for words. From where on a shi
 drift comparators of the schema, which TFDV reads as well. Nothing of TensorFlow is loaded.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,7 @@ from components.records.errors import ConfigError
 
 JENSEN_SHANNON, L_INFINITY = "jensen_shannon", "l_infinity"
 
-_COMPARATORS = {
-    "jensen_shannon_divergence": JENSEN_SHANNON,
-    "infinity_norm": L_INFINITY,
-}
+_COMPARATORS = {"jensen_shannon_divergence": JENSEN_SHANNON, "infinity_norm": L_INFINITY}
 
 
 @dataclass(frozen=True)
@@ -134,14 +132,13 @@ def counts_of_words(
     Args:
       reference, current: text, shape (n,) and (m,), without unknown ones.
     """
-    names = sorted({*map(str, reference), *map(str, current)})
-    return tuple(names), _counted(reference, names), _counted(current, names)
+    before, now = (Counter(map(str, words)) for words in (reference, current))
+    names = sorted(before | now)
 
+    def counted(words: Counter[str]) -> Counts:
+        return np.array([words[name] for name in names], dtype=np.int64)
 
-def _counted(words: Iterable[Any], names: list[str]) -> Counts:
-    place = {name: index for index, name in enumerate(names)}
-    found = np.array([place[str(word)] for word in words], dtype=np.int64)
-    return np.bincount(found, minlength=len(names)).astype(np.int64)
+    return tuple(names), counted(before), counted(now)
 
 
 def _shares(counts: npt.ArrayLike) -> Floats:

@@ -4,9 +4,9 @@ Everything from the log is escaped by the template; the content policy of the pa
 own style, by its hash.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup
@@ -20,6 +20,7 @@ from components.drift.findings import (
     Chart,
     ChartPoint,
     Drift,
+    Histogram,
     ObservedRate,
     Shift,
 )
@@ -121,35 +122,36 @@ def distribution(shift: Shift, place: int) -> Markup:
     found = shift.histogram
     if found is None or not found.names:
         return Markup("")
-    return _by_value(shift, place) if found.edges is None else _by_bin(shift, place)
+    size, parts = _by_value(found) if found.edges is None else (GRAPH, _by_bin(found, found.edges))
+    title = f"{feature(shift.name)}: the model's own data and what is served"
+    rows = zip(found.names, found.reference, found.current)
+    listed = "; ".join(f"{name}: {share(a)} then, {share(b)} now" for name, a, b in rows)
+    return drawing(size, f"spread-{place}", title, f"{listed[:2000]}.", *parts)
 
 
-def _by_bin(shift: Shift, place: int) -> Markup:
-    found = shift.histogram
-    assert found is not None and found.edges is not None
-    edges = _drawn_edges(found.edges)
+def _by_bin(found: Histogram, real: Sequence[float]) -> list[Markup]:
+    edges = _drawn_edges(real)
     across = Scale(edges[0], edges[-1], LEFT, RIGHT)
-    most = max(*found.reference, *found.current) or 1.0
-    up = Scale(0, most * 1.08, BOTTOM, TOP)
-    parts = _share_grid(ticks(0, most * 1.08, wanted=3), up, RIGHT)
-    for low, high, amount in zip(edges, edges[1:], found.reference):
-        bar = {"x": across(low), "y": up(amount), "height": BOTTOM - up(amount)}
-        parts.append(element("rect", **bar, width=across(high) - across(low), class_="bar"))
+    most = (max(*found.reference, *found.current) or 1.0) * 1.08
+    up = Scale(0, most, BOTTOM, TOP)
+    parts = _share_grid(ticks(0, most, wanted=3), up, RIGHT)
     outline = [(across(edges[0]), up(0))]
-    for low, high, amount in zip(edges, edges[1:], found.current):
-        outline += [(across(low), up(amount)), (across(high), up(amount))]
+    for (low, high), before, now in zip(pairwise(edges), found.reference, found.current):
+        bar = {"x": across(low), "y": up(before), "height": BOTTOM - up(before)}
+        parts.append(element("rect", **bar, width=across(high) - across(low), class_="bar"))
+        outline += [(across(low), up(now)), (across(high), up(now))]
     outline.append((across(edges[-1]), up(0)))
     parts.append(polyline(outline, "curve candidate"))
     parts.append(line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
-    for drawn, text in _edge_labels(found.edges, edges):
+    for drawn, text in _edge_labels(real, edges):
         anchor = "start" if drawn == edges[0] else "end" if drawn == edges[-1] else "middle"
         parts.append(label(across(drawn), BOTTOM + 15, text, f"tick {anchor}"))
-    return drawing(GRAPH, f"spread-{place}", _title(shift), _both(shift), *parts)
+    return parts
 
 
 def _drawn_edges(edges: Sequence[float]) -> list[float]:
     """As they are where the bins are equally wide, else one step a bin: areas must not mislead."""
-    widths = [high - low for low, high in itertools.pairwise(edges)]
+    widths = [high - low for low, high in pairwise(edges)]
     if min(widths) > 0 and max(widths) <= 1.02 * min(widths):
         return list(edges)
     return [float(place) for place in range(len(edges))]
@@ -172,10 +174,8 @@ def _share_grid(marks: Sequence[float], up: Scale, right: float) -> list[Markup]
     return parts
 
 
-def _by_value(shift: Shift, place: int) -> Markup:
-    """A pair of bars for each value, the commonest first."""
-    found = shift.histogram
-    assert found is not None
+def _by_value(found: Histogram) -> tuple[tuple[int, int], list[Markup]]:
+    """Size of the picture, and a pair of bars for each value, the commonest first."""
     rows = sorted(
         zip(found.names, found.reference, found.current), key=lambda row: -max(row[1], row[2])
     )
@@ -193,20 +193,7 @@ def _by_value(shift: Shift, place: int) -> Markup:
             bar = {"x": NAME, "y": y + offset, "width": across(amount) - NAME, "height": 10}
             parts.append(element("rect", **bar, class_=css))
             parts.append(label(across(amount) + 5, y + offset + 9, share(amount), "tick"))
-    size = (GRAPH[0], len(kept) * ROW + 6)
-    return drawing(size, f"spread-{place}", _title(shift), _both(shift), *parts)
-
-
-def _title(shift: Shift) -> str:
-    return f"{feature(shift.name)}: the model's own data and what is served"
-
-
-def _both(shift: Shift) -> str:
-    found = shift.histogram
-    assert found is not None
-    rows = zip(found.names, found.reference, found.current)
-    listed = "; ".join(f"{name}: {share(a)} then, {share(b)} now" for name, a, b in rows)
-    return f"{listed[:2000]}."
+    return (GRAPH[0], len(kept) * ROW + 6), parts
 
 
 def rate_strip(rate: ObservedRate, place: int | str) -> Markup:

@@ -2,30 +2,17 @@
 
 from collections.abc import Sequence
 
-from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Drift, ObservedRate, Shift
+from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, ObservedRate, Shift
 
 MEANING = {
     MOVED: "What is served has moved",
     STEADY: "No shift that matters",
     NOT_ENOUGH: "Not enough data to tell",
 }
-MEASURES = {
-    "jensen_shannon": "Jensen-Shannon",
-    "l_infinity": "L-infinity",
-    "difference": "difference",
-}
-KINDS = {
-    "quality": "image quality",
-    "attribute": "attribute",
-    "score": "score",
-    "rate": "rate",
-}
+MEASURES = {"jensen_shannon": "Jensen-Shannon", "l_infinity": "L-infinity"}
+KINDS = {"quality": "image quality"}  # the others are called so
 _ORDER = {MOVED: 0, NOT_ENOUGH: 2}
 _OWN = "reference_"  # begins the name of a rate of the reference
-
-
-def headline(drift: Drift) -> str:
-    return MEANING[drift.state]
 
 
 def moved_first(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:

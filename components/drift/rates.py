@@ -33,10 +33,10 @@ POSITIVE_RATE, SENSITIVITY, SPECIFICITY = "positive_rate", "sensitivity", "speci
 
 # Five more calls in a hundred cases are what a reading room notices as more work, and a seasonal
 # swing of the disease is several times that.
-POSITIVE_RATE_LIMIT = 0.05
+POSITIVE_RATE_LIMIT = Limit("difference", 0.05)
 
 # The loss that a policy here tolerates against the released model; in use no more is.
-PERFORMANCE_LIMIT = 0.05
+PERFORMANCE_LIMIT = Limit("difference", 0.05)
 
 FEWEST_LABELLED = 30  # of a class, in either sample: with fewer, one case is over 3 %
 
@@ -89,13 +89,14 @@ def rate(name: str, share: CallShare) -> ObservedRate:
 def shift_of_positive_rate(reference: Sample, current: Sample, fewest: int) -> Shift:
     """By how much the positive rate changed, either way; undecided as in shifts.py."""
     before, now = positive_share(reference), positive_share(current)
-    if min(before.cases, now.cases) < fewest:
-        words = f"{before.cases} reference and {now.cases} served cases, wanted {fewest} of each"
-        return _shift(POSITIVE_RATE, POSITIVE_RATE_LIMIT, before, now, words)
+    cases = before.cases, now.cases
+    if min(cases) < fewest:
+        words = f"{cases[0]} reference and {cases[1]} served cases, wanted {fewest} of each"
+        return undecided(POSITIVE_RATE, "rate", POSITIVE_RATE_LIMIT, cases, words)
     value = abs(now.right / now.cases - before.right / before.cases)
     p_value = fisher_two_sided(now.right, now.cases, before.right, before.cases)
     words = _change(before, now)
-    return _shift(POSITIVE_RATE, POSITIVE_RATE_LIMIT, before, now, words, value, p_value)
+    return undecided(POSITIVE_RATE, "rate", POSITIVE_RATE_LIMIT, cases, words, value, p_value)
 
 
 def shift_of_performance(name: str, reference: Sample, history: Sample) -> Shift:
@@ -104,34 +105,21 @@ def shift_of_performance(name: str, reference: Sample, history: Sample) -> Shift
     The test is one-sided, exact, and counts that the reference is a sample as well.
     """
     before, now = right_share(reference, name), right_share(history, name)
-    if min(before.cases, now.cases) < FEWEST_LABELLED:
-        kind = "positive" if name == SENSITIVITY else "negative"
+    cases = before.cases, now.cases
+    if min(cases) < FEWEST_LABELLED:
         words = (
-            f"{before.cases} reference and {now.cases} served cases are labelled {kind}, "
-            f"wanted {FEWEST_LABELLED} of each"
+            f"{cases[0]} reference and {cases[1]} served cases are labelled "
+            f"{'positive' if name == SENSITIVITY else 'negative'}, wanted {FEWEST_LABELLED} of each"
         )
-        return _shift(name, PERFORMANCE_LIMIT, before, now, words)
+        return undecided(name, "rate", PERFORMANCE_LIMIT, cases, words)
     value = before.right / before.cases - now.right / now.cases
     p_value = fisher_lower(now.right, now.cases, before.right, before.cases)
     words = f"{_change(before, now)}, over all labelled cases of the log"
-    return _shift(name, PERFORMANCE_LIMIT, before, now, words, value, p_value)
+    return undecided(name, "rate", PERFORMANCE_LIMIT, cases, words, value, p_value)
 
 
 def _change(before: CallShare, now: CallShare) -> str:
     return f"{before.estimate:.1%} before, {now.estimate:.1%} now"
-
-
-def _shift(
-    name: str,
-    limit: float,
-    before: CallShare,
-    now: CallShare,
-    words: str,
-    value: float | None = None,
-    p_value: float | None = None,
-) -> Shift:
-    cases = before.cases, now.cases
-    return undecided(name, "rate", Limit("difference", limit), cases, words, value, p_value)
 
 
 def point_alpha(alpha: float) -> float:

@@ -40,6 +40,14 @@ class Sample:
     def __len__(self) -> int:
         return len(self.case_ids)
 
+    def number(self, name: str) -> Floats:
+        """A quality feature, NaN where unknown."""
+        return self.numbers.get(name, np.full(len(self), np.nan))
+
+    def word(self, name: str) -> npt.NDArray[np.object_]:
+        """An attribute, None where unknown."""
+        return self.words.get(name, np.full(len(self), None))
+
     def where(self, chosen: npt.NDArray[np.bool_]) -> "Sample":
         """The cases where `chosen` (bool, shape (n_cases,)) is true."""
         return Sample(
@@ -70,31 +78,25 @@ def load_reference(path: Path) -> Sample:
             f"{path}: got no file, wanted the reference cases of a run; judge the model again"
         )
     columns = _columns(path)
+
+    def named(prefix: str) -> list[tuple[str, npt.NDArray[Any]]]:
+        prefixed = [name for name in columns if name.startswith(prefix)]
+        return [(name.removeprefix(prefix), columns[name]) for name in prefixed]
+
     sample = Sample(
         case_ids=columns["case_ids"],
         at=np.full(columns["case_ids"].shape, np.datetime64("NaT", "ms")),
         scores=columns["scores"].astype(np.float64),
         positive=columns["positive"],
         labels=columns["labels"].astype(np.int8),
-        numbers={
-            name.removeprefix(_NUMBER): column.astype(np.float64)
-            for name, column in columns.items()
-            if name.startswith(_NUMBER)
-        },
+        numbers={name: column.astype(np.float64) for name, column in named(_NUMBER)},
         words={
-            name.removeprefix(_WORD): _known_words(column)
-            for name, column in columns.items()
-            if name.startswith(_WORD)
+            name: np.array([word or None for word in column.tolist()], dtype=np.object_)
+            for name, column in named(_WORD)
         },
     )
     _check_values(sample, path)
     return sample
-
-
-def _known_words(column: npt.NDArray[np.str_]) -> npt.NDArray[np.object_]:
-    words = column.astype(object)
-    words[column == ""] = None
-    return words
 
 
 def _columns(path: Path) -> dict[str, npt.NDArray[Any]]:

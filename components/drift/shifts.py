@@ -128,21 +128,17 @@ def decide(shifts: Sequence[Shift], alpha: float) -> tuple[Shift, ...]:
     adjusted = holm([shifts[i].p_value or 0.0 if matters(shifts[i]) else 1.0 for i in tested])
     decided = list(shifts)
     for index, p_value in zip(tested, adjusted):
-        decided[index] = _decided(shifts[index], float(p_value) <= alpha)
+        shift = shifts[index]
+        if p_value <= alpha:
+            decided[index] = replace(shift, state=MOVED)
+        elif matters(shift):
+            words = f"{shift.words}; above the limit, but chance may explain it"
+            decided[index] = replace(shift, words=words)
     return tuple(decided)
 
 
 def matters(shift: Shift) -> bool:
     return shift.value is not None and shift.value > shift.limit
-
-
-def _decided(shift: Shift, no_accident: bool) -> Shift:
-    if no_accident:
-        return replace(shift, state=MOVED)
-    if matters(shift):
-        words = f"{shift.words}; above the limit, but chance may explain it"
-        return replace(shift, state=STEADY, words=words)
-    return shift
 
 
 def undecided(
@@ -224,7 +220,7 @@ def shifts_of_images(
     """Undecided, in the schema's order; features that neither sample knows are left out."""
     shifts = []
     for name, limit in limits.items():
-        before, now = (s.numbers.get(name, np.full(len(s), np.nan)) for s in (reference, current))
+        before, now = reference.number(name), current.number(name)
         if np.isfinite(before).any() or np.isfinite(now).any():
             shifts.append(shift_of_numbers(name, "quality", before, now, limit, shuffling))
     return shifts
@@ -236,7 +232,7 @@ def shifts_of_attributes(
     """As `shifts_of_images`."""
     shifts = []
     for name, limit in limits.items():
-        before, now = (s.words.get(name, np.full(len(s), None)) for s in (reference, current))
-        if any(word is not None for column in (before, now) for word in column):
+        before, now = reference.word(name), current.word(name)
+        if any(word is not None for word in (*before, *now)):
             shifts.append(shift_of_words(name, before, now, limit, shuffling))
     return shifts
