@@ -5,9 +5,9 @@ own style, by its hash.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -53,37 +53,18 @@ DATES = 8  # at most, under a chart
 MOST_PERIODS = 60  # drawn, the newest; the table beside the chart has more
 
 
-@dataclass(frozen=True)
-class PageContext:
-    """What a page says beside the comparison.
+def drift_page(drift: Drift, record: Mapping[str, Any]) -> str:
+    """The whole page; the same comparison and record give the same bytes.
 
-    Attributes:
-      model: such as `pneumonia, version 3`.
-      facts: name -> value, for the head of the page.
-      consequence: what follows, in one sentence.
-      warnings: what has to be read first.
-      notes: what was found about the log.
-      problems: lines that could not be used.
-      record: name -> hash or path, for the end of the page.
+    Args:
+      record: what report.json holds.
     """
-
-    model: str
-    facts: Mapping[str, str]
-    consequence: str
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-    problems: Sequence[str]
-    record: Mapping[str, str]
-
-
-def drift_page(drift: Drift, context: PageContext) -> str:
-    """The whole page; the same comparison and context give the same bytes."""
     shifts = words.moved_first(drift.shifts)
     return page_of(
         FOLDER / "page.html.j2",
         style_of(FOLDER / "page.css"),
         drift=drift,
-        context=context,
+        record=record,
         shifts=shifts,
         moved=[shift for shift in shifts if shift.state == MOVED and shift.histogram],
         others=[shift for shift in shifts if shift.state != MOVED and shift.histogram],

@@ -18,6 +18,7 @@ from pipeline.settings.workspace import Workspace
 from pipeline.unattended.monitoring.report import (
     JSON,
     KIND,
+    NO_BREACH,
     PAGE,
     SCHEMA,
     Breach,
@@ -79,7 +80,7 @@ def monitor(
     findings = _look(config, workspace, path, moment)
     folder = _new_folder(workspace, moment)
     if findings.drift.state != MOVED:
-        found = write_report(folder, findings, None)
+        found = write_report(folder, findings, NO_BREACH)
         return Monitored(findings.drift, folder / PAGE, False, "", found)
     busy = f"{workspace.root}: another monitoring has been at work for {WAIT_S} s; wait for it"
     # One at a time decides what follows: two that see a breach start one retraining.

@@ -15,7 +15,7 @@ import orjson
 
 from components.drift.divergence import Limit
 from components.drift.findings import MOVED, Drift
-from components.drift.page import PageContext, drift_page
+from components.drift.page import drift_page
 from components.drift.page_words import feature, measure, moved_first, number, time_words
 from components.notify.notice import Message
 from components.records.clock import parse_time, time_text
@@ -43,6 +43,11 @@ class Breach:
     known: bool
     retrain: bool
     words: str
+
+
+NO_BREACH = Breach(
+    (), True, False, "Nothing follows: no retraining is started where nothing moved."
+)
 
 
 def moved_names(drift: Drift) -> tuple[str, ...]:
@@ -102,8 +107,8 @@ def _is_same(entry: Entry, drift: Drift, reference_sha256: str, root: Path) -> b
 
 
 JSON, PAGE = "report.json", "report.html"
+_OF_LOG = ("predictions", "label_lines", "models", "unusable", "problems", "unknown_keys")
 _SETTINGS = ("alpha", "min_cases", "window_days", "malformed_lines")
-NOTHING_FOLLOWS = "Nothing follows: no retraining is started where nothing moved."
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +123,7 @@ class Findings:
     created: datetime
 
 
-def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[str, Any]:
+def document(findings: Findings, breach: Breach, *, name: str) -> dict[str, Any]:
     """The record, as JSON values; `name` is that of its folder."""
     reference, settings, served = findings.reference, findings.settings, findings.served
     log = served.log
@@ -143,27 +148,19 @@ def document(findings: Findings, breach: Breach | None, *, name: str) -> dict[st
             "path": str(served.path),
             "sha256": log.sha256,
             "files": [dataclasses.asdict(file) for file in log.files],
-            "predictions": log.predictions,
-            "label_lines": log.label_lines,
-            "models": dict(log.models),
-            "unusable": log.unusable,
-            "problems": list(log.problems),
-            "unknown_keys": dict(log.unknown_keys),
-            "warnings": list(served.warnings),
-            "notes": list(served.notes),
+            **{name: getattr(log, name) for name in _OF_LOG},
+            "warnings": served.warnings,
+            "notes": served.notes,
         },
         "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "limits": {name: dataclasses.asdict(limit) for name, limit in findings.limits.items()},
         "schema_sha256": sha256_file(SCHEMA),
-        "moved": list(breach.moved) if breach else [],
-        "retraining": {
-            "starts": breach.retrain if breach else False,
-            "words": breach.words if breach else NOTHING_FOLLOWS,
-        },
+        "moved": list(breach.moved),
+        "retraining": {"starts": breach.retrain, "words": breach.words},
     }
 
 
-def write_report(folder: Path, findings: Findings, breach: Breach | None) -> dict[str, Any]:
+def write_report(folder: Path, findings: Findings, breach: Breach) -> dict[str, Any]:
     """Writes both files; the record last, so that where it stands the page does too.
 
     Returns:
@@ -173,29 +170,7 @@ def write_report(folder: Path, findings: Findings, breach: Breach | None) -> dic
       ConfigError: they cannot be written.
     """
     found = document(findings, breach, name=folder.name)
-    drift, served, reference = findings.drift, findings.served, findings.reference
-    window = f"{time_words(drift.first)} to {time_words(drift.last)}"
-    context = PageContext(
-        model=f"{reference.model}, version {reference.champion.version}",
-        facts={
-            "window": window if drift.cases else "no case",
-            "cases served in it": f"{drift.cases:,}, of which {drift.labelled:,} with a label",
-            "compared with": f"{len(reference.sample):,} tuning cases of run {reference.run_id}",
-            "made": time_words(found["created"]),
-        },
-        consequence=found["retraining"]["words"],
-        warnings=served.warnings,
-        notes=served.notes,
-        problems=served.log.problems,
-        record={
-            "log": str(served.path),
-            "log, SHA-256": served.log.sha256,
-            "reference, SHA-256": reference.sha256,
-            "model, SHA-256": reference.champion.sha256,
-            "limits, SHA-256": found["schema_sha256"],
-        },
-    )
-    page = drift_page(drift, context)
+    page = drift_page(findings.drift, found)
     with writing_to(folder, "; make room"):
         write_atomically(folder / PAGE, page.encode())
         write_atomically(folder / JSON, canonical_json(found))

@@ -92,8 +92,8 @@ class ServedWindow:
     log: Log
     current: Sample
     history: Sample
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
+    warnings: list[str]
+    notes: list[str]
 
 
 def read_served(
@@ -116,8 +116,8 @@ def read_served(
         log=log,
         current=current,
         history=history,
-        warnings=tuple(_warnings(log, history, reference, config, now, lines)),
-        notes=tuple(_notes(log, history, reference, lines)),
+        warnings=_warnings(log, history, reference, config, now, lines),
+        notes=_notes(log, history, reference, lines),
     )
 
 

@@ -1,6 +1,7 @@
 """Findings as a comparison would make them, written by hand."""
 
 import math
+from typing import Any
 
 from components.drift.findings import (
     MOVED,
@@ -14,7 +15,6 @@ from components.drift.findings import (
     ObservedRate,
     Shift,
 )
-from components.drift.page import PageContext
 
 NASTY = "<script>alert('x')</script>\"&\u202e"
 
@@ -129,13 +129,15 @@ def drift(state: str = MOVED, *, charts: bool = True) -> Drift:
     )
 
 
-def context(*, problems: tuple[str, ...] = (), warnings: tuple[str, ...] = ()) -> PageContext:
-    return PageContext(
-        model="pneumonia, version 3",
-        facts={"window": "2026-01-01 00:00 UTC to 2026-01-07 23:59 UTC", "cases": "1,200"},
-        consequence="No retraining is started: monitoring.retrain is off.",
-        warnings=warnings,
-        notes=("1,200 predictions in 1 file",),
-        problems=problems,
-        record={"log SHA-256": "ab" * 32},
-    )
+def record(*, problems: tuple[str, ...] = (), warnings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What report.json says beside the comparison."""
+    notes = ("1,200 predictions in 1 file",)
+    log = {"path": "predictions.jsonl", "sha256": "ab" * 32}
+    return {
+        "created": "2026-01-08T00:00:00.000Z",
+        "model": {"name": "pneumonia", "version": 3, "sha256": "cd" * 32},
+        "reference": {"run_id": "run-3", "cases": 400, "sha256": "ef" * 32},
+        "log": {**log, "warnings": warnings, "notes": notes, "problems": problems},
+        "schema_sha256": "01" * 32,
+        "retraining": {"words": "No retraining is started: monitoring.retrain is off."},
+    }

@@ -7,7 +7,7 @@ import pytest
 
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY
 from components.drift.page import drift_page
-from tests.components.drift.page_making import NASTY, context, drift
+from tests.components.drift.page_making import NASTY, drift, record
 from tests.components.report.browser import CHROMIUM, Page, chromium
 
 pytestmark = [
@@ -36,7 +36,7 @@ def test_the_page_fits_and_asks_for_nothing(
     browser: Page, tmp_path: Path, state: str, width: int
 ) -> None:
     path = tmp_path / "report.html"
-    path.write_text(drift_page(drift(state), context(problems=(NASTY,))), encoding="utf-8")
+    path.write_text(drift_page(drift(state), record(problems=(NASTY,))), encoding="utf-8")
     browser.open(path, width=width)
     assert browser.complaints == [] and browser.requests == [path.resolve().as_uri()]
     assert browser.run(OVERFLOW) == 0
@@ -46,7 +46,7 @@ def test_the_page_fits_and_asks_for_nothing(
 
 def test_in_the_dark_the_page_is_dark(browser: Page, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(drift_page(drift(), context()), encoding="utf-8")
+    path.write_text(drift_page(drift(), record()), encoding="utf-8")
     browser.open(path, dark=True)
     colour = "getComputedStyle(document.body).backgroundColor"
     assert browser.run(colour) == "rgb(17, 20, 23)"
