@@ -5,7 +5,7 @@ the version after it, whose parent is the root of the one before.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -180,26 +180,24 @@ def diff_case_sets(before: CaseSet, after: CaseSet) -> Diff:
     old = {case.case_id: case for case in before.cases}
     new = {case.case_id: case for case in after.cases}
     both = [(old[name], new[name]) for name in new if name in old and old[name] != new[name]]
+
+    def changed(shown: Callable[[LockedCase], str]) -> dict[str, Change]:
+        return {b.case_id: (shown(a), shown(b)) for a, b in both if shown(a) != shown(b)}
+
+    pictures = changed(lambda case: case.pixels_sha256)
+    sentinels = {name for name, case in old.items() if case.sentinel}
     return Diff(
         added=tuple(name for name in new if name not in old),
         retired=tuple(name for name in old if name not in new),
-        relabelled={
-            b.case_id: (LABELS[a.label], LABELS[b.label]) for a, b in both if a.label != b.label
-        },
+        relabelled=changed(lambda case: LABELS[case.label]),
         attributes={b.case_id: _attributes(a, b) for a, b in both if a.attributes != b.attributes},
-        patients={
-            b.case_id: (a.patient_id, b.patient_id) for a, b in both if a.patient_id != b.patient_id
-        },
-        pictures=tuple(b.case_id for a, b in both if a.pixels_sha256 != b.pixels_sha256),
+        patients=changed(lambda case: case.patient_id),
+        pictures=tuple(pictures),
         recoded=tuple(
-            b.case_id
-            for a, b in both
-            if a.pixels_sha256 == b.pixels_sha256 and a.bytes_sha256 != b.bytes_sha256
+            name for name in changed(lambda case: case.bytes_sha256) if name not in pictures
         ),
         sentinels_added=tuple(
-            case.case_id
-            for case in after.cases
-            if case.sentinel and not (case.case_id in old and old[case.case_id].sentinel)
+            name for name, case in new.items() if case.sentinel and name not in sentinels
         ),
         sentinels_removed=tuple(b.case_id for a, b in both if a.sentinel and not b.sentinel),
     )

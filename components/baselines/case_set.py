@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,6 @@ class LockedCase(CaseRecord):
         )
 
 
-_KEYS = {field.name for field in fields(LockedCase)}
-
-
 class RowReader:
     """Makes cases of rows; equal attributes become one mapping, to keep a million cases small."""
 
@@ -68,9 +65,7 @@ class RowReader:
 
     def case(self, row: Any) -> LockedCase | None:
         """The case in a row, None where the row is not one."""
-        if type(row) is not dict or row.keys() != _KEYS or not is_case_row(row):
-            return None
-        if type(row["sentinel"]) is not bool:
+        if not is_case_row(row, LockedCase) or type(row["sentinel"]) is not bool:
             return None
         return LockedCase(**{**row, "attributes": self._attributes(row["attributes"])})
 

@@ -4,7 +4,6 @@ It lets people try spans, and what watches served images, before they have data 
 """
 
 import csv
-import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,11 +13,12 @@ from pathlib import Path
 from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED
 from components.records.case import BadCase, Case, Source
 from components.records.errors import SourceError
-from components.records.files import sync, sync_tree
+from components.records.files import sync, sync_tree, writing_to
 
 IMAGES = "images"
 _SPLITS = ("train", "tune")
 _JPEG = b"\xff\xd8"
+_FIXED = ("path", "label", "case_id", "patient_id")
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,12 @@ def draw(
         raise SourceError(f"{folder}: is there already; wanted the name of a new folder")
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        (temporary / IMAGES).mkdir(parents=True)
-        drawn = _write(source, temporary, progress)
-        sync_tree(temporary)
-        temporary.rename(folder)
-        sync(folder.parent)
-    except OSError as error:
-        raise SourceError(f"{folder}: cannot be written: {error.strerror}") from None
+        with writing_to(folder, kind=SourceError):
+            (temporary / IMAGES).mkdir(parents=True)
+            drawn = _write(source, temporary, progress)
+            sync_tree(temporary)
+            temporary.rename(folder)
+            sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return drawn
@@ -72,24 +71,16 @@ def _write(source: Source, folder: Path, progress: Callable[[int, int], None]) -
         fixed = dict(zip(_FIXED, (path, str(case.label), case.case_id, case.patient_id)))
         rows.append({**case.attributes, **fixed})
         progress(number, of)
-    (folder / MANIFEST).write_text(_as_csv(rows), encoding="utf-8")
-    positives = sum(row["label"] == "1" for row in rows)
-    return Drawn(len(rows), positives, len({row["patient_id"] for row in rows}))
-
-
-_FIXED = ("path", "label", "case_id", "patient_id")
-
-
-def _as_csv(rows: list[dict[str, str]]) -> str:
     known = {*REQUIRED, *OPTIONAL}
     attributes = dict.fromkeys(name for row in rows for name in row if name not in known)
-    stream = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        stream, [*_FIXED, *attributes], restval="", extrasaction="ignore", lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(
+            stream, [*_FIXED, *attributes], restval="", extrasaction="ignore", lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+    positives = sum(row["label"] == "1" for row in rows)
+    return Drawn(len(rows), positives, len({row["patient_id"] for row in rows}))
 
 
 def _cases(source: Source) -> Iterator[Case]:

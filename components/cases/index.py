@@ -13,12 +13,11 @@ from typing import Any
 
 from components.baselines.case_set import CaseSet, verify_cases
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.cases.splits import require_both_classes
+from components.cases.splits import SplitCheck, require_both_classes
 from components.records.case import NEGATIVE, POSITIVE, Case, CaseRecord, Shard, is_case_row
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 
 NAMED = 5  # cases that an error spells out
-_KEYS = {field.name for field in dataclasses.fields(CaseRecord)}
 
 
 def record_case(case: Case, digest: str | None = None) -> CaseRecord:
@@ -81,8 +80,9 @@ def read_records(path: Path) -> Iterator[CaseRecord]:
             for number, line in enumerate(stream, 1):
                 try:
                     row = json.loads(line)
-                    if not isinstance(row, dict) or row.keys() != _KEYS or not is_case_row(row):
-                        raise ValueError(f"wanted {', '.join(sorted(_KEYS))}, each of its type")
+                    if not is_case_row(row):
+                        names = ", ".join(sorted(CaseRecord.__dataclass_fields__))
+                        raise ValueError(f"wanted {names}, each of its type")
                     yield CaseRecord(**row)
                 except (TypeError, ValueError) as error:
                     raise IntegrityError(
@@ -101,22 +101,14 @@ def check_index(splits: Mapping[str, Iterable[CaseRecord]]) -> dict[str, SplitCo
     Raises:
       SourceError: a case id stands twice, a patient is in two splits, a split lacks a class.
     """
-    case_ids: set[str] = set()
-    split_of: dict[str, str] = {}
+    check = SplitCheck()
     counts = {}
     for split, records in splits.items():
         labels = {NEGATIVE: 0, POSITIVE: 0}
         patients, pictures = set(), set()
         for record in records:
-            if record.case_id in case_ids:
-                raise SourceError(f"split '{split}': case '{record.case_id}' stands twice")
-            other = split_of.setdefault(record.patient_id, split)
-            if other != split:
-                raise SourceError(
-                    f"split '{split}': patient '{record.patient_id}' (case '{record.case_id}') "
-                    f"is in split '{other}' too; wanted one split for a patient"
-                )
-            case_ids.add(record.case_id)
+            where = f"split '{split}': case '{record.case_id}'"
+            check.add(where, split, record.patient_id, case_id=record.case_id)
             patients.add(record.patient_id)
             pictures.add(record.pixels_sha256)
             labels[record.label] += 1

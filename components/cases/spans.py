@@ -42,27 +42,23 @@ class Spans:
 
     Attributes:
       pattern: as a person would type it, canonical.
-      numbers, names: of each span; a name is that of its folder, or of its file without suffix.
     """
 
     pattern: str
-    numbers: tuple[int, ...]
-    names: tuple[str, ...]
+    spans: tuple["Span", ...]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(span.number for span in self.spans)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(span.name for span in self.spans)
 
     @property
     def spec(self) -> str:
         """The source of exactly these spans: `spans:data/chest/span-{SPAN:4}@1-3,5`."""
         return f"{KIND}:{self.pattern}@{_as_ranges(self.numbers)}"
-
-    @property
-    def newest(self) -> str:
-        """The name of the last one."""
-        return self.names[-1]
-
-    @property
-    def previous(self) -> str | None:
-        """The name of the one before the newest; None where there is no other."""
-        return self.names[-2] if len(self.names) > 1 else None
 
     @property
     def missing(self) -> tuple[tuple[int, int], ...]:
@@ -104,8 +100,8 @@ def resolve_spans(pattern: str, *, window: str, window_spans: int) -> Spans:
     return _chosen(pattern, found, wanted)
 
 
-def parse_spans(spec: str) -> tuple[Spans, tuple[Path, ...]]:
-    """The spans that `Spans.spec` stands for, and where each is.
+def parse_spans(spec: str) -> Spans:
+    """The spans that `Spans.spec` stands for.
 
     Raises:
       SourceError: no such spec, or one of its spans is not there.
@@ -120,7 +116,7 @@ def parse_spans(spec: str) -> tuple[Spans, tuple[Path, ...]]:
         raise SourceError(
             f"{spec}: span {_as_ranges(absent)} is not there; found {_as_ranges(sorted(found))}"
         )
-    return _chosen(pattern, found, wanted), tuple(found[number] for number in wanted)
+    return _chosen(pattern, found, wanted)
 
 
 def find_spans(pattern: str) -> dict[int, Path]:
@@ -177,9 +173,8 @@ def _parse(pattern: str) -> tuple[Path, str, int, str]:
 
 
 def _chosen(pattern: str, found: Mapping[int, Path], wanted: Sequence[int]) -> Spans:
-    paths = [found[number] for number in wanted]
-    names = tuple(path.stem if path.suffix.lower() == ".npz" else path.name for path in paths)
-    return Spans(os.path.normpath(pattern), tuple(wanted), names)
+    spans = tuple(Span.found(number, found[number]) for number in wanted)
+    return Spans(os.path.normpath(pattern), spans)
 
 
 def _as_ranges(numbers: Iterable[int]) -> str:
@@ -221,6 +216,12 @@ class Span:
     number: int
     name: str
     path: Path
+
+    @classmethod
+    def found(cls, number: int, path: Path) -> "Span":
+        """The span at a path, which may be a link of another name than what it leads to."""
+        name = path.stem if path.suffix.lower() == ".npz" else path.name
+        return cls(number, name, path.resolve())
 
     @property
     def _is_file(self) -> bool:
@@ -278,13 +279,13 @@ class SpanSource:
     """The training and tuning cases of some spans; made by `open_spans`, which checks them.
 
     Attributes:
-      rows: how many each span has of each split, in the order of SPLITS.
+      rows: how many each span has, by split.
     """
 
     spec: str
     name: str
     spans: tuple[Span, ...]
-    rows: tuple[tuple[int, ...], ...]
+    rows: Mapping[str, Sequence[int]]
     synthetic: bool = False
 
     def fingerprint(self) -> str:
@@ -296,22 +297,17 @@ class SpanSource:
 
     def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
         """Shards of train or tune, in the order of the spans; none of test."""
-        return cut_shards(split, sum(self._counts(split)), cases_per_shard)
+        return cut_shards(split, sum(self.rows.get(split, ())), cases_per_shard)
 
     def read(self, shard: Shard) -> Iterator[Case | BadCase]:
         first = 0
-        for span, count in zip(self.spans, self._counts(shard.split)):
+        for span, count in zip(self.spans, self.rows[shard.split]):
             start, stop = max(shard.start - first, 0), min(shard.stop - first, count)
             if start < stop:
                 if len(span.rows()[shard.split]) != count:
                     raise SourceError(f"{span.path}: changed while it was read; run again")
                 yield from span.read(shard.split, start, stop)
             first += count
-
-    def _counts(self, split: str) -> list[int]:
-        if split not in SPLITS:
-            return [0 for _ in self.rows]
-        return [counts[SPLITS.index(split)] for counts in self.rows]
 
 
 def open_spans(spec: str) -> SpanSource:
@@ -321,24 +317,17 @@ def open_spans(spec: str) -> SpanSource:
       SourceError: a span is not there or cannot be used, a case stands twice, a patient is in
         train of one span and in tune of another, or the spans together lack a class.
     """
-    chosen, paths = parse_spans(spec)
-    spans = tuple(
-        Span(number, name, path.resolve())
-        for number, name, path in zip(chosen.numbers, chosen.names, paths)
-    )
+    chosen = parse_spans(spec)
     check = SplitCheck(": give every span a split or none, and a patient_id")
     labels: dict[str, set[int]] = {split: set() for split in SPLITS}
-    counts = []
-    for span in spans:
-        listed = span.rows()
-        for split in SPLITS:
-            for row in listed[split]:
-                if row.is_image:
-                    where = f"{span.path}: {row.path}"
-                    check.add(where, split, row.patient_id, case_id=row.case_id)
-                    labels[split].add(row.label)
-        counts.append(tuple(len(listed[split]) for split in SPLITS))
+    counts: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for span in chosen.spans:
+        for split, rows in span.rows().items():
+            for row in (row for row in rows if row.is_image):
+                where = f"{span.path}: {row.path}"
+                check.add(where, split, row.patient_id, case_id=row.case_id)
+                labels[split].add(row.label)
+            counts.setdefault(split, []).append(len(rows))
     for split in SPLITS:
         require_both_classes(chosen.spec, split, labels[split])
-    folder = paths[0].parent.resolve().name
-    return SpanSource(chosen.spec, folder, spans, tuple(counts))
+    return SpanSource(chosen.spec, chosen.spans[0].path.parent.name, chosen.spans, counts)

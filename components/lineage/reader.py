@@ -5,22 +5,14 @@ needs the database's joins. The table and column names are those of ML Metadata 
 without quotes: that is how SQLite, PostgreSQL and MariaDB all know them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from components.lineage.address import StoreAddress
-from components.lineage.graph import (
-    ARTIFACT_STATES,
-    EVENT_KINDS,
-    EXECUTION_STATES,
-    ArtifactNode,
-    EventEdge,
-    ExecutionNode,
-    Graph,
-)
+from components.lineage.address import StoreAddress, database_message
+from components.lineage.graph import EVENT_KINDS, ArtifactNode, EventEdge, ExecutionNode, Graph
 from components.lineage.types import (
     CHECK,
     COLUMN,
@@ -35,6 +27,12 @@ from components.records.errors import ConfigError
 
 Row = dict[str, Any]
 _AT_ONCE = 500  # values in one IN list
+# The typed properties of all artifacts of a type, a row each.
+_PROPERTIES = (
+    "SELECT a.id, a.name AS artifact_name, a.uri, p.name, p.string_value, p.int_value, "
+    "p.double_value FROM Artifact a JOIN Type t ON t.id = a.type_id AND t.name = :type "
+    "JOIN ArtifactProperty p ON p.artifact_id = a.id AND NOT p.is_custom_property"
+)
 
 
 @dataclass(frozen=True)
@@ -156,31 +154,35 @@ class MetadataStore:
     def run_graph(self, pipeline_run: str) -> Graph:
         """All that ML Metadata holds of one run of the graph, as TFX wrote it."""
         executions = self.query(
-            "SELECT e.id, e.last_known_state AS state, t.name AS type, "
-            "e.create_time_since_epoch AS started_ms, e.last_update_time_since_epoch AS ended_ms "
-            "FROM Execution e JOIN Type t ON t.id = e.type_id "
-            "JOIN Association s ON s.execution_id = e.id JOIN Context c ON c.id = s.context_id "
-            "JOIN Type k ON k.id = c.type_id AND k.name = 'pipeline_run' "
-            "WHERE c.name = :run ORDER BY e.id",
+            "SELECT execution_id AS id, component AS type, state, started_ms, ended_ms "
+            "FROM components WHERE pipeline_run = :run ORDER BY execution_id",
             run=pipeline_run,
         )
         ids = [row["id"] for row in executions]
         events = self._in(
             "SELECT v.id, v.execution_id, v.artifact_id, v.type, p.step_key FROM Event v "
             "LEFT JOIN EventPath p ON p.event_id = v.id AND NOT p.is_index_step "
-            "WHERE v.execution_id IN :ids ORDER BY v.id",
+            "WHERE v.execution_id IN :keys ORDER BY v.id",
             ids,
         )
         nodes = self._in(
             "SELECT s.execution_id, c.name FROM Association s "
             "JOIN Context c ON c.id = s.context_id "
-            "JOIN Type k ON k.id = c.type_id AND k.name = 'node' WHERE s.execution_id IN :ids",
+            "JOIN Type k ON k.id = c.type_id AND k.name = 'node' WHERE s.execution_id IN :keys",
             ids,
         )
-        artifact_ids = sorted({event["artifact_id"] for event in events})
+        node_of = {row["execution_id"]: row["name"] for row in nodes}
+        properties = self._properties("Execution", ids)
         return Graph(
-            executions=tuple(self._executions(executions, nodes)),
-            artifacts=tuple(self.artifacts(artifact_ids)),
+            executions=tuple(
+                ExecutionNode(
+                    **row,
+                    component=str(node_of.get(row["id"], row["type"])).rpartition(".")[2],
+                    properties=properties.get(row["id"], {}),
+                )
+                for row in executions
+            ),
+            artifacts=tuple(self.artifacts(sorted({event["artifact_id"] for event in events}))),
             events=tuple(
                 EventEdge(
                     e["execution_id"], e["artifact_id"], EVENT_KINDS[e["type"]], e["step_key"]
@@ -192,39 +194,15 @@ class MetadataStore:
     def artifacts(self, ids: Sequence[int]) -> list[ArtifactNode]:
         """Artifacts of any type, in the order of ids, with all their properties."""
         rows = self._in(
-            "SELECT a.id, t.name AS type, a.name, a.uri, a.state, "
-            "a.create_time_since_epoch AS created_ms "
-            "FROM Artifact a JOIN Type t ON t.id = a.type_id WHERE a.id IN :ids ORDER BY a.id",
+            "SELECT artifact_id AS id, type, name, uri, state, created_ms FROM artifacts "
+            "WHERE artifact_id IN :keys",
             ids,
         )
         properties = self._properties("Artifact", ids)
         return [
-            ArtifactNode(
-                id=row["id"],
-                type=row["type"],
-                name=row["name"],
-                uri=row["uri"],
-                state=ARTIFACT_STATES[row["state"] or 0],
-                created_ms=row["created_ms"],
-                properties=properties.get(row["id"], {}),
-            )
+            ArtifactNode(**row, properties=properties.get(row["id"], {}))
             for row in sorted(rows, key=lambda row: row["id"])
         ]
-
-    def _executions(self, rows: Iterable[Row], nodes: Iterable[Row]) -> Iterator[ExecutionNode]:
-        component = {row["execution_id"]: row["name"].rpartition(".")[2] for row in nodes}
-        rows = list(rows)
-        properties = self._properties("Execution", [row["id"] for row in rows])
-        for row in rows:
-            yield ExecutionNode(
-                id=row["id"],
-                type=row["type"],
-                component=component.get(row["id"], row["type"].rpartition(".")[2]),
-                state=EXECUTION_STATES[row["state"] or 0],
-                started_ms=row["started_ms"],
-                ended_ms=row["ended_ms"],
-                properties=properties.get(row["id"], {}),
-            )
 
     def _artifacts(
         self, type_name: str, where: Mapping[str, Any], columns: Sequence[str] = ()
@@ -238,52 +216,21 @@ class MetadataStore:
                 f"AND w{number}.{COLUMN[type(value)]} = :value{number}"
             )
             values |= {f"name{number}": name, f"value{number}": value}
-        return self._pivoted(
-            f"FROM Artifact a JOIN Type t ON t.id = a.type_id AND t.name = :type {' '.join(joins)}",
-            {"type": type_name, **values},
-            columns,
-        )
+        if columns:
+            values["columns"] = list(columns)
+        some = "WHERE p.name IN :columns" if columns else ""
+        sql = f"{_PROPERTIES} {' '.join(joins)} {some} ORDER BY a.id"
+        return _pivot(self.query(sql, type=type_name, **values))
 
     def _named(self, type_name: str, names: Sequence[str]) -> list[Row]:
-        return [
-            row
-            for start in range(0, len(names), _AT_ONCE)
-            for row in self._pivoted(
-                "FROM Artifact a JOIN Type t ON t.id = a.type_id AND t.name = :type "
-                "AND a.name IN :names",
-                {"type": type_name, "names": list(names[start : start + _AT_ONCE])},
-            )
-        ]
-
-    def _pivoted(
-        self, source: str, values: Mapping[str, Any], columns: Sequence[str] = ()
-    ) -> list[Row]:
-        """One dictionary per artifact of `source`, from its rows of properties."""
-        some = "AND p.name IN :columns " if columns else ""
-        given = {**values, "columns": list(columns)} if columns else values
-        rows = self.query(
-            "SELECT a.id, a.name AS artifact_name, a.uri, p.name, p.string_value, p.int_value, "
-            f"p.double_value {source} JOIN ArtifactProperty p ON p.artifact_id = a.id "
-            f"AND NOT p.is_custom_property {some}ORDER BY a.id",
-            **given,
-        )
-        found: dict[int, Row] = {}
-        for row in rows:
-            known = found.get(row["id"])
-            if known is None:
-                known = found[row["id"]] = {
-                    "artifact_id": row["id"],
-                    "name": row["artifact_name"],
-                    "uri": row["uri"],
-                }
-            known[row["name"]] = _value(row)
-        return list(found.values())
+        rows = self._in(f"{_PROPERTIES} WHERE a.name IN :keys ORDER BY a.id", names, type=type_name)
+        return _pivot(rows)
 
     def _properties(self, kind: str, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         column = f"{kind.lower()}_id"
         rows = self._in(
             f"SELECT {column} AS id, name, string_value, int_value, double_value, bool_value "
-            f"FROM {kind}Property WHERE {column} IN :ids ORDER BY {column}, name",
+            f"FROM {kind}Property WHERE {column} IN :keys ORDER BY {column}, name",
             ids,
         )
         found: dict[int, dict[str, Any]] = {}
@@ -291,12 +238,12 @@ class MetadataStore:
             found.setdefault(row["id"], {})[row["name"]] = _value(row)
         return found
 
-    def _in(self, sql: str, ids: Sequence[int]) -> list[Row]:
-        """Rows of a query with `IN :ids`, asked in portions that every server takes."""
+    def _in(self, sql: str, keys: Sequence[Any], **values: Any) -> list[Row]:
+        """Rows of a query with `IN :keys`, asked in portions that every server takes."""
         return [
             row
-            for start in range(0, len(ids), _AT_ONCE)
-            for row in self.query(sql, ids=list(ids[start : start + _AT_ONCE]))
+            for start in range(0, len(keys), _AT_ONCE)
+            for row in self.query(sql, keys=keys[start : start + _AT_ONCE], **values)
         ]
 
     @contextmanager
@@ -307,8 +254,20 @@ class MetadataStore:
             with self._engine.connect() as connection:
                 yield connection
         except sqlalchemy.exc.DBAPIError as error:
-            words = " ".join(str(error.orig).split())
-            raise ConfigError(f"{self._address.url}: cannot be read: {words}") from None
+            words = database_message(error)
+            raise ConfigError(f"{self._address}: cannot be read: {words}") from None
+
+
+def _pivot(rows: Sequence[Row]) -> list[Row]:
+    """One dictionary per artifact, from its rows of properties."""
+    found: dict[int, Row] = {}
+    for row in rows:
+        known = found.setdefault(
+            row["id"],
+            {"artifact_id": row["id"], "name": row["artifact_name"], "uri": row["uri"]},
+        )
+        known[row["name"]] = _value(row)
+    return list(found.values())
 
 
 def _value(row: Row) -> Any:

@@ -23,7 +23,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
@@ -48,18 +48,14 @@ class TrainingRow(CaseRecord):
         return self.pixels_sha256, self.case_id
 
 
-_KEYS = {field.name for field in fields(TrainingRow)}
-
-
 def parse_row(line: bytes) -> TrainingRow | None:
     """The row a line spells; None where it is none. Whether it is canonical its hash says."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if type(row) is not dict or row.keys() != _KEYS or not is_case_row(row):
-        return None
-    return TrainingRow(**row) if type(row["split"]) is str and row["split"] else None
+    sound = is_case_row(row, TrainingRow) and type(row["split"]) is str and row["split"]
+    return TrainingRow(**row) if sound else None
 
 
 SUFFIX = ".jsonl"
@@ -257,12 +253,10 @@ def search(folder: Path, wanted: Collection[Sought]) -> dict[str, list[TrainingR
 def find_rows(manifest: Path, wanted: Collection[Sought]) -> list[TrainingRow]:
     """The cases of one manifest with any of these values, in their order."""
     keys = {_key(kind, value) for kind, value in wanted}
-    mapped = _mapped(index_path(manifest), manifest.stat())
-    with _Index(build_index(manifest) if mapped is None else mapped) as index:
-        found = _rows_at(manifest, index.offsets(keys))
+    index = _mapped(index_path(manifest), manifest.stat()) or build_index(manifest)
+    found = _rows_at(manifest, _offsets(index, keys))
     if None in found:  # the index leads to places where no case begins
-        with _Index(build_index(manifest)) as index:
-            found = _rows_at(manifest, index.offsets(keys))
+        found = _rows_at(manifest, _offsets(build_index(manifest), keys))
     return [row for row in found if row is not None and is_sought(row, wanted)]
 
 
@@ -272,8 +266,6 @@ def is_sought(row: TrainingRow, wanted: Iterable[Sought]) -> bool:
 
 
 def _rows_at(manifest: Path, offsets: list[int]) -> list[TrainingRow | None]:
-    if not offsets:
-        return []
     rows = []
     with manifest.open("rb") as file:
         for offset in offsets:
@@ -306,30 +298,17 @@ def build_index(manifest: Path) -> bytes:
     return content
 
 
-class _Index:
-    """An index that is mapped into memory, or was just made; a context manager."""
-
-    def __init__(self, content: "bytes | mmap.mmap") -> None:
-        self._content = content
-        _, _, self._count = _HEADER.unpack(content[: _HEADER.size])
-
-    def offsets(self, keys: Iterable[int]) -> list[int]:
-        """Where lines with these keys begin, in order."""
-        found = set()
-        with memoryview(self._content) as content, content[_HEADER.size :].cast("Q") as numbers:
-            for key in keys:
-                place = bisect_left(numbers, key, 0, self._count)
-                while place < self._count and numbers[place] == key:
-                    found.add(numbers[self._count + place])
-                    place += 1
-        return sorted(found)
-
-    def __enter__(self) -> "_Index":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if isinstance(self._content, mmap.mmap):
-            self._content.close()
+def _offsets(index: bytes | mmap.mmap, keys: Iterable[int]) -> list[int]:
+    """Where lines with these keys begin, in order."""
+    _, _, count = _HEADER.unpack(index[: _HEADER.size])
+    found = set()
+    with memoryview(index) as content, content[_HEADER.size :].cast("Q") as numbers:
+        for key in keys:
+            place = bisect_left(numbers, key, 0, count)
+            while place < count and numbers[place] == key:
+                found.add(numbers[count + place])
+                place += 1
+    return sorted(found)
 
 
 def _mapped(path: Path, manifest: os.stat_result) -> mmap.mmap | None:
@@ -347,7 +326,6 @@ def _mapped(path: Path, manifest: os.stat_result) -> mmap.mmap | None:
         whole = status.st_size == _HEADER.size + 16 * count
         if magic == _MAGIC and size == manifest.st_size and whole:
             return content
-    content.close()
     return None
 
 

@@ -80,12 +80,11 @@ class RecordWriter:
         name = f"{run_name(workspace_id, release.destination)}/{release.version}"
         properties = release_properties(release, workspace_id=workspace_id, run_id=run_id)
         artifact = self._put(RELEASE, name, f"{release.destination}/{release.version}", properties)
-        run = (
-            self.store.get_artifact_by_type_and_name(RUN, run_name(workspace_id, run_id))
-            if run_id
-            else None
-        )
-        self._tie(f"release of {name}", [run.id] if run else [], [artifact])
+        read = []
+        if run_id:
+            run = self.store.get_artifact_by_type_and_name(RUN, run_name(workspace_id, run_id))
+            read = [run.id] if run else []
+        self._tie(f"release of {name}", read, [artifact])
 
     def _training(self, training: TrainingData, record: RunRecord) -> int:
         properties = stored(
@@ -144,20 +143,16 @@ class RecordWriter:
             execution.id = known.id
             events = self.store.get_events_by_execution_ids([known.id])
             there = {(event.artifact_id, event.type) for event in events}
+        (execution_id,) = self.store.put_executions([execution])
         wanted = [(id_, mlmd.Event.INPUT) for id_ in read]
         wanted += [(id_, mlmd.Event.OUTPUT) for id_ in wrote]
-        pairs = []
-        for artifact_id, kind in wanted:
-            if (artifact_id, kind) not in there:
-                event = mlmd.Event(artifact_id=artifact_id, type=kind)
-                if known is not None:
-                    event.execution_id = known.id
-                pairs.append(event)
-        (execution_id,) = self.store.put_executions([execution])
-        for event in pairs:
-            event.execution_id = execution_id
-        if pairs:
-            self.store.put_events(pairs)
+        missing = [
+            mlmd.Event(execution_id=execution_id, artifact_id=artifact_id, type=kind)
+            for artifact_id, kind in wanted
+            if (artifact_id, kind) not in there
+        ]
+        if missing:
+            self.store.put_events(missing)
 
     def _type_id(self, name: str) -> int:
         if name not in self._types:

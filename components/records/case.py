@@ -125,8 +125,10 @@ def canonical_row(row: Any) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
 
 
-def is_case_row(row: Any) -> bool:
-    """Whether a row of JSON holds the fields of a CaseRecord, each of exactly its type."""
+def is_case_row(row: Any, kind: type[CaseRecord] = CaseRecord) -> bool:
+    """Whether a row of JSON has the fields of `kind`, those of CaseRecord of exactly its types."""
+    if type(row) is not dict or row.keys() != kind.__dataclass_fields__.keys():
+        return False
     attributes, label = row["attributes"], row["label"]
     return (
         _is_name(row["case_id"])

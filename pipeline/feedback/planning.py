@@ -100,7 +100,7 @@ def find_training_cases(config: Config, workspace: Workspace) -> tuple[KnownSide
     ids, pixels, encoded = set[str](), set[str](), set(known.bytes)
     split_of: dict[str, str] = {}
     for number, path in sorted(find_spans(config.data.source).items()):
-        span = Span(number, path.name.removesuffix(".npz"), path.resolve())
+        span = Span.found(number, path)
         for split, rows in span.rows().items():
             ids.update(row.case_id for row in rows)
             split_of.update((row.patient_id, split) for row in rows)

@@ -274,7 +274,7 @@ def _spans(config: Config) -> Spans | None:
             "alone, so name where the case set's images come from"
         )
     if named:
-        return parse_spans(data.source)[0]
+        return parse_spans(data.source)
     return resolve_spans(data.source, window=data.window, window_spans=data.window_spans)
 
 

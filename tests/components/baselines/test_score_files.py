@@ -220,6 +220,7 @@ def test_an_operating_point_and_other_columns_are_told_apart(tmp_path: Path) -> 
         ({"score": [True, False]}, ["bool", "scores"]),
         ({"label": [0, 2]}, ["row 2: label: ", "0 or 1"]),
         ({"label": [None, 1]}, ["row 1: label: ", "0 or 1"]),
+        ({"label": [None, None]}, ["label", "null"]),
         ({"operating_point": [0.4, 0.5]}, ["0.4 and 0.5"]),
         ({"operating_point": [None, 0.5]}, ["operating_point: ", "'nan'"]),
     ],

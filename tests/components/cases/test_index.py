@@ -86,7 +86,7 @@ def test_counts_are_those_of_the_records() -> None:
 @pytest.mark.parametrize(
     ("test", "facts"),
     [
-        ([record("b0"), record("a1")], ["'test'", "case 'a1'", "twice"]),
+        ([record("b0"), record("a1")], ["'test'", "case 'a1'", "'train'", "once"]),
         ([record("b0", patient="p"), record("b1")], ["patient 'p'", "'train'"]),
         ([record("b0"), record("b2")], ["no positive", "'test'"]),
         ([], ["no positive", "'test'"]),

@@ -32,7 +32,6 @@ def test_an_expanding_window_holds_every_span_in_the_order_of_numbers(tmp_path: 
     make(tmp_path, "span-10", "span-9", "span-1")
     spans = resolve_spans(f"{tmp_path}/span-{{SPAN}}", window="expanding", window_spans=1)
     assert spans.numbers == (1, 9, 10) and spans.names == ("span-1", "span-9", "span-10")
-    assert (spans.previous, spans.newest) == ("span-9", "span-10")
 
 
 def test_a_rolling_window_holds_the_newest_and_takes_fewer_where_there_are_fewer(
@@ -42,7 +41,7 @@ def test_a_rolling_window_holds_the_newest_and_takes_fewer_where_there_are_fewer
     assert resolved(pattern, "rolling", 2) == (3, 5)
     assert resolved(pattern, "rolling", 9) == (1, 2, 3, 5)
     only = resolve_spans(pattern, window="rolling", window_spans=1)
-    assert (only.newest, only.previous, only.notice) == ("span-0005", None, "")
+    assert (only.names, only.notice) == (("span-0005",), "")
 
 
 def test_a_gap_is_told_and_stops_nothing(tmp_path: Path) -> None:
@@ -74,8 +73,8 @@ def test_the_spec_is_these_spans_even_after_another_has_come(
     spans = resolve_spans("./x/../x//span-{SPAN:4}", window="expanding", window_spans=1)
     assert spans.spec == "spans:x/span-{SPAN:4}@3-5,7"
     make(tmp_path / "x", "span-0008")
-    again, paths = parse_spans("spans:x/span-{SPAN:4}@7,3-5,4")
-    assert again == spans and [path.name for path in paths] == list(spans.names)
+    again = parse_spans("spans:x/span-{SPAN:4}@7,3-5,4")
+    assert again == spans and [span.path.name for span in again.spans] == list(spans.names)
 
 
 @pytest.mark.parametrize(
