@@ -15,15 +15,13 @@ from pipeline.commands.ledger import ledger
 from pipeline.commands.lineage import lineage
 from pipeline.commands.monitor import monitor
 from pipeline.commands.notify import notify
+from pipeline.commands.overrule import rollback, waive
 from pipeline.commands.policy import policy
 from pipeline.commands.prune import prune
-from pipeline.commands.retrain import retrain
-from pipeline.commands.rollback import rollback
-from pipeline.commands.run import run
+from pipeline.commands.run import retrain, run
 from pipeline.commands.schedule import schedule
 from pipeline.commands.store import store
 from pipeline.commands.timeline import timeline
-from pipeline.commands.waive import waive
 
 
 @group(name="casegate", context_settings={"help_option_names": ["-h", "--help"]})

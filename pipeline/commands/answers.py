@@ -66,10 +66,8 @@ def give(answer: "Answer", *, form: str, table: str | None = None, out: Path | N
 
     if table is not None:
         answer = _with_one_table(answer, table)
-    if form == "json":
-        text = as_json(answer)
-    elif form == "csv":
-        text = as_csv(answer)
+    if form != "text":
+        text = {"json": as_json, "csv": as_csv}[form](answer)
     elif out is None and sys.stdout.isatty():
         width, colour = shutil.get_terminal_size().columns, "NO_COLOR" not in os.environ
         text = as_text(answer, width=width, colour=colour)

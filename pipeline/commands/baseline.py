@@ -1,7 +1,7 @@
 """`casegate baseline`: the golden scores, which move only by a named person's approval."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,15 +34,15 @@ _folder = click.option(
 @options.workspace(exists=True)
 @click.option("--run", "run_id", metavar="ID", help="Default: the newest run with a decision.")
 @options.person("Who approves.")
-def bootstrap(workspace: Path, run_id: str | None, by: str, reason: str) -> int:
+def bootstrap(workspace: Path, **approval: Any) -> int:
     """Approves a run's candidate as the first golden, by name.
 
     Refused where golden scores exist already, or where the candidate failed.
     """
     from pipeline.governance.approval import bootstrap_golden
 
-    approved = bootstrap_golden(workspace, run_id=run_id, by=by, reason=reason)
-    return _show_approved(approved, "run again to judge and release the candidate against them")
+    then = "run again to judge and release the candidate against them"
+    return _show_approved(bootstrap_golden(workspace, **approval), then)
 
 
 @baseline.command()
@@ -64,8 +64,7 @@ def propose(workspace: Path, run_id: str, by: str | None) -> int:
         click.echo("golden now:")
         _show_scores(shown.golden.scores, shown.case_set)
     click.echo("proposed:")
-    _show_scores(proposal.scores, shown.case_set)
-    _show_waived(proposal)
+    _show_proposed(proposal, shown.case_set)
     click.echo("next: casegate baseline approve --by NAME --reason TEXT")
     return 0
 
@@ -92,17 +91,15 @@ def show(workspace: Path, folder: Path | None) -> int:
     cases = shown.case_set
     _line("baseline", str(shown.baseline))
     _line("case set", f"{cases.name} version {cases.version}, {len(cases.cases)} cases")
-    if shown.golden is None:
-        _line("golden", "none yet; casegate baseline bootstrap approves the first")
-    else:
+    if shown.golden:
         _show_approval(shown.golden)
         _show_scores(shown.golden.scores, cases)
-    if shown.proposal:
-        proposal = shown.proposal
+    else:
+        _line("golden", "none yet; casegate baseline bootstrap approves the first")
+    if proposal := shown.proposal:
         _line("proposed", f"by {proposal.by} on {proposal.date}, from run {proposal.run_id}")
         _line("decision", proposal.decision_sha256)
-        _show_scores(proposal.scores, cases)
-        _show_waived(proposal)
+        _show_proposed(proposal, cases)
     if shown.unfinished:
         entry = shown.unfinished.entry
         _line("cut short", f"the {entry.kind} by {entry.by} at {entry.at}; give it again")
@@ -130,14 +127,11 @@ def history(workspace: Path, folder: Path | None) -> int:
 def _show_approved(approved: "Approved", then: str) -> int:
     approval = approved.golden.approval
     if approved.finished:
-        click.echo(
-            f"finished the approval by {approval.by} of {approval.date}, which was cut short: "
-            f"{approved.path}"
-        )
-        click.echo("nothing else was approved; give the command again for that")
+        done = f"finished the approval by {approval.by} of {approval.date}, which was cut short"
+        then = "nothing else was approved; give the command again for that"
     else:
-        click.echo(f"golden scores approved by {approval.by}: {approved.path}")
-        click.echo(then)
+        done = f"golden scores approved by {approval.by}"
+    click.echo(f"{done}: {approved.path}\n{then}")
     return 0
 
 
@@ -173,7 +167,8 @@ def _show_scores(scores: "CaseScores", case_set: "CaseSet") -> None:
         _line("specificity", str(shares[1]))
 
 
-def _show_waived(proposal: "GoldenProposal") -> None:
+def _show_proposed(proposal: "GoldenProposal", case_set: "CaseSet") -> None:
+    _show_scores(proposal.scores, case_set)
     if proposal.waived:
         _line("waived", ", ".join(proposal.waived))
 

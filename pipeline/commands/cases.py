@@ -8,6 +8,7 @@ import click
 from components.baselines.names import CASE_SET
 from pipeline.commands import options
 from pipeline.commands.ending import console, group, print_answer, progress_bar
+from pipeline.settings.workspace import Workspace
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
 
@@ -51,7 +52,6 @@ def verify(case_set: str, source: str | None, model: Path | None, workspace: Pat
     With --model, exit code 1 says that the model cannot be served, and why.
     """
     from pipeline.governance.case_sets import verify_case_set
-    from pipeline.settings.workspace import Workspace
 
     found = verify_case_set(case_set, Workspace(workspace.resolve()), source, model=model)
     locked = found.case_set
@@ -77,7 +77,6 @@ def show(case_set: str, workspace: Path, form: str) -> int:
     from pipeline.governance.case_sets import described
     from pipeline.governance.show_cases import show_case_set
     from pipeline.settings.baselines import read_case_set
-    from pipeline.settings.workspace import Workspace
 
     found = read_case_set(case_set, Workspace(workspace.resolve()))
     return print_answer(
@@ -98,7 +97,6 @@ def diff(before: str, after: str, workspace: Path, form: str) -> int:
     from pipeline.governance.case_sets import described
     from pipeline.governance.show_cases import show_diff
     from pipeline.settings.baselines import read_case_set
-    from pipeline.settings.workspace import Workspace
 
     place = Workspace(workspace.resolve())
     a, b = read_case_set(before, place), read_case_set(after, place)

@@ -14,7 +14,6 @@ from pipeline.commands.ending import echo_json, group
 if TYPE_CHECKING:
     from components.records.events import Event
     from pipeline.ci.checked import CheckedCommit
-    from pipeline.settings.config import Config
 
 _CONFIG = options.config()
 _DATA = options.data("As of `casegate run`.")
@@ -55,27 +54,20 @@ def ci(context: click.Context, /, **given: Any) -> int:
 
 
 def _check(
-    config: Path | None,
-    data: str | None,
-    settings: tuple[str, ...],
-    base: str | None,
-    head: str | None,
-    release: bool,
-    registry: str | None,
-    cache: Path | None,
-    out: Path,
-    form: str,
+    config: Path | None, data: str | None, settings: tuple[str, ...], form: str, **asked: Any
 ) -> int:
     from pipeline.ci.check import check
     from pipeline.ci.checked import CheckRequest, Steps
     from pipeline.ci.job_files import clear, write_files
+    from pipeline.settings.config import load_config
 
-    resolved, path = _settings(config, data, settings)
+    path, overrides = options.with_data(config, data, settings)
+    request = CheckRequest(Path.cwd(), load_config(path, overrides), path, **asked)
+    out = request.out
     clear(out)
-    asked = CheckRequest(Path.cwd(), resolved, path, base, head, release, registry, cache, out)
     to_stderr = form == "json"
     steps = Steps(lambda line: click.echo(line, err=to_stderr))
-    checked = check(asked, steps, os.environ, lambda: _watched(2 if to_stderr else 1))
+    checked = check(request, steps, os.environ, lambda: _watched(2 if to_stderr else 1))
     write_files(checked, out)
     _show(checked, out, form)
     return checked.exit_code
@@ -87,21 +79,16 @@ def _check(
 @_DATA
 @_SET
 @click.option("--registry", metavar="DIR|URL", help="Where to.  [default: ci.registry]")
-def publish(
-    workspace: Path,
-    config: Path | None,
-    data: str | None,
-    settings: tuple[str, ...],
-    registry: str | None,
-) -> int:
+def publish(workspace: Path, registry: str | None, **given: Any) -> int:
     """Puts the workspace's released model and its scores into a registry, for CI to compare with.
 
     Where the settings name a development case set, the model is scored on it, too.
     """
     from components.records.errors import UsageError
     from pipeline.ci.publishing import publish_release
+    from pipeline.settings.config import load_config
 
-    resolved, _ = _settings(config, data, settings)
+    resolved = load_config(*options.with_data(**given))
     address = registry or resolved.ci.registry
     if address is None:
         raise UsageError("--registry: got none, and ci.registry is null; name a folder or bucket")
@@ -110,16 +97,6 @@ def publish(
     for root, (name, _) in sorted(published.files.items()):
         click.echo(f"  case set {root[:12]}  {name}")
     return 0
-
-
-def _settings(
-    path: Path | None, data: str | None, settings: tuple[str, ...]
-) -> "tuple[Config, Path | None]":
-    """The configuration, and the file it came from."""
-    from pipeline.settings.config import load_config, shipped_config
-
-    path = path or shipped_config(data or "phantom")
-    return load_config(path, options.with_data(settings, data)), path
 
 
 @contextlib.contextmanager

@@ -74,17 +74,14 @@ def add(
     *,
     case_id: str | None,
     image: Path | None,
-    label: str,
-    by: str,
-    note: str | None,
-    adjudicates: bool,
+    **opinion: Any,
 ) -> int:
     """Records what a reader says of a case that was served; refuses any other case."""
     from pipeline.feedback.add import GivenOpinion
     from pipeline.feedback.add import add as record
     from pipeline.feedback.show import opinion_line
 
-    given = GivenOpinion(label, by, note, adjudicates)
+    given = GivenOpinion(**opinion)
     click.echo(opinion_line(record(places, served, given, case_id=case_id, image=image)))
     return 0
 
@@ -92,13 +89,7 @@ def add(
 @feedback.command()
 @options.form("text", "json", "csv", words="csv is the worklist alone.")
 @_of_served_cases
-def report(
-    config: "Config",
-    places: "FeedbackPlaces",
-    served: "ServedCases",
-    *,
-    form: str,
-) -> int:
+def report(config: "Config", places: "FeedbackPlaces", served: "ServedCases", *, form: str) -> int:
     """How far model and readers agree, and the cases that somebody has to look at."""
     from pipeline.feedback.report import make_report
     from pipeline.feedback.show import show_report
@@ -121,11 +112,10 @@ def promote(
     places: "FeedbackPlaces",
     served: "ServedCases",
     *,
-    by: str,
-    reason: str,
     images: Path | None,
     dry_run: bool,
     form: str,
+    **signed: str,
 ) -> int:
     """Makes settled cases the next training span, and proposes missed ones as sentinels.
 
@@ -139,7 +129,7 @@ def promote(
     if dry_run:
         done = promoting.preview(config, place, served, images)
     else:
-        done = promoting.promote(config, place, served, by=by, reason=reason, images=images)
+        done = promoting.promote(config, place, served, images=images, **signed)
     return print_answer(form, done.as_json, lambda page: show_promoted(page, done))
 
 
@@ -151,12 +141,7 @@ def promote(
 )
 @options.listening(8422, remote=", through a TLS proxy.")
 @_of_served_cases
-def serve(
-    config: "Config",
-    places: "FeedbackPlaces",
-    served: "ServedCases",
-    **where: Any,
-) -> int:
+def serve(config: "Config", places: "FeedbackPlaces", served: "ServedCases", **where: Any) -> int:
     """Takes opinions over HTTP until Ctrl+C: POST /feedback, with a bearer token.
 
     The token says who the reader is. A request has case_id or pixels_sha256, label, nonce and

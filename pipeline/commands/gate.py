@@ -46,14 +46,7 @@ _model = partial(click.option, type=click.Path(path_type=Path), metavar="SCORES|
 @click.option("--run-id", metavar="ID", help="Names the decision.  [default: the time]")
 @click.option("--created", metavar="TIME", help="ISO 8601 in UTC.  [default: now]")
 def gate(
-    candidate: Path,
-    champion: Path | None,
-    golden: Path | None,
-    form: str,
-    output: Path | None,
-    workspace: Path | None,
-    ledger: Path | None,
-    **asked: Any,
+    form: str, output: Path | None, workspace: Path | None, ledger: Path | None, **asked: Any
 ) -> int:
     """Judges a candidate's scores by the policy; the exit code is the verdict.
 
@@ -62,21 +55,16 @@ def gate(
     golden.json of the pipeline will do as well.
     """
     from components.records.errors import UsageError
-    from pipeline.run.score_gate import GateRequest
+    from pipeline.run.score_gate import MODELS, GateRequest
     from pipeline.run.score_gate import gate as judge
 
     if workspace and ledger:
         raise UsageError("--workspace and --ledger: give one; a workspace has its own ledger")
     place = Workspace((workspace or Path("workspace")).resolve())
-    given = {"candidate": candidate, "champion": champion, "golden": golden}
-    gated = judge(
-        GateRequest(
-            models={name: path for name, path in given.items() if path is not None},
-            workspace=place,
-            ledger=place.ledger if workspace else ledger and ledger.resolve(),
-            **asked,
-        )
-    )
+    given = {name: asked.pop(name) for name in MODELS}
+    models = {name: path for name, path in given.items() if path is not None}
+    counted = place.ledger if workspace else ledger and ledger.resolve()
+    gated = judge(GateRequest(models=models, workspace=place, ledger=counted, **asked))
     _show(gated, form, output)
     return gated.decision.exit_code
 

@@ -32,12 +32,14 @@ _revisions = options.stacked(
     ),
     click.option(
         "--from-ref",
+        "old",
         envvar="PRE_COMMIT_FROM_REF",
         metavar="COMMIT",
         help="Look at the commits that this one has not.  [default: at what is staged]",
     ),
     click.option(
         "--to-ref",
+        "new",
         envvar="PRE_COMMIT_TO_REF",
         metavar="COMMIT",
         help="The newest commit to look at.",
@@ -102,26 +104,16 @@ def approver(message: Path, baselines: str) -> int:
     """The message in FILE names who approved the staged change of baselines."""
     from pipeline.ci.hooks.rules import named_approver
 
-    return _check([named_approver], baselines, message=message)
+    return _check([named_approver], baselines=baselines, message=message)
 
 
-def _check(
-    rules: "Sequence[Rule]",
-    baselines: str,
-    from_ref: str | None = None,
-    to_ref: str | None = None,
-    *,
-    message: Path | None = None,
-) -> int:
+def _check(rules: "Sequence[Rule]", **revisions: Any) -> int:
     """Prints each fault on a line of its own; returns the exit code."""
     from components.records.text import one_line
     from pipeline.ci.hooks.revision import check_revisions
 
     code = 0
-    done = check_revisions(
-        rules, Path.cwd(), baselines=baselines, old=from_ref, new=to_ref, message=message
-    )
-    for revision, fault in done:
+    for revision, fault in check_revisions(rules, Path.cwd(), **revisions):
         where = f"commit {revision.name[:12]}: " if revision.name else ""
         click.echo(f"{where}{one_line(str(fault))}", err=True)
         code = max(code, fault.exit_code)

@@ -10,6 +10,7 @@ import click
 from components.records.ledger import KINDS
 from pipeline.commands import options
 from pipeline.commands.ending import echo_json, group
+from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from components.records.ledger.ledger import Entry
@@ -48,7 +49,6 @@ def verify(workspace: Path, holds: str | None) -> int:
 def show(workspace: Path, kind: str | None, form: str) -> int:
     """Lists the entries, oldest first, after checking the chain."""
     from components.records.ledger.ledger import Ledger
-    from pipeline.settings.workspace import Workspace
 
     entries = Ledger(Workspace(workspace.resolve()).ledger).entries()
     chosen = [entry for entry in entries if kind in (None, entry.kind)]

@@ -155,15 +155,7 @@ def diff(evidence: "Evidence", first: str, second: str, destination: str | None)
     help="Read every training manifest from end to end, and trust no index beside it.",
 )
 @answered
-def impact(
-    evidence: "Evidence",
-    *,
-    case: str | None,
-    image: Path | None,
-    package: str | None,
-    commit: str | None,
-    reread: bool,
-) -> "Answer":
+def impact(evidence: "Evidence", *, reread: bool, **asked: Any) -> "Answer":
     """Which models, runs and releases a bad image, package or commit reached.
 
     Says what of it is serving now. An image is looked for in all training data and in every
@@ -171,22 +163,19 @@ def impact(
     Metadata was altered.
     """
     from components.records.errors import UsageError
-
-    if sum(word is not None for word in (case, image, package, commit)) != 1:
-        raise UsageError("wanted one of --case, --image, --package and --commit")
-    if reread and case is None and image is None:
-        raise UsageError("--reread goes with --case or --image")
-    if package is not None or commit is not None:
-        from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package
-
-        if package is not None:
-            return impact_of_package(evidence, package)
-        return impact_of_commit(evidence, str(commit))
+    from pipeline.evidence.questions.impact import impact_of_commit, impact_of_package
     from pipeline.evidence.questions.impact_image import impact_of_case, impact_of_image
 
-    if image is not None:
-        return impact_of_image(evidence, image, reread=reread)
-    return impact_of_case(evidence, str(case), reread=reread)
+    given = {kind: value for kind, value in asked.items() if value is not None}
+    if len(given) != 1:
+        raise UsageError("wanted one of --case, --image, --package and --commit")
+    ((kind, value),) = given.items()
+    if kind in ("case", "image"):
+        of_picture = impact_of_case if kind == "case" else impact_of_image
+        return of_picture(evidence, value, reread=reread)
+    if reread:
+        raise UsageError("--reread goes with --case or --image")
+    return (impact_of_commit if kind == "commit" else impact_of_package)(evidence, value)
 
 
 @lineage.command()
@@ -264,11 +253,7 @@ def verify(evidence: "Evidence", name: str | None, all_: bool) -> "Answer":
 @answered
 @of_one
 def reproduce(
-    evidence: "Evidence",
-    subject: "Subject",
-    *,
-    repository: Path | None,
-    **asked: Any,
+    evidence: "Evidence", subject: "Subject", *, repository: Path | None, **asked: Any
 ) -> "Answer":
     """Runs the same code, packages, configuration and data once more, and compares the scores.
 
@@ -279,13 +264,8 @@ def reproduce(
     from pipeline.evidence.reproduce.reproduce import reproduce
     from pipeline.settings.config import REPOSITORY
 
-    return reproduce(
-        evidence,
-        subject,
-        repository=(repository or REPOSITORY).resolve(),
-        say=partial(click.echo, err=True),
-        **asked,
-    )
+    checkout, say = (repository or REPOSITORY).resolve(), partial(click.echo, err=True)
+    return reproduce(evidence, subject, repository=checkout, say=say, **asked)
 
 
 for command in (trace, card, prove, export, check):

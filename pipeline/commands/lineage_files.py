@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,8 +35,7 @@ def trace(name: str, destination: str | None, workspace: Path, form: str, out: P
 
     with Evidence(workspace) as evidence:
         graph = follow(evidence, evidence.subject(name, destination=destination))
-    drawn = draw(graph, form)
-    print_or_write(drawn, out, for_people=form == "text")
+    print_or_write(draw(graph, form), out, for_people=form == "text")
     return 0
 
 
@@ -93,16 +92,7 @@ def card(name: str, destination: str | None, workspace: Path, form: str, out: Pa
 @options.form(*FORMATS)
 @options.workspace(exists=False)
 def prove(
-    name: str | None,
-    image: Path | None,
-    case: str | None,
-    out: Path | None,
-    check: Path | None,
-    root: str | None,
-    cases: int | None,
-    destination: str | None,
-    form: str,
-    workspace: Path,
+    check: Path | None, destination: str | None, form: str, workspace: Path, **asked: Any
 ) -> int:
     """Proves that an image is, or is not, in the training data of a release.
 
@@ -113,30 +103,27 @@ def prove(
     casegate lineage prove 12 --image chest.png --out proof.json
     casegate lineage prove --check proof.json --root 6d34... --cases 4000
     """
-    from components.records.errors import UsageError
-
-    if check is not None:
-        if name or image or case or out:
-            raise UsageError("--check takes --root, --cases and --format alone")
-        from pipeline.evidence.questions.proving import check as check_file
-
-        give(check_file(check, root=root, cases=cases), form=form)
-        return 0
-    if name is None or (image is None) == (case is None) or root or cases is not None:
-        raise UsageError(
-            "wanted VERSION|RUN with one of --image and --case, or --check FILE with --root"
-        )
     from components.lineage.proof import save_proof
+    from components.records.errors import UsageError
+    from pipeline.evidence.questions.proving import check as check_file
     from pipeline.evidence.questions.proving import prove_for
     from pipeline.evidence.subject import Evidence
 
+    given = {name: value for name, value in asked.items() if value is not None}
+    if check is not None:
+        if given.keys() - {"root", "cases"}:
+            raise UsageError("--check takes --root, --cases and --format alone")
+        return give(check_file(check, root=asked["root"], cases=asked["cases"]), form=form)
+    if given.keys() - {"out"} not in ({"name", "image"}, {"name", "case"}):
+        raise UsageError(
+            "wanted VERSION|RUN with one of --image and --case, or --check FILE with --root"
+        )
     with Evidence(workspace) as evidence:
-        subject = evidence.subject(name, destination=destination)
-        proof, answer = prove_for(evidence, subject, image=image, case_id=case)
-    if out is not None:
-        save_proof(proof, out)
-    give(answer, form=form)
-    return 0
+        subject = evidence.subject(given["name"], destination=destination)
+        proof, answer = prove_for(evidence, subject, image=asked["image"], case_id=asked["case"])
+    if "out" in given:
+        save_proof(proof, given["out"])
+    return give(answer, form=form)
 
 
 @command()
@@ -145,19 +132,14 @@ def prove(
 @options.destination()
 @click.option(
     "--without-training-manifest",
-    is_flag=True,
+    "training_manifest",
+    flag_value=False,
+    default=True,
     help="Leaves the list of training cases out: its root stays, so a case can still be proven.",
 )
-@click.option("--with-model", is_flag=True, help="Takes the model's files in.")
+@click.option("--with-model", "model", is_flag=True, help="Takes the model's files in.")
 @options.workspace(exists=True)
-def export(
-    name: str,
-    out: Path,
-    destination: str | None,
-    without_training_manifest: bool,
-    with_model: bool,
-    workspace: Path,
-) -> int:
+def export(name: str, out: Path, destination: str | None, workspace: Path, **parts: bool) -> int:
     """Writes everything a release rests on into one archive, for somebody who has nothing else.
 
     Model card, report, decision, policy, case set, scores, run record, lineage as PROV-JSON and
@@ -169,12 +151,7 @@ def export(
     from pipeline.evidence.card.card import card_files
     from pipeline.evidence.subject import Evidence
 
-    wanted = BundleRequest(
-        training_manifest=not without_training_manifest,
-        model=with_model,
-        cards=card_files,
-        drawings=drawings(),
-    )
+    wanted = BundleRequest(cards=card_files, drawings=drawings(), **parts)
     with Evidence(workspace) as evidence:
         found = write(evidence, evidence.subject(name, destination=destination), out, wanted)
     click.echo(_words(found))

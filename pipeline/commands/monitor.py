@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +12,7 @@ from pipeline.commands.ending import command, echo_json
 from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pipeline.unattended.monitoring.monitor import Monitored
+    from pipeline.unattended.retraining.attempt import Retrained
 
 
 @command()
@@ -48,36 +48,33 @@ def monitor(
     from pipeline.settings.config import load_config
     from pipeline.unattended.monitoring.monitor import monitor as look
     from pipeline.unattended.monitoring.show_monitor import as_text
+    from pipeline.unattended.retraining.notice import show_retrained
 
     overrides = [*settings, *(["monitoring.retrain=true"] if retrain else [])]
     place = Workspace(workspace.resolve())
     monitored = look(load_config(config, overrides), place, log)
     if form == "text":
         click.echo(as_text(monitored, terminal=sys.stdout.isatty()), nl=False)
-    retrained = None
+    done = None
     if monitored.may_retrain:
-        retrained = _retrained(monitored, config, overrides, place, text=form == "text")
+        done = _retrained(config, overrides, place, why=monitored.why)
     if form == "json":
-        answer = {**monitored.as_json(), "retrained": retrained}
-        echo_json(answer)
+        echo_json({**monitored.as_json(), "retrained": done and done.as_json()})
+    elif done:
+        show_retrained(done)
     return monitored.exit_code
 
 
 def _retrained(
-    monitored: "Monitored", config: Path | None, settings: list[str], place: Any, *, text: bool
-) -> dict[str, Any] | None:
+    config: Path | None, settings: list[str], place: Workspace, *, why: str
+) -> "Retrained | None":
     """What became of the retraining; a failure of it is shown, and leaves the drift as it is."""
     from components.records.errors import CasegateError
-    from pipeline.unattended.retraining.notice import show_retrained
     from pipeline.unattended.retraining.retrain import retrain
 
     say = partial(click.echo, err=True)  # beside the answer
     try:
-        done = retrain(config, settings, place, trigger="drift", why=monitored.why, say=say)
+        return retrain(config, settings, place, trigger="drift", why=why, say=say)
     except CasegateError as error:
         click.echo(f"retraining: {error.line}", err=True)
         return None
-    if text:
-        show_retrained(done)
-    found: dict[str, Any] = done.as_json()
-    return found

@@ -39,14 +39,12 @@ def test(config: Path | None, settings: tuple[str, ...], form: str) -> int:
     """
     from pipeline.unattended.notifying.notify import try_out
 
-    read = _notify_config(config, settings)
-    deliveries = try_out(read)
+    deliveries = try_out(_notify_config(config, settings))
     if not deliveries and form == "text":
         click.echo("no channel is set: see notify.webhook, notify.smtp and notify.command")
         return UNDELIVERED
     _show_deliveries(deliveries, form)
-    sent = [delivery.state == "sent" for delivery in deliveries]
-    return 0 if sent and all(sent) else UNDELIVERED
+    return 0 if {delivery.state for delivery in deliveries} == {"sent"} else UNDELIVERED
 
 
 @notify.command()

@@ -1,5 +1,6 @@
 """The options that two commands or more share: each means the same wherever it stands."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
-TRIGGERS = ("commit", "schedule", "drift", "manual")
 
 
 def stacked(*options: Decorator) -> Decorator:
@@ -59,8 +59,8 @@ def settings(words: str | None = "Overrides one setting; may be repeated.") -> D
     return click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help=words)
 
 
-def data(words: str, **other: Any) -> Decorator:
-    return click.option("--data", metavar="SOURCE", help=words, **other)
+def data(words: str) -> Decorator:
+    return click.option("--data", metavar="SOURCE", help=words)
 
 
 def form(*formats: str, words: str | None = None) -> Decorator:
@@ -88,9 +88,7 @@ def person(by: str) -> Decorator:
     )
 
 
-def destination(
-    words: str = "serving/MODEL, where the version stands in several.",
-) -> Decorator:
+def destination(words: str = "serving/MODEL, where the version stands in several.") -> Decorator:
     return click.option("--destination", metavar="DIR", help=words)
 
 
@@ -126,8 +124,11 @@ def listening(port: int, remote: str) -> Decorator:
     )
 
 
-def with_data(settings: tuple[str, ...], data: str | None) -> list[str]:
-    """The settings, with `--data` as one more of them."""
-    import json
+def with_data(
+    config: Path | None, data: str | None, settings: tuple[str, ...]
+) -> tuple[Path | None, list[str]]:
+    """The file of settings, or the one shipped for the data; and the settings, with the data."""
+    from pipeline.settings.config import shipped_config
 
-    return [*settings, *([f"data.source={json.dumps(data)}"] if data is not None else [])]
+    source = [] if data is None else [f"data.source={json.dumps(data)}"]
+    return config or shipped_config(data or "phantom"), [*settings, *source]

@@ -1,5 +1,8 @@
 """`casegate schedule`: retraining at its times, by systemd, by cron or in the foreground."""
 
+import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,46 +55,33 @@ def schedule() -> None:
 @_directory
 @click.option("--print", "only_print", is_flag=True, help="Writes nothing; shows what it would.")
 def install(
-    *,
-    config: Path,
-    workspace: Path,
-    settings: tuple[str, ...],
-    name: str | None,
-    how: str | None,
-    scope: str | None,
-    directory: Path | None,
-    only_print: bool,
+    how: str | None, scope: str | None, directory: Path | None, only_print: bool, **of_job: Any
 ) -> int:
     """Installs the schedule, with systemd where there is one, else with cron.
 
     Checks the settings first, and may be run again whenever they change.
     """
-    import shutil
-
     from components.records.clock import current_time
     from components.records.errors import UsageError
     from pipeline.unattended.scheduling import crontab, systemd
     from pipeline.unattended.scheduling.job import check_notices, make_job
     from pipeline.unattended.scheduling.loop import Slots, stamp
 
-    job = make_job(name, config, settings, workspace)
+    job = make_job(**of_job)
     wants_systemd = how == "systemd" or scope is not None or directory is not None
     if how == "cron" and wants_systemd:
         raise UsageError("--cron: got --user, --system or --directory as well, wanted none of them")
+    place = None
     if wants_systemd or (how is None and shutil.which("systemctl")):
         place = _place(scope, directory)
-        if only_print:
-            for path, text in systemd.unit_files(job, place).items():
-                click.echo(f"# {path}\n{text}")
-            return 0
-        check_notices(job, place.secrets(job.name))
-        done = systemd.install(job, place)
-    elif only_print:
-        click.echo(crontab.line(job))
+    if only_print:
+        files = systemd.unit_files(job, place) if place else {}
+        shown = [f"# {path}\n{text}" for path, text in files.items()]
+        click.echo("\n".join(shown or [crontab.line(job)]))
         return 0
-    else:
-        check_notices(job, None)
-        done = crontab.install(job)
+    check_notices(job, place.secrets(job.name) if place else None)
+    done = systemd.install(job, place) if place else crontab.install(job)
+    if place is None:
         Slots(Workspace(job.workspace), job.cron).begin(current_time())
     click.echo("\n".join(done))
     click.echo(f"next: {stamp(job.cron.after(current_time()))} ({job.cron.expression}, UTC)")
@@ -121,22 +111,13 @@ def remove(workspace: Path, name: str | None, directory: Path | None) -> int:
 @_name
 @_directory
 @options.form()
-def status(
-    *,
-    config: Path,
-    workspace: Path,
-    settings: tuple[str, ...],
-    name: str | None,
-    directory: Path | None,
-    form: str,
-) -> int:
+def status(directory: Path | None, form: str, **of_job: Any) -> int:
     """Says where it is installed, what comes next, what came of the last, what was missed."""
     from components.records.clock import current_time
     from pipeline.unattended.scheduling.job import make_job
     from pipeline.unattended.scheduling.status import schedule_status
 
-    job = make_job(name, config, settings, workspace)
-    found = schedule_status(job, _places(directory), now=current_time())
+    found = schedule_status(make_job(**of_job), _places(directory), now=current_time())
     if form == "json":
         echo_json(found.as_json())
     else:
@@ -146,9 +127,6 @@ def status(
 
 def _place(scope: str | None, directory: Path | None) -> "UnitPlace":
     """Where unit files go: root's to the system, anybody else's to their own systemd."""
-    import os
-    from dataclasses import replace
-
     from pipeline.unattended.scheduling.systemd import system_place, user_place
 
     chosen = scope or ("system" if os.geteuid() == 0 else "user")

@@ -3,12 +3,14 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pipeline.commands import options
 from pipeline.commands.answers import FORMATS, give
 from pipeline.commands.ending import group, progress_bar
+from pipeline.settings.workspace import Workspace
 
 
 @group()
@@ -23,24 +25,18 @@ def show(workspace: Path, form: str) -> int:
     """Says where the store is, its version and size, and what this account may do there."""
     from components.lineage.tables import store_facts
     from pipeline.evidence.answer import Answer, Table
-    from pipeline.settings.workspace import Workspace
 
     address = Workspace(workspace.resolve()).store
     facts = store_facts(address)
-    rows = tuple(facts.rows.items())
-    answer = Answer(
-        question="where is the metadata store, and what is in it",
-        facts={
-            "address": address.url,
-            "database": facts.database,
-            "schema version": facts.schema_version,
-            "size": _size(facts.bytes),
-            "rights": ", ".join(facts.rights) or "none",
-        },
-        tables=(Table("rows", "rows by table", ("table", "rows"), rows),),
-    )
-    give(answer, form=form)
-    return 0
+    shown: dict[str, Any] = {
+        "address": address.url,
+        "database": facts.database,
+        "schema version": facts.schema_version,
+        "size": _size(facts.bytes),
+        "rights": ", ".join(facts.rights) or "none",
+    }
+    rows = Table("rows", "rows by table", ("table", "rows"), tuple(facts.rows.items()))
+    return give(Answer("where is the metadata store, and what is in it", shown, (rows,)), form=form)
 
 
 @store.command()
@@ -58,8 +54,6 @@ def migrate(workspace: Path, to: str) -> int:
     The SQLite file stays as it is. The password comes from CASEGATE_METADATA_PASSWORD, or from the
     file that CASEGATE_METADATA_PASSWORD_FILE names.
     """
-    from pipeline.settings.workspace import Workspace
-
     os.environ.setdefault("GLOG_minloglevel", "2")  # ML Metadata tells of each connection
     from components.lineage.address import StoreAddress
     from components.lineage.migrate import migrate as copy

@@ -1,8 +1,8 @@
 """`casegate timeline`: what was released when and why, as text, JSON or a page."""
 
-import dataclasses
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,9 +27,7 @@ def timeline(workspace: Path, form: str, output: Path | None) -> int:
     place = Workspace(workspace.resolve())
     found = steps(place, sentence)
     if form == "json":
-        text = json.dumps(
-            [dataclasses.asdict(step) for step in found], indent=2, ensure_ascii=False
-        )
+        text = json.dumps([asdict(step) for step in found], indent=2, ensure_ascii=False)
     elif form == "html":
         beside = output.resolve().parent if output else Path.cwd()
         above = Path(os.path.relpath(place.root, beside))

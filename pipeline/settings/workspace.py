@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from components.lineage.address import StoreAddress
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.files import lock_file, write_atomically
+
+if TYPE_CHECKING:
+    from components.lineage.address import StoreAddress
 
 
 class Inside:
@@ -50,13 +53,12 @@ class Workspace:
         return given or Path(configured or self.root / "predictions")
 
     @property
-    def store(self) -> StoreAddress:
+    def store(self) -> "StoreAddress":
         """Where ML Metadata is kept. Raises ConfigError: `store.json` does not hold an address."""
         if not self.store_file.exists():
-            return StoreAddress.parse("metadata.sqlite", root=self.root)
+            return self._address("metadata.sqlite")
         try:
-            url = json.loads(self.store_file.read_text(encoding="utf-8"))["metadata"]
-            return StoreAddress.parse(url, root=self.root)
+            return self._address(json.loads(self.store_file.read_text("utf-8"))["metadata"])
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{self.store_file}: holds no address of a store: {error}") from None
 
@@ -68,7 +70,7 @@ class Workspace:
         """
         if url is None:
             return
-        wanted, known = StoreAddress.parse(url, root=self.root), self.store
+        wanted, known = self._address(url), self.store
         if wanted == known:
             return
         if self.store_file.exists() or (known.path and known.path.exists()):
@@ -77,6 +79,11 @@ class Workspace:
                 f"move them with `casegate store migrate --workspace {self.root} --to {wanted.url}`"
             )
         write_atomically(self.store_file, json.dumps({"metadata": wanted.url}).encode())
+
+    def _address(self, url: str) -> "StoreAddress":
+        from components.lineage.address import StoreAddress  # `casegate --help` needs none
+
+        return StoreAddress.parse(url, root=self.root)
 
     @property
     def id(self) -> str:

@@ -55,23 +55,23 @@ class ScheduledJob:
 
 
 def make_job(
-    name: str | None, config_path: Path, settings: Sequence[str], workspace: Path
+    name: str | None, config: Path, settings: Sequence[str], workspace: Path
 ) -> ScheduledJob:
     """The job of this workspace.
 
     Raises:
       ConfigError: a setting is unusable, or a path cannot be written into a unit file.
     """
-    config = load_config(config_path, settings)
+    read = load_config(config, settings)
     job = ScheduledJob(
         name=job_name(name, workspace),
         program=_program(),
-        config_path=config_path.absolute(),
+        config_path=config.absolute(),
         settings=tuple(settings),
         workspace=workspace.resolve(),
         folder=Path.cwd(),
-        config=config,
-        cron=Cron.parse(config.schedule.cron),
+        config=read,
+        cron=Cron.parse(read.schedule.cron),
     )
     for word in (*job.command(), str(job.folder), *map(str, job.written)):
         _check_word(word)

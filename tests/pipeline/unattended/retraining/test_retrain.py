@@ -307,7 +307,7 @@ def test_no_reason_is_no_flag() -> None:
 @pytest.mark.process
 def test_whoever_supervises_imports_no_tensorflow() -> None:
     program = (
-        "import sys, pipeline.commands.retrain, pipeline.unattended.retraining.retrain\n"
+        "import sys, pipeline.commands.run, pipeline.unattended.retraining.retrain\n"
         "import pipeline.unattended.retraining.notice, "
         "pipeline.unattended.notifying.notify, pipeline.unattended.retention.prune, "
         "pipeline.run.recorder\n"

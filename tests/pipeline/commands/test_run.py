@@ -6,7 +6,7 @@ from pathlib import Path
 import filelock
 from click.testing import CliRunner, Result
 
-from pipeline.commands.retrain import retrain
+from pipeline.commands.run import retrain
 from tests.pipeline.unattended.retraining.making import SETTINGS
 
 

@@ -1,4 +1,4 @@
-"""`casegate waive`: lets a failed check through, visibly, by two names and until a date."""
+"""`casegate waive` and `casegate rollback`: what people decide over a verdict, by name."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import command
+from pipeline.settings.workspace import Workspace
 
 
 @command()
@@ -36,4 +37,34 @@ def waive(check: str, workspace: Path, run_id: str, expires: str, **signed: Any)
         "run again: the waiver applies while candidate, case set and policy are those of run "
         f"{run_id}, and is shown in the decision and the report"
     )
+    return 0
+
+
+@command()
+@options.workspace(exists=True)
+@click.option("--to", required=True, type=int, metavar="VERSION")
+@options.person("Who takes the champion back.")
+@click.option("--model-name", default="pneumonia", show_default=True, metavar="NAME")
+@options.folder("--serving", "Where releases go; default: serving/ in the workspace.", exists=True)
+def rollback(workspace: Path, **asked: Any) -> int:
+    """Makes an earlier version the champion again, under a new version number.
+
+    The version that goes stays where it is, and counts as withdrawn: no run releases that model
+    again until a person approves it as golden or rolls back to it.
+    """
+    from components.records.errors import CasegateError
+    from pipeline.governance.rollback import roll_back
+    from pipeline.run.recorder import update_store
+
+    done = roll_back(workspace, **asked)
+    click.echo(
+        f"version {done.to_version} is the champion again, as version {done.new_version}: "
+        f"{done.path}"
+    )
+    click.echo(f"version {done.from_version} is withdrawn (entry {done.seq} of the ledger)")
+    try:
+        update_store(Workspace(workspace.resolve()))
+    except CasegateError as error:
+        # It is done and in the ledger, which counts; the next run tells ML Metadata.
+        click.echo(f"not yet in ML Metadata: {error}", err=True)
     return 0
