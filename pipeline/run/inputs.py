@@ -121,8 +121,9 @@ class Inputs:
 
     def compared_spans(self) -> str:
         """Which spans DataGate compares, as one JSON parameter."""
-        names = ("newest", "previous")
-        return json.dumps({name: getattr(self.spans, name, None) for name in names})
+        names = self.spans.names if self.spans else ()
+        newest, previous = (*reversed(names), None, None)[:2]
+        return json.dumps({"newest": newest, "previous": previous})
 
     def model_settings(self) -> dict[str, Any]:
         """What Transform and Trainer get; JSON, because it is part of their cache key."""
