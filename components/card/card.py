@@ -7,7 +7,7 @@ fact that is not known and one that nobody stated, and shows both.
 import functools
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def shown(value: Value) -> str:
 def card_html(card: Card) -> str:
     """The whole page; everything from data is escaped by the template."""
     style = (FOLDER / "card.css").read_text(encoding="utf-8")
-    page = _template().render(
+    page = _template("card.html.j2").render(
         card=card,
         style=Markup(style),  # noqa: S704 - a file of this package
         style_hash=source_hash(style),
@@ -80,49 +80,22 @@ def card_html(card: Card) -> str:
     return str(page).strip() + "\n"
 
 
+def card_markdown(card: Card) -> str:
+    """The whole card; nothing in it is read as markup but its own headings and tables."""
+    return str(_template("card.md.j2").render(card=card)).rstrip() + "\n"
+
+
 @functools.cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     environment = templates(FOLDER)
-    environment.filters["shown"] = shown
+    environment.filters |= {"shown": shown, "plain": _plain}
     environment.tests["numeric"] = lambda value: (
         isinstance(value, int | float) and not isinstance(value, bool)
     )
-    return environment.get_template("card.html.j2")
+    return environment.get_template(name)
 
 
-def card_markdown(card: Card) -> str:
-    """The whole card; nothing in it is read as markup but its own headings and tables."""
-    lines = [f"# {_text(card.title)}", "", _text(card.lead), ""]
-    for warning in card.warnings:
-        lines += [f"> **{_text(warning)}**", ""]
-    for section in card.sections:
-        lines += _section(section)
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _section(section: CardSection) -> list[str]:
-    lines = [f"## {_text(section.title)}", ""]
-    for text in section.texts:
-        lines += [_text(text), ""]
-    lines += [f"- {_text(name)}: {_text(shown(value))}" for name, value in section.facts.items()]
-    if section.facts:
-        lines.append("")
-    for table in section.tables:
-        lines += _table(table)
-    return lines
-
-
-def _table(table: CardTable) -> list[str]:
-    lines = [f"### {_text(table.title)}", "", _row(table.columns)]
-    lines.append(_row("---" for _ in table.columns))
-    lines += [_row(_text(shown(value)) for value in row) for row in table.rows]
-    return [*lines, ""]
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _text(text: str) -> str:
+def _plain(text: str) -> Markup:
     """One line, with everything escaped that Markdown or HTML would take for more than text."""
-    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    line = html.escape(" ".join(text.split()), quote=False)
+    return Markup(_SPECIAL.sub(r"\\\1", line))  # noqa: S704 - escaped above

@@ -1,7 +1,7 @@
 """A model card filled from the record: nothing in it is invented, and what is missing says so."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from components.card.card import (
 from components.lineage.training import TrainingRow, manifest_path, read_manifest
 from components.records.errors import ConfigError
 from components.records.run_files import DECISION_ATTESTATION
+from pipeline.evidence.answer import Columns, facts_of, named, shown_of
 from pipeline.evidence.bundle.names import CARD, CARD_HTML
 from pipeline.evidence.card.stated import TEXTS, Stated, stated
 from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
@@ -60,6 +61,8 @@ class TrainedOn:
             self.groups.update(row.attributes.items())
             yield row
 
+
+Row = tuple[Value, ...]
 
 NONE = "none"  # there is no such figure; unlike one that is not known
 FEW = 30  # cases of a class, below which a group's figures say little
@@ -144,61 +147,54 @@ def _warnings(
 
 def _details(subject: Subject, found: JudgedRun, config: Mapping[str, Any]) -> CardSection:
     record, model, release = found.record, config.get("model", {}), subject.release
-    size, target = model.get("image_size"), model.get("target_sensitivity")
-    filters = model.get("filters")
-    return CardSection(
-        "Model",
-        facts={
-            "name": config.get("serving", {}).get("model_name"),
-            "version": str(release.version) if release else "not released",
-            "destination": release.destination if release else "none",
-            "owner": record.who.owner if record.who.owner != "unnamed" else NOT_STATED,
-            "decided": found.decision.created,
-            "released": release.at if release else "not released",
-            "SHA-256 of the model": found.decision.hashes["candidate"],
-            "input": size and f"grey image, {size} x {size} pixels",
-            "network": filters and f"convolutions with {', '.join(map(str, filters))} channels",
-            "epochs at most": model.get("epochs"),
-            "seed": record.seeds.seed,
-            "operating point": found.decision.operating_points[CANDIDATE],
-            "how it was chosen": target
-            and f"on tuning cases, aiming at a sensitivity of {target}; never on the case set",
-        },
-    )
+    size, filters = model.get("image_size"), model.get("filters")
+    how = "on tuning cases, aiming at a sensitivity of {}; never on the case set"
+    target = model.get("target_sensitivity")
+    facts: dict[str, Value] = {
+        "name": config.get("serving", {}).get("model_name"),
+        "version": str(release.version) if release else "not released",
+        "destination": release.destination if release else "none",
+        "owner": record.who.owner if record.who.owner != "unnamed" else NOT_STATED,
+        "decided": found.decision.created,
+        "released": release.at if release else "not released",
+        "SHA-256 of the model": found.decision.hashes["candidate"],
+        "input": size and f"grey image, {size} x {size} pixels",
+        "network": filters and f"convolutions with {', '.join(map(str, filters))} channels",
+        "epochs at most": model.get("epochs"),
+        "seed": record.seeds.seed,
+        "operating point": found.decision.operating_points[CANDIDATE],
+        "how it was chosen": target and how.format(target),
+    }
+    return CardSection("Model", facts=facts)
+
+
+def _tables(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> tuple[CardTable, ...]:
+    """The table, where it has rows."""
+    cells = tuple(rows)
+    return (CardTable(title, columns, cells),) if cells else ()
 
 
 def _approvals(evidence: Evidence, subject: Subject, found: JudgedRun) -> CardSection:
     release, inputs = subject.release, found.record.inputs
-    waivers = tuple(
-        (w.check, w.by, w.second, w.reason, w.expires, w.state) for w in found.decision.waivers
-    )
     columns = ("check", "by", "second", "reason", "expires", "state")
-    unsigned = "unsigned" if release else "not released"
-    return CardSection(
-        "Approvals",
-        facts={
-            "golden approved by": inputs.golden_approved_by
-            if inputs.golden_file_sha256
-            else "no golden",
-            "waivers": len(waivers) or "none",
-            **_signers(evidence, subject),
-            "SHA-256 of the signed statement": (
-                found.record.decision and found.record.decision.statement_sha256
-            )
-            or "unsigned",
-            "attestation of the release": (release and release.attestation_sha256) or unsigned,
-            "put in place by": release.by if release else "not released",
-        },
-        tables=(CardTable("Waivers", columns, waivers),) if waivers else (),
-    )
+    waivers = [tuple(getattr(w, name) for name in columns) for w in found.decision.waivers]
+    signed = shown_of(found.record.decision, "statement_sha256")
+    attested = shown_of(release, "attestation_sha256")
+    facts: dict[str, Value] = {
+        "golden approved by": inputs.golden_approved_by
+        if inputs.golden_file_sha256
+        else "no golden",
+        "waivers": len(waivers) or "none",
+        **_signers(evidence, subject),
+        "SHA-256 of the signed statement": signed or "unsigned",
+        "attestation of the release": attested or ("unsigned" if release else "not released"),
+        "put in place by": release.by if release else "not released",
+    }
+    return CardSection("Approvals", facts=facts, tables=_tables("Waivers", columns, waivers))
 
 
 def _signers(evidence: Evidence, subject: Subject) -> dict[str, Value]:
-    """Whose signatures hold; a file that merely lies there is no signature.
-
-    Raises:
-      SignatureError: something is not as it was signed.
-    """
+    """Whose signatures hold; a file that merely lies there is no signature."""
     folder = evidence.workspace.run_folder(subject.run_id)
     if not (folder / DECISION_ATTESTATION).exists():
         return {"decision signed by": "nobody"}
@@ -214,29 +210,27 @@ def _signers(evidence: Evidence, subject: Subject) -> dict[str, Value]:
     }
 
 
+_PACKAGES = ("casegate", "tensorflow", "keras", "tfx", "apache-beam", "numpy")
+_VERSIONS: Columns = {
+    "run": "record.run_id",
+    "git commit": "record.code.git_commit",
+    "uncommitted changes": "record.code.git_dirty",
+    "SHA-256 of the source code": "record.code.code_sha256",
+    "Python": "record.environment.python",
+    "SHA-256 of the lock file": "record.environment.lock_file_sha256",
+    **named(*_PACKAGES, of="record.environment.packages."),
+    "SHA-256 of the run record": "record.record_sha256",
+    "SHA-256 of the decision": "decision.decision_sha256",
+    "SHA-256 of the scores": "decision.hashes.candidate_scores",
+    "SHA-256 of the configuration": "record.inputs.config_sha256",
+}
+
+
 def _versions(found: JudgedRun, words: Stated) -> CardSection:
-    record = found.record
-    named = ("casegate", "tensorflow", "keras", "tfx", "apache-beam", "numpy")
-    return CardSection(
-        "Versions",
-        facts={
-            "run": record.run_id,
-            "git commit": record.code.git_commit,
-            "uncommitted changes": record.code.git_dirty,
-            "SHA-256 of the source code": record.code.code_sha256,
-            "Python": record.environment.python,
-            "SHA-256 of the lock file": record.environment.lock_file_sha256,
-            **{name: record.environment.packages.get(name) for name in named},
-            "SHA-256 of the run record": record.record_sha256,
-            "SHA-256 of the decision": found.decision.decision_sha256,
-            "SHA-256 of the scores": found.decision.hashes["candidate_scores"],
-            "SHA-256 of the configuration": record.inputs.config_sha256,
-            "SHA-256 of what people state": words.sha256 or words.missing,
-            "commit of what people state": (words.commit or "not committed")
-            if words.sha256
-            else words.missing,
-        },
-    )
+    committed = (words.commit or "not committed") if words.sha256 else words.missing
+    stated = {"SHA-256 of what people state": words.sha256 or words.missing}
+    stated["commit of what people state"] = committed
+    return CardSection("Versions", facts=facts_of(found, _VERSIONS) | stated)
 
 
 def _texts(words: Stated, *keys: str) -> tuple[str, ...]:
@@ -270,11 +264,11 @@ def training_section(found: JudgedRun, trained: TrainedOn | None, words: Stated)
         "Merkle root over them": inputs.training_root,
         "licence": words.text("training_data_licence"),
     }
-    rows = tuple((n, v, c) for (n, v), c in sorted(trained.groups.items())) if trained else ()
+    rows = [(n, v, c) for (n, v), c in sorted(trained.groups.items())] if trained else []
     title = "Composition of training and tuning cases"
-    table = CardTable(title, ("attribute", "value", "cases"), rows)
     no_groups = ("The training cases have no attribute on record.",) if trained and not rows else ()
-    return CardSection("Training data", no_groups, facts, (table,) if rows else ())
+    tables = _tables(title, ("attribute", "value", "cases"), rows)
+    return CardSection("Training data", no_groups, facts, tables)
 
 
 def evaluation_section(found: JudgedRun, trained: TrainedOn | None) -> CardSection:
@@ -285,28 +279,24 @@ def evaluation_section(found: JudgedRun, trained: TrainedOn | None) -> CardSecti
             mask = cases.mask({name: value})
             positives = int(cases.labels[mask].sum())
             rows.append((name, value, positives, int(mask.sum()) - positives))
-    table = CardTable("Composition", ("attribute", "value", "positives", "negatives"), tuple(rows))
     texts = ["Fixed historical cases, locked by hash."]
     if not rows:
         texts.append("The cases have no attribute on record, so no group can be told apart.")
-    return CardSection(
-        "Evaluation data",
-        texts=tuple(texts),
-        facts={
-            "case set": inputs.case_set,
-            "version": inputs.case_set_version,
-            "source": found.case_set.source or None,
-            "cases": len(cases.ids),
-            "positives": int(cases.labels.sum()),
-            "patients": _patients(found.case_set.cases),
-            "never-miss cases": int(cases.sentinels.sum()),
-            "Merkle root over them": inputs.case_set_root,
-            **_shared(found, trained),
-            "looks at these cases so far": found.decision.looks.used,
-            "looks planned": found.decision.looks.planned,
-        },
-        tables=(table,) if rows else (),
-    )
+    facts: dict[str, Value] = {
+        "case set": inputs.case_set,
+        "version": inputs.case_set_version,
+        "source": found.case_set.source or None,
+        "cases": len(cases.ids),
+        "positives": int(cases.labels.sum()),
+        "patients": _patients(found.case_set.cases),
+        "never-miss cases": int(cases.sentinels.sum()),
+        "Merkle root over them": inputs.case_set_root,
+        **_shared(found, trained),
+        "looks at these cases so far": found.decision.looks.used,
+        "looks planned": found.decision.looks.planned,
+    }
+    tables = _tables("Composition", ("attribute", "value", "positives", "negatives"), rows)
+    return CardSection("Evaluation data", tuple(texts), facts, tables)
 
 
 def _patients(cases: tuple[LockedCase, ...]) -> int | None:
@@ -319,30 +309,32 @@ def _shared(found: JudgedRun, trained: TrainedOn | None) -> dict[str, int | None
     if trained is None:
         return {"of these, also in the training data": None}
     named = bool(trained.patients) and _patients(found.case_set.cases) is not None
-    pictures = trained.join.cases["bytes_sha256"] | trained.join.cases["pixels_sha256"]
+    cases = trained.join.cases
     return {
-        "cases whose image is in the training data": len(pictures),
-        "cases whose patient is in the training data": len(trained.join.cases["patient_id"])
-        if named
-        else None,
+        "cases whose image is in the training data": len(
+            cases["bytes_sha256"] | cases["pixels_sha256"]
+        ),
+        "cases whose patient is in the training data": len(cases["patient_id"]) if named else None,
     }
 
 
 def performance_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
     """Every figure, those without a value too: a group that is left out looks like a good one."""
     columns = ("slice", "metric", "n", "estimate", "lower", "upper")
-    groups: dict[str, list[tuple[Value, ...]]] = {"Overall": [], "By attribute": []}
-    for row in rows:
-        bounds = map(defined, (row.estimate, row.lower, row.upper))
-        group = groups["Overall" if row.slice == OVERALL else "By attribute"]
-        group.append((row.slice, row.metric, row.n, *bounds))
-    tables = [CardTable(title, columns, tuple(cells)) for title, cells in groups.items() if cells]
+    cells = [
+        (row.slice, row.metric, row.n, *map(defined, (row.estimate, row.lower, row.upper)))
+        for row in rows
+    ]
+    tables = (
+        *_tables("Overall", columns, (row for row in cells if row[0] == OVERALL)),
+        *_tables("By attribute", columns, (row for row in cells if row[0] != OVERALL)),
+    )
     level = 1 - 2 * found.policy.alpha
     text = (
         f"Intervals are two-sided at {level:.1%} where a check names no level of its own, each "
         f"taken alone; several images of one patient are taken as {found.decision.patients}."
     )
-    return CardSection("Performance", texts=(text,), tables=tuple(tables))
+    return CardSection("Performance", texts=(text,), tables=tables)
 
 
 def compared_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
@@ -352,20 +344,29 @@ def compared_section(found: JudgedRun, rows: list[SliceFigure]) -> CardSection:
         GOLDEN: "There was no golden: no model had been approved on these cases.",
     }
     missing = tuple(text for model, text in texts.items() if model not in known)
-    overall = tuple(
-        (row.metric, defined(row.estimate), *(defined(getattr(row, model)) for model in known))
+    overall = [
+        (row.metric, *(defined(getattr(row, name)) for name in ("estimate", *known)))
         for row in rows
         if row.slice == OVERALL
-    )
-    flips = tuple(
-        (f.against, len(f.gained), len(f.lost), len(f.lost_sentinels)) for f in found.decision.flips
-    )
+    ]
+    flips = found.decision.flips
+    turned = [(f.against, len(f.gained), len(f.lost), len(f.lost_sentinels)) for f in flips]
     columns = ("against", "cases gained", "cases lost", "never-miss cases lost")
     tables = (
-        CardTable("Overall figures", ("metric", "this model", *known), overall),
-        *((CardTable("Cases that turned", columns, flips),) if flips else ()),
+        *_tables("Overall figures", ("metric", "this model", *known), overall),
+        *_tables("Cases that turned", columns, turned),
     )
     return CardSection("Against what went before", missing, tables=tables if known else ())
+
+
+_CRITERIA: Columns = {
+    "policy": "policy.name",
+    "SHA-256 of the policy": "record.inputs.policy_sha256",
+    "committed": "record.inputs.policy_committed",
+    "one-sided alpha": "policy.alpha",
+    "verdict": "decision.verdict.value",
+    "operating point judged at": f"decision.operating_points.{CANDIDATE}",
+}
 
 
 def checks_section(found: JudgedRun) -> CardSection:
@@ -377,18 +378,8 @@ def checks_section(found: JudgedRun) -> CardSection:
         known = (NONE if figure is None else figure for figure in bounds)
         rows.append((check.check, verdict, check.role, *known))
     columns = ("check", "verdict", "role", "estimate", "lower", "upper", "limit")
-    return CardSection(
-        "Acceptance criteria",
-        facts={
-            "policy": found.policy.name,
-            "SHA-256 of the policy": found.record.inputs.policy_sha256,
-            "committed": found.record.inputs.policy_committed,
-            "one-sided alpha": found.policy.alpha,
-            "verdict": found.decision.verdict.value,
-            "operating point judged at": found.decision.operating_points[CANDIDATE],
-        },
-        tables=(CardTable("Checks", columns, tuple(rows)),),
-    )
+    table = CardTable("Checks", columns, tuple(rows))
+    return CardSection("Acceptance criteria", facts=facts_of(found, _CRITERIA), tables=(table,))
 
 
 ORIGIN, SYNTHETIC = "origin", "synthetic"
@@ -420,7 +411,6 @@ def _of_figures(rows: list[SliceFigure]) -> Iterator[str]:
 
 
 def _of_groups(found: JudgedRun, trained: TrainedOn | None) -> Iterator[str]:
-    """Groups that one of the two kinds of data lacks, as far as it records the attribute."""
     if trained is None:
         yield "Whether each group was trained on is not known: the run recorded no training data."
         return
