@@ -17,7 +17,6 @@ from components.records.files import write_atomically, writing_to
 
 MOST_BYTES = 1 << 30  # of all files together, unpacked
 MOST_FILES = 4096
-_PIECE = 1 << 20
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip can state
 _ENCRYPTED = 0x1
 # Letters, digits and a few signs, in folders: no name that any system takes for a way out.
@@ -57,23 +56,20 @@ def archive_bytes(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def read_archive(
-    path: Path, *, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES
-) -> dict[str, bytes]:
+def read_archive(path: Path) -> dict[str, bytes]:
     """The files in a zip, in memory.
 
     Raises:
       ConfigError: no such file.
       IntegrityError: no sound zip, or one that no bundle would be: names that lead elsewhere or
-        stand twice, links, encryption, more bytes than `most_bytes`.
+        stand twice, links, encryption, more bytes than MOST_BYTES.
     """
     try:
-        if path.stat().st_size > most_bytes:
-            raise IntegrityError(f"{path}: larger than {most_bytes} bytes; this is no bundle")
+        if path.stat().st_size > MOST_BYTES:
+            raise IntegrityError(f"{path}: larger than {MOST_BYTES} bytes; this is no bundle")
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            entries = archive.infolist()
-            _refuse_odd(path, archive, entries, most_files)
-            return _contents(path, archive, entries, most_bytes)
+            _refuse_odd(path, archive)
+            return _contents(path, archive)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such bundle") from None
     except OSError as error:
@@ -85,11 +81,10 @@ def read_archive(
         raise IntegrityError(f"{path}: no sound zip: {' '.join(fault.split())}") from None
 
 
-def _refuse_odd(
-    path: Path, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], most_files: int
-) -> None:
-    if len(entries) > most_files:
-        raise IntegrityError(f"{path}: {len(entries)} files, a bundle has at most {most_files}")
+def _refuse_odd(path: Path, archive: zipfile.ZipFile) -> None:
+    entries = archive.infolist()
+    if len(entries) > MOST_FILES:
+        raise IntegrityError(f"{path}: {len(entries)} files, a bundle has at most {MOST_FILES}")
     if archive.comment or min((e.header_offset for e in entries), default=0) != 0:
         raise IntegrityError(f"{path}: bytes before or after the files; it was altered")
     seen: set[str] = set()
@@ -107,58 +102,43 @@ def _refuse_odd(
             raise IntegrityError(f"{path}: {name} is packed in a way that no bundle is")
 
 
-def _contents(
-    path: Path, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], most_bytes: int
-) -> dict[str, bytes]:
+def _contents(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    left = most_bytes
-    for entry in entries:
-        content = bytearray()
+    left = MOST_BYTES
+    for entry in archive.infolist():
         with archive.open(entry) as packed:
-            while piece := packed.read(min(_PIECE, left + 1)):
-                content += piece
-                left -= len(piece)
-                if left < 0:
-                    raise IntegrityError(
-                        f"{path}: {entry.filename}: unpacks to more than the {most_bytes} bytes a "
-                        "bundle may have"
-                    )
-        found[entry.filename] = bytes(content)
+            content = packed.read(left + 1)
+        left -= len(content)
+        if left < 0:
+            raise IntegrityError(
+                f"{path}: {entry.filename}: unpacks to more than the {MOST_BYTES} bytes a "
+                "bundle may have"
+            )
+        found[entry.filename] = content
     return found
 
 
-class BundleMember:
+class BundleMember(PurePosixPath):
     """As much of `pathlib.Path` as those readers use."""
 
-    def __init__(self, name: str, content: bytes) -> None:
-        self._name = PurePosixPath(name)
-        self._content = content
-
-    def __str__(self) -> str:
-        return str(self._name)
-
-    @property
-    def name(self) -> str:
-        return self._name.name
-
-    @property
-    def stem(self) -> str:
-        return self._name.stem
+    content: bytes
 
     def exists(self) -> bool:
         return True
 
     def read_bytes(self) -> bytes:
-        return self._content
+        return self.content
 
     def read_text(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._content.decode(encoding, errors)
+        return self.content.decode(encoding, errors)
 
     def open(self, mode: str = "rb") -> BinaryIO:
         assert mode == "rb"
-        return io.BytesIO(self._content)
+        return io.BytesIO(self.content)
 
 
 def as_path(name: str, content: bytes) -> Path:
     """The file as its readers' signatures have it; `name` is what their errors call it."""
-    return cast(Path, BundleMember(name, content))
+    member = BundleMember(name)
+    member.content = content
+    return cast(Path, member)

@@ -79,19 +79,23 @@ def check_manifest(files: Mapping[str, bytes]) -> Manifest:
         raise IntegrityError(f"{NAME}: lists a file twice")
     there = {row["name"]: row for row in _rows({k: v for k, v in files.items() if k != NAME})}
     for name in sorted(listed.keys() | there.keys()):
-        if name not in there:
-            raise IntegrityError(f"{name}: is missing from the bundle; {NAME} lists it")
-        if name not in listed:
-            raise IntegrityError(f"{name}: is not listed in {NAME}; it was added")
-        for what in ("bytes", "sha256"):
-            if listed[name][what] != there[name][what]:
-                raise IntegrityError(
-                    f"{name}: was altered: its {what} is {str(there[name][what])[:12]}, {NAME} "
-                    f"says {str(listed[name][what])[:12]}"
-                )
+        _check_file(name, listed.get(name), there.get(name))
     if _root(document["about"], document["files"]) != document["root"]:
         raise IntegrityError(f"{NAME}: was altered: its root does not fit what it lists")
     return Manifest(About(**document["about"]), document["root"])
+
+
+def _check_file(name: str, listed: dict[str, Any] | None, there: dict[str, Any] | None) -> None:
+    if there is None:
+        raise IntegrityError(f"{name}: is missing from the bundle; {NAME} lists it")
+    if listed is None:
+        raise IntegrityError(f"{name}: is not listed in {NAME}; it was added")
+    for what in ("bytes", "sha256"):
+        if listed[what] != there[what]:
+            raise IntegrityError(
+                f"{name}: was altered: its {what} is {str(there[what])[:12]}, {NAME} says "
+                f"{str(listed[what])[:12]}"
+            )
 
 
 def _rows(files: Mapping[str, bytes]) -> list[dict[str, Any]]:

@@ -6,27 +6,29 @@ datasets: https://openlineage.io/spec/2-0-2/OpenLineage.json.
 
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.facet_v2 import (
+    dataset_version_dataset,
+    documentation_dataset,
+    documentation_job,
+    error_message_run,
+    job_type_job,
+    parent_run,
+)
+from openlineage.client.serde import Serde
 
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
 from components.records.files import canonical_json
 
-if TYPE_CHECKING:
-    from openlineage.client.event_v2 import RunEvent
-
 PRODUCER = "urn:casegate"
 # How an execution or a run ended, in OpenLineage's words; what is not here never ended.
+_COMPLETE = ("complete", "cached", "released", "already released")
 _ENDINGS = {
-    "complete": "COMPLETE",
-    "cached": "COMPLETE",
+    **dict.fromkeys((*_COMPLETE, "blocked", "inconclusive", "unchanged"), "COMPLETE"),
+    **dict.fromkeys(("canceled", "killed"), "ABORT"),
     "failed": "FAIL",
-    "canceled": "ABORT",
-    "killed": "ABORT",
-    "released": "COMPLETE",
-    "already released": "COMPLETE",
-    "blocked": "COMPLETE",
-    "inconclusive": "COMPLETE",
-    "unchanged": "COMPLETE",
 }
 
 
@@ -37,8 +39,6 @@ def openlineage_jsonl(graph: TraceGraph, *, namespace: str, run_id: str) -> byte
       namespace: of jobs and datasets, such as casegate-3f9a12cd.
       run_id: of the run; the events' own ids are made from it, so that they are always the same.
     """
-    from openlineage.client.serde import Serde
-
     # The library's own classes check ids and times.
     writer = _Writer(graph, namespace, run_id)
     executions = graph.of_kind("run", EXECUTION)
@@ -51,16 +51,7 @@ class _Writer:
     def __init__(self, graph: TraceGraph, namespace: str, run_id: str) -> None:
         self._graph, self._namespace, self._run_id = graph, namespace, run_id
 
-    def events(self, node: TraceNode) -> "list[RunEvent]":
-        from openlineage.client.event_v2 import (
-            InputDataset,
-            Job,
-            OutputDataset,
-            Run,
-            RunEvent,
-            RunState,
-        )
-
+    def events(self, node: TraceNode) -> list[RunEvent]:
         state = str(node.facts.get("state", ""))
         run = Run(runId=self._id(node), facets=self._run_facets(node, state))
         job = Job(self._namespace, _job_name(node), facets=self._job_facets(node))
@@ -87,8 +78,6 @@ class _Writer:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._namespace}/{self._run_id}/{node.key}"))
 
     def _run_facets(self, node: TraceNode, state: str) -> dict[str, Any]:
-        from openlineage.client.facet_v2 import error_message_run, parent_run
-
         facets: dict[str, Any] = {}
         whole = next(self._graph.of_kind("run"), None)
         if whole is not None and node is not whole:
@@ -105,8 +94,6 @@ class _Writer:
         return facets
 
     def _job_facets(self, node: TraceNode) -> dict[str, Any]:
-        from openlineage.client.facet_v2 import documentation_job, job_type_job
-
         kind = "DAG" if node.kind == "run" else "TASK"
         return {
             "documentation": documentation_job.DocumentationJobFacet(
@@ -130,8 +117,6 @@ def _job_name(node: TraceNode) -> str:
 
 
 def _dataset_facets(node: TraceNode) -> dict[str, Any]:
-    from openlineage.client.facet_v2 import dataset_version_dataset, documentation_dataset
-
     known = "; ".join(f"{name}: {value}" for name, value in node.facts.items() if value is not None)
     facets: dict[str, Any] = {
         "documentation": documentation_dataset.DocumentationDatasetFacet(

@@ -7,15 +7,15 @@ follows from what they are: https://www.w3.org/TR/prov-dm/, sections 5.1 to 5.3.
 import json
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from prov.model import ProvDocument
 
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceGraph, TraceNode
 from components.records.clock import parse_time
 from components.records.errors import IntegrityError
 from components.records.files import canonical_json
-
-if TYPE_CHECKING:
-    from prov.model import ProvDocument
+from components.records.text import kind_and_words
 
 NAMESPACE = "urn:casegate:"
 _ACTIVITIES = (EXECUTION, "run")
@@ -39,23 +39,19 @@ def prov_json(graph: TraceGraph) -> bytes:
     return written
 
 
-def read_prov(content: bytes) -> "ProvDocument":
+def read_prov(content: bytes) -> ProvDocument:
     """PROV-JSON as the prov library reads it.
 
     Raises:
       IntegrityError: it is none.
     """
-    from prov.model import ProvDocument
-
     try:
         return ProvDocument.deserialize(content=content.decode(), format="json")
     except Exception as error:  # the library has no error of its own for every fault
-        raise IntegrityError(f"prov.json: no PROV-JSON: {type(error).__name__}: {error}") from None
+        raise IntegrityError(f"prov.json: no PROV-JSON: {kind_and_words(error)}") from None
 
 
-def prov_document(graph: TraceGraph) -> "ProvDocument":
-    from prov.model import ProvDocument
-
+def prov_document(graph: TraceGraph) -> ProvDocument:
     document = ProvDocument()
     document.add_namespace("casegate", NAMESPACE)
     for node in graph.nodes:
@@ -72,7 +68,7 @@ def prov_document(graph: TraceGraph) -> "ProvDocument":
     return document
 
 
-def _add(document: "ProvDocument", node: TraceNode) -> None:
+def _add(document: ProvDocument, node: TraceNode) -> None:
     attributes: dict[Any, Any] = {"prov:label": node.label, "prov:type": f"casegate:{node.kind}"}
     if node.sha256 is not None:
         attributes["casegate:sha256"] = node.sha256

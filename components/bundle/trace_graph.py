@@ -88,6 +88,10 @@ class TraceBuilder:
         if source is not None:
             self._edges.setdefault((source, target), TraceEdge(source, target, label))
 
+    def lead(self, target: str, how: str, key: str, kind: str, label: str, **more: Any) -> None:
+        """Adds a node, and that it led to `target`."""
+        self.tie(self.add(key, kind, label, **more), target, how)
+
     def loose_ends(self) -> list[str]:
         """Keys of the nodes that led to nothing."""
         sources = {source for source, _ in self._edges}

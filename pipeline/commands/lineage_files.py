@@ -1,7 +1,6 @@
 """`casegate lineage trace`, `card`, `prove`, `export` and `check`: evidence to hand on."""
 
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,14 +145,13 @@ def export(name: str, out: Path, destination: str | None, workspace: Path, **par
     OpenLineage events, CycloneDX bill of materials, the ledger up to here, signatures, and a
     manifest with the hash of every file. The same release gives the same bytes.
     """
-    from pipeline.evidence.bundle.export import BundleRequest
     from pipeline.evidence.bundle.export import export as write
     from pipeline.evidence.card.card import card_files
     from pipeline.evidence.subject import Evidence
 
-    wanted = BundleRequest(cards=card_files, drawings=drawings(), **parts)
     with Evidence(workspace) as evidence:
-        found = write(evidence, evidence.subject(name, destination=destination), out, wanted)
+        subject = evidence.subject(name, destination=destination)
+        found = write(evidence, subject, out, cards=card_files(evidence, subject), **parts)
     click.echo(_words(found))
     return 0
 
@@ -181,16 +179,7 @@ def check(
     """
     from pipeline.evidence.bundle.check import check as check_bundle
 
-    answer = check_bundle(bundle, keys=keys, holds=holds, drawings=drawings())
-    return give(answer, form=form, out=out)
-
-
-def drawings() -> "Mapping[str, Callable[[TraceGraph], str]]":
-    """The pictures in a bundle, by file name."""
-    from pipeline.evidence.trace.drawings import as_text
-    from pipeline.evidence.trace.svg import as_svg
-
-    return {"trace.svg": as_svg, "trace.txt": as_text}
+    return give(check_bundle(bundle, keys=keys, holds=holds), form=form, out=out)
 
 
 def _words(found: "Exported") -> str:

@@ -5,9 +5,12 @@ the scores and the policy. Only a signature by a key that the reader holds alrea
 the bundle it claims to be; without one it is consistent, and that is all.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from securesystemslib.signer import SSlibKey
 
 from components.attestation import statements
 from components.attestation.envelope import Signed, verify
@@ -15,7 +18,6 @@ from components.attestation.keys import PUBLIC, PublicKey, load_public
 from components.attestation.statements import Statement
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.bundle.archive import read_archive
-from components.bundle.cyclonedx import fault_in
 from components.bundle.manifest import NAME, check_manifest
 from components.bundle.prov import read_prov
 from components.decision import EXIT_INCONCLUSIVE, EXIT_PASS, Decision
@@ -23,8 +25,10 @@ from components.lineage.graph import Graph
 from components.lineage.record import RunRecord
 from components.records.errors import CasegateError, IntegrityError, SignatureError
 from components.records.ledger.records import Release
-from components.records.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION
+from components.records.run_files import DECISION_ATTESTATION, LINEAGE, RELEASE_ATTESTATION
+from components.records.text import kind_and_words
 from pipeline.evidence.answer import Answer, Table
+from pipeline.evidence.bundle.bom import fault_in
 from pipeline.evidence.bundle.checked_bundle import (
     AGAIN,
     FITS,
@@ -40,13 +44,13 @@ from pipeline.evidence.bundle.checked_bundle import (
     check_record,
 )
 from pipeline.evidence.bundle.derived import (
-    Drawings,
+    DRAWINGS,
     derived_files,
     graph_from,
     made_with,
     origins_from,
 )
-from pipeline.evidence.bundle.names import BOM, CACHE, CARD, CARD_HTML, KEYS, LINEAGE, PROV, READ_ME
+from pipeline.evidence.bundle.names import BOM, CACHE, CARD, CARD_HTML, KEYS, PROV, READ_ME
 from pipeline.evidence.bundle.rejudge import rejudge
 from pipeline.evidence.subject import judging_files
 from pipeline.evidence.trace.trace import TraceSources
@@ -55,19 +59,12 @@ from pipeline.evidence.trace.trace import TraceSources
 _FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def check(
-    path: Path,
-    *,
-    keys: Sequence[Path] = (),
-    holds: str | None = None,
-    drawings: Drawings | None = None,
-) -> Answer:
+def check(path: Path, *, keys: Sequence[Path] = (), holds: str | None = None) -> Answer:
     """What holds of a bundle, with exit code 0, or 3 where nobody vouches for it.
 
     Args:
       keys: files of public keys that the reader trusts; at least one of them has to have signed.
       holds: hash of a ledger entry that was noted elsewhere, or its beginning.
-      drawings: as for export; they are drawn again.
 
     Raises:
       IntegrityError: names the first thing that does not fit.
@@ -76,16 +73,15 @@ def check(
     trusted = tuple({key.id: key for key in map(load_public, keys)}.values())
     files = read_archive(path)
     bundle = Bundle(path.name, files, check_manifest(files))
-    bundle.note(
-        "files", FITS, f"{len(files) - 1} as {NAME} lists them, root {bundle.manifest.root}"
-    )
+    words = f"{len(files) - 1} as {NAME} lists them, root {bundle.manifest.root}"
+    bundle.note("files", FITS, words)
     try:
         entries = check_chain(bundle, holds)
         record, decision = check_record(bundle)
         chain = check_named(bundle, entries, record, decision)
         given = check_evidence(bundle, record, decision)
         check_model(bundle, record)
-        _check_derived(bundle, record, decision, chain, drawings or {})
+        _check_derived(bundle, record, decision, chain)
         _rejudge(bundle, decision, chain, given)
         Signatures(bundle, record, trusted).check(decision, chain.original)
     except IntegrityError:
@@ -93,22 +89,18 @@ def check(
     except CasegateError as error:  # a policy that cannot be read is a fault of the bundle
         raise IntegrityError(f"{path.name}: {error}") from None
     except _FAULTS as error:  # whoever wrote it did not keep to what casegate writes
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        words = kind_and_words(error)[:200]
         raise IntegrityError(f"{path.name}: holds what no run writes: {words}") from None
     return _answer(bundle, record, decision)
 
 
 def _check_derived(
-    bundle: Bundle,
-    record: RunRecord,
-    decision: Decision | None,
-    chain: Chain,
-    drawings: Drawings,
+    bundle: Bundle, record: RunRecord, decision: Decision | None, chain: Chain
 ) -> None:
     """PROV and the rest are what they would be, made again from the evidence beside them."""
     graph = Graph((), (), ())
     if LINEAGE in bundle:
-        graph = graph_from(bundle.path(LINEAGE).read_bytes(), where=f"{bundle.where}: {LINEAGE}")
+        graph = graph_from(bundle.files[LINEAGE], where=f"{bundle.where}: {LINEAGE}")
         wanted = record.store.lineage_sha256
         bundle.same(f"{LINEAGE}: content", graph.sha256, wanted, "run.json names")
         bundle.note("part of ML Metadata", FITS, f"{len(graph.executions)} executions as recorded")
@@ -125,8 +117,7 @@ def _check_derived(
         original=chain.original,
         origins=origins_from(bundle.path(CACHE).read_bytes(), where=f"{bundle.where}: {CACHE}"),
     )
-    wanted_drawings = {name: draw for name, draw in drawings.items() if name in bundle}
-    _compare_derived(bundle, derived_files(known, wanted_drawings))
+    _compare_derived(bundle, derived_files(known))
     texts = [name for name in (CARD, CARD_HTML, READ_ME) if name in bundle]
     if texts:
         bundle.note(", ".join(texts), OPEN, "words for people; the evidence beside them counts")
@@ -135,7 +126,11 @@ def _check_derived(
 def _compare_derived(bundle: Bundle, again: Mapping[str, bytes]) -> None:
     """Raises IntegrityError for the first that differs, unless other versions explain it."""
     made = dict(bundle.manifest.about.made_with)
-    differ = [name for name, content in again.items() if bundle.path(name).read_bytes() != content]
+    differ = [
+        name
+        for name, content in again.items()
+        if (name in bundle or name not in DRAWINGS) and bundle.path(name).read_bytes() != content
+    ]
     if not differ:
         bundle.note("trace, PROV, OpenLineage, bill of materials", AGAIN, "the same bytes")
     elif made == made_with():
@@ -249,21 +244,16 @@ class Signatures:
             return
         made = release.attestation_sha256
         if name in bundle:
-            got = hashlib.sha256(bundle.files[name]).hexdigest()
-            bundle.same(name, got, made, f"ledger entry {release.seq} names")
+            bundle.same(name, bundle.sha256(name), made, f"ledger entry {release.seq} names")
         found = self._read(name, what, statements.RELEASE_TYPE, made)
         if found is None:
             return
         signed, statement = found
         self._compare(statement, {statements.MODEL: release.model_sha256}, signed.where)
         says = statement.predicate
-        wanted = {
-            "run_id": self.record.run_id,
-            "destination": release.destination,
-            "version": release.version,
-        }
-        for key, value in wanted.items():
-            bundle.same(f"{name}: {key}", says[key], value, "the ledger has")
+        bundle.same(f"{name}: run_id", says["run_id"], self.record.run_id, "the ledger has")
+        for key in ("destination", "version"):
+            bundle.same(f"{name}: {key}", says[key], getattr(release, key), "the ledger has")
         if decided is not None:
             got, named = decided.payload_sha256, says["decision_statement_sha256"]
             bundle.same(DECISION_ATTESTATION, got, named, "the signed release rests on")
@@ -308,7 +298,6 @@ class Signatures:
             self.bundle.leave_open(what, why)
 
     def _compare(self, statement: Statement, found: Mapping[str, str | None], where: str) -> None:
-        """Every subject that was signed is what the bundle has, or was not there then either."""
         for name in {**statement.subjects, **found}:
             statements.check_digest(name, found.get(name), statement, where=where)
 
@@ -321,20 +310,11 @@ class Signatures:
             statements.ENVIRONMENT: self.record.environment.sha256,
             statements.TRAINING: self.record.inputs.training_root,
             **judging_files(self.record.inputs),
-            **{
-                name: hashlib.sha256(files[name]).hexdigest()
-                for name in statements.SUBJECTS
-                if name in files
-            },
+            **{name: self.bundle.sha256(name) for name in statements.SUBJECTS if name in files},
         }
 
 
 def _keys_inside(bundle: Bundle) -> list[PublicKey]:
-    """The public keys that the bundle brings along, each once."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-    from securesystemslib.signer import SSlibKey
-
     found: dict[str, PublicKey] = {}
     for name in sorted(name for name in bundle.files if name.startswith(KEYS)):
         try:

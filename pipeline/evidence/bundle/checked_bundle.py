@@ -1,9 +1,10 @@
 """A bundle while it is checked: its files, and the list of what was found."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import Golden, load_golden
@@ -22,6 +23,8 @@ from components.records.ledger.records import Release, releases
 from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.bundle.names import LEDGER, MODEL, OF_RUN, training_name
 from pipeline.evidence.subject import judging_files
+
+T = TypeVar("T")
 
 FITS, AGAIN, SIGNED, OPEN = "fits", "recomputed", "verified", "not checked"
 
@@ -52,6 +55,13 @@ class Bundle:
         if name not in self.files:
             raise IntegrityError(f"{self.where}: {name} is missing, which every such bundle holds")
         return as_path(f"{self.where}: {name}", self.files[name])
+
+    def read(self, name: str, load: Callable[[Path], T]) -> T | None:
+        """What a file holds; None where it is not in the bundle."""
+        return load(self.path(name)) if name in self else None
+
+    def sha256(self, name: str) -> str:
+        return hashlib.sha256(self.path(name).read_bytes()).hexdigest()
 
     def note(self, what: str, result: str, detail: str = "") -> None:
         self.found.append((what, result, detail))
@@ -94,14 +104,12 @@ def check_record(bundle: Bundle) -> tuple[RunRecord, Decision | None]:
     called = f"run {about.run_id}" if about.version is None else f"version {about.version}"
     bundle.same("MANIFEST.json: subject", about.subject, called, "it is about")
     bundle.note("run record's own hash", FITS, record.record_sha256)
-    for name in OF_RUN:
-        if name in record.files:
-            got = hashlib.sha256(bundle.path(name).read_bytes()).hexdigest()
-            bundle.same(name, got, record.files[name], "run.json names")
-        elif name in bundle:
-            raise IntegrityError(f"{bundle.where}: {name} is no file of that run; it was added")
-    count = sum(name in record.files for name in OF_RUN)
-    bundle.note("files of the run", FITS, f"{count} files as run.json names them")
+    mine = [name for name in OF_RUN if name in record.files]
+    for name in mine:
+        bundle.same(name, bundle.sha256(name), record.files[name], "run.json names")
+    if added := [name for name in OF_RUN if name in bundle and name not in mine]:
+        raise IntegrityError(f"{bundle.where}: {added[0]} is no file of that run; it was added")
+    bundle.note("files of the run", FITS, f"{len(mine)} files as run.json names them")
     if record.decision is None:
         return record, None
     decision = load_decision(bundle.path(DECISION))
@@ -116,19 +124,19 @@ def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None)
     """What the decision rests on, hash by hash."""
     for name, sha256 in judging_files(record.inputs).items():
         _kept(bundle, name, sha256)
-    policy = load_policy(bundle.path(POLICY)) if POLICY in bundle else None
-    case_set = load_case_set(bundle.path(CASE_SET)) if CASE_SET in bundle else None
+    policy = bundle.read(POLICY, load_policy)
+    case_set = bundle.read(CASE_SET, load_case_set)
     root = record.inputs.case_set_root
     if case_set is not None:
         bundle.same(f"{CASE_SET}: Merkle root", case_set.merkle_root, root, "run.json names")
         detail = f"{len(case_set.cases)} cases, Merkle root {case_set.merkle_root} recomputed"
         bundle.note("case set", FITS, detail)
     training = _training(bundle, record)
-    golden = load_golden(bundle.path(GOLDEN)) if GOLDEN in bundle else None
+    golden = bundle.read(GOLDEN, load_golden)
     if decision is None:
         return BundleEvidence(policy, case_set, None, None, golden, training)
     candidate = load_scores(bundle.path(SCORES))
-    champion = load_scores(bundle.path(CHAMPION_SCORES)) if CHAMPION_SCORES in bundle else None
+    champion = bundle.read(CHAMPION_SCORES, load_scores)
     _as_decided(bundle, decision, "candidate", candidate, SCORES)
     _as_decided(bundle, decision, "champion", champion, CHAMPION_SCORES)
     if golden is not None:
@@ -145,13 +153,13 @@ def check_model(bundle: Bundle, record: RunRecord) -> None:
     inside = sorted(name for name in bundle.files if name.startswith(MODEL))
     if not inside:
         return
-    digest = hashlib.sha256()
+    tree = hashlib.sha256()
     for name in inside:  # as components/records/files.py: sha256_tree
-        content = hashlib.sha256(bundle.files[name]).digest()
-        digest.update(name.removeprefix(MODEL).encode() + b"\0" + content)
+        content = bytes.fromhex(bundle.sha256(name))
+        tree.update(name.removeprefix(MODEL).encode() + b"\0" + content)
     wanted = record.release.model_sha256 if record.release else None
-    bundle.same("model/", digest.hexdigest(), wanted, "run.json names")
-    bundle.note("model", FITS, f"{len(inside)} files, tree hash {digest.hexdigest()}")
+    bundle.same("model/", tree.hexdigest(), wanted, "run.json names")
+    bundle.note("model", FITS, f"{len(inside)} files, tree hash {tree.hexdigest()}")
 
 
 def _kept(bundle: Bundle, name: str, sha256: str | None) -> None:
@@ -161,8 +169,7 @@ def _kept(bundle: Bundle, name: str, sha256: str | None) -> None:
     elif name not in bundle:
         bundle.leave_open(name, f"not in the bundle; run.json names {sha256}")
     else:
-        got = hashlib.sha256(bundle.files[name]).hexdigest()
-        bundle.same(name, got, sha256, "run.json names")
+        bundle.same(name, bundle.sha256(name), sha256, "run.json names")
         bundle.note(name, FITS, f"SHA-256 {sha256}, as run.json names it")
 
 
@@ -210,7 +217,25 @@ def check_chain(bundle: Bundle, holds: str | None) -> tuple[Entry, ...]:
     Raises:
       IntegrityError: names the first entry that does not fit, or says that none has `holds`.
     """
-    content = bundle.path(LEDGER).read_bytes()
+    content, about = bundle.path(LEDGER).read_bytes(), bundle.manifest.about
+    entries = _chained(content, f"{bundle.where}: {LEDGER}")
+    head = entries[-1].entry_sha256 if entries else FIRST_PREVIOUS
+    bundle.same(f"{LEDGER}: the number of entries", len(entries), about.ledger_entries, "stated:")
+    bundle.same(f"{LEDGER}: the last entry", head, about.ledger_head, "stated:")
+    if not content.endswith(b"\n"):
+        raise IntegrityError(f"{bundle.where}: {LEDGER}: ends within a line")
+    bundle.note("ledger", FITS, f"{len(entries)} entries, each follows; the last is {head}")
+    if holds is not None:
+        if len(holds) < 8 or not any(e.entry_sha256.startswith(holds.lower()) for e in entries):
+            raise IntegrityError(
+                f"{bundle.where}: {LEDGER}: no entry has the hash {holds[:64]} that was noted: it "
+                "was written anew, or ends before it"
+            )
+        bundle.note("noted entry", FITS, f"{holds} is among the entries")
+    return entries
+
+
+def _chained(content: bytes, where: str) -> tuple[Entry, ...]:
     entries: list[Entry] = []
     before = FIRST_PREVIOUS
     for number, line in enumerate(content.split(b"\n")[:-1], 1):
@@ -219,22 +244,9 @@ def check_chain(bundle: Bundle, holds: str | None) -> tuple[Entry, ...]:
         if entry is not None and fault is None and (entry.seq, entry.previous) != (number, before):
             fault = "it does not follow the one before"
         if entry is None or fault is not None:
-            raise IntegrityError(f"{bundle.where}: {LEDGER}:{number}: does not fit: {fault}")
+            raise IntegrityError(f"{where}:{number}: does not fit: {fault}")
         entries.append(entry)
         before = entry.entry_sha256
-    about = bundle.manifest.about
-    bundle.same(f"{LEDGER}: the number of entries", len(entries), about.ledger_entries, "stated:")
-    bundle.same(f"{LEDGER}: the last entry", before, about.ledger_head, "stated:")
-    if not content.endswith(b"\n"):
-        raise IntegrityError(f"{bundle.where}: {LEDGER}: ends within a line")
-    bundle.note("ledger", FITS, f"{len(entries)} entries, each follows; the last is {before}")
-    if holds is not None:
-        if len(holds) < 8 or not any(e.entry_sha256.startswith(holds.lower()) for e in entries):
-            raise IntegrityError(
-                f"{bundle.where}: {LEDGER}: no entry has the hash {holds[:64]} that was noted: it "
-                "was written anew, or ends before it"
-            )
-        bundle.note("noted entry", FITS, f"{holds} is among the entries")
     return tuple(entries)
 
 
@@ -249,8 +261,7 @@ def check_named(
     bundle.same("run.json", record.record_sha256, named, f"ledger entry {closed[-1].seq} names")
     bundle.note("run record", FITS, f"as ledger entry {closed[-1].seq} names it")
     decided = _decided(bundle, entries, record, decision)
-    release, original = _released(bundle, entries, record)
-    return Chain(entries, decided, release, original)
+    return Chain(entries, decided, *_released(bundle, entries, record))
 
 
 def _decided(
@@ -280,31 +291,25 @@ def _released(
     mine = [r for r in all_of_them if r.run_id == record.run_id]
     for release in mine:
         if record.release is None or release.model_sha256 != record.release.model_sha256:
-            raise IntegrityError(
-                f"{bundle.where}: ledger entry {release.seq} released version {release.version}, "
-                "run.json says otherwise"
-            )
+            what = f"ledger entry {release.seq} released version {release.version}"
+            raise IntegrityError(f"{bundle.where}: {what}, run.json says otherwise")
     if record.release is not None and not mine:
         raise IntegrityError(f"{bundle.where}: {LEDGER}: no entry names the release of run.json")
     if about.version is None:
         if mine:
-            raise IntegrityError(
-                f"{bundle.where}: the manifest names no release, ledger entry {mine[-1].seq} does"
-            )
+            what = f"ledger entry {mine[-1].seq} does"
+            raise IntegrityError(f"{bundle.where}: the manifest names no release, {what}")
         return None, None
     there = (about.destination, about.version)
     found = [r for r in all_of_them if (r.destination, r.version) == there]
     if not found:
-        raise IntegrityError(
-            f"{bundle.where}: {LEDGER}: no entry put version {about.version} in {about.destination}"
-        )
-    release = found[-1]
+        what = f"no entry put version {about.version} in {about.destination}"
+        raise IntegrityError(f"{bundle.where}: {LEDGER}: {what}")
+    release, first = found[-1], (r for r in mine if r.destination == about.destination)
+    says = f"ledger entry {release.seq} names"
+    decided = record.decision.decision_sha256 if record.decision else None
     if release.restored is None:
         bundle.same("run.json", record.run_id, release.run_id, f"entry {release.seq} names run")
-    decided = record.decision.decision_sha256 if record.decision else None
-    says = f"ledger entry {release.seq} names"
     bundle.same("the release's decision", decided, release.decision_sha256, says)
     bundle.note("release", FITS, f"version {release.version}, ledger entry {release.seq}")
-    if release.restored is None:
-        return release, release
-    return release, next((r for r in mine if r.destination == release.destination), None)
+    return release, release if release.restored is None else next(first, None)

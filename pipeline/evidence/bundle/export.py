@@ -6,7 +6,7 @@ ledger name; what is derived is made anew. The same release gives the same bytes
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,13 +20,7 @@ from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Entry, line_of
 from components.records.run_files import LINEAGE, RUN_RECORD
-from pipeline.evidence.bundle.derived import (
-    Drawings,
-    derived_files,
-    graph_from,
-    made_with,
-    origins_json,
-)
+from pipeline.evidence.bundle.derived import derived_files, graph_from, made_with, origins_json
 from pipeline.evidence.bundle.names import (
     ATTESTATIONS,
     CACHE,
@@ -42,8 +36,6 @@ from pipeline.evidence.subject import CONFIG, Evidence, Subject, as_recorded, ju
 from pipeline.evidence.trace.trace import trace_sources
 from pipeline.governance.decided import baseline_named_by
 
-Cards = Callable[[Evidence, Subject], Mapping[str, bytes]]
-
 
 @dataclass(frozen=True)
 class Exported:
@@ -58,52 +50,63 @@ class Exported:
     absent: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class BundleRequest:
-    """What may be left out or taken in.
-
-    Attributes:
-      cards: the model card's files; None for a bundle without.
-      drawings: pictures of the trace by file name.
-    """
-
-    training_manifest: bool = True
-    model: bool = False
-    cards: Cards | None = None
-    drawings: Drawings | None = None
-
-
-def export(evidence: Evidence, subject: Subject, path: Path, wanted: BundleRequest) -> Exported:
+def export(
+    evidence: Evidence,
+    subject: Subject,
+    path: Path,
+    *,
+    cards: Mapping[str, bytes],
+    training_manifest: bool = True,
+    model: bool = False,
+) -> Exported:
     """Writes the bundle of a release or a run.
+
+    Args:
+      cards: the model card's files.
+      training_manifest, model: whether they go in.
 
     Raises:
       IntegrityError: something is not what the record or the ledger names.
       ConfigError: the model is wanted and not there, or the file cannot be written.
     """
     record = evidence.record(subject.run_id)
-    files, absent = _evidence_files(evidence, subject, record, wanted)
-    # As a reader of the bundle will know it: from the run's own copy of its part of the store.
-    found = trace_sources(evidence, subject, splits=False)
-    graph = graph_from(files[LINEAGE], where=LINEAGE) if LINEAGE in files else Graph((), (), ())
-    ids = {artifact.id for artifact in graph.artifacts}
-    origins = {key: origin for key, origin in found.origins.items() if key in ids}
-    files[CACHE] = origins_json(origins)
-    known = replace(found, graph=graph, origins=origins)
-    files |= derived_files(known, wanted.drawings or {})
+    files, absent = _evidence_files(evidence, record)
+    if root := record.inputs.training_root:
+        manifest, name = manifest_path(evidence.workspace.training, root), training_name(root)
+        if not training_manifest:
+            absent.append(f"{name}: left out as asked; its root stands in the run record")
+        elif not manifest.exists():
+            absent.append(f"{name}: is not in the workspace")
+        else:
+            files[name] = _lines(verified_lines(manifest, root=root))
+    files |= _derived(evidence, subject, files.get(LINEAGE))
+    files |= dict(_model(evidence, subject)) if model else {}
     entries = entries_up_to(evidence.entries, record, subject)
     if not entries:
         raise ConfigError(
             f"{evidence.workspace.ledger}: says nothing of {subject.name}; it has not ended yet"
         )
-    files[LEDGER] = b"".join(line_of(entry) + b"\n" for entry in entries)
-    if wanted.cards is not None:
-        files |= wanted.cards(evidence, subject)
+    files |= {LEDGER: _lines(map(line_of, entries)), **cards}
     about = _about(evidence, subject, record, entries, files)
     files[READ_ME] = read_me(about, sorted(files), absent)
     files[NAME] = manifest_bytes(about, files)
     write_archive(path, files)
     sizes = {name: len(content) for name, content in files.items()}
     return Exported(path, about, sizes, tuple(absent))
+
+
+def _lines(lines: Iterable[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _derived(evidence: Evidence, subject: Subject, lineage: bytes | None) -> dict[str, bytes]:
+    """As a reader of the bundle will know it: from the run's own copy of its part of the store."""
+    found = trace_sources(evidence, subject, splits=False)
+    graph = graph_from(lineage, where=LINEAGE) if lineage is not None else Graph((), (), ())
+    ids = {artifact.id for artifact in graph.artifacts}
+    origins = {key: origin for key, origin in found.origins.items() if key in ids}
+    known = replace(found, graph=graph, origins=origins)
+    return {CACHE: origins_json(origins), **derived_files(known)}
 
 
 def entries_up_to(
@@ -119,36 +122,23 @@ def entries_up_to(
     return entries[:last]
 
 
-def _evidence_files(
-    evidence: Evidence, subject: Subject, record: RunRecord, wanted: BundleRequest
-) -> tuple[dict[str, bytes], list[str]]:
-    """What lies in the workspace, by its name in the bundle, and what does not."""
-    folder = evidence.workspace.run_folder(subject.run_id)
+def _evidence_files(evidence: Evidence, record: RunRecord) -> tuple[dict[str, bytes], list[str]]:
+    folder, absent = evidence.workspace.run_folder(record.run_id), list[str]()
     files = {RUN_RECORD: (folder / RUN_RECORD).read_bytes()}
-    absent: list[str] = []
-    for name in OF_RUN:
-        if name in record.files:
-            files[name] = as_recorded(folder / name, record.files[name])
-    for name in ATTESTATIONS:
-        if (folder / name).is_file():
-            files[name] = (folder / name).read_bytes()
+    files |= {
+        name: as_recorded(folder / name, record.files[name])
+        for name in OF_RUN
+        if name in record.files
+    }
+    files |= {
+        name: (folder / name).read_bytes() for name in ATTESTATIONS if (folder / name).is_file()
+    }
     for name, sha256 in judging_files(record.inputs).items():
         if sha256 is not None and (copy := evidence.kept(name, sha256)):
             files[name] = copy.read_bytes()
         elif sha256 is not None:
             absent.append(f"{name}: no copy of {sha256[:12]}... was kept by that run")
-    files |= dict(_keys(folder))
-    if root := record.inputs.training_root:
-        path, name = manifest_path(evidence.workspace.training, root), training_name(root)
-        if not wanted.training_manifest:
-            absent.append(f"{name}: left out as asked; its root stands in the run record")
-        elif not path.exists():
-            absent.append(f"{name}: is not in the workspace")
-        else:
-            files[name] = b"".join(line + b"\n" for line in verified_lines(path, root=root))
-    if wanted.model:
-        files |= dict(_model(evidence, subject))
-    return files, absent
+    return files | dict(_keys(folder)), absent
 
 
 def _keys(folder: Path) -> Iterator[tuple[str, bytes]]:

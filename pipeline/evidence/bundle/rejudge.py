@@ -53,35 +53,7 @@ def rejudge(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
     Raises:
       IntegrityError: names the first check or figure that comes out otherwise.
     """
-    assert given.policy is not None
-    assert given.case_set is not None
-    assert given.candidate is not None
-    candidate = given.candidate
-    if _untried(recorded, candidate):
-        candidate = replace(
-            candidate,
-            served=Servability(None, cases=len(given.case_set.cases), largest_difference=0.0),
-        )
-    again = decide(
-        policy=given.policy,
-        case_set=given.case_set,
-        candidate=candidate,
-        champion=given.champion,
-        golden=given.golden,
-        evaluator=_evaluator(recorded),
-        scores_only=not _has(recorded, _EVALUATOR),
-        findings=(),
-        run_id=recorded.run_id,
-        created=recorded.created,
-        same_inputs=_same_inputs(recorded),
-        looks_used=None
-        if recorded.looks.used is None
-        else looks_by_name(before, str(recorded.case_set["name"])),
-        waivers=waivers(before),
-        withdrawn=[Withdrawn(w.model_sha256, None, w.reason) for w in withdrawn(before)],
-        trained_on=_trained_on(given.training, given.case_set),
-    )
-    untaken = _untaken(recorded, given, before)
+    again, untaken = _decide_again(recorded, given, before), _untaken(recorded, given, before)
     # What was not judged again stands as it is recorded.
     merged = [check for check in recorded.checks if check.check in untaken]
     merged += [check for check in again.checks if check.check not in untaken]
@@ -96,13 +68,38 @@ def rejudge(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
             f"decision.json: says exit code {recorded.exit_code}, judged again it is "
             f"{again.exit_code}"
         )
-    old, new = asdict(recorded), asdict(again)
-    for name in _COMPARED:
-        if fault := _difference({name: old[name]}, {name: new[name]}):
-            raise IntegrityError(f"decision.json: {fault}")
+    old, new = ({name: asdict(one)[name] for name in _COMPARED} for one in (recorded, again))
+    if fault := _difference(old, new):
+        raise IntegrityError(f"decision.json: {fault}")
     names = [check.check for check in recorded.checks if check.check in untaken]
     kept = tuple(f"{name}: {untaken[name]}" for name in names)
     return RejudgedBundle(len(recorded.checks) - len(names), kept)
+
+
+def _decide_again(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]) -> Decision:
+    policy, case_set, candidate = given.policy, given.case_set, given.candidate
+    assert policy is not None and case_set is not None and candidate is not None
+    if _untried(recorded, candidate):
+        served = Servability(None, cases=len(case_set.cases), largest_difference=0.0)
+        candidate = replace(candidate, served=served)
+    looks = looks_by_name(before, str(recorded.case_set["name"]))
+    return decide(
+        policy=policy,
+        case_set=case_set,
+        candidate=candidate,
+        champion=given.champion,
+        golden=given.golden,
+        evaluator=_evaluator(recorded),
+        scores_only=not _has(recorded, _EVALUATOR),
+        findings=(),
+        run_id=recorded.run_id,
+        created=recorded.created,
+        same_inputs=_same_inputs(recorded),
+        looks_used=None if recorded.looks.used is None else looks,
+        waivers=waivers(before),
+        withdrawn=[Withdrawn(w.model_sha256, None, w.reason) for w in withdrawn(before)],
+        trained_on=_trained_on(given.training, case_set),
+    )
 
 
 def _evaluator(recorded: Decision) -> EvaluatorFindings | None:
@@ -128,14 +125,12 @@ def _trained_on(training: tuple[TrainingRow, ...] | None, case_set: CaseSet) -> 
     if training is None:
         return None
     rows = [row for row in training if row.split == "train"]
-    wanted = (case.attributes for case in case_set.cases)
-    return count_values(rows, wanted)
+    return count_values(rows, (case.attributes for case in case_set.cases))
 
 
 def _untaken(
     recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
 ) -> dict[str, str]:
-    """Checks that cannot be taken again here, and why."""
     assert given.candidate is not None
     reasons = dict.fromkeys(_EVALUATOR, "the Evaluator works from the pictures")
     if _untried(recorded, given.candidate):
@@ -154,39 +149,38 @@ def _compare_checks(recorded: Decision, merged: Iterable[CheckResult]) -> None:
     new = {check.check: check for check in merged}
     for name in {**old, **new}:
         if name not in new:
-            fault = "is recorded, and not among the checks that the policy asks for"
+            fault: str | None = "is recorded, and not among the checks that the policy asks for"
         elif name not in old:
             fault = f"is missing; judged again it is {new[name].verdict.value}"
         else:
-            fault = _difference(asdict(old[name]), asdict(new[name])) or ""
+            fault = _difference(asdict(old[name]), asdict(new[name]))
         if fault:
             raise IntegrityError(f"decision.json: check {name}: {fault}")
 
 
 def _difference(old: Any, new: Any, place: str = "") -> str | None:
     """Where two values first differ, in words; None where they do not."""
+    parts: Iterable[str | None] = ()
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in {**old, **new}:
-            if name == "reason":
-                continue  # words on the same figures
-            at = f"{place}.{name}".lstrip(".")
-            if (fault := _difference(old.get(name), new.get(name), at)) is not None:
-                return fault
-        return None
-    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        names = [name for name in {**old, **new} if name != "reason"]  # words on the same figures
+        parts = (
+            _difference(old.get(name), new.get(name), f"{place}.{name}".lstrip("."))
+            for name in names
+        )
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple):
         if len(old) != len(new):
             return f"{place}: {len(old)} recorded, {len(new)} when judged again"
-        for number, pair in enumerate(zip(old, new, strict=True)):
-            if (fault := _difference(*pair, f"{place}[{number}]")) is not None:
-                return fault
-        return None
+        parts = (_difference(*pair, f"{place}[{n}]") for n, pair in enumerate(zip(old, new)))
+    elif not _same(old, new):
+        words = [str(getattr(value, "value", value))[:80] for value in (old, new)]
+        return f"{place}: {words[0]} recorded, {words[1]} when judged again"
+    return next(filter(None, parts), None)
+
+
+def _same(old: Any, new: Any) -> bool:
     if isinstance(old, float) and isinstance(new, float):
-        if math.isclose(old, new, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE):
-            return None
-    elif old == new:
-        return None
-    words = [str(getattr(value, "value", value))[:80] for value in (old, new)]
-    return f"{place}: {words[0]} recorded, {words[1]} when judged again"
+        return math.isclose(old, new, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
+    return bool(old == new)
 
 
 def _untried(recorded: Decision, candidate: CaseScores) -> bool:

@@ -4,28 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from components.bundle.archive import read_archive, write_archive
 from components.bundle.manifest import NAME, check_manifest, manifest_bytes
-from components.bundle.trace_graph import TraceGraph
 from components.records.chain import FIRST_PREVIOUS
 from components.records.files import canonical_json, sha256_json
-from pipeline.evidence.bundle.export import BundleRequest, export
+from pipeline.evidence.bundle.export import export
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import VERSION, ReleasedRun
 
 
-def drawn(graph: TraceGraph) -> str:
-    return f"a picture of {graph.subject}"
-
-
-DRAWINGS = {"trace.svg": drawn}
-
-
 def bundled(run: ReleasedRun, out: Path, *, name: str = str(VERSION), **wanted: object) -> Path:
     with Evidence(run.workspace.root) as evidence:
-        what = BundleRequest(drawings=DRAWINGS, **wanted)  # type: ignore[arg-type]
-        return export(evidence, evidence.subject(name), out, what).path
+        what: dict[str, Any] = {"cards": {}, **wanted}
+        return export(evidence, evidence.subject(name), out, **what).path
 
 
 def resealed(path: Path, changes: Mapping[str, bytes | None], **about_it: object) -> Path:

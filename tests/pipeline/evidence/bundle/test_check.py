@@ -17,7 +17,7 @@ from pipeline.evidence.answer import Answer
 from pipeline.evidence.bundle.check import check
 from pipeline.evidence.bundle.derived import made_with
 from pipeline.settings.config import REPOSITORY
-from tests.pipeline.evidence.bundling import DRAWINGS, bundled, rechained, resealed
+from tests.pipeline.evidence.bundling import bundled, rechained, resealed
 from tests.pipeline.evidence.releasing import ReleasedRun, released
 from tests.refusing import refused
 
@@ -34,7 +34,7 @@ def whole(run: ReleasedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with everything that may be in one."""
     cards = {"model_card.md": b"# card\n", "model_card.html": b"<p>card</p>\n"}
     out = tmp_path_factory.mktemp("bundle") / "b.zip"
-    return bundled(run, out, model=True, cards=lambda evidence, subject: cards)
+    return bundled(run, out, model=True, cards=cards)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def bundle(whole: Path, tmp_path: Path) -> Path:
 
 
 def checked(path: Path, **options: object) -> Answer:
-    return check(path, drawings=DRAWINGS, **options)  # type: ignore[arg-type]
+    return check(path, **options)  # type: ignore[arg-type]
 
 
 def result(answer: Answer, what: str) -> tuple[str, str]:
@@ -84,7 +84,7 @@ FILES = [
     "config.json", "decision.json", "golden.json", "ledger.jsonl", "lineage.json",
     "lineage_cache.json", "model/saved_model.pb", "model_card.html", "model_card.md",
     "openlineage.jsonl", "policy.yaml", "prov.json", "report.html", "report.md", "request.json",
-    "run.json", "scores.json", "trace.json", "trace.svg", "training",
+    "run.json", "scores.json", "trace.json", "trace.svg", "trace.txt", "training",
 ]  # fmt: skip
 # Words for people: a new manifest may list other ones, and the answer says they are not checked.
 TOLD = ("README.md", "model_card.html", "model_card.md")

@@ -12,7 +12,7 @@ from components.decision import Decision
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from pipeline.evidence.answer import Answer
 from pipeline.evidence.bundle.check import check
-from tests.pipeline.evidence.bundling import DRAWINGS, bundled, rechained, resealed
+from tests.pipeline.evidence.bundling import bundled, rechained, resealed
 from tests.pipeline.evidence.releasing import ReleasedRun, public_pem, released
 from tests.refusing import refused
 
@@ -49,7 +49,7 @@ def bundle(run: ReleasedRun, tmp_path: Path) -> Path:
 
 
 def checked(path: Path, *keys: Path) -> Answer:
-    return check(path, keys=keys, drawings=DRAWINGS)
+    return check(path, keys=keys)
 
 
 def result(answer: Answer, what: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ ALWAYS = {
     "config.json", "decision.json", "golden.json", "ledger.jsonl", "lineage.json",
     "lineage_cache.json", "openlineage.jsonl", "policy.yaml", "prov.json", "report.html",
     "report.md", "request.json", "run.json", "scores.json", "trace.json", "trace.svg",
+    "trace.txt",
 }  # fmt: skip
 
 
@@ -70,9 +71,7 @@ def test_the_model_is_in_it_only_where_it_is_wanted(run: ReleasedRun, tmp_path: 
 
 
 def test_cards_are_taken_in(run: ReleasedRun, tmp_path: Path) -> None:
-    path = bundled(
-        run, tmp_path / "b.zip", cards=lambda evidence, subject: {"model_card.md": b"# 7"}
-    )
+    path = bundled(run, tmp_path / "b.zip", cards={"model_card.md": b"# 7"})
     assert read_archive(path)["model_card.md"] == b"# 7"
 
 
