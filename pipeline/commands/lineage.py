@@ -86,7 +86,7 @@ def live(evidence: "Evidence", at: str, destination: str | None) -> "Answer":
 @answered
 def blocked(evidence: "Evidence", since: str | None) -> "Answer":
     """What was blocked, inconclusive, failed, killed or waived, and why."""
-    from pipeline.evidence.questions.blocked import blocked
+    from pipeline.evidence.questions.listing import blocked
 
     return blocked(evidence, since)
 

@@ -49,6 +49,11 @@ def facts_of(thing: Any, columns: Columns) -> dict[str, Value]:
     return {name: shown_of(thing, way) for name, way in columns.items()}
 
 
+def named(*names: str, of: str = "") -> dict[str, str]:
+    """Columns that are called as what they show is; it stands in `of`, such as 'body.'."""
+    return {name: f"{of}{name}" for name in names}
+
+
 def shown_of(thing: Any, way: str | Callable[[Any], Value]) -> Any:
     if callable(way):
         return way(thing)
@@ -79,14 +84,9 @@ class Answer:
     exit_code: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "question": self.question,
-            "facts": dict(self.facts),
-            "tables": {
-                table.name: [dict(zip(table.columns, row)) for row in table.rows]
-                for table in self.tables
-            },
-            "notes": list(self.notes),
-            "evidence": list(self.evidence),
-            "exit_code": self.exit_code,
+        tables = {
+            table.name: [dict(zip(table.columns, row)) for row in table.rows]
+            for table in self.tables
         }
+        lists = {"notes": list(self.notes), "evidence": list(self.evidence)}
+        return {**vars(self), "facts": dict(self.facts), "tables": tables, **lists}

@@ -61,7 +61,7 @@ def later(start: Instant, seconds: float) -> Instant:
     return Instant(time_text(first), first, start.last + timedelta(seconds=seconds + 0.001))
 
 
-def parse_asked(text: str, *, option: str) -> tuple[datetime, str | None]:
+def parse_asked(text: str, *, option: str) -> tuple[datetime, list[str]]:
     """The instant that a person names on the command line, in UTC, and what was taken for granted.
 
     Args:
@@ -79,6 +79,5 @@ def parse_asked(text: str, *, option: str) -> tuple[datetime, str | None]:
         raise ConfigError(
             f"{option}: got {text!r}, wanted a time such as 2026-03-31T09:30:00+02:00 or a day"
         ) from None
-    if zoned:
-        return instant, None
-    return instant, f"{text!r} names no time zone; taken as UTC: {time_text(instant)}."
+    remark = f"{text!r} names no time zone; taken as UTC: {time_text(instant)}."
+    return instant, [] if zoned else [remark]

@@ -33,14 +33,11 @@ def folder_of(uri: str | None) -> str:
 
 
 def _rows(path: Path, entry: Entry) -> list[dict[str, Any]]:
+    named = f"entry {entry.seq} of the ledger names"
     try:
         if sha256_file(path) == entry.body["list_sha256"]:
             return list(orjson.loads(path.read_bytes())["removed"])
     except OSError as error:
-        raise IntegrityError(
-            f"{path}: cannot be read: {error.strerror}, though entry {entry.seq} of the ledger "
-            "names it; restore it"
-        ) from error
-    raise IntegrityError(
-        f"{path}: is not the list that entry {entry.seq} of the ledger names; restore it"
-    )
+        words = f"cannot be read: {error.strerror}, though {named} it; restore it"
+        raise IntegrityError(f"{path}: {words}") from error
+    raise IntegrityError(f"{path}: is not the list that {named}; restore it")

@@ -21,11 +21,7 @@ from components.attestation.keys import (
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.files import write_atomically
 from components.records.ledger.records import Release
-from components.records.run_files import (
-    DECISION_ATTESTATION,
-    RELEASE_ATTESTATION,
-    REQUEST,
-)
+from components.records.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION, REQUEST
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
 
@@ -164,14 +160,15 @@ def subjects_there(evidence: Evidence, run_id: str) -> dict[str, Path | str]:
     """The subjects outside of a run's folder that this workspace still has, or knows by hash."""
     record = evidence.record(run_id)
     inputs, champion = record.inputs, record.inputs.champion_sha256
-    mine = [r for r in evidence.releases if r.run_id == run_id]
-    before = [r for r in evidence.releases if champion and r.model_sha256 == champion]
     found: dict[str, Path | str | None] = {
         statements.ENVIRONMENT: record.environment.sha256,
         statements.TRAINING: inputs.training_root,
-        statements.MODEL: evidence.folder(mine[0]) if mine else None,
-        statements.CHAMPION: evidence.folder(before[0]) if before else None,
     }
+    for release in reversed(evidence.releases):  # the first that put the model there counts
+        if release.run_id == run_id:
+            found[statements.MODEL] = evidence.folder(release)
+        if champion and release.model_sha256 == champion:
+            found[statements.CHAMPION] = evidence.folder(release)
     for name, digest in judging_files(inputs).items():
         path = evidence.workspace.kept(name, digest) if digest else None
         found[name] = path if path and path.exists() else None
@@ -188,12 +185,18 @@ def signed_file(path: Path, keys: Path | None) -> Answer:
       ConfigError: a key that cannot be read.
       SignatureError: no envelope, or altered since it was signed.
     """
-    if path.suffix == PEM:
-        private = path.name.endswith(PRIVATE)
-        key = load_signer(path, read_passphrase()).public if private else load_public(path)
-        facts = {"name": key.name, "key id": key.id, "kind": "private" if private else "public"}
-        return Answer(question=f"whose key is {path}", facts={**facts, "scheme": "Ed25519"})
-    signed = verify(read_envelope(path), load_trusted(keys) if keys else (), where=str(path))
+    return _key(path) if path.suffix == PEM else _envelope(path, load_trusted(keys) if keys else ())
+
+
+def _key(path: Path) -> Answer:
+    private = path.name.endswith(PRIVATE)
+    key = load_signer(path, read_passphrase()).public if private else load_public(path)
+    facts = {"name": key.name, "key id": key.id, "kind": "private" if private else "public"}
+    return Answer(question=f"whose key is {path}", facts={**facts, "scheme": "Ed25519"})
+
+
+def _envelope(path: Path, trusted: Sequence[PublicKey]) -> Answer:
+    signed = verify(read_envelope(path), trusted, where=str(path))
     released = f'"{statements.RELEASE_TYPE}"'.encode() in signed.payload
     kind = statements.RELEASE_TYPE if released else statements.DECISION_TYPE
     statement = statements.from_bytes(signed.payload, kind, where=str(path))

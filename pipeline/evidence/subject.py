@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,29 +25,11 @@ CONFIG = "config.json"
 OF_ROW = {"artifact_id", "name", "uri"}
 # Of a run, as ML Metadata knows it; no more, because there may be thousands.
 RUN_COLUMNS = (
-    "run_id",
-    "state",
-    "started",
-    "finished",
-    "exit_code",
-    "error",
-    "verdict",
-    "why",
-    "why_detail",
-    "started_by",
-    "git_commit",
-    "git_dirty",
-    "case_set",
-    "case_set_version",
-    "case_set_root",
-    "training_root",
-    "environment_sha256",
-    "policy",
-    "destination",
-    "version",
-    "candidate_sha256",
-    "record_sha256",
-    "decision_sha256",
+    *("run_id", "state", "started", "finished", "exit_code", "error", "verdict"),
+    *("why", "why_detail", "started_by", "git_commit", "git_dirty"),
+    *("case_set", "case_set_version", "case_set_root", "training_root", "policy"),
+    *("environment_sha256", "candidate_sha256", "record_sha256", "decision_sha256"),
+    *("destination", "version"),
 )
 
 
@@ -67,18 +50,12 @@ class Subject:
         return f"version {self.release.version}" if self.release else f"run {self.run_id}"
 
 
-class Evidence:
+class Evidence(ExitStack):
     """A workspace's ledger, store and run folders, each read once; a context manager."""
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self.workspace = Workspace(root.resolve())
-
-    def __enter__(self) -> "Evidence":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if "store" in self.__dict__:
-            self.store.__exit__(*error)
 
     @cached_property
     def workspace_id(self) -> str:
@@ -86,7 +63,7 @@ class Evidence:
 
     @cached_property
     def store(self) -> MetadataStore:
-        return MetadataStore(self.workspace.store)
+        return self.enter_context(MetadataStore(self.workspace.store))
 
     @cached_property
     def runs(self) -> list[Row]:
@@ -142,19 +119,13 @@ class Evidence:
         Raises:
           ConfigError: there is no such thing, or there are several.
         """
-        if text.isdecimal():
-            found = [
-                r
-                for r in self.releases
-                if str(r.version) == text and destination in (None, r.destination)
-            ]
-            places = sorted({r.destination for r in found})
-            if len(places) > 1:
-                raise ConfigError(
-                    f"version {text}: stands in {', '.join(places)}; say --destination"
-                )
-            if found:
-                return Subject(self.run_of(found[-1]), found[-1])
+        versions = [r for r in self.releases if str(r.version) == text]
+        found = [r for r in versions if destination in (None, r.destination)]
+        places = sorted({r.destination for r in found})
+        if len(places) > 1:
+            raise ConfigError(f"version {text}: stands in {', '.join(places)}; say --destination")
+        if found:
+            return Subject(self.run_of(found[-1]), found[-1])
         run_id = self._run(text)
         mine = [r for r in self.releases if r.run_id == run_id]
         return Subject(run_id, mine[-1] if mine else None)
@@ -178,11 +149,7 @@ class Evidence:
         return {path.name for path in runs.iterdir() if path.is_dir()} if runs.is_dir() else set()
 
     def record(self, run_id: str) -> RunRecord:
-        """The run's record, which is the one that the ledger has.
-
-        Raises:
-          IntegrityError: it was edited, or replaced by another.
-        """
+        """The run's record; IntegrityError where it is not the one that the ledger has."""
         return self._verified("run", "record", self._path(run_id, RUN_RECORD), load_record)
 
     def decision(self, run_id: str) -> Decision | None:
@@ -234,10 +201,6 @@ class Evidence:
     def _path(self, run_id: str, name: str) -> Path:
         return self.workspace.run_folder(run_id) / name
 
-    def row(self, run_id: str) -> Row | None:
-        """What ML Metadata has of a run; None where it has nothing."""
-        return self.store.run(self.workspace_id, run_id)
-
     def serving(self) -> Mapping[str, Release]:
         """What was put last in each destination, by the ledger."""
         return {release.destination: release for release in self.releases}
@@ -271,6 +234,12 @@ def as_recorded(path: Path, sha256: str) -> bytes:
             f"{sha256[:12]}... was recorded; restore it from a copy"
         )
     return content
+
+
+def is_of_same(waiver: Entry, decision: Entry) -> bool:
+    """Whether a waiver was granted for the candidate, the cases and the policy of a decision."""
+    named = ("candidate_sha256", "case_set_root", "policy_sha256")
+    return all(waiver.body[key] == decision.body[key] for key in named)
 
 
 def judging_files(inputs: RunInputs) -> dict[str, str | None]:

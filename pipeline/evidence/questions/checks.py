@@ -22,9 +22,9 @@ from components.records.git import ask_git, run_git
 from components.records.ledger.ledger import Entry
 from components.records.run_files import DECISION_ATTESTATION, REQUEST, RUN_RECORD
 from pipeline.evidence.answer import Answer, Columns, Table, Value
-from pipeline.evidence.moment import AFTER, BEFORE, Instant, later, moment
+from pipeline.evidence.moment import AFTER, BEFORE, SAME, Instant, later, moment
 from pipeline.evidence.questions.show import checks_table, rests_on
-from pipeline.evidence.subject import Evidence, Subject
+from pipeline.evidence.subject import Evidence, Subject, is_of_same
 from pipeline.settings.config import REPOSITORY
 
 # Each has to come before the next; a chain for what needs one another, as the graph has it.
@@ -43,18 +43,12 @@ CHAINS = (
 )
 # Without one of these the run was not verified; the others are in order where they are there.
 REQUIRED = (
-    "acceptance criteria committed",
-    "run started",
-    "training data admitted",
-    "case set verified",
-    "training ended",
-    "candidate scored",
-    "candidate evaluated",
-    "look counted",
-    "decided",
-    "released",
+    *("acceptance criteria committed", "run started", "training data admitted"),
+    *("case set verified", "training ended", "candidate scored", "candidate evaluated"),
+    *("look counted", "decided", "released"),
 )
 IN_ORDER, SAME_TIME, WRONG = "in order", "same time as recorded", "WRONG ORDER"
+_ORDERS = {BEFORE: IN_ORDER, SAME: SAME_TIME, AFTER: WRONG}
 UNKNOWN = "not known"
 COMMITTED = "acceptance criteria committed"
 NOT_HERE = "git could not be asked: the commit is not in a checkout here"
@@ -98,14 +92,13 @@ class Pair:
 
     @property
     def order(self) -> str:
-        timed = UNKNOWN
-        if self.first.moment is not None and self.second.moment is not None:
-            found = self.first.moment.against(self.second.moment)
-            timed = {BEFORE: IN_ORDER, AFTER: WRONG}.get(found, SAME_TIME)
-        if self.first.seq is None or self.second.seq is None:
+        first, second, timed = self.first, self.second, UNKNOWN
+        if first.moment is not None and second.moment is not None:
+            timed = _ORDERS[first.moment.against(second.moment)]
+        if first.seq is None or second.seq is None:
             return timed
         # Entries are chained: neither could be written before the other is there.
-        return WRONG if self.first.seq > self.second.seq or timed == WRONG else IN_ORDER
+        return WRONG if first.seq > second.seq or timed == WRONG else IN_ORDER
 
     @property
     def proof(self) -> str:
@@ -147,7 +140,6 @@ class Order:
         self.missing = [n for n in REQUIRED if n not in found or found[n].moment is None]
 
     def _pairs(self) -> Iterator[Pair]:
-        """Neighbours in the chains, of the steps that there are; each pair once."""
         waivers = [(name, "decided") for name in self.found if name.startswith("waiver of ")]
         seen = set()
         for names in (*CHAINS, *waivers):
@@ -213,12 +205,8 @@ class Order:
         return Table("times", "When it happened", ("at", "step", "source", "remark"), rows)
 
     def pairs_table(self) -> Table:
-        columns: Columns = {
-            "order": "order",
-            "first": "first.name",
-            "then": "second.name",
-            "proof": "proof",
-        }
+        named = {"first": "first.name", "then": "second.name"}
+        columns: Columns = {"order": "order", **named, "proof": "proof"}
         return Table.of("order", "What has to come before what", self.pairs, columns)
 
 
@@ -234,10 +222,11 @@ def _undecided(subject: Subject, decision: Decision | None) -> Iterator[str]:
     for test in decision.self_tests:
         if not test.passed:
             yield f"The gate failed its own test {test.name}: wanted {test.wanted}, got {test.got}."
-    release = subject.release
-    if release is not None and release.decision_sha256 != decision.decision_sha256:
+    if (release := subject.release) is None:
+        return
+    if release.decision_sha256 != decision.decision_sha256:
         yield f"Ledger entry {release.seq} released by another decision than this run's."
-    if release is not None and release.model_sha256 != decision.hashes["candidate"]:
+    if release.model_sha256 != decision.hashes["candidate"]:
         yield f"Ledger entry {release.seq} released another model than the one decided on."
 
 
@@ -270,15 +259,8 @@ def _at(step: RecordedStep) -> str:
 
 def steps(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[str, RecordedStep]:
     """Every step that is on record, by its name."""
-    found = chain(
-        _policy(evidence, record),
-        _golden(evidence, record),
-        _case_set(evidence, record),
-        _record(record),
-        _entries(evidence, record),
-        _signed(evidence, record),
-        _released(evidence, subject),
-    )
+    readers = (_policy, _golden, _case_set, _record, _entries, _signed)
+    found = chain(*(read(evidence, record) for read in readers), _released(evidence, subject))
     return {step.name: step for step in found}
 
 
@@ -291,7 +273,6 @@ def _policy(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
 
 
 def _golden(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
-    """The approval of golden: the ledger's entry of it, or the day that golden itself names."""
     if record.inputs.golden_file_sha256 is None:
         return
     path = evidence.workspace.kept(GOLDEN, record.inputs.golden_file_sha256)
@@ -316,16 +297,17 @@ def _case_set(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
             yield _entry_step("case set amended", entry, f"by {entry.by}")
 
 
-def _record(record: RunRecord) -> Iterator[RecordedStep]:
+def _record(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
     yield RecordedStep("run started", moment(record.started), RUN_RECORD)
     for component in record.components:
-        cached = "taken from the cache" if component.state == "cached" else ""
-        failed = "" if component.state == "finished" else component.state
+        remark = {"cached": "taken from the cache", "finished": ""}
         source = f"{RUN_RECORD}: {component.name}"
         if name := _BEGINS.get(component.name):
-            yield RecordedStep(name, moment(component.started), source, remark=cached)
+            known = remark.get(component.state, "")
+            yield RecordedStep(name, moment(component.started), source, remark=known)
         if name := _ENDS.get(component.name):
-            yield RecordedStep(name, _ended(component), source, remark=cached or failed)
+            known = remark.get(component.state, component.state)
+            yield RecordedStep(name, _ended(component), source, remark=known)
 
 
 def _ended(component: ComponentRun) -> Instant | None:
@@ -349,14 +331,8 @@ def _waiver(evidence: Evidence, decision: Entry, check: str) -> RecordedStep:
 
     A later one is taken only where there is none before, so that it is seen to come too late.
     """
-    named = ("candidate_sha256", "case_set_root", "policy_sha256")
-    granted = [
-        entry
-        for entry in evidence.entries
-        if entry.kind == "waiver"
-        and entry.body["check"] == check
-        and all(entry.body[key] == decision.body[key] for key in named)
-    ]
+    waivers = [e for e in evidence.entries if e.kind == "waiver" and e.body["check"] == check]
+    granted = [entry for entry in waivers if is_of_same(entry, decision)]
     if not granted:
         return RecordedStep(f"waiver of {check}", None, "the ledger", remark="nobody granted one")
     before = [entry for entry in granted if entry.seq < decision.seq]
@@ -380,7 +356,6 @@ def _signed(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
 
 
 def _released(evidence: Evidence, subject: Subject) -> Iterator[RecordedStep]:
-    """The release by the run itself, and the rollback where that is what was asked about."""
     for release in evidence.releases:
         ours = release.run_id == subject.run_id
         if not ours and (subject.release is None or release.seq != subject.release.seq):

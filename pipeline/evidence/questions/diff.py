@@ -1,8 +1,9 @@
 """What changed between two runs or releases, from the code to the cases gained and lost."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from components.baselines.names import POLICY
@@ -13,7 +14,7 @@ from components.lineage.training import TrainingRow, manifest_path, parse_row, v
 from components.metrics import METRICS
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.git import ask_git
-from pipeline.evidence.answer import Answer, Columns, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value, facts_of, shown_of
 from pipeline.evidence.judged import CANDIDATE, JudgedRun, judged, kept_anywhere
 from pipeline.evidence.questions.performance import UNDEFINED, defined, figures, interval
 from pipeline.evidence.subject import Evidence, Subject
@@ -25,6 +26,17 @@ _SIDES = {"<": "first", ">": "second"}
 _BOUNDS = ("estimate", "lower", "upper")
 _OF_A_CHECK = ("limit", "margins", "method", "paired_method", "alpha", "role", "rationale")
 MOST_CASES = 1000  # cases that are listed; the counts are of all
+
+_OF_RECORD: Columns = {
+    "owner": "who.owner",
+    "started by": "who.user",
+    "trigger": "why.trigger",
+    "why": "why.detail",
+    "commit author": "where.commit_author",
+    "state": "state",
+    "candidate": "decision.candidate_sha256",
+    "verdict": "decision.verdict",
+}
 
 Side = Mapping[str, Any]
 
@@ -43,31 +55,26 @@ def diff(evidence: Evidence, first: Subject, second: Subject) -> Answer:
     notes = [*missing.values(), note, *more]
     if first.run_id == second.run_id:
         notes.append(f"Both have the model of run {old.run_id}.")
-    facts: dict[str, Value] = {
-        "first": f"{first.name} ({old.state}, {old.started})",
-        "second": f"{second.name} ({new.state}, {new.started})",
-        "commits between": count,
-        "files changed between them": files,
-        "uncommitted changes: first": old.code.git_dirty,
-        "uncommitted changes: second": new.code.git_dirty,
-    }
-    facts |= {
-        f"{table.title}: differences": None if table.name in missing else len(table.rows)
-        for table in tables
-    }
-    facts[f"{cases.title}: differences"] = differences
-    facts |= {f"{t.title}: differences": len(t.rows) for t in figures if t.name == "cases"}
-    facts |= dict(_approved(evidence, first, old, "first"))
-    facts |= dict(_approved(evidence, second, new, "second"))
+    lengths = {t.title: None if t.name in missing else len(t.rows) for t in tables}
+    lengths[cases.title] = differences
+    lengths |= {t.title: len(t.rows) for t in figures if t.name == "cases"}
+    folders = ((evidence.workspace.run_folder(r.run_id), r.record_sha256) for r in (old, new))
     return Answer(
         question=f"what changed from {first.name} to {second.name}",
-        facts=facts,
+        facts={
+            "first": f"{first.name} ({old.state}, {old.started})",
+            "second": f"{second.name} ({new.state}, {new.started})",
+            "commits between": count,
+            "files changed between them": files,
+            "uncommitted changes: first": old.code.git_dirty,
+            "uncommitted changes: second": new.code.git_dirty,
+            **{f"{title}: differences": length for title, length in lengths.items()},
+            **dict(_approved(evidence, first, old, "first")),
+            **dict(_approved(evidence, second, new, "second")),
+        },
         tables=tuple(t for t in (*tables, cases, *figures, commits) if t.rows),
         notes=tuple(notes),
-        evidence=tuple(
-            f"{evidence.workspace.run_folder(r.run_id)}: record {r.record_sha256}"
-            for r in (old, new)
-        ),
+        evidence=tuple(f"{folder}: record {sha256}" for folder, sha256 in folders),
     )
 
 
@@ -86,22 +93,16 @@ def _figures(
 def _approved(
     evidence: Evidence, subject: Subject, record: RunRecord, side: str
 ) -> Iterator[tuple[str, Value]]:
-    """Who answers for one side; given also where both sides have the same people."""
-    given, decision = record.inputs, evidence.decision(subject.run_id)
+    decision, release = evidence.decision(subject.run_id), subject.release
     waivers = [w for w in decision.waivers if w.state == "applied"] if decision else []
-    yield f"approved, {side}: golden", given.golden_approved_by or "none on record"
-    yield (
-        f"approved, {side}: waivers",
-        "; ".join(f"{w.check}, by {w.by} and {w.second}: {w.reason}" for w in waivers) or "none",
-    )
-    release = subject.release
+    waived = "; ".join(f"{w.check}, by {w.by} and {w.second}: {w.reason}" for w in waivers)
+    yield f"approved, {side}: golden", record.inputs.golden_approved_by or "none on record"
+    yield f"approved, {side}: waivers", waived or "none"
     yield f"approved, {side}: put in place by", release.by if release else "not released"
     if release and release.kind == "rollback":
         yield f"approved, {side}: rollback", release.at
-    signed = {
-        "decision": record.decision.statement_sha256 if record.decision else None,
-        "release": release.attestation_sha256 if release else None,
-    }
+    decided, released = shown_of(record.decision, "statement_sha256"), release
+    signed = {"decision": decided, "release": shown_of(released, "attestation_sha256")}
     for what, sha256 in signed.items():
         yield f"approved, {side}: signed statement on the {what}", sha256 or "unsigned"
 
@@ -120,14 +121,15 @@ def commits_between(old: str | None, new: str | None) -> tuple[Value, int | None
     if old == new:
         return 0, 0, table
     span = f"{old}...{new}"
-    counted = ask_git(REPOSITORY, "rev-list", "--left-right", "--count", span, "--")
-    listed = ask_git(REPOSITORY, "log", f"-{MOST_COMMITS}", "--left-right", _FORM, span, "--")
+    listed = ask_git(REPOSITORY, "log", "--left-right", _FORM, span, "--")
     named = ask_git(REPOSITORY, "diff", "--name-only", "-z", old, new, "--")
-    if counted is None or listed is None or named is None:
+    if listed is None or named is None:
         return "not known: this checkout does not have both commits", None, table
     lines = [line.split("\x1f") for line in listed.split("\n") if line]
     rows = tuple((*line[:-1], _SIDES.get(line[-1], line[-1])) for line in lines)
-    return _count(*map(int, counted.split())), named.count("\0"), replace(table, rows=rows)
+    back = sum(row[-1] == "first" for row in rows)
+    count = _count(back, len(rows) - back)
+    return count, named.count("\0"), replace(table, rows=rows[:MOST_COMMITS])
 
 
 def _count(back: int, forth: int) -> Value:
@@ -144,24 +146,20 @@ def compare_figures(one: JudgedRun, other: JudgedRun) -> tuple[list[Table], tupl
     before, after = (side.decision.operating_points for side in (one, other))
     moved = tuple((m, before.get(m), after.get(m)) for m in after if before.get(m) != after.get(m))
     points = Table("operating_points", "Operating points", ("model", "first", "second"), moved)
-    if one.case_set.merkle_root == other.case_set.merkle_root:
-        return [points, _metrics(one, other, paired=True), _flips(one, other)], _bases(one, other)
-    note = (
-        "The two were judged on different cases or versions, so their figures are side by side and "
-        "no paired change is given."
-    )
-    return [points, _metrics(one, other, paired=False)], (note, *_bases(one, other))
-
-
-def _bases(one: JudgedRun, other: JudgedRun) -> tuple[str, ...]:
-    """What makes the two columns of figures unlike, if anything."""
+    paired, notes = one.case_set.merkle_root == other.case_set.merkle_root, []
+    if not paired:
+        notes.append(
+            "The two were judged on different cases or versions, so their figures are side by side "
+            "and no paired change is given."
+        )
     ways = [side.decision.patients for side in (one, other)]
-    if ways[0] == ways[1]:
-        return ()
-    return (
-        f"Several images of one patient are taken as {ways[0]} in the first and as {ways[1]} in "
-        "the second, each as its decision did; paired changes are taken as the second did.",
-    )
+    if ways[0] != ways[1]:
+        notes.append(
+            f"Several images of one patient are taken as {ways[0]} in the first and as {ways[1]} "
+            "in the second, each as its decision did; paired changes are taken as the second did."
+        )
+    flips = [_flips(one, other)] if paired else []
+    return [points, _metrics(one, other, paired=paired), *flips], tuple(notes)
 
 
 def _metrics(one: JudgedRun, other: JudgedRun, *, paired: bool) -> Table:
@@ -177,7 +175,6 @@ def _metrics(one: JudgedRun, other: JudgedRun, *, paired: bool) -> Table:
 
 
 def _change(one: JudgedRun, other: JudgedRun, name: str) -> list[Value]:
-    """The paired change, by the interval that the second's policy asks for."""
     _, method, alpha = interval(other.policy, name, {})
     everything = other.cases.mask({})
     sides = (other.on_its_terms(one.scores[CANDIDATE]), other.outputs[CANDIDATE])
@@ -190,7 +187,6 @@ def _change(one: JudgedRun, other: JudgedRun, name: str) -> list[Value]:
 
 
 def _flips(one: JudgedRun, other: JudgedRun) -> Table:
-    """Every case that one of the two has right and the other has not; never-miss cases first."""
     before, after = one.outputs[CANDIDATE], other.outputs[CANDIDATE]
     cases = one.case_set.cases
     columns: Columns = {
@@ -219,46 +215,30 @@ def compare_settings(
     Raises:
       IntegrityError: a configuration or a policy was altered.
     """
-    missing: dict[str, str] = {}
-    configuration = _both(_configuration, "configuration", evidence, (old, new), missing)
-    criteria: tuple[Side, Side] = ({}, {})
+    settings = [_configuration(evidence, record) for record in (old, new)]
+    criteria: list[Side | str] = [{}, {}]
     if old.inputs.policy_sha256 != new.inputs.policy_sha256:
-        criteria = _both(_criteria, "policy", evidence, (old, new), missing)
+        criteria = [_criteria(evidence, record) for record in (old, new)]
+    missing = {}
+    for what, sides in (("configuration", settings), ("policy", criteria)):
+        for record, side in zip((new, old), reversed(sides)):
+            if isinstance(side, str):
+                missing[what] = f"The {what} is not compared: run {record.run_id} {side}."
     return [
-        _table("code", "Code, policy and data", _of_record(old), _of_record(new)),
+        _table("code", "Code, policy and data", *map(_of_record, (old, new))),
         _table("packages", "Packages", old.environment.packages, new.environment.packages),
-        _table("configuration", "Configuration", *configuration),
+        _table("configuration", "Configuration", *settings),
         _table("policy", "Acceptance criteria", *criteria),
-        _table("environment", "Machine", _machine(old), _machine(new)),
+        _table("environment", "Machine", *map(_machine, (old, new))),
     ], missing
 
 
-def _table(name: str, title: str, old: Side, new: Side) -> Table:
-    """Keys whose values differ; what one side has not is None there."""
-    rows = tuple(
-        (key, _plain(old.get(key)), _plain(new.get(key)))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    )
+def _table(name: str, title: str, old: Side | str, new: Side | str) -> Table:
+    """Keys whose values differ; none where one side is not known, for then everything would."""
+    known = (old, new) if isinstance(old, Mapping) and isinstance(new, Mapping) else ({}, {})
+    pairs = {key: [side.get(key) for side in known] for key in sorted({**known[0], **known[1]})}
+    rows = tuple((key, *map(_plain, pair)) for key, pair in pairs.items() if pair[0] != pair[1])
     return Table(name, title, ("what", "first", "second"), rows)
-
-
-def _both(
-    read: Callable[[Evidence, RunRecord], Side | str],
-    what: str,
-    evidence: Evidence,
-    records: tuple[RunRecord, RunRecord],
-    missing: dict[str, str],
-) -> tuple[Side, Side]:
-    """Both sides, or neither: half a comparison would call everything changed."""
-    sides: list[Side] = []
-    for record in records:
-        side = read(evidence, record)
-        if isinstance(side, str):
-            missing[what] = f"The {what} is not compared: run {record.run_id} {side}."
-            return {}, {}
-        sides.append(side)
-    return sides[0], sides[1]
 
 
 def _plain(value: Any) -> Value:
@@ -266,19 +246,11 @@ def _plain(value: Any) -> Value:
 
 
 def _of_record(record: RunRecord) -> Side:
-    """Code, inputs, people and the reason, as the record has them."""
     found = {
         **vars(record.code),
         **vars(record.inputs),
         **{f"seed: {key}": value for key, value in vars(record.seeds).items()},
-        "owner": record.who.owner,
-        "started by": record.who.user,
-        "trigger": record.why.trigger,
-        "why": record.why.detail,
-        "commit author": record.where.commit_author,
-        "state": record.state,
-        "candidate": record.decision.candidate_sha256 if record.decision else None,
-        "verdict": record.decision.verdict if record.decision else None,
+        **facts_of(record, _OF_RECORD),
     }
     return {key.replace("_", " "): value for key, value in found.items()}
 
@@ -337,21 +309,24 @@ def training_changes(
     if roots[0] == roots[1]:
         note = f"Both were trained and tuned on the same {new.inputs.training_cases} cases."
         return note, 0, table
-    folder = evidence.workspace.training
-    manifests = ((manifest_path(folder, str(root)), str(root)) for root in roots)
-    # Lines that both have need no parsing.
-    old_lines, new_lines = (set(verified_lines(path, root=root)) for path, root in manifests)
-    first, second = _by_id(old_lines - new_lines), _by_id(new_lines - old_lines)
-    rows: list[tuple[Value, ...]] = []
-    for case_id in sorted(first.keys() | second.keys()):
-        before, after = first.get(case_id), second.get(case_id)
-        change = "changed" if before and after else "added" if after else "removed"
-        rows.append((case_id, change, _words(before, after), _words(after, before)))
+    rows = _changed_cases(evidence.workspace.training, *map(str, roots))
     counts = Counter(row[1] for row in rows)
     words = ", ".join(f"{counts[change]} {change}" for change in ("added", "removed", "changed"))
     listed = f"; the first {MOST_CASES} are listed." if len(rows) > MOST_CASES else "."
     note = f"Training and tuning cases: {words}{listed}"
     return note, len(rows), replace(table, rows=tuple(rows[:MOST_CASES]))
+
+
+def _changed_cases(folder: Path, *roots: str) -> list[tuple[Value, ...]]:
+    lines = [set(verified_lines(manifest_path(folder, root), root=root)) for root in roots]
+    # Lines that both have need no parsing.
+    first, second = _by_id(lines[0] - lines[1]), _by_id(lines[1] - lines[0])
+    rows: list[tuple[Value, ...]] = []
+    for case_id in sorted(first.keys() | second.keys()):
+        before, after = first.get(case_id), second.get(case_id)
+        change = "changed" if before and after else "added" if after else "removed"
+        rows.append((case_id, change, _words(before, after), _words(after, before)))
+    return rows
 
 
 def _by_id(lines: Iterable[bytes]) -> dict[str, TrainingRow]:

@@ -93,7 +93,6 @@ class Affected:
         )
 
     def _facts(self) -> dict[str, Value]:
-        """How much is affected, in numbers, and what of it is serving now."""
         serving = [
             f"{release.destination} version {release.version} ({', '.join(ways)})"
             for release, ways in self.releases
@@ -243,7 +242,6 @@ def _plain(name: str) -> str:
 
 
 def _commit(prefix: str, recorded: set[str], repository: Path) -> str:
-    """The one commit that begins so: of those that runs were made from, or else of git's."""
     found = sorted(commit for commit in recorded if commit.startswith(prefix))
     if len(found) > 1:
         shown = ", ".join(commit[: len(prefix) + 6] for commit in found[:3])

@@ -163,7 +163,6 @@ def _answer(
 
 
 def _affected(evidence: Evidence, places: ImagePlaces) -> tuple[Affected, tuple[str, ...]]:
-    """The runs that the image reached, and where the records contradict ML Metadata."""
     affected = Affected(evidence)
     trained = run_rows(evidence, "training_root", places.training)
     for row in trained:
@@ -202,7 +201,6 @@ def _training_table(places: ImagePlaces) -> Table:
 
 
 def _case_set_table(evidence: Evidence, places: ImagePlaces) -> Table:
-    """Each version of a case set with the image: how often it judged, and who was golden on it."""
     decisions = Counter(e.body["case_set_root"] for e in evidence.entries if e.kind == "decision")
     found = [(locked, case) for locked, cases in places.locked for case in cases]
     columns: Columns = {

@@ -107,9 +107,6 @@ def has_patient(case: TrainingRow | LockedCase) -> bool:
 
 
 def _joined(evidence: Evidence, record: RunRecord) -> tuple[LockedSet, Join]:
-    """Raises:
-    IntegrityError: a root was not recorded, or what it stands for is missing or altered.
-    """
     root, case_set_root = record.inputs.training_root, record.inputs.case_set_root
     if root is None or case_set_root is None:
         what = "training data" if root is None else "case set"
@@ -145,7 +142,6 @@ def _counts(locked: LockedSet, join: Join) -> dict[str, Value]:
 
 
 def _notes(record: RunRecord, locked: LockedSet, join: Join) -> tuple[str, ...]:
-    """What the join could not see."""
     notes = []
     nameless = sum(not has_patient(case) for case in locked.case_set.cases)
     if join.without_patient or nameless:

@@ -20,10 +20,6 @@ class Serving(NamedTuple):
     release: Release | None
     until: str | None
 
-    @property
-    def still(self) -> bool:
-        return self.until is None
-
 
 def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answer:
     """Which version each destination served at that time, and whether it still does.
@@ -35,32 +31,33 @@ def live(evidence: Evidence, at: str, *, destination: str | None = None) -> Answ
     Raises:
       ConfigError: no time, one that is still to come, or no such destination.
     """
-    instant, remark = parse_asked(at, option="--at")
+    instant, notes = parse_asked(at, option="--at")
     now = current_time()
     if instant > now:
         raise ConfigError(
             f"--at {at}: is still to come, now is {time_text(now)}; what will serve then is not "
             "known"
         )
-    places = _places(evidence, destination)
-    found, notes = list[Serving](), [remark] if remark else []
-    for place in places:
+    found = list[Serving]()
+    for place in _places(evidence, destination):
         history = [release for release in evidence.releases if release.destination == place]
         # By the ledger's order where a clock was set back.
-        put = [n for n, r in enumerate(history, 1) if moment(r.at).first <= instant]
-        count = put[-1] if put else 0
+        count = max(
+            (n for n, r in enumerate(history, 1) if moment(r.at).first <= instant), default=0
+        )
         after = history[count].at if count < len(history) else None
         found.append(Serving(place, history[count - 1] if count else None, after))
         notes += _remarks(evidence, place, history, count)
+    when = time_text(instant)
     return Answer(
-        question=f"what was serving at {time_text(instant)}",
+        question=f"what was serving at {when}",
         facts={
-            "at": time_text(instant),
-            "destinations": len(places),
+            "at": when,
+            "destinations": len(found),
             "serving then": sum(one.release is not None for one in found),
-            "of these serving still": sum(one.still for one in found),
+            "of these serving still": sum(one.until is None for one in found),
         },
-        tables=(_table(evidence, f"Serving at {time_text(instant)}", found),),
+        tables=(_table(evidence, f"Serving at {when}", found),),
         notes=tuple(notes),
         evidence=(evidence.ledger_line,),
     )
@@ -85,7 +82,7 @@ def _table(evidence: Evidence, title: str, found: list[Serving]) -> Table:
         "version": "release.version",
         "since": "release.at",
         "until": "until",
-        "still_serving": "still",
+        "still_serving": lambda one: one.until is None,
         "kind": lambda one: one.release and _kind(one.release),
         "by": "release.by",
         "run": lambda one: one.release and evidence.run_of(one.release),

@@ -11,8 +11,8 @@ from components.decision import Decision
 from components.records.errors import ConfigError, IntegrityError, suggestion
 from components.records.ledger.ledger import Entry
 from components.records.run_files import DECISION, HTML_REPORT, REPORT
-from pipeline.evidence.answer import Answer, Columns, Table, Value
-from pipeline.evidence.questions.listing import KnownRuns, known_runs
+from pipeline.evidence.answer import Answer, Columns, Table, Value, named
+from pipeline.evidence.questions.listing import known_runs
 from pipeline.evidence.questions.locked import locked_sets
 from pipeline.evidence.subject import Evidence
 
@@ -33,8 +33,8 @@ def looks(evidence: Evidence, name: str) -> Answer:
     last = evidence.decision(decided[-1]) if decided else None
     planned = last.looks.planned if last else None
     left = None if planned is None else planned - len(entries)
-    runs = known_runs(evidence) if entries else KnownRuns((), ())
-    commits = {str(row.get("run_id")): row.get("git_commit") for row in runs.rows}
+    runs, differing = known_runs(evidence) if entries else ([], [])
+    commits = {str(row.get("run_id")): row.get("git_commit") for row in runs}
     return Answer(
         question=f"how often was case set {name} looked at, and what did that tell",
         facts={
@@ -52,9 +52,9 @@ def looks(evidence: Evidence, name: str) -> Answer:
             _versions_table(entries),
             _amendments_table(amended),
         ),
-        notes=(*_notes(entries, last, left), *runs.differing),
+        notes=(*_notes(entries, last, left), *differing),
         evidence=(evidence.ledger_line,),
-        exit_code=IntegrityError.exit_code if runs.differing else 0,
+        exit_code=IntegrityError.exit_code if differing else 0,
     )
 
 
@@ -111,10 +111,8 @@ def _versions_table(entries: list[Entry]) -> Table:
 
 def _amendments_table(amended: list[Entry]) -> Table:
     columns: Columns = {
-        "at": "at",
-        "by": "by",
-        "from_version": "body.from_version",
-        "to_version": "body.to_version",
+        **named("at", "by"),
+        **named("from_version", "to_version", of="body."),
         "changed": _changed,
         "reason": "body.reason",
         "entry": "seq",

@@ -11,7 +11,7 @@ from components.gate.policy import Policy, slice_name
 from components.gate.rules import judged_part
 from components.metrics import METRICS, Outputs
 from components.records.errors import ConfigError, NothingEvaluated, suggestion
-from pipeline.evidence.answer import Answer, Columns, Table
+from pipeline.evidence.answer import Answer, Columns, Table, named
 from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
 from pipeline.evidence.subject import Evidence, Subject
 
@@ -168,7 +168,6 @@ def _piece(attribute: str, value: str) -> dict[str, str]:
 
 
 def _cases(part: Outputs, judges: str) -> int:
-    """The cases that a metric is taken over."""
     if judges == "all":
         return int(part.labels.size)
     positives = int(part.labels.sum())
@@ -182,11 +181,11 @@ def defined(number: float | None) -> float | str:
 
 def _table(rows: tuple[SliceFigure, ...]) -> Table:
     columns: Columns = {
-        **{name: name for name in ("attribute", "value", "metric", "n")},
+        **named("attribute", "value", "metric", "n"),
         "estimate": lambda row: defined(row.estimate),
         "lower": lambda row: defined(row.lower),
         "upper": lambda row: defined(row.upper),
-        **{name: name for name in ("champion", "golden", "method")},
+        **named("champion", "golden", "method"),
     }
     title = "Figures of the model, and of champion and golden on the same cases"
     return Table.of("performance", title, rows, columns)

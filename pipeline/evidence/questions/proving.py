@@ -65,7 +65,6 @@ def check(path: Path, *, root: str | None, cases: int | None) -> Answer:
 
 
 def _picture_of(evidence: Evidence, manifest: Path, case_id: str) -> str:
-    """The picture of a case, as this training data or else a case set has it."""
     if not manifest.is_file():
         raise IntegrityError(f"{manifest}: the training manifest is missing; restore it")
     found = {row.pixels_sha256 for row in find_rows(manifest, [("case_id", case_id)])}

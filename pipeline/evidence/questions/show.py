@@ -7,17 +7,14 @@ from components.lineage.record import RunRecord
 from components.lineage.types import mebibytes, run_properties
 from components.records.errors import ConfigError, IntegrityError
 from components.records.run_files import DECISION, DECISION_ATTESTATION, RUN_RECORD
-from pipeline.evidence.answer import Answer, Columns, Table, Value, facts_of
+from pipeline.evidence.answer import Answer, Columns, Table, Value, facts_of, named
 from pipeline.evidence.subject import OF_ROW, Evidence, Subject
 
 CHECK_COLUMNS: Columns = {
     "verdict": "verdict.value",
     "check": "check",
     "n": lambda check: check.n or None,
-    "estimate": "estimate",
-    "lower": "lower",
-    "upper": "upper",
-    "limit": "limit",
+    **named("estimate", "lower", "upper", "limit"),
     "standing": lambda check: "waived" if check.waived else check.role,
     "reason": "reason",
 }
@@ -106,9 +103,7 @@ _RECORD: Columns = {
 }
 _COMPONENT: Columns = {
     "component": "name",
-    "state": "state",
-    "started": "started",
-    "seconds": "seconds",
+    **named("state", "started", "seconds"),
     "peak_mib": lambda component: _mebibytes(component.peak_memory_bytes),
 }
 
@@ -126,20 +121,17 @@ def show(evidence: Evidence, subject: Subject) -> Answer:
     released = facts_of(release, _RELEASE) if release else {}
     if release and release.restored is not None:
         released["release: version put back"] = release.restored
-    facts = {
-        **_headline(evidence, subject, record),
-        **released,
-        **(facts_of(decision, _DECISION) if decision else {}),
-        **_approved(evidence, record, decision),
-        **facts_of(record, _RECORD),
-    }
+    components = Table.of("components", "Components", record.components, _COMPONENT)
     return Answer(
         question=f"what is {subject.name} made of",
-        facts=facts,
-        tables=(
-            checks_table(decision),
-            Table.of("components", "Components", record.components, _COMPONENT),
-        ),
+        facts={
+            **_headline(evidence, subject, record),
+            **released,
+            **(facts_of(decision, _DECISION) if decision else {}),
+            **_approved(evidence, record, decision),
+            **facts_of(record, _RECORD),
+        },
+        tables=(checks_table(decision), components),
         notes=(*_notes(evidence, record, decision), *remark),
         evidence=tuple(rests_on(evidence, subject)),
         exit_code=IntegrityError.exit_code if differing else 0,
@@ -158,10 +150,8 @@ def checks_table(decision: Decision | None) -> Table:
 def rests_on(evidence: Evidence, subject: Subject) -> Iterator[str]:
     """The files and the ledger's entries that say so, for whoever checks the answer."""
     folder = evidence.workspace.run_folder(subject.run_id)
-    for kind, name, key in (
-        ("run", RUN_RECORD, "record_sha256"),
-        ("decision", DECISION, "decision_sha256"),
-    ):
+    named = (("run", "record_sha256", RUN_RECORD), ("decision", "decision_sha256", DECISION))
+    for kind, key, name in named:
         if entry := evidence.last_entries.get((kind, subject.run_id)):
             yield f"{folder / name}: {key} {entry.body[key]}, as ledger entry {entry.seq} has it"
         elif (folder / name).exists():
@@ -191,7 +181,6 @@ def _headline(evidence: Evidence, subject: Subject, record: RunRecord) -> dict[s
 
 
 def _approved(evidence: Evidence, record: RunRecord, decision: Decision | None) -> dict[str, Value]:
-    """Who answers for what: golden, what was waived, and the signatures."""
     waived = [
         f"{note.check} by {note.by} and {note.second} until {note.expires}"
         for note in (decision.waivers if decision else ())
@@ -221,18 +210,17 @@ def _notes(evidence: Evidence, record: RunRecord, decision: Decision | None) -> 
 
 
 def _against_metadata(evidence: Evidence, record: RunRecord) -> tuple[bool, tuple[str, ...]]:
-    """Whether ML Metadata says otherwise than the record, and a sentence on it."""
     if record.state == "running":
         return False, ()
     try:
-        row = evidence.row(record.run_id)
+        row = evidence.store.run(evidence.workspace_id, record.run_id)
     except ConfigError as error:
         return False, (f"ML Metadata was not compared: {error}.",)
     if row is None:
         return True, ("ML Metadata has no row of this run, although it ended.",)
     wanted = run_properties(record)
-    found = {key: value for key, value in row.items() if key not in OF_ROW}
-    names = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    keys = wanted.keys() | row.keys() - OF_ROW
+    names = sorted(key for key in keys if wanted.get(key) != row.get(key))
     if not names:
         return False, ("ML Metadata says the same as the record.",)
     return True, (

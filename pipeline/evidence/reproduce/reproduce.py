@@ -61,14 +61,16 @@ class SameScores:
     cases: how many were compared, or should have been.
     differing: those whose scores are not the same bits, in the order of case ids.
     first: the first case beyond the tolerance; where none is, the first that differs at all.
-    largest: the case with the largest difference.
     """
 
     outcome: str
     cases: int
     differing: tuple[ScoreDifference, ...]
     first: ScoreDifference | None
-    largest: ScoreDifference | None
+
+    @property
+    def largest(self) -> ScoreDifference | None:
+        return max(self.differing, key=lambda found: found.size, default=None)
 
 
 def reproduce(
@@ -237,7 +239,6 @@ def differing_environment(
 def _weights(
     evidence: Evidence, subject: Subject, decision: Decision, found: Repetition
 ) -> str | None:
-    """Whether the variables' files are the same; None where the released model's are gone."""
     old = evidence.folder(subject.release) if subject.release else None
     if old is None or found.model is None or sha256_tree(old) != decision.hashes["candidate"]:
         return None
@@ -284,7 +285,6 @@ def _both(recorded: Value, again: Value) -> str:
 
 
 def _finite(value: float | None) -> Value:
-    """A number as JSON can have it."""
     return value if value is None or math.isfinite(value) else str(value)
 
 
@@ -311,5 +311,4 @@ def compare_scores(recorded: CaseScores, again: CaseScores, *, tolerance: float)
         cases=len(old.keys() | new.keys()),
         differing=tuple(differing),
         first=next(iter(beyond or differing), None),
-        largest=max(differing, key=lambda found: found.size, default=None),
     )

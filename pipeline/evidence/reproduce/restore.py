@@ -323,7 +323,6 @@ def _absolute(spec: Any) -> Any:
 
 
 def _judges(evidence: Evidence, record: RunRecord, folder: Path) -> None:
-    """Policy, case set and golden, from the copies that the run kept."""
     for name, sha256 in judging_files(record.inputs).items():
         if sha256 is None:
             continue
@@ -337,7 +336,6 @@ def _judges(evidence: Evidence, record: RunRecord, folder: Path) -> None:
 def _champion(
     evidence: Evidence, record: RunRecord, serving: dict[str, Any], workspace: Workspace
 ) -> list[str]:
-    """The model that was released then, and the run that let it pass."""
     version, sha256 = record.inputs.champion_version, record.inputs.champion_sha256
     if version is None:
         return []

@@ -1,10 +1,12 @@
 """The part of a trace that the run record knows: what went in, and who answers for it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from components.bundle.trace_graph import PERSON, TraceBuilder, Value
 from components.decision import Decision
 from components.lineage.record import RunRecord
+from pipeline.evidence.answer import Columns, facts_of, named
 
 # Component -> what it did.
 STEPS = {
@@ -74,60 +76,61 @@ def add_record(
 ) -> str:
     """Adds the run and all that it was given; returns the run's key."""
     run = _run(graph, record)
+    _circumstances(graph, record, run)
     _data(graph, record, steps, splits, run)
     _judged_by(graph, record, steps, run)
-    if decision is not None:
-        for note in decision.waivers:
-            if note.state == "applied":
-                for person in (note.by, note.second):
-                    graph.tie(_person(graph, person), "decision", f"{note.check} waived by")
+    for note in decision.waivers if decision else ():
+        if note.state == "applied":
+            for person in (note.by, note.second):
+                _answers(graph, person, "decision", f"{note.check} waived by")
     return run
+
+
+# Facts of each node, as an answer's are found.
+_RUN: Columns = {
+    "run": "run_id",
+    "state": lambda record: record.state.replace("_", " "),
+    **named("started", "finished"),
+    "why": "why.trigger",
+    "seed": "seeds.seed",
+}
+_CODE: Columns = {
+    "commit": "git_commit",
+    "uncommitted changes": lambda code: {True: "yes", False: "no"}.get(code.git_dirty),
+    **named("diff_sha256"),
+}
+_ENVIRONMENT: Columns = {
+    **named("python", "os"),
+    "packages": lambda environment: len(environment.packages),
+    **named("lock_file_sha256"),
+}
+_CASE_SET: Columns = {
+    "name": "case_set",
+    "version": "case_set_version",
+    "cases": "case_set_cases",
+    "Merkle root": "case_set_root",
+    "file_sha256": "case_set_sha256",
+}
+_POLICY: Columns = {"name": "policy", "commit": "policy_commit", "committed": "policy_committed"}
 
 
 def _run(graph: TraceBuilder, record: RunRecord) -> str:
-    code, environment, inputs = record.code, record.environment, record.inputs
-    run = graph.add(
-        "run",
-        "run",
-        "run",
-        names=("run", record.run_id),
-        sha256=record.record_sha256,
-        facts={
-            "run": record.run_id,
-            "state": record.state.replace("_", " "),
-            "started": record.started,
-            "finished": record.finished,
-            "why": record.why.trigger,
-            "seed": record.seeds.seed,
-            **({"error": record.error} if record.error else {}),
-        },
-    )
-    starter = record.who.user or record.who.owner
-    if starter is not None:
-        graph.tie(_person(graph, starter), run, "started by")
-    if record.where.commit_author is not None:
-        graph.tie(_person(graph, record.where.commit_author), "code", "written by")
+    facts = facts_of(record, _RUN) | ({"error": record.error} if record.error else {})
+    names, sha256 = ("run", record.run_id), record.record_sha256
+    return graph.add("run", "run", "run", names=names, sha256=sha256, facts=facts)
+
+
+def _circumstances(graph: TraceBuilder, record: RunRecord, run: str) -> None:
+    code, environment, config = record.code, record.environment, record.inputs.config_sha256
+    _answers(graph, record.who.user or record.who.owner, run, "started by")
+    _answers(graph, record.where.commit_author, "code", "written by")
     names = ("commit", code.git_commit) if code.git_commit else None
-    dirty = None if code.git_dirty is None else "yes" if code.git_dirty else "no"
-    facts = {
-        "commit": code.git_commit,
-        "uncommitted changes": dirty,
-        "diff_sha256": code.diff_sha256,
-    }
-    graph.add("code", "code", "code", names=names, sha256=code.code_sha256, facts=facts)
-    graph.tie("code", run, "ran")
-    installed = {
-        "python": environment.python,
-        "os": environment.os,
-        "packages": len(environment.packages),
-        "lock_file_sha256": environment.lock_file_sha256,
-    }
-    graph.add("environment", "code", "environment", sha256=environment.sha256, facts=installed)
-    graph.tie("environment", run, "ran in")
-    if inputs.config_sha256:
-        graph.add("config", "rule", "configuration", sha256=inputs.config_sha256)
-        graph.tie("config", run, "ran with")
-    return run
+    known: dict[str, Any] = {"sha256": code.code_sha256, "facts": facts_of(code, _CODE)}
+    graph.lead(run, "ran", "code", "code", "code", names=names, **known)
+    known = {"sha256": environment.sha256, "facts": facts_of(environment, _ENVIRONMENT)}
+    graph.lead(run, "ran in", "environment", "code", "environment", **known)
+    if config:
+        graph.lead(run, "ran with", "config", "rule", "configuration", sha256=config)
 
 
 def _data(
@@ -139,27 +142,16 @@ def _data(
         facts = {"source": given.data}
         source = graph.add("source", "data", "data source", facts=facts, sha256=given.data_sha256)
     if (root := given.training_root) is not None:
-        facts = {
-            "cases": given.training_cases,
-            **{f"{split} cases": count for split, count in splits.items()},
-            "Merkle root": root,
-        }
+        counts = {f"{split} cases": count for split, count in splits.items()}
+        facts = {"cases": given.training_cases, **counts, "Merkle root": root}
         graph.add("training", "data", "training data", sha256=root, facts=facts)
         graph.tie(source, "training", "taken from")
         source = "training"
-    if source is not None:
-        graph.tie(source, steps.get("TrainingCases", run), "read")
+    graph.tie(source, steps.get("TrainingCases", run), "read")
     if given.case_set is not None:
-        facts = {
-            "name": given.case_set,
-            "version": given.case_set_version,
-            "cases": given.case_set_cases,
-            "Merkle root": given.case_set_root,
-            "file_sha256": given.case_set_sha256,
-        }
-        names, root = ("case_set", given.case_set), given.case_set_root
-        graph.add("case_set", "data", "case set", names=names, sha256=root, facts=facts)
-        graph.tie("case_set", steps.get("CaseSet", run), "read")
+        names, facts = ("case_set", given.case_set), facts_of(given, _CASE_SET)
+        known: dict[str, Any] = {"names": names, "sha256": given.case_set_root, "facts": facts}
+        graph.lead(steps.get("CaseSet", run), "read", "case_set", "data", "case set", **known)
         if "RegressionGate" in steps:
             graph.tie("case_set", steps["RegressionGate"], "judged on")
 
@@ -168,32 +160,29 @@ def _judged_by(graph: TraceBuilder, record: RunRecord, steps: Steps, run: str) -
     given = record.inputs
     judging = steps.get("RegressionGate", run)
     if given.policy is not None:
-        facts: dict[str, Value] = {
-            "name": given.policy,
-            "commit": given.policy_commit,
-            "committed": given.policy_committed,
-        }
-        graph.add("policy", "rule", "policy", facts=facts, sha256=given.policy_sha256)
-        graph.tie("policy", judging, "judged by")
+        known: dict[str, Any] = {"facts": facts_of(given, _POLICY), "sha256": given.policy_sha256}
+        graph.lead(judging, "judged by", "policy", "rule", "policy", **known)
     if given.golden_sha256 is not None:
-        facts = {"file_sha256": given.golden_file_sha256}
-        graph.add("golden", "model", "golden", sha256=given.golden_sha256, facts=facts)
-        graph.tie("golden", judging, "compared with")
-        if given.golden_approved_by is not None:
-            graph.tie(_person(graph, given.golden_approved_by), "golden", "approved by")
+        known = {"sha256": given.golden_sha256, "facts": {"file_sha256": given.golden_file_sha256}}
+        graph.lead(judging, "compared with", "golden", "model", "golden", **known)
+        _answers(graph, given.golden_approved_by, "golden", "approved by")
     if given.champion_sha256 is not None:
-        version = given.champion_version
-        kind, label, names = "model", "champion", None
+        version, to = given.champion_version, steps.get("ChampionModel", judging)
+        known = {"sha256": given.champion_sha256, "facts": {"version": version}}
+        kind, label = "model", "champion"
         if version is not None:
-            kind, label = "release", f"champion, version {version}"
-            names = ("release", str(version))
-        sha256, facts = given.champion_sha256, {"version": version}
-        graph.add("champion", kind, label, sha256=sha256, facts=facts, names=names)
-        graph.tie("champion", steps.get("ChampionModel", judging), "compared with")
+            kind, label, known["names"] = (
+                "release",
+                f"{label}, version {version}",
+                ("release", str(version)),
+            )
+        graph.lead(to, "compared with", "champion", kind, label, **known)
     if given.schema_sha256 is not None:
-        graph.add("schema", "rule", "schema", sha256=given.schema_sha256)
-        graph.tie("schema", steps.get("ImportSchemaGen", run), "taken from")
+        step, sha256 = steps.get("ImportSchemaGen", run), given.schema_sha256
+        graph.lead(step, "taken from", "schema", "rule", "schema", sha256=sha256)
 
 
-def _person(graph: TraceBuilder, name: str) -> str:
-    return graph.add(f"person-{name}", PERSON, name)
+def _answers(graph: TraceBuilder, name: str | None, target: str, how: str) -> None:
+    """A person answers for something, where it is known who."""
+    if name is not None:
+        graph.lead(target, how, f"person-{name}", PERSON, name)

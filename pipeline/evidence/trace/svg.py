@@ -116,7 +116,6 @@ def _box(node: TraceNode, corner: tuple[float, float], link: Link | None) -> Mar
 
 
 def _short(node: TraceNode, known: list[str]) -> str:
-    """The one fact that a box has room for."""
     found = known[-1] if known else ""
     for wanted in _SHOWN_FIRST:
         if node.facts.get(wanted) is not None:
@@ -128,7 +127,6 @@ def _short(node: TraceNode, known: list[str]) -> str:
 
 
 def _path(points: tuple[tuple[float, float], ...]) -> str:
-    """A line through the points that leaves and enters each layer level."""
     x, y = points[0]
     parts = [f"M{x:g} {y:g}"]
     for left, right in pairwise(points):
@@ -203,7 +201,6 @@ def _layers(graph: TraceGraph) -> dict[str, int]:
 def _columns(
     graph: TraceGraph, layer: Mapping[str, int]
 ) -> tuple[list[list[Place]], list[tuple[Place, Place]]]:
-    """The places in each layer, and which are tied to which in the next one."""
     columns: list[list[Place]] = [[] for _ in range(max(layer.values()) + 1)]
     for node in graph.nodes:
         columns[layer[node.key]].append(node.key)

@@ -169,7 +169,6 @@ def _relevant(graph: Graph) -> Graph:
 
 
 def _artifacts(graph: TraceBuilder, part: Graph, given: TraceSources) -> dict[int, str]:
-    """Adds a node for each artifact; returns their keys by id."""
     component = {e.id: e.component for e in part.executions}
     maker = {v.artifact_id: component[v.execution_id] for v in part.events if v.kind == WROTE}
     keys = {}
@@ -189,7 +188,6 @@ def _artifacts(graph: TraceBuilder, part: Graph, given: TraceSources) -> dict[in
 def _identity(
     artifact: ArtifactNode, maker: str | None, given: TraceSources
 ) -> tuple[str, str | None]:
-    """The node's key, and the hash of what it stands for where that is on record."""
     decided, released = given.record.decision, given.record.release
     if artifact.type == "CasegateDecision" and given.decision is not None:
         return FOUND, given.decision.decision_sha256

@@ -15,10 +15,10 @@ from typing import Any
 
 from components.attestation.keys import load_trusted
 from components.baselines.case_set import load_case_set
-from components.baselines.names import CASE_SET, GOLDEN, POLICY
+from components.baselines.names import CASE_SET
 from components.baselines.scores import load_scores
 from components.decision import Decision, load_decision
-from components.lineage.record import RunRecord, load_record
+from components.lineage.record import RunInputs, RunRecord, load_record
 from components.lineage.training import check_manifest, manifest_path
 from components.lineage.types import (
     check_properties,
@@ -43,7 +43,6 @@ from pipeline.evidence.subject import OF_ROW, Evidence, Subject, judging_files
 from pipeline.governance.ledger_check import verify_ledger
 
 MOST = 100  # differences that are listed; one is enough to stop trusting the workspace
-JUDGED_BY = {POLICY: "policy", CASE_SET: "case set", GOLDEN: "golden"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,6 @@ def verify(evidence: Evidence, subjects: Sequence[Subject] | None) -> Answer:
 
 
 def _servable(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Whether each version that lies in a destination can be served, and if not, why."""
     tried: dict[str, str | None] = {}
     for release in evidence.releases:
         path = evidence.folder(release)
@@ -149,7 +147,6 @@ class Verification:
         yield from self._release_rows()
 
     def _record(self, run_id: str) -> Generator[Difference, None, RunRecord | None]:
-        """The run's record, if it can be read."""
         path = self._workspace.run_folder(run_id) / RUN_RECORD
         entry = self._evidence.last_entries.get(("run", run_id))
         recorded = entry.body["record_sha256"] if entry else "a run record"
@@ -166,21 +163,22 @@ class Verification:
         return record
 
     def _run_files(self, record: RunRecord) -> Differences:
-        """What is not as recorded, among the files of a run and those it rested on."""
-        folder, inputs = self._workspace.run_folder(record.run_id), record.inputs
+        folder = self._workspace.run_folder(record.run_id)
         for name, wanted in sorted(record.files.items()):
             yield from self._file("file", folder / name, wanted)
         if record.decision is not None:
+            wanted = record.decision.decision_sha256
             try:
-                decision = load_decision(folder / DECISION)
+                yield from self._decision(record, load_decision(folder / DECISION), wanted, folder)
             except CasegateError as error:
-                wanted = record.decision.decision_sha256
                 yield Difference("decision", str(folder / DECISION), short(wanted), str(error))
-            else:
-                yield from self._decision(record, decision, folder)
+        yield from self._judged_by(record.inputs)
+
+    def _judged_by(self, inputs: RunInputs) -> Differences:
         for name, sha256 in judging_files(inputs).items():
             if sha256 is not None and self._first(name, sha256):
-                yield from self._file(JUDGED_BY[name], self._workspace.kept(name, sha256), sha256)
+                what = Path(name).stem.replace("_", " ")
+                yield from self._file(what, self._workspace.kept(name, sha256), sha256)
         if inputs.case_set_sha256 is not None and self._first("root", inputs.case_set_sha256):
             path = self._workspace.kept(CASE_SET, inputs.case_set_sha256)
             self.files["case sets, case by case"] += 1
@@ -198,14 +196,15 @@ class Verification:
                 recorded=f"{inputs.training_cases} cases, root {root[:12]}...",
             )
 
-    def _decision(self, record: RunRecord, decision: Decision, folder: Path) -> Differences:
+    def _decision(
+        self, record: RunRecord, decision: Decision, wanted: str, folder: Path
+    ) -> Differences:
         self.files["decisions"] += 1
         path, got = str(folder / DECISION), decision.decision_sha256
-        assert record.decision is not None  # the caller looked
-        wanted = {"the run record": record.decision.decision_sha256}
+        named = {"the run record": wanted}
         if entry := self._evidence.decided.get(record.run_id):
-            wanted[f"entry {entry.seq}"] = entry.body["decision_sha256"]
-        for by, sha256 in wanted.items():
+            named[f"entry {entry.seq}"] = entry.body["decision_sha256"]
+        for by, sha256 in named.items():
             if sha256 != got:
                 yield Difference("decision", path, f"{short(sha256)} by {by}", short(got))
         for name, key in ((SCORES, "candidate_scores"), (CHAMPION_SCORES, "champion_scores")):
@@ -232,14 +231,12 @@ class Verification:
         yield from _unlike(what, path, wanted, sha256_file)
 
     def _first(self, what: str, sha256: str) -> bool:
-        """Whether this content was not looked at before."""
         key = (what, sha256)
         new = key not in self._seen
         self._seen.add(key)
         return new
 
     def _signatures(self, record: RunRecord) -> Differences:
-        """Signed statements against the record, the ledger and the files that they name."""
         if record.decision is None:
             return
         folder = self._workspace.run_folder(record.run_id)
@@ -310,7 +307,6 @@ class Verification:
         yield from _values(where, wanted, {k: v for k, v in row.items() if k not in OF_ROW})
 
     def _graph(self, record: RunRecord) -> Differences:
-        """What TFX wrote of the run, against the copy that was taken when it ended."""
         if record.store.lineage_sha256 is None:
             return
         self.rows["run graphs"] += 1

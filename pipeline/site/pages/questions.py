@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from pipeline.evidence.questions.blocked import blocked as blocked_runs
 from pipeline.evidence.questions.diff import diff
+from pipeline.evidence.questions.listing import blocked as blocked_runs
 from pipeline.evidence.questions.live import live as live_at
 from pipeline.evidence.questions.looks import looks
 from pipeline.site import places

@@ -33,8 +33,8 @@ def test_an_end_is_as_exact_as_start_and_duration_together() -> None:
 
 def test_a_zone_is_honoured_and_a_missing_one_is_said() -> None:
     nine = datetime(2026, 3, 31, 9, tzinfo=timezone.utc)
-    assert parse_asked("2026-03-31T11:00:00+02:00", option="--at") == (nine, None)
-    instant, remark = parse_asked("2026-03-31T09:00", option="--at")
+    assert parse_asked("2026-03-31T11:00:00+02:00", option="--at") == (nine, [])
+    instant, (remark,) = parse_asked("2026-03-31T09:00", option="--at")
     assert instant == nine and remark is not None and "taken as UTC" in remark
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from components.records.errors import ConfigError
 from pipeline.evidence.answer import Answer, Table
-from pipeline.evidence.questions.blocked import blocked
-from pipeline.evidence.questions.listing import Filters, listing
+from pipeline.evidence.questions.listing import Filters, blocked, listing
 from pipeline.evidence.subject import Evidence
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored
