@@ -104,8 +104,7 @@ def smooth_texture(lattice: Array, size: int) -> Array:
     rows = lattice[:, cell, :]
     rows = rows + (lattice[:, cell + 1, :] - rows) * weight[:, None]
     left, right = rows.take(cell, axis=2), rows.take(cell + 1, axis=2)
-    texture: Array = left + (right - left) * weight
-    return texture
+    return left + (right - left) * weight
 
 
 def blur(image: Array, amount: Array) -> Array:

@@ -106,8 +106,7 @@ def detect(
     broken = [row for row, picture in enumerate(pictures) if picture.broken]
     if broken:
         signal[broken] = _through_broken(signal[broken], [streams[row] for row in broken])
-    grey: npt.NDArray[np.uint8] = np.floor(unit(signal) * 255.0 + 0.5).astype(np.uint8)
-    return grey
+    return np.floor(unit(signal) * 255.0 + 0.5).astype(np.uint8)
 
 
 def _through_broken(signal: Array, streams: Sequence[np.random.Generator]) -> Array:
@@ -123,8 +122,7 @@ def _unit_noise(streams: Sequence[np.random.Generator], size: int) -> Array:
     """Bell-shaped noise of mean 0 and standard deviation 1: four random bytes per pixel, added."""
     bits = np.stack([stream.integers(0, 2**32, (size, size), np.uint32) for stream in streams])
     total = (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24)
-    noise: Array = (total.astype(np.float64) - 510.0) * (1.0 / 147.8)
-    return noise
+    return (total.astype(np.float64) - 510.0) * (1.0 / 147.8)
 
 
 def _field(devices: Sequence[Device], image: Draws, size: int) -> Array:
@@ -134,5 +132,4 @@ def _field(devices: Sequence[Device], image: Draws, size: int) -> Array:
     left, right, top, bottom = (1.0 - image.uniform(edge, 0.0, 0.14) * closed for edge in _EDGES)
     across = step(np.minimum(axis + left, right - axis) * 30.0 + 1.0)
     along = step(np.minimum(axis + top, bottom - axis) * 30.0 + 1.0)
-    field: Array = (0.04 + 0.96 * across) * along.transpose(0, 2, 1)
-    return field
+    return (0.04 + 0.96 * across) * along.transpose(0, 2, 1)

@@ -29,8 +29,7 @@ class Thorax:
 
 def _one_side(patient: Draws, thorax: Thorax) -> Array:
     """1 on the side of the finding, 0 on the other, shape (b, 1, w)."""
-    side: Array = ((thorax.x < 0) == patient.chance("side", 0.5)).astype(np.float64)
-    return side
+    return ((thorax.x < 0) == patient.chance("side", 0.5)).astype(np.float64)
 
 
 def _consolidation(patient: Draws, thorax: Thorax) -> Array:
@@ -42,8 +41,7 @@ def _consolidation(patient: Draws, thorax: Thorax) -> Array:
     inside = 1.35 - across * across - along * along + 1.8 * (thorax.texture - 0.5)
     patch = step(inside * 0.8) * (0.8 + 0.4 * thorax.texture) * (1.0 - 0.35 * thorax.vessels)
     amount = patient.uniform("severity", 0.16, 0.45)
-    opacity: Array = amount * _one_side(patient, thorax) * patch
-    return opacity
+    return amount * _one_side(patient, thorax) * patch
 
 
 def _interstitial(patient: Draws, thorax: Thorax) -> Array:
@@ -53,8 +51,7 @@ def _interstitial(patient: Draws, thorax: Thorax) -> Array:
     falling = tubes(7.0 * (aside - thorax.y) - 4.0 * thorax.texture, 0.5)
     lines = 0.20 * (thorax.vessels + rising + falling) + 0.12 * thorax.hilum + 0.03
     severity = patient.uniform("severity", 0.4, 1.0)
-    pattern: Array = severity * (0.5 + 0.5 * thorax.hilum) * lines
-    return pattern
+    return severity * (0.5 + 0.5 * thorax.hilum) * lines
 
 
 def _effusion(patient: Draws, thorax: Thorax) -> Array:
@@ -63,8 +60,7 @@ def _effusion(patient: Draws, thorax: Thorax) -> Array:
     outward = np.maximum(np.abs(thorax.x) - 0.35, 0.0)
     surface = thorax.dome - 0.02 - severity * (0.50 + 3.0 * outward * outward)
     fluid = step((thorax.y - surface) * 9.0)
-    opacity: Array = (0.32 + 0.12 * severity) * _one_side(patient, thorax) * fluid
-    return opacity
+    return (0.32 + 0.12 * severity) * _one_side(patient, thorax) * fluid
 
 
 def _nipples(patient: Draws, thorax: Thorax) -> Array:

@@ -142,8 +142,7 @@ def _healthy_chest(patient: Draws, thorax: _Chest, slope: Array) -> Array:
     roots = patient.uniform("hilum", 0.05, 0.11) + prominent
     vessels = patient.uniform("vessels", 0.05, 0.13) * (0.25 + 1.1 * thorax.hilum) * thorax.vessels
     air = patient.uniform("aeration", 0.36, 0.41) - roots * thorax.hilum - vessels
-    density: Array = torso * tissue - thorax.lung * air
-    return density
+    return torso * tissue - thorax.lung * air
 
 
 def _skeleton(patient: Draws, thorax: _Chest, slope: Array) -> Array:
@@ -164,8 +163,7 @@ def _skeleton(patient: Draws, thorax: _Chest, slope: Array) -> Array:
     collar = thorax.level - 0.50 - 0.34 * aside + 0.2 * aside * aside
     length = 0.13 * step((aside - 0.06) * 14.0) * step((0.95 - aside) * 5.0)
     clavicle = length * np.maximum(1.0 - np.abs(y - collar) * 22.0, 0.0)
-    bones: Array = spine + clavicle + seen * (cage * ribs)
-    return bones
+    return spine + clavicle + seen * (cage * ribs)
 
 
 GENERATOR_VERSION = 1

@@ -1,7 +1,8 @@
 """The options of `phantom:key=value,...`, checked one by one before any image is drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from components.phantom.detector import DEVICES, DORADO
 from components.phantom.findings import AETIOLOGIES
@@ -39,73 +40,6 @@ SEASONS = {
 }
 
 
-@dataclass(frozen=True)
-class PhantomOptions:
-    """What may differ between the training data of two phantoms.
-
-    Attributes:
-      n: training and tuning cases together.
-      seed: another seed, other patients.
-      size: pixels along each edge.
-      positives: share of patients with a finding.
-      label_noise: share of labels flipped at random; at 0.5 labels say nothing of the image.
-      leave_out: a device or an aetiology that is replaced by the others; "" for none.
-      exposure: relative detector exposure; above 1 darker, below 1 brighter and noisier.
-      season: "winter" brings more and younger patients with interstitial lines, "summer" fewer
-        and older ones with consolidation; "" neither. Images are as good as ever.
-      vendor: share of the images that a new device, Dorado, takes.
-      fault: a device whose detector is broken; "" for none.
-      fault_share: share of that device's images that show it.
-      cases: which case set the test split is: "locked", or "development" to look at freely.
-    """
-
-    n: int = 4000
-    seed: int = 7
-    size: int = 64
-    positives: float = 0.5
-    label_noise: float = 0.0
-    leave_out: str = ""
-    exposure: float = 1.0
-    season: str = ""
-    vendor: float = 0.0
-    fault: str = ""
-    fault_share: float = 1.0
-    cases: str = "locked"
-
-    @classmethod
-    def parse(cls, spec: str) -> "PhantomOptions":
-        """The options of a spec such as "phantom" or "phantom:n=100000,seed=3".
-
-        Raises:
-          SourceError: another source's spec, an unknown or repeated option, a value out of range.
-        """
-        name, colon, text = spec.partition(":")
-        if name != "phantom":
-            raise SourceError(f"{spec}: got source '{name}', wanted 'phantom' or 'phantom:n=4000'")
-        values: dict[str, float | str] = {}
-        for part in text.split(",") if colon else []:
-            key, equals, value = part.partition("=")
-            if key not in _READERS:
-                raise SourceError(f"{spec}: unknown option '{key}'{suggestion(key, _READERS)}")
-            if not equals or key in values:
-                raise SourceError(f"{spec}: got '{part}', wanted {key}=value, once")
-            values[key] = _READERS[key](f"{spec}: {key}", value)
-        if "fault_share" in values and "fault" not in values:
-            raise SourceError(f"{spec}: fault_share without fault; wanted fault=DEVICE too")
-        return cls(**values)  # type: ignore[arg-type]  # each reader returns its field's type
-
-    def spec(self) -> str:
-        """The shortest spec of these options: sorted, without defaults."""
-        given = {
-            option.name: getattr(self, option.name)
-            for option in fields(self)
-            if getattr(self, option.name) != option.default
-        }
-        typed = {k: repr(v).removesuffix(".0") if type(v) is float else v for k, v in given.items()}
-        text = ",".join(f"{key}={typed[key]}" for key in sorted(typed))
-        return f"phantom:{text}" if text else "phantom"
-
-
 _Reader = Callable[[str, str], float | str]
 
 
@@ -140,17 +74,68 @@ def _one_of(words: Sequence[str]) -> _Reader:
     return read
 
 
-_READERS: dict[str, _Reader] = {
-    "n": _whole(20, 100_000_000),
-    "seed": _whole(0, 2**32 - 1),
-    "size": _whole(32, 512),
-    "positives": _number(0.0, 1.0),
-    "label_noise": _number(0.0, 1.0),
-    "leave_out": _one_of((*DEVICES, *AETIOLOGIES)),
-    "exposure": _number(0.1, 10.0),
-    "season": _one_of(tuple(SEASONS)),
-    "vendor": _number(0.0, 1.0),
-    "fault": _one_of((*DEVICES, DORADO)),
-    "fault_share": _number(0.0, 1.0),
-    "cases": _one_of(CASE_SETS),
-}
+def _option(default: float | str, read: _Reader) -> Any:
+    return field(default=default, metadata={"read": read})
+
+
+@dataclass(frozen=True)
+class PhantomOptions:
+    """What may differ between the training data of two phantoms.
+
+    Attributes:
+      n: training and tuning cases together.
+      seed: another seed, other patients.
+      size: pixels along each edge.
+      positives: share of patients with a finding.
+      label_noise: share of labels flipped at random; at 0.5 labels say nothing of the image.
+      leave_out: a device or an aetiology that is replaced by the others; "" for none.
+      exposure: relative detector exposure; above 1 darker, below 1 brighter and noisier.
+      season: "winter" brings more and younger patients with interstitial lines, "summer" fewer
+        and older ones with consolidation; "" neither. Images are as good as ever.
+      vendor: share of the images that a new device, Dorado, takes.
+      fault: a device whose detector is broken; "" for none.
+      fault_share: share of that device's images that show it.
+      cases: which case set the test split is: "locked", or "development" to look at freely.
+    """
+
+    n: int = _option(4000, _whole(20, 100_000_000))
+    seed: int = _option(7, _whole(0, 2**32 - 1))
+    size: int = _option(64, _whole(32, 512))
+    positives: float = _option(0.5, _number(0.0, 1.0))
+    label_noise: float = _option(0.0, _number(0.0, 1.0))
+    leave_out: str = _option("", _one_of((*DEVICES, *AETIOLOGIES)))
+    exposure: float = _option(1.0, _number(0.1, 10.0))
+    season: str = _option("", _one_of(tuple(SEASONS)))
+    vendor: float = _option(0.0, _number(0.0, 1.0))
+    fault: str = _option("", _one_of((*DEVICES, DORADO)))
+    fault_share: float = _option(1.0, _number(0.0, 1.0))
+    cases: str = _option("locked", _one_of(CASE_SETS))
+
+    @classmethod
+    def parse(cls, spec: str) -> "PhantomOptions":
+        """The options of a spec such as "phantom" or "phantom:n=100000,seed=3".
+
+        Raises:
+          SourceError: another source's spec, an unknown or repeated option, a value out of range.
+        """
+        name, colon, text = spec.partition(":")
+        if name != "phantom":
+            raise SourceError(f"{spec}: got source '{name}', wanted 'phantom' or 'phantom:n=4000'")
+        readers = {option.name: option.metadata["read"] for option in fields(cls)}
+        values: dict[str, Any] = {}
+        for part in text.split(",") if colon else []:
+            key, equals, value = part.partition("=")
+            if key not in readers:
+                raise SourceError(f"{spec}: unknown option '{key}'{suggestion(key, readers)}")
+            if not equals or key in values:
+                raise SourceError(f"{spec}: got '{part}', wanted {key}=value, once")
+            values[key] = readers[key](f"{spec}: {key}", value)
+        if "fault_share" in values and "fault" not in values:
+            raise SourceError(f"{spec}: fault_share without fault; wanted fault=DEVICE too")
+        return cls(**values)
+
+    def spec(self) -> str:
+        """The shortest spec of these options: sorted, without defaults."""
+        given = sorted(vars(self).items() - vars(PhantomOptions()).items())
+        text = ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in given)
+        return f"phantom:{text}" if text else "phantom"

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
@@ -93,13 +94,8 @@ def _train(fn_args: Any) -> None:
     tune = open_records(fn_args.eval_files, transform, model.image_size)
     network, findings = fit(model, train, tune)
     classifier = Classifier(network, transform, findings["operating_point"])
-    record = {
-        **fn_args.custom_config["record"],
-        **findings,
-        **environment(),
-        **git_state(),
-        "trained": utc_now(),
-    }
+    found = {**findings, **environment(), **git_state(), "trained": utc_now()}
+    record = fn_args.custom_config["record"] | found
     export(classifier, fn_args.serving_model_dir, record)
 
 
@@ -109,38 +105,32 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     tf.config.experimental.enable_op_determinism()
     steps = model.epochs * math.ceil(train.count / model.batch_size)
     network = build_network(model, steps=steps)
-    batches = training_batches(
-        train, batch_size=model.batch_size, seed=model.seed, augment=model.augment
-    )
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
-    history = network.fit(
-        batches,
+    # Not the loss: class weights move it without moving the ranking.
+    stop_early = keras.callbacks.EarlyStopping(
+        "val_auc", mode="max", patience=model.patience, restore_best_weights=True
+    )
+    tell = keras.callbacks.LambdaCallback(on_epoch_end=partial(_tell_of_epoch, of=model.epochs))
+    aucs = network.fit(
+        training_batches(
+            train, batch_size=model.batch_size, seed=model.seed, augment=model.augment
+        ),
         validation_data=tuning,
         epochs=model.epochs,
         class_weight=class_weights(train.positives / train.count),
-        callbacks=[
-            keras.callbacks.EarlyStopping(
-                # Not the loss: class weights move it without moving the ranking.
-                "val_auc",
-                mode="max",
-                patience=model.patience,
-                restore_best_weights=True,
-            ),
-            _Progress(model.epochs),
-        ],
+        callbacks=[stop_early, tell],
         verbose=0,
-    )
+    ).history["val_auc"]
     scores = network.predict(tuning, verbose=0)[:, 0]
-    best = int(np.argmax(history.history["val_auc"]))
+    best = int(np.argmax(aucs))
+    point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
     return network, {
-        "operating_point": choose_operating_point(
-            scores, labels, target_sensitivity=model.target_sensitivity
-        ),
-        "tuning_auc": float(history.history["val_auc"][best]),
+        "operating_point": point,
+        "tuning_auc": float(aucs[best]),
         "tuning_cases": int(labels.size),
         "training_cases": train.count,
-        "epochs": len(history.history["loss"]),
+        "epochs": len(aucs),
         "best_epoch": best + 1,
     }
 
@@ -155,22 +145,9 @@ def class_weights(prevalence: float) -> dict[int, float]:
     return {0: 0.5 / (1.0 - share), 1: 0.5 / share}
 
 
-class _Progress(keras.callbacks.Callback):
-    """Tells listeners of each finished epoch."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        events.publish(
-            "progress",
-            detail=f"epoch {epoch + 1}/{self._epochs}  loss {logs.get('loss', 0):.3f}  "
-            f"tuning AUC {logs.get('val_auc', 0):.3f}",
-            done=epoch + 1,
-            total=self._epochs,
-        )
+def _tell_of_epoch(epoch: int, logs: dict[str, float], *, of: int) -> None:
+    detail = f"epoch {epoch + 1}/{of}  loss {logs['loss']:.3f}  tuning AUC {logs['val_auc']:.3f}"
+    events.publish("progress", detail=detail, done=epoch + 1, total=of)
 
 
 def open_records(

@@ -54,6 +54,7 @@ CONFIG = "config.json"
 INTERRUPTED = 130  # as shells have it
 _case_values = attrgetter(*(field.name for field in dataclasses.fields(CaseRecord)))
 MOST_DIFF_BYTES = 5_000_000  # a larger one is known by its hash alone
+_IN_LEDGER = ("run_id", "state", "exit_code", "record_sha256")
 
 
 class Recorder:
@@ -160,11 +161,12 @@ class Recorder:
             with events.listen(self.record_event):
                 yield self
         except BaseException as error:
-            code, words = CasegateError.exit_code, f"{type(error).__name__}: {error}"
             if isinstance(error, CasegateError):
                 code, words = error.exit_code, str(error)
             elif isinstance(error, KeyboardInterrupt):
                 code, words = INTERRUPTED, "interrupted"
+            else:
+                code, words = CasegateError.exit_code, f"{type(error).__name__}: {error}"
             self.end("failed", exit_code=code, error=" ".join(words.split()))
             raise
 
@@ -191,32 +193,29 @@ def close(
         # First, or the copy of the graph would be of executions that run for ever.
         close_orphans(metadata, store, pipeline=workspace.pipeline_name)
         graph = store.run_graph(record.store.pipeline_run)
-    if graph.executions:
-        write_atomically(folder / LINEAGE, canonical_json(graph.document()) + b"\n")
-        stored = dataclasses.replace(record.store, lineage_sha256=graph.sha256)
-        record = record.with_(store=stored)
     training = _training(graph, workspace)
-    if training is not None:
-        inputs = dataclasses.replace(
-            record.inputs, training_root=training.root, training_cases=training.cases
-        )
-        record = record.with_(inputs=inputs)
-    record = record.with_(files=_hashes(folder))
+    record = _completed(record, graph, training, folder)
     save_record(record, folder / RUN_RECORD)
     writer.write_run(record, str(folder), training=training, decision=decision)
     write_releases(workspace, writer)
-    Ledger(workspace.ledger).append(
-        "run",
-        {
-            "run_id": record.run_id,
-            "state": record.state,
-            "exit_code": record.exit_code,
-            "record_sha256": record.record_sha256,
-        },
-        by="casegate",
-        at=utc_now(),
-    )
+    body = {name: getattr(record, name) for name in _IN_LEDGER}
+    Ledger(workspace.ledger).append("run", body, by="casegate", at=utc_now())
     return record
+
+
+def _completed(
+    record: RunRecord, graph: Graph, training: TrainingData | None, folder: Path
+) -> RunRecord:
+    """The record with what the run left: its lineage, its training data, its files."""
+    store, inputs = record.store, record.inputs
+    if graph.executions:
+        write_atomically(folder / LINEAGE, canonical_json(graph.document()) + b"\n")
+        store = dataclasses.replace(store, lineage_sha256=graph.sha256)
+    if training is not None:
+        inputs = dataclasses.replace(
+            inputs, training_root=training.root, training_cases=training.cases
+        )
+    return record.with_(store=store, inputs=inputs, files=_hashes(folder))
 
 
 def close_dead(workspace: Workspace) -> list[str]:

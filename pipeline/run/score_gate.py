@@ -18,6 +18,7 @@ from components.baselines.golden import Approval, Golden, load_golden
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.score_files import CaseOrder, parse_point, read_score_file
 from components.baselines.scores import CaseScores, load_scores, save_scores
+from components.cases.sources import open_source
 from components.decision import Decision, save_decision
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
@@ -239,10 +240,8 @@ def gate(request: GateRequest) -> Gated:
     Raises:
       CasegateError: whatever kept it from a decision; its `exit_code` says how.
     """
-    run_id, created = (
-        _checked_id(request.run_id or time_id()),
-        _checked_time(request.created or utc_now()),
-    )
+    run_id = _checked_id(request.run_id or time_id())
+    created = _checked_time(request.created or utc_now())
     points = Points.parse(request.points)
     place = find_case_set(request.case_set, request.workspace)
     policy_path = request.policy or place.parent / POLICY
@@ -251,24 +250,21 @@ def gate(request: GateRequest) -> Gated:
     policy, models = load_policy(policy_path), dict(request.models)
     if "golden" not in models and is_file(place.parent / GOLDEN):
         models["golden"] = place.parent / GOLDEN
-    images = None
-    if request.images is not None:
-        from components.cases.sources import open_source
-
-        images = open_source(request.images)
-    runs = request.ledger.parent / "runs" if request.ledger else None
-    if runs:
+    images = open_source(request.images) if request.images is not None else None
+    ledger, runs = None, None
+    if request.ledger:
+        ledger, runs = Ledger(request.ledger), request.ledger.parent / "runs"
         _refuse_unkeepable(runs / run_id, place)
     case_set = load_case_set(place)
     given = _read(models, points, place, case_set, images)
-    ledger = Ledger(request.ledger) if request.ledger else None
+    scores = {name: one.scores for name, one in given.items()}
     decision = judge(
         ledger,
         runs,
         policy=policy,
         case_set=case_set,
-        candidate=given["candidate"].scores,
-        champion=given["champion"].scores if "champion" in given else None,
+        candidate=scores["candidate"],
+        champion=scores.get("champion"),
         golden=_golden(given["golden"], created) if "golden" in given else None,
         evaluator=None,
         scores_only=True,
@@ -276,7 +272,6 @@ def gate(request: GateRequest) -> Gated:
         run_id=run_id,
         created=created,
     )
-    scores = {name: one.scores for name, one in given.items()}
     gated = Gated(decision, case_set, scores, policy_path, images)
     if ledger and runs:
         _keep(runs / run_id, gated, place, models)

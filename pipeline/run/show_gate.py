@@ -11,6 +11,8 @@ from components.report.words import sentence
 from pipeline.run.score_gate import Gated
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from components.records.case import Source
 
 
@@ -30,13 +32,11 @@ def as_text(gated: Gated, *, terminal: bool = False) -> str:
     """The table of checks, for a terminal or for a file."""
     from components.report.terminal import page_text, show_decision
 
-    decision = gated.decision
-    return page_text(
-        lambda page: show_decision(
-            page, decision, sentence=sentence(decision), synthetic=gated.synthetic
-        ),
-        terminal=terminal,
-    )
+    def show(page: "Console") -> None:
+        words = sentence(gated.decision)
+        show_decision(page, gated.decision, sentence=words, synthetic=gated.synthetic)
+
+    return page_text(show, terminal=terminal)
 
 
 def write_output(path: Path, text: str) -> None:
@@ -51,11 +51,8 @@ def context_of(gated: Gated) -> ReportContext:
     path = gated.policy_path.resolve()
     if not path.is_relative_to(root):
         return ReportContext(synthetic=gated.synthetic)
-    return ReportContext(
-        synthetic=gated.synthetic,
-        policy_path=path.relative_to(root).as_posix(),
-        policy_lines=_policy_lines(path),
-    )
+    shown = path.relative_to(root).as_posix()
+    return ReportContext(gated.synthetic, policy_path=shown, policy_lines=_policy_lines(path))
 
 
 def _policy_lines(path: Path) -> dict[str, int]:
@@ -78,9 +75,5 @@ def _pictures(gated: Gated, images: "Source") -> dict[str, bytes]:
     from components.report.worklist import pictured
 
     found = read_pictures(images, pictured(gated.decision, gated.case_set))
-    cases = {case.case_id: case for case in gated.case_set.cases if case.case_id in found}
-    return {
-        case_id: image
-        for case_id, image in found.items()
-        if pixels_sha256(image) == cases[case_id].pixels_sha256
-    }
+    locked = {case.case_id: case.pixels_sha256 for case in gated.case_set.cases}
+    return {id_: image for id_, image in found.items() if pixels_sha256(image) == locked[id_]}
