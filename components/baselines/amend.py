@@ -48,22 +48,14 @@ def amend_case_set(
     _refuse_contradictions(changes, where)
     _refuse_unknown(changes, cases, where)
     _refuse_no_change(changes, cases, where)
-    labels = dict(changes.relabel)
-    for case_id in changes.retire:
-        del cases[case_id]
-    for case_id, label in changes.relabel:
-        cases[case_id] = replace(cases[case_id], label=label)
-    for case in changes.add:
-        cases[case.case_id] = LockedCase.of(case)
-    for marked, ids in ((True, changes.sentinel), (False, changes.unsentinel)):
-        for case_id in ids:
-            cases[case_id] = replace(cases[case_id], sentinel=marked)
+    _apply(changes, cases)
     left = {case.label for case in cases.values()}
     for label in sorted({case.label for case in case_set.cases} - left):
         raise ConfigError(
             f"{where}: no {LABELS[label]} case would be left; a gate needs both: add one first"
         )
     new = tuple(cases.values())
+    relabelled = {*case_set.relabelled, *(case_id for case_id, _ in changes.relabel)}
     return replace(
         case_set,
         version=case_set.version + 1,
@@ -74,8 +66,19 @@ def amend_case_set(
         cases=new,
         merkle_root=cases_root(new),
         retired=tuple(sorted({*case_set.retired, *changes.retire} - cases.keys())),
-        relabelled=tuple(sorted({*case_set.relabelled, *labels} & cases.keys())),
+        relabelled=tuple(sorted(relabelled & cases.keys())),
     )
+
+
+def _apply(changes: CaseChanges, cases: dict[str, LockedCase]) -> None:
+    for case_id in changes.retire:
+        del cases[case_id]
+    for case_id, label in changes.relabel:
+        cases[case_id] = replace(cases[case_id], label=label)
+    cases |= {case.case_id: LockedCase.of(case) for case in changes.add}
+    for marked, ids in ((True, changes.sentinel), (False, changes.unsentinel)):
+        for case_id in ids:
+            cases[case_id] = replace(cases[case_id], sentinel=marked)
 
 
 def _named(changes: CaseChanges) -> dict[str, Sequence[str]]:

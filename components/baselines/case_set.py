@@ -24,7 +24,7 @@ import orjson
 
 from components.records.case import CaseRecord, canonical_row, is_case_row
 from components.records.errors import IntegrityError, NothingEvaluated
-from components.records.files import canonical_json, sha256_json, write_atomically
+from components.records.files import sha256_json, write_atomically
 from components.records.merkle import merkle_root
 from components.records.rows import OtherLayout, json_with_lines, split_lines
 from components.records.schema import check_document, parse_json, read_json
@@ -172,51 +172,31 @@ def load_case_set(path: Path) -> CaseSet:
       IntegrityError: unreadable, against schemas/case_set.json, an id stands twice, or a case or
         the header differs from what its hash says.
     """
-    found = read_case_file(path)
-    named = {key: found.header[key] for key in _HEADER}
-    named |= {key: tuple(found.header.get(key, ())) for key in _LISTS}
-    case_set = CaseSet(**named, cases=found.cases)
-    if found.root != case_set.merkle_root:
+    with _no_garbage_collection():
+        try:
+            header, cases, root = _read_lines(path)
+        except (OSError, OtherLayout, UnicodeDecodeError):
+            header, cases, root = _read_document(path)  # finds the words for a file at fault
+    if root != header["merkle_root"]:
         raise IntegrityError(
-            f"{path}: the cases were edited: their Merkle root is {found.root[:12]}..., "
-            f"the file says {case_set.merkle_root[:12]}...; restore the file from version control"
+            f"{path}: the cases were edited: their Merkle root is {root[:12]}..., "
+            f"the file says {header['merkle_root'][:12]}...; restore the file from version control"
         )
-    header = {key: value for key, value in found.header.items() if key != "header_sha256"}
-    if sha256_json(header) != found.header["header_sha256"]:
+    try:
+        stated = sha256_json({key: header[key] for key in header if key != "header_sha256"})
+    except UnicodeEncodeError as error:
+        raise IntegrityError(f"{path}: got text that is not Unicode: {error}") from None
+    if stated != header["header_sha256"]:
         raise IntegrityError(
             f"{path}: the header (name, version, author, reason, ...) was edited: it does not "
             "match header_sha256; restore the file from version control"
         )
-    return case_set
+    named: dict[str, Any] = {key: header[key] for key in _HEADER}
+    named |= {key: tuple(header.get(key, ())) for key in _LISTS}
+    return CaseSet(**named, cases=tuple(cases))
 
 
-@dataclass(frozen=True)
-class CaseFile:
-    """What a file holds, checked against the schema and nothing else.
-
-    Attributes:
-      header: every key but `cases`.
-      cases: in the order of case_id.
-      root: Merkle root of `cases`.
-    """
-
-    header: dict[str, Any]
-    cases: tuple[LockedCase, ...]
-    root: str
-
-
-def read_case_file(path: Path) -> CaseFile:
-    """Raises IntegrityError: unreadable, against schemas/case_set.json, or an id stands twice."""
-    with _no_garbage_collection():
-        try:
-            found = _read_lines(path)
-        except (OSError, OtherLayout, UnicodeDecodeError):
-            found = _read_document(path)  # which finds the words, where the file is at fault
-    try:
-        canonical_json(found.header)
-    except UnicodeEncodeError as error:
-        raise IntegrityError(f"{path}: got text that is not Unicode: {error}") from None
-    return found
+CaseFile = tuple[dict[str, Any], list[LockedCase], str]  # every other key, cases, Merkle root
 
 
 def _read_lines(path: Path) -> CaseFile:
@@ -226,7 +206,7 @@ def _read_lines(path: Path) -> CaseFile:
         document = parse_json(head, SCHEMA, where=str(path))
         root = merkle_root(_leaves(lines, cases, document, path))
     del document["cases"]
-    return CaseFile(document, tuple(cases), root)
+    return document, cases, root
 
 
 def _leaves(
@@ -264,7 +244,7 @@ def _read_document(path: Path) -> CaseFile:
     refuse_duplicates((case.case_id for case in cases), where=str(path))
     cases.sort(key=lambda case: case.case_id)
     root = merkle_root(case.line() for case in cases)
-    return CaseFile(document, tuple(cases), root)
+    return document, cases, root
 
 
 def _fault(row: Any, place: int, document: dict[str, Any], path: Path) -> IntegrityError:

@@ -86,14 +86,18 @@ class Golden:
         return {**header, "approval": self.approval.document()}
 
 
-def save_golden(golden: Golden, path: Path) -> None:
-    """Writes golden, one case per line, atomically.
+def save_golden(what: "Golden | GoldenProposal", path: Path) -> None:
+    """Writes golden, or what is proposed as golden, one case per line, atomically.
 
     Raises:
       IntegrityError: a score or the operating point is not finite, or an id stands twice: no
         baseline may be unable to judge.
     """
-    _save(golden, "golden_sha256", path)
+    _refuse_unusable(what.scores, path)
+    _, rows = scores_document(what.scores)
+    hash_key = "golden_sha256" if isinstance(what, Golden) else "proposal_sha256"
+    document = {**what.header(), hash_key: getattr(what, hash_key)}
+    write_atomically(path, json_with_rows(document, "scores", rows))
 
 
 def load_golden(path: Path) -> Golden:
@@ -110,13 +114,6 @@ def load_golden(path: Path) -> Golden:
             "restore the file from version control, or approve anew"
         )
     return golden
-
-
-def _save(what: "Golden | GoldenProposal", hash_key: str, path: Path) -> None:
-    _refuse_unusable(what.scores, path)
-    _, rows = scores_document(what.scores)
-    document = {**what.header(), hash_key: getattr(what, hash_key)}
-    write_atomically(path, json_with_rows(document, "scores", rows))
 
 
 def _usable(document: dict[str, Any], path: Path) -> CaseScores:
@@ -159,15 +156,6 @@ class GoldenProposal:
         header, _ = scores_document(self.scores)
         proposed = {key: value for key, value in vars(self).items() if key != "scores"}
         return {**header, "proposal": {**proposed, "waived": list(self.waived)}}
-
-
-def save_proposal(proposal: GoldenProposal, path: Path) -> None:
-    """Writes a proposal, one case per line, atomically.
-
-    Raises:
-      IntegrityError: its scores could not judge.
-    """
-    _save(proposal, "proposal_sha256", path)
 
 
 def load_proposal(path: Path) -> GoldenProposal:

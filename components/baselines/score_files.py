@@ -321,7 +321,7 @@ class CaseOrder:
         places = self._places(table.case_ids)
         if table.labels is not None:
             self._refuse_other_labels(table.case_ids, places, table.labels, where)
-        if self._complete(places):
+        if np.array_equal(np.sort(places), np.arange(len(self._ids))):  # each exactly once
             ids, scores = self._ids, np.empty(places.size)
             scores[places] = table.scores
             whose: object = self._root
@@ -346,13 +346,6 @@ class CaseOrder:
     @cached_property
     def _place(self) -> dict[str, int]:
         return {case_id: i for i, case_id in enumerate(self._ids)}
-
-    def _complete(self, places: NDArray[np.int64]) -> bool:
-        """Whether each case is there exactly once."""
-        n = len(self._ids)
-        if places.size != n or (places < 0).any():
-            return False
-        return bool((np.bincount(places, minlength=n) == 1).all())
 
     def _refuse_other_labels(
         self,

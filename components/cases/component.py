@@ -7,6 +7,7 @@ does not grow with the data; training shuffles for itself.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
@@ -17,7 +18,6 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
@@ -75,14 +75,13 @@ def CaseExampleGen(
         names = splits.split(",")
         if names == ["test"]:
             opened = apply_lock(opened, lock)
-        folders = {name: Path(examples.uri) / f"Split-{name}" for name in names}
         shards = tuple(
             shard
             for name in names
             for shard in opened.shards(name, cases_per_shard=CASES_PER_SHARD)
         )
-        for folder in folders.values():
-            folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (Path(examples.uri) / f"Split-{name}").mkdir(parents=True, exist_ok=True)
         with beam_pipeline as pipeline:
             _ = (
                 pipeline
@@ -98,42 +97,39 @@ def CaseExampleGen(
         (Path(index.uri) / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
         examples.split_names = artifact_utils.encode_split_names(names)
         examples.set_string_custom_property("file_format", "tfrecords_gzip")
-        examples.set_string_custom_property(
-            "payload_format",
-            example_gen_pb2.PayloadFormat.Name(example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE),
-        )
+        examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
 
 
+@dataclass(eq=False)
 class WriteShard(beam.DoFn):
     """Writes a shard's records, and beside them what the checks need to know of each case."""
 
-    def __init__(self, source: Source, examples: str, index: str, shards: int) -> None:
-        self._source = source
-        self._examples = examples
-        self._index = index
-        self._shards = shards
+    source: Source
+    examples: str
+    index: str
+    shards: int
 
     def process(self, numbered: tuple[int, Shard]) -> None:
         number, shard = numbered
         name = f"{shard.split}-{number:06d}"
-        target = Path(self._examples) / f"Split-{shard.split}" / f"cases-{number:06d}.gz"
+        target = Path(self.examples) / f"Split-{shard.split}" / f"cases-{number:06d}.gz"
         bad: list[BadCase] = []
         with tf.io.TFRecordWriter(str(target), GZIP) as writer:
             records = self._write(shard, writer, bad)
-            write_records(Path(self._index) / f"{name}.jsonl", records)
+            write_records(Path(self.index) / f"{name}.jsonl", records)
         lines = "".join(f"{json.dumps([case.where, case.reason])}\n" for case in bad)
-        (Path(self._index) / f"{name}.bad").write_text(lines, encoding="utf-8")
+        (Path(self.index) / f"{name}.bad").write_text(lines, encoding="utf-8")
         events.publish(
             "progress",
-            detail=f"{number + 1} of {self._shards} shards",
+            detail=f"{number + 1} of {self.shards} shards",
             done=number + 1,
-            total=self._shards,
+            total=self.shards,
         )
 
     def _write(
         self, shard: Shard, writer: tf.io.TFRecordWriter, bad: list[BadCase]
     ) -> Iterator[CaseRecord]:
-        for case in self._source.read(shard):
+        for case in self.source.read(shard):
             if isinstance(case, BadCase):
                 bad.append(case)
                 continue

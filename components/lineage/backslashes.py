@@ -82,17 +82,14 @@ def _replace(message: Any, change: Any) -> None:
 
 
 def _replace_map(field: Any, entries: Any, change: Any) -> None:
-    of_key, of_value = (field.message_type.fields_by_name[name] for name in ("key", "value"))
+    value = field.message_type.fields_by_name["value"]
     for key in list(entries):
-        if of_value.message_type is not None:
+        new = change(key) if isinstance(key, str) else key
+        if value.message_type is not None:
             _replace(entries[key], change)
-        elif of_value.type == of_value.TYPE_STRING:
-            entries[key] = change(entries[key])
-        new = change(key) if of_key.type == of_key.TYPE_STRING else key
-        if new == key:
-            continue
-        if of_value.message_type is not None:
-            entries[new].CopyFrom(entries[key])
+            if new != key:
+                entries[new].CopyFrom(entries[key])
         else:
-            entries[new] = entries[key]
-        del entries[key]
+            entries[new] = change(entries[key]) if value.type == value.TYPE_STRING else entries[key]
+        if new != key:
+            del entries[key]

@@ -71,25 +71,21 @@ class Graph:
 
     def behind(self, artifact_ids: Iterable[int]) -> "Graph":
         """Only what led to these artifacts: what wrote them, what that read, and so on."""
-        wrote: dict[int, list[int]] = {}
-        read: dict[int, list[int]] = {}
-        for event in self.events:
-            if event.kind == WROTE:
-                wrote.setdefault(event.artifact_id, []).append(event.execution_id)
-            else:
-                read.setdefault(event.execution_id, []).append(event.artifact_id)
-        artifacts: set[int] = set()
-        executions: set[int] = set()
-        waiting = list(artifact_ids)
-        while waiting:
-            artifact = waiting.pop()
-            if artifact in artifacts:
-                continue
-            artifacts.add(artifact)
-            for execution in wrote.get(artifact, ()):
-                if execution not in executions:
-                    executions.add(execution)
-                    waiting.extend(read.get(execution, ()))
+        artifacts, executions = set(artifact_ids), set[int]()
+        while (
+            news := {
+                event.execution_id
+                for event in self.events
+                if event.kind == WROTE and event.artifact_id in artifacts
+            }
+            - executions
+        ):
+            executions |= news
+            artifacts |= {
+                event.artifact_id
+                for event in self.events
+                if event.kind != WROTE and event.execution_id in news
+            }
         return Graph(
             tuple(e for e in self.executions if e.id in executions),
             tuple(a for a in self.artifacts if a.id in artifacts),

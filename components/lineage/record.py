@@ -5,7 +5,7 @@ into the ledger, its fields into ML Metadata. What is not known is None, never a
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -213,9 +213,6 @@ class RunRecord:
 
     def document(self) -> dict[str, Any]:
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
-
-    def with_(self, **changes: Any) -> "RunRecord":
-        return replace(self, **changes)
 
 
 def save_record(record: RunRecord, path: Path) -> None:

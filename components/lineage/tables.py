@@ -78,12 +78,11 @@ def read_rows(
 
 def as_written(row: Row, columns: Sequence[str], kind: str) -> Row:
     """A row as ML Metadata itself would write it to this kind of database."""
-    if kind == POSTGRESQL:
-        return row
-    place = columns.index("proto_value") if "proto_value" in columns else None
-    if place is None or row[place] is None:
-        return row
-    return (*row[:place], base64.b64encode(row[place]), *row[place + 1 :])
+    wrapped = () if kind == POSTGRESQL else ("proto_value",)
+    return tuple(
+        base64.b64encode(value) if name in wrapped and value is not None else value
+        for name, value in zip(columns, row)
+    )
 
 
 def content(connection: Any, table: str) -> TableContent:
@@ -168,12 +167,10 @@ def store_facts(address: StoreAddress) -> StoreFacts:
 
 
 def _product(connection: Any) -> str:
-    version = ".".join(map(str, connection.dialect.server_version_info))
-    if connection.dialect.name == SQLITE:
-        return f"SQLite {version}"
-    if connection.dialect.name == POSTGRESQL:
-        return f"PostgreSQL {version}"
-    return f"{'MariaDB' if connection.dialect.is_mariadb else 'MySQL'} {version}"
+    dialect = connection.dialect
+    known = {SQLITE: "SQLite", POSTGRESQL: "PostgreSQL"}.get(dialect.name)
+    product = known or ("MariaDB" if dialect.is_mariadb else "MySQL")
+    return f"{product} {'.'.join(map(str, dialect.server_version_info))}"
 
 
 def _bytes(connection: Any, address: StoreAddress) -> int:

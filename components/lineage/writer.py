@@ -87,18 +87,13 @@ class RecordWriter:
         self._tie(f"release of {name}", read, [artifact])
 
     def _training(self, training: TrainingData, record: RunRecord) -> int:
-        properties = stored(
-            {
-                "training_root": training.root,
-                "cases": training.cases,
-                **{f"{split}_cases": count for split, count in training.splits.items()},
-                "positives": training.positives,
-                "patients": training.patients,
-                "data": record.inputs.data,
-                "data_sha256": record.inputs.data_sha256,
-            },
-            TRAINING_DATA_PROPERTIES,
-        )
+        flat = {
+            **vars(record.inputs),
+            **vars(training),
+            "training_root": training.root,
+            **{f"{split}_cases": count for split, count in training.splits.items()},
+        }
+        properties = stored(flat, TRAINING_DATA_PROPERTIES)
         return self._put(TRAINING_DATA, training.root, str(training.path), properties)
 
     def _of_tfx(self, pipeline_run: str, types: Iterable[str]) -> list[int]:

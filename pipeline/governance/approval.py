@@ -9,7 +9,7 @@ from components.baselines.golden import (
     Golden,
     GoldenProposal,
     load_proposal,
-    save_proposal,
+    save_golden,
 )
 from components.baselines.names import GOLDEN
 from components.decision import Decision, Verdict
@@ -100,7 +100,7 @@ def propose_golden(
             proposal = GoldenProposal(
                 run.scores(), by, utc_now(), run.run_id, run.decision.decision_sha256, waived
             )
-            save_proposal(proposal, baseline / PROPOSAL)
+            save_golden(proposal, baseline / PROPOSAL)
     return baseline / PROPOSAL, proposal
 
 

@@ -108,14 +108,16 @@ class Recorder:
             data=inputs.source.spec,
             data_sha256=inputs.source_sha256,
         )
-        self.record = self.record.with_(inputs=given)
+        self.record = dataclasses.replace(self.record, inputs=given)
         self._save()
 
     def record_event(self, event: events.Event) -> None:
         """Takes down when a component starts and ends, and the memory it needed."""
         if event.kind == "started":
             begun = ComponentRun(event.component, "running", utc_now())
-            self.record = self.record.with_(components=(*self.record.components, begun))
+            self.record = dataclasses.replace(
+                self.record, components=(*self.record.components, begun)
+            )
             self._clock = time.monotonic()
             # Starts the system's count of this process's peak memory anew, where that is allowed.
             with contextlib.suppress(OSError):
@@ -128,7 +130,7 @@ class Recorder:
                 seconds=round(time.monotonic() - self._clock, 3),
                 peak_memory_bytes=_peak_bytes(),
             )
-            self.record = self.record.with_(components=(*before, ended))
+            self.record = dataclasses.replace(self.record, components=(*before, ended))
 
     def end(
         self,
@@ -144,7 +146,8 @@ class Recorder:
         Args:
           state: one of RUN_STATES.
         """
-        self.record = self.record.with_(
+        self.record = dataclasses.replace(
+            self.record,
             state=state,
             exit_code=exit_code,
             error=error,
@@ -215,7 +218,7 @@ def _completed(
         inputs = dataclasses.replace(
             inputs, training_root=training.root, training_cases=training.cases
         )
-    return record.with_(store=store, inputs=inputs, files=_hashes(folder))
+    return dataclasses.replace(record, store=store, inputs=inputs, files=_hashes(folder))
 
 
 def close_dead(workspace: Workspace) -> list[str]:
@@ -232,13 +235,13 @@ def close_dead(workspace: Workspace) -> list[str]:
             continue
         record = load_record(path)
         if record.state == "running":
-            record = record.with_(
-                state="killed", finished=utc_now(), error="its process ended without a word"
+            record = dataclasses.replace(
+                record, state="killed", finished=utc_now(), error="its process ended without a word"
             )
         decided = path.with_name(DECISION)
         decision = load_decision(decided) if decided.exists() else None
         if decision is not None and record.decision is None:
-            record = record.with_(decision=decided_in(decision, path.parent))
+            record = dataclasses.replace(record, decision=decided_in(decision, path.parent))
         close(workspace, record, decision=decision)
         closed.append(record.run_id)
     return closed

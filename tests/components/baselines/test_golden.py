@@ -17,7 +17,6 @@ from components.baselines.golden import (
     load_proposal,
     rescored_golden,
     save_golden,
-    save_proposal,
     unscored,
 )
 from components.baselines.scores import aligned
@@ -133,7 +132,7 @@ PROPOSAL = GoldenProposal(
 
 @pytest.fixture
 def proposed(tmp_path: Path) -> Path:
-    save_proposal(PROPOSAL, tmp_path / "proposal.json")
+    save_golden(PROPOSAL, tmp_path / "proposal.json")
     return tmp_path / "proposal.json"
 
 
@@ -172,7 +171,7 @@ def test_a_proposal_is_no_golden(proposed: Path) -> None:
 def test_scores_that_cannot_judge_are_not_proposed(tmp_path: Path) -> None:
     broken = replace(PROPOSAL.scores, operating_point=math.nan)
     with refused(IntegrityError, "finite"):
-        save_proposal(replace(PROPOSAL, scores=broken), tmp_path / "proposal.json")
+        save_golden(replace(PROPOSAL, scores=broken), tmp_path / "proposal.json")
 
 
 BEFORE = locked(3, 3)

@@ -85,14 +85,15 @@ class Told:
         if decision is not None:
             decision = replace(decision, run_id=run_id)
             save_decision(decision, folder / DECISION)
-            record = record.with_(
+            record = replace(
+                record,
                 decision=Decided(
                     decision.verdict.value, decision.decision_sha256, decision.hashes["candidate"]
-                )
+                ),
             )
             self._decided(decision, minute, when)
         if decision is not None and version is not None:
-            record = record.with_(release=self._released(decision, minute, when, version))
+            record = replace(record, release=self._released(decision, minute, when, version))
         save_record(record, folder / RUN_RECORD)
         writer = RecordWriter(open_store(self.workspace.store))
         writer.write_run(record, str(folder), decision=decision)
@@ -201,7 +202,7 @@ class Told:
             store=Stored(self.workspace.pipeline_name, self.workspace.pipeline_run(run_id)),
             inputs=RunInputs(**inputs),
         )
-        return record.with_(**changed)
+        return replace(record, **changed)
 
 
 def name_policy(told: Told, run_id: str, policy: Path) -> None:

@@ -13,7 +13,6 @@ from components.baselines.golden import (
     Golden,
     load_proposal,
     save_golden,
-    save_proposal,
 )
 from components.decision import Verdict
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
@@ -196,7 +195,7 @@ def test_a_forged_proposal_is_not_approved(governed: Governed) -> None:
         replace(proposal, run_id="run-3"),
         replace(proposal, decision_sha256=sha("another")),
     ):
-        save_proposal(forged, governed.baseline / PROPOSAL)
+        save_golden(forged, governed.baseline / PROPOSAL)
         with refused(IntegrityError, "planted/proposal.json", f"run {forged.run_id} "):
             move(governed)
 

@@ -1,6 +1,7 @@
 """A workspace of runs whose records, graphs and files say what a test wants; no ML Metadata."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Aged:
         }
         lineage = self.workspace.run_folder(run_id) / LINEAGE
         write_atomically(lineage, canonical_json(graph))
-        self._close(_record(self.workspace, run_id).with_(files={LINEAGE: sha256_file(lineage)}))
+        self._close(replace(_record(self.workspace, run_id), files={LINEAGE: sha256_file(lineage)}))
         return folders
 
     def released(self, day: str, version: int) -> None:

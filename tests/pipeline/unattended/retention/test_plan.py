@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.golden import GoldenProposal, save_golden, save_proposal
+from components.baselines.golden import GoldenProposal, save_golden
 from components.records.errors import IntegrityError
 from components.records.files import write_atomically
 from components.records.run_files import DECISION, REQUEST
@@ -138,7 +138,7 @@ def test_an_open_proposal_holds_on_to_its_run(aged: Aged, tmp_path: Path) -> Non
     proposal = GoldenProposal(
         scored(locked(4, 4)), "A. Tester", "2026-06-01", run_of(OLD), sha("d"), ()
     )
-    save_proposal(proposal, baseline / "proposal.json")
+    save_golden(proposal, baseline / "proposal.json")
     assert aged.prune().kept[run_of(OLD)] == "proposed as golden chest"
     assert aged.there(old.values()) == [True, True]
 
