@@ -121,7 +121,7 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
 
     if not any(Path(evaluation).glob("validations*")):
         return None
-    failures, faults = [], []
+    failures: list[str] = []
     result = tfma.load_validation_result(evaluation)
     for piece in result.metric_validations_per_slice:
         name = ",".join(f"{key.column}={_value(key)}" for key in piece.slice_key.single_slice_keys)
@@ -131,7 +131,7 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
             for failure in piece.failures
         ]
     missing = [str(spec.feature_values or spec.feature_keys) for spec in result.missing_slices]
-    faults += [f"slice {spec} has no case" for spec in missing]
+    faults = [f"slice {spec} has no case" for spec in missing]
     counted = _example_count(evaluation)
     if counted != cases:
         faults.append(f"judged {counted} cases, wanted {cases}")

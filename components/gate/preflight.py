@@ -160,7 +160,6 @@ def _of_check(
         outlook = CheckOutlook(
             check=f"{check.name}.{check.limit_rule}",
             rule=check.limit_rule,
-            against="none",
             limit=check.limit,
             method=check.method,
             possible=possible(check, passes, best),

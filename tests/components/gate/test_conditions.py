@@ -39,6 +39,7 @@ def test_a_perfect_model_that_cannot_be_served_fails(served: Servability | None,
     assert (decision.verdict, decision.exit_code) == (Verdict.FAIL, 1)
     assert [check.check for check in decision.checks if check.open] == ["servable"]
     assert fact in next(check.reason for check in decision.checks if check.check == "servable")
+    assert not [finding for finding in decision.findings if "cannot be served" in finding]
 
 
 def test_what_was_answered_is_in_the_decision() -> None:

@@ -66,6 +66,14 @@ def test_what_decides_nothing_or_counts_patients_is_left_to_the_gate() -> None:
     assert thresholds(golden) == {("Recall", ""): {}, ("ExampleCount", ""): {"floor": 1}}
 
 
+def test_tfma_runs_the_signature_as_a_generic_model_and_adds_no_metrics_of_its_own() -> None:
+    config = eval_config(POLICY)
+    (model,) = config.model_specs
+    assert (model.model_type, model.signature_name) == ("tf_generic", "serve_examples")
+    assert config.options.HasField("include_default_metrics")
+    assert config.options.include_default_metrics.value is False
+
+
 def test_every_judged_slice_is_computed_once_and_described_ones_not() -> None:
     specs = [
         (dict(spec.feature_values), list(spec.feature_keys))
@@ -113,9 +121,15 @@ def evaluated(folder: Path, *, count: float | None, result: ValidationResult | N
     key = piece.slice_key.single_slice_keys.add()
     key.column, key.bytes_value = "device", b"Cirrus"
     for metrics, value in ((piece, 2 * (count or 1)), (overall, count)):
-        if value is not None:
-            entry = metrics.metric_keys_and_values.add()
-            entry.key.name, entry.value.double_value.value = "example_count", value
+        for name, is_diff, said in (
+            ("sensitivity", False, 0.5),
+            ("example_count", True, -1.0),
+            ("example_count", False, value),
+        ):
+            if said is not None:
+                entry = metrics.metric_keys_and_values.add()
+                entry.key.name, entry.key.is_diff = name, is_diff
+                entry.value.double_value.value = said
     write("metrics", piece, overall)
     write("validations", result or ValidationResult(validation_ok=True))
     return str(folder)
@@ -136,13 +150,24 @@ def test_a_blessing_over_another_number_of_cases_is_none(
 
 def test_failures_and_missing_slices_are_said_in_words(tmp_path: Path) -> None:
     result = ValidationResult(validation_ok=False)
-    piece = result.metric_validations_per_slice.add()
-    key = piece.slice_key.single_slice_keys.add()
-    key.column, key.bytes_value = "device", "Ästra".encode()
-    failure = piece.failures.add()
-    failure.metric_key.name, failure.metric_value.double_value.value = "sensitivity", 0.5
+    keys: list[dict[str, Any]] = [
+        {"device": b"\xc3\x84stra"},
+        {"device": b"Cirrus", "year": 2024},
+        {},
+    ]
+    for slice_, message in zip(keys, ("", "too few", "")):
+        piece = result.metric_validations_per_slice.add()
+        for column, value in slice_.items():
+            key = piece.slice_key.single_slice_keys.add(column=column)
+            setattr(key, "int64_value" if isinstance(value, int) else "bytes_value", value)
+        failure = piece.failures.add(message=message)
+        failure.metric_key.name, failure.metric_value.double_value.value = "sensitivity", 0.5
     result.missing_slices.add().feature_values["site"] = "north"
     found = evaluator_findings(evaluated(tmp_path, count=6, result=result), blessed=False, cases=6)
     assert not found.blessed
-    assert found.failures[0] == "sensitivity[device=Ästra] 0.5000"
+    assert found.failures == (
+        "sensitivity[device=Ästra] 0.5000",
+        "sensitivity[device=Cirrus,year=2024] 0.5000 (too few)",
+        "sensitivity[overall] 0.5000",
+    )
     assert "north" in found.faults[0] and "has no case" in found.faults[0]

@@ -3,14 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.decision import Decision
+from components.gate.conditions import EvaluatorFindings
 from components.gate.policy import Coverage, Latency, Sentinels
+from components.gate.preconditions import Withdrawn
 from components.statistics.intervals import clopper_pearson, wilson
 from components.statistics.paired import tango
 from tests.components.gate.test_decide import judged, result
-from tests.components.planting import check, locked, policy, scored
+from tests.components.planting import check, locked, policy, scored, sha
 
 CASES = locked(100, 100, sentinels=[1, 2, 150])
 RULES = replace(
@@ -193,14 +196,13 @@ def test_what_no_training_case_has_is_counted_as_none() -> None:
 def test_only_what_is_lacking_has_a_next_step(decision: Decision) -> None:
     few = judged(rules=replace(RULES, sentinels=Sentinels(4, "agreed on")), case_set=CASES)
     late = judged(rules=RULES, case_set=CASES, looks_used=11)
-    for made, name, lacking in [
-        (decision, "sentinels.marked", False),
-        (few, "sentinels.marked", True),
-        (decision, "looks", False),
-        (late, "looks", True),
+    for made, name, end in [
+        (decision, "sentinels.marked", "wants at least 2"),
+        (few, "sentinels.marked", "wants at least 4; mark them with `casegate cases amend`"),
+        (decision, "looks", "planned at these cases"),
+        (late, "looks", "these cases; renew the case set, or plan more looks and say why"),
     ]:
-        reason = result(made, name).reason
-        assert (";" in reason) is lacking
+        assert result(made, name).reason.endswith(end)
 
 
 def test_a_reason_says_on_which_side_of_its_limit_a_check_lies(decision: Decision) -> None:
@@ -214,6 +216,49 @@ def test_a_reason_says_on_which_side_of_its_limit_a_check_lies(decision: Decisio
     assert floor.startswith("lower bound 0.9086 ")
     assert ":" not in result(decision, "sentinels.golden").reason
     assert "case-0001, case-0002" in result(lost, "sentinels.golden").reason
+
+
+CANDIDATE = scored(CASES)
+
+
+@pytest.mark.parametrize(
+    "given, check, rule",
+    [
+        ({"evaluator": None}, "evaluator.answer", "scores"),
+        ({"evaluator": EvaluatorFindings(True, faults=("4 cases",))}, "evaluator.answer", "scores"),
+        ({"evaluator": EvaluatorFindings(False)}, "evaluator.answer", "scores"),
+        ({"evaluator": EvaluatorFindings(False, ("auc",))}, "evaluator", "evaluator"),
+        ({"candidate": replace(CANDIDATE, served=None)}, "servable", "servable"),
+        ({"case_set": replace(CASES, cases=())}, "scores.cases", "scores"),
+        (
+            {"champion": replace(CANDIDATE, scored_case_set=sha("other"))},
+            "scores.cases.champion",
+            "scores",
+        ),
+        (
+            {"candidate": replace(CANDIDATE, scores=np.full(200, np.nan))},
+            "scores.finite.candidate",
+            "scores",
+        ),
+        (
+            {"candidate": replace(CANDIDATE, operating_point=np.nan)},
+            "scores.operating_point.candidate",
+            "scores",
+        ),
+        ({"champion": CANDIDATE}, "baseline.champion", "baseline"),
+        ({"golden": None}, "baseline.golden", "baseline"),
+        (
+            {"withdrawn": [Withdrawn(CANDIDATE.model_sha256, None, why) for why in "ab"]},
+            "baseline.withdrawn",
+            "baseline",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_one_open_check_under_a_rule_that_names_it(
+    given: dict[str, Any], check: str, rule: str
+) -> None:
+    decision = judged(**{"case_set": CASES, **given})
+    assert [(one.check, one.rule) for one in decision.checks if one.open] == [(check, rule)]
 
 
 def test_only_a_fault_of_a_baseline_is_against_it() -> None:

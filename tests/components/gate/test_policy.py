@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.gate.policy import load_policy
+from components.gate.policy import load_policy, slice_name
 from components.gate.yaml_lines import read_yaml
 from components.records.errors import PolicyError
 from tests.refusing import refused
@@ -57,8 +57,12 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "check_twice": (":10:", "sensitivity[overall]"),
     "method_of_another_metric": (":9:", "'wilson'", "auc", "delong"),
     "empty": ("null", "object"),
-    "ceiling_of_sensitivity": (":7:", "a ceiling", "sensitivity", "higher", "a floor"),
-    "floor_of_brier": (":7:", "a floor", "brier", "lower", "a ceiling"),
+    "ceiling_of_sensitivity": (
+        ":7:",
+        "a ceiling",
+        "sensitivity, which is better when higher; wanted a floor",
+    ),
+    "floor_of_brier": (":7:", "a floor", "brier, which is better when lower; wanted a ceiling"),
     "margin_of_unknown_baseline": (":7:", "checks[0].margin", '"silver": 0.1', "golden"),
     "misspelt_role": (":7:", "'suporting'", "'supporting'"),
     "misspelt_patients": (":4:", "'cluster'", "'clustered'"),
@@ -150,6 +154,11 @@ def test_a_place_is_located_at_the_nearest_value_that_holds_it(tmp_path: Path) -
     ]:
         assert document.locate(place) == f"{path}:{line}"
     assert read_yaml(path, b"", error=PolicyError).locate(("a",)) == str(path)
+
+
+def test_a_slice_is_named_by_its_attributes_in_order() -> None:
+    assert slice_name({"site": "north", "device": "Aster"}) == "device=Aster,site=north"
+    assert slice_name({}) == "overall"
 
 
 def test_hash_is_over_the_bytes(complete: Path) -> None:

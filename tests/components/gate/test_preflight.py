@@ -86,7 +86,7 @@ def test_a_floor_that_a_perfect_model_cannot_prove_is_refused() -> None:
     facts = ("30 positive", "a floor of 0.9", "always right", "wanted 36: ", "lower")
     with refused(PolicyError, "sensitivity[overall].floor", *facts) as caught:
         refuse_hopeless(rules, locked(30, 200))
-    assert "more" not in str(caught.value)
+    assert str(caught.value).endswith("add cases or set a lower floor")
     refuse_hopeless(rules, locked(36, 200))
 
 
@@ -111,6 +111,8 @@ def test_what_a_floor_tolerates_follows_the_method_of_its_check() -> None:
     )
     assert exact.tolerates == most_wrong(99, 0.9)
     assert score.tolerates == most_wrong(99, 0.9, method="wilson") != exact.tolerates
+    # 0.025 ** (1 / 36) is above 0.9, and so is 35 / (35 + 1.96 ** 2).
+    assert (exact.fewest, score.fewest) == (36, 35)
 
 
 @pytest.mark.parametrize("patients", ["independent", "clustered"])
@@ -122,16 +124,19 @@ def test_a_floor_that_one_right_case_proves_tolerates_all_others(patients: str) 
 
 def test_a_slice_without_cases_can_never_pass() -> None:
     rules = policy(check("sensitivity", floor=0.5, device="Cirrus"))
-    with refused(PolicyError, "0 positive cases", "device=Cirrus"):
-        refuse_hopeless(rules, locked(50, 50))
+    for patients in ("independent", "clustered", "aggregated"):
+        with refused(PolicyError, "0 positive", "device=Cirrus"):
+            refuse_hopeless(replace(rules, patients=patients), locked(50, 50))
 
 
 @pytest.mark.parametrize("metric", ["auc", "brier", "ece"])
 def test_what_depends_on_scores_is_not_guessed(metric: str) -> None:
     limit = {"floor": 0.9} if metric == "auc" else {"ceiling": 0.1}
-    (found,) = preflight(policy(check(metric, **limit)), locked(20, 20))
-    assert (found.possible, found.tolerates, found.fewest, found.n) == (None, None, None, 40)
-    assert not found.hopeless
+    found = preflight(policy(check(metric, margin=0.05, **limit)), locked(20, 20))
+    assert len(found) == 3
+    for one in found:
+        assert (one.possible, one.tolerates, one.fewest, one.n) == (None, None, None, 40)
+        assert not one.hopeless
 
 
 def test_an_auc_needs_two_of_each_class() -> None:

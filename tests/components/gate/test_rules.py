@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,6 +7,7 @@ from components.baselines.case_set import lock_cases
 from components.decision import Verdict, decision_from_json
 from components.gate.policy import Coverage, Latency, Sentinels
 from components.gate.rules import floor_verdict, margin_verdict
+from components.statistics.intervals import wilson
 from tests.components.gate.test_decide import CASES, MARGIN, judged, result
 from tests.components.planting import check, locked, policy, scored, seen_case
 
@@ -39,6 +40,32 @@ def test_a_lower_bound_equal_to_the_floor_passes(
     lower: float, upper: float, verdict: Verdict
 ) -> None:
     assert floor_verdict(lower, upper, 0.8) is verdict
+
+
+# Of 200 positives, by Tango.
+@pytest.mark.parametrize(
+    "lost, golden, reason",
+    [
+        (3, (), "the loss is at most 0.0432, less than the margin 0.05"),
+        (0, range(30), "the loss is at most 0.0000, less than the margin 0.05"),
+        (17, (), "the loss is at least 0.0537, more than the margin 0.05"),
+    ],
+)
+def test_the_reason_of_a_margin_says_how_large_the_loss_is(
+    lost: int, golden: Sequence[int], reason: str
+) -> None:
+    decision = judged(scored(CASES, wrong=range(lost)), golden=golden)
+    assert result(decision, "sensitivity[overall].non_inferiority.golden").reason == reason
+
+
+def test_a_floor_is_judged_by_the_method_of_its_check() -> None:
+    rules = policy(replace(check("sensitivity", floor=0.9), method="wilson"))
+    floor = result(
+        judged(scored(CASES, wrong=range(10)), rules=rules), "sensitivity[overall].floor"
+    )
+    bounds = wilson(190, 200)
+    assert (floor.method, floor.lower, floor.upper) == ("wilson", bounds.lower, bounds.upper)
+    assert "Wilson" not in floor.reason
 
 
 @pytest.mark.parametrize("judge", [floor_verdict, margin_verdict])
@@ -289,9 +316,12 @@ def test_coverage_of_an_attribute_that_no_case_has_fails() -> None:
 
 
 def test_from_scores_alone_coverage_is_not_judged_and_that_is_said() -> None:
-    decision = judged(rules=COVERED, scores_only=True, evaluator=None)
+    decision = judged(rules=COVERED, scores_only=True, evaluator=None, findings=("as asked",))
     assert decision.verdict is Verdict.PASS
-    assert any("coverage of the training data is not judged" in said for said in decision.findings)
+    assert decision.findings[:2] == (
+        "as asked",
+        "coverage of the training data is not judged: scores alone are here",
+    )
     known = {"device": {"Boreal": 900}}
     decision = judged(rules=COVERED, scores_only=True, evaluator=None, trained_on=known)
     assert decision.verdict is Verdict.FAIL

@@ -42,8 +42,33 @@ def test_every_rule_and_baseline_is_tried_and_holds() -> None:
         "champion against itself",
         "golden against itself",
     ]
-    assert all(test.passed for test in decision.self_tests)
+    assert all(test.passed and test.got == test.wanted for test in decision.self_tests)
     assert decision.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "verdict, name, got",
+    [
+        (
+            Verdict.PASS,
+            "sensitivity[overall] of a degraded copy",
+            "PASS: sensitivity[overall].non_inferiority.champion, "
+            "sensitivity[overall].non_inferiority.golden",
+        ),
+        (
+            Verdict.INCONCLUSIVE,
+            "golden against itself",
+            "inferior: sensitivity[overall].non_inferiority.golden",
+        ),
+    ],
+)
+def test_a_broken_gate_names_the_checks_that_answered_wrongly(
+    monkeypatch: pytest.MonkeyPatch, verdict: Verdict, name: str, got: str
+) -> None:
+    monkeypatch.setattr(rules, "margin_verdict", lambda *bounds: verdict)
+    decision = judged(rules=policy(check(margin=0.05)))
+    (test,) = [test for test in decision.self_tests if test.name == name]
+    assert (test.got, test.passed) == (got, False)
 
 
 @pytest.mark.parametrize("name", ["margin_verdict", "floor_verdict"])
@@ -89,17 +114,21 @@ def test_few_cases_are_inconclusive_and_not_a_broken_gate(positives: int) -> Non
     assert decision.verdict is (Verdict.PASS if positives >= 73 else Verdict.INCONCLUSIVE)
 
 
+@pytest.mark.parametrize("metric, negatives", [("sensitivity", 40), ("auc", 73)])
 def test_with_just_enough_cases_a_comparison_that_never_decides_is_found(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, metric: str, negatives: int
 ) -> None:
     monkeypatch.setattr(rules, "margin_verdict", lambda *bounds: Verdict.INCONCLUSIVE)
-    assert is_broken(judged(rules=policy(check(margin=0.05)), case_set=locked(73, 40)))
+    asked = policy(check(metric, margin=0.05))
+    assert is_broken(judged(rules=asked, case_set=locked(73, negatives)))
 
 
-def test_a_margin_equal_to_tangos_bound_is_inconclusive_and_not_a_broken_gate() -> None:
-    z = normal_quantile(0.025)
-    rules = policy(check(margin=z * z / (100 + z * z)))
-    decision = judged(rules=rules, case_set=locked(100, 40))
+Z = normal_quantile(0.025)
+
+
+@pytest.mark.parametrize("margin", [Z * Z / (100 + Z * Z), 0.0])
+def test_a_margin_up_to_tangos_bound_is_inconclusive_and_not_a_broken_gate(margin: float) -> None:
+    decision = judged(rules=policy(check(margin=margin)), case_set=locked(100, 40))
     assert all(test.passed for test in decision.self_tests)
     assert decision.verdict is Verdict.INCONCLUSIVE
 

@@ -1,0 +1,39 @@
+"""What a decision shows beside its checks: which slices, and what counts as a regression."""
+
+from dataclasses import replace
+
+import pytest
+
+from components.baselines.case_set import lock_cases
+from tests.components.gate.test_decide import judged
+from tests.components.planting import check, locked, policy, scored, seen_case
+
+
+def test_a_slice_that_lacks_one_class_is_shown_for_the_other() -> None:
+    placed = [(1, "Aster"), (0, "Aster"), (0, "Boreal"), (0, "Boreal")] * 5
+    cases = lock_cases(
+        [seen_case(i, label, device=device) for i, (label, device) in enumerate(placed)],
+        name="planted", author="A", reason="test", date="2025-03-31", source="planted",
+    )  # fmt: skip
+    decision = judged(scored(cases), case_set=cases, rules=policy(check(floor=0.1)))
+    for shown in (decision.slices, decision.comparisons):
+        assert {one.metric for one in shown if one.slice == "device=Boreal"} == {"specificity"}
+
+
+def test_a_judged_slice_is_compared_and_described_only_where_asked() -> None:
+    rules = replace(policy(check(floor=0.5, device="Aster")), descriptive_slices=())
+    decision = judged(rules=rules)
+    assert {row.slice for row in decision.slices} == {"overall"}
+    assert {one.slice for one in decision.comparisons} == {"overall", "device=Aster"}
+
+
+# Where 6 cases are lost and none is gained, the exact p value is 2 / 2**6.
+@pytest.mark.parametrize("alpha, regressed", [(1 / 64, True), (0.015, False)])
+def test_a_loss_is_a_regression_up_to_the_error_rates_of_both_sides(
+    alpha: float, regressed: bool
+) -> None:
+    cases = locked(20, 0)
+    rules = replace(policy(check(floor=0.1)), alpha=alpha, descriptive_slices=())
+    decision = judged(scored(cases, wrong=range(6)), rules=rules, case_set=cases)
+    for comparison in decision.comparisons:
+        assert (comparison.holm, comparison.regressed) == (1 / 32, regressed)
