@@ -206,14 +206,14 @@ def test_a_new_source_of_too_few_cases_to_compare_says_so() -> None:
     current = drawn(2, 500, ill=0.75)
     found = reading(with_words(current, np.arange(500) < 20, device="Dorado"))
     assert found.where == ("device=Dorado",)
-    assert "(20 cases), which the reference hardly knows; too few cases to compare" in found.words
+    assert "(20 cases), " in found.words and "; too few cases to compare" in found.words
 
 
 def test_a_new_value_is_told_although_nothing_moved() -> None:
     current = with_words(drawn(2, 500), np.arange(500) < 40, device="Dorado")
     found = reading(current)
     assert found.kind == "nothing"
-    assert found.words.startswith("Nothing moved that matters. New since the reference: ")
+    assert "New since the reference: " in found.words
     assert "device=Dorado (40 cases)" in found.words
 
 

@@ -97,7 +97,7 @@ def test_a_name_that_nobody_has_is_worth_another_try() -> None:
 def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
     with receiving([200], tls=self_signed(tmp_path)[1]) as receiver:
         found = failure(receiver.url)
-    assert "its certificate is not accepted: self" in found.reason
+    assert "certificate" in found.reason and "self" in found.reason
     assert not found.again
     assert receiver.received == []
 

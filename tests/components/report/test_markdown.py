@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from components.decision import Comparison, Decision, Flips, Looks, SliceEstimate
 from components.records.text import one_line
 from components.report.markdown import CUT, LISTED, MOST_CHARACTERS, report, write_report
+from components.report.words import sentence
 from tests.components.report import making
 from tests.components.report.making import NASTY
 
@@ -33,7 +34,7 @@ def part(text: str, title: str) -> str:
 
 
 def test_the_headline_is_the_verdict_and_its_sentence() -> None:
-    assert shown().startswith("# FAIL: run run-1\n\nThe candidate must not be released: 2 of 5 ")
+    assert shown().startswith(f"# FAIL: run run-1\n\n{sentence(making.decision())}")
     assert "400 cases (200 positive) of case set planted version 1 by policy planted" in shown()
 
 

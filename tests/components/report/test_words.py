@@ -47,7 +47,7 @@ def test_a_first_run_asks_for_a_person_and_blames_no_case() -> None:
 )
 def test_what_stopped_the_gate_is_said_in_place_of_counts(exit_code: int, why: str) -> None:
     said = words.sentence(replace(making.unfit(), exit_code=exit_code))
-    assert "must not be released" in said and why in said
+    assert "must not" in said and why in said
 
 
 def test_a_model_that_is_released_already_is_said_to_be() -> None:

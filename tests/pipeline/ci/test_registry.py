@@ -101,7 +101,7 @@ def test_a_place_that_lets_nobody_in_is_no_error_to_a_reader(tmp_path: Path) -> 
     (tmp_path / "champion.json").mkdir()
     registry, said = find_registry(str(tmp_path))
     assert registry is None
-    assert said.endswith("only golden is compared with")
+    assert "golden" in said
 
 
 def test_a_place_that_cannot_be_written_is_an_error_to_a_writer(tmp_path: Path) -> None:

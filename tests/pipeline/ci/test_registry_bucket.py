@@ -86,7 +86,7 @@ def test_what_is_published_in_a_bucket_is_found(server: str) -> None:
 def test_a_bucket_that_is_not_there_is_no_error_to_a_reader(server: str) -> None:
     registry, said = find_registry(address(server, "nowhere/chest"))
     assert registry is None
-    assert said.endswith("only golden is compared with")
+    assert "golden" in said
 
 
 def test_a_bucket_that_is_not_there_is_an_error_to_a_writer(server: str) -> None:

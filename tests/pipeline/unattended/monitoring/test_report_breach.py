@@ -104,7 +104,8 @@ def test_a_breach_whose_report_is_gone_is_news_again(looks: Looks) -> None:
 
 def test_nobody_retrains_unasked(looks: Looks) -> None:
     breach = looks.look("device")
-    assert not breach.retrain and "monitoring.retrain is off" in breach.words
+    assert not breach.retrain
+    assert breach.words == "No retraining is started: monitoring.retrain is off."
 
 
 def test_one_retraining_is_started_per_cooldown(looks: Looks) -> None:

@@ -96,7 +96,7 @@ def test_what_does_not_listen_is_killed_after_the_grace(child: Child) -> None:
 
 def test_what_never_stops_talking_is_ended_in_time(child: Child) -> None:
     ended = child.run(["flood"], seconds=1, say=lambda line: None)
-    assert ended.stopped == "took longer than 1 seconds"
+    assert ended.stopped is not None and "1 seconds" in ended.stopped
 
 
 def test_what_needs_too_much_memory_is_ended(child: Child) -> None:

@@ -91,7 +91,7 @@ def test_sigterm_ends_the_run_and_leaves_its_slot_due(tmp_path: Path) -> None:
     scheduler.send_signal(signal.SIGTERM)
     said, _ = scheduler.communicate(timeout=20)
     assert scheduler.returncode == 130
-    assert "interrupted; its slot is due again at the next start" in said
+    assert "interrupted" in said
     assert not lives(int(child.read_text()))
     state = Slots(Workspace(tmp_path), Cron.parse("* * * * *")).state()
     assert state is not None
