@@ -15,7 +15,7 @@ settings.load_profile("casegate")
 # How wide a command's output is must not hang on whose terminal the tests were started from.
 os.environ.pop("COLUMNS", None)
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.workers"]
 
 BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
