@@ -69,43 +69,48 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         signed = _signed_decision(input_dict, request)
         incoming = incoming_folder(destination)
         push.filesystem.base_directory = str(incoming)
-        super().Do(
-            input_dict,
-            output_dict,
-            {**exec_properties, "push_destination": proto_utils.proto_to_json(push)},
-        )
+        beside = {**exec_properties, "push_destination": proto_utils.proto_to_json(push)}
+        super().Do(input_dict, output_dict, beside)
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not pushed.get_int_custom_property("pushed"):
             return
         with report_error(request["problems"]):
             _refuse_other(incoming, Path(request["run_folder"]) / DECISION)
-        stamped = int(pushed.get_string_custom_property("pushed_version"))
-        # TFX names a version by the clock; one that went back must not make an old model the
-        # newest, which is the one that TensorFlow Serving takes.
-        version = max([stamped, *(known + 1 for known in versions(destination))])
-        target = destination / str(version)
-        destination.mkdir(parents=True, exist_ok=True)
-        sync_tree(incoming / str(stamped))
-        if signed is not None:
-            with report_error(request["problems"]):
-                attest_release(
-                    Path(request["run_folder"]),
-                    model_folder=incoming / str(stamped),
-                    destination=recorded_name(destination, Path(request["workspace"])),
-                    version=version,
-                    decision=signed,
-                    signers=load_signers(),
-                )
-        (incoming / str(stamped)).rename(target)
-        sync(destination)  # only the new name: what is served already was flushed when it came
+        stamped = incoming / pushed.get_string_custom_property("pushed_version")
+        target = _release(stamped, destination, signed, request)
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
-        pushed.set_string_custom_property("pushed_version", str(version))
+        pushed.set_string_custom_property("pushed_version", target.name)
         champion = find_champion(destination, Path(request["runs"]))
         if champion is None:
             raise IntegrityError(f"{destination}: what was pushed is gone; run again")
         workspace = Path(request["workspace"])
         record_release(Ledger(Path(request["ledger"])), champion, workspace=workspace)
+
+
+def _release(
+    model: Path, destination: Path, signed: CheckedStatement | None, request: dict[str, Any]
+) -> Path:
+    """Renames the model into the destination, as a version that is attested first; its folder."""
+    # TFX names a version by the clock; one that went back must not make an old model the
+    # newest, which is the one that TensorFlow Serving takes.
+    version = max([int(model.name), *(known + 1 for known in versions(destination))])
+    target = destination / str(version)
+    destination.mkdir(parents=True, exist_ok=True)
+    sync_tree(model)
+    if signed is not None:
+        with report_error(request["problems"]):
+            attest_release(
+                Path(request["run_folder"]),
+                model_folder=model,
+                destination=recorded_name(destination, Path(request["workspace"])),
+                version=version,
+                decision=signed,
+                signers=load_signers(),
+            )
+    model.rename(target)
+    sync(destination)  # only the new name: what is served already was flushed when it came
+    return target
 
 
 def _refuse_other(incoming: Path, decided: Path) -> None:

@@ -38,13 +38,8 @@ class Champion:
 
 def versions(destination: Path) -> list[int]:
     """Version numbers in the destination (`serving/<model>`), ascending."""
-    if not destination.is_dir():
-        return []
-    return sorted(
-        int(entry.name)
-        for entry in destination.iterdir()
-        if entry.is_dir() and entry.name.isdecimal()
-    )
+    folders = destination.iterdir() if destination.is_dir() else ()
+    return sorted(int(each.name) for each in folders if each.is_dir() and each.name.isdecimal())
 
 
 def find_champion(destination: Path, decisions: Path) -> Champion | None:
@@ -72,9 +67,8 @@ def find_version(destination: Path, version: int, decisions: Path) -> Champion:
     digest = sha256_tree(path)
     for decision in sorted(decisions.glob(f"*/{DECISION}"), reverse=True):
         # Years of decisions may lie here; only one that names these files is worth checking.
-        if digest.encode() not in decision.read_bytes():
-            continue
-        if _passed(load_decision(decision), digest):
+        named = digest.encode() in decision.read_bytes()
+        if named and _passed(load_decision(decision), digest):
             return Champion(version, path, digest, decision)
     raise IntegrityError(
         f"{path}: got SHA-256 {digest[:12]}, wanted a model that a decision under {decisions} "

@@ -65,14 +65,12 @@ def show(workspace: Path, kind: str | None, form: str) -> int:
 def _summary(found: "VerifiedLedger") -> str:
     from components.records.text import one_line
 
-    if found.last is None:
-        parts = ["the ledger has no entry yet"]
-    else:
+    parts = ["the ledger has no entry yet"]
+    if last := found.last:
         count = len(found.content.entries)
         parts = [
             f"{count} {'entry' if count == 1 else 'entries'}, none altered",
-            f"the last: {found.last.kind} by {one_line(found.last.by)} at {found.last.at}, hash "
-            f"{found.last.entry_sha256}",
+            f"the last: {last.kind} by {one_line(last.by)} at {last.at}, hash {last.entry_sha256}",
             f"decisions as recorded: {found.decisions}",
             f"versions as recorded: {found.versions}",
         ]

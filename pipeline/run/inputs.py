@@ -171,16 +171,10 @@ class Inputs:
 
     def subjects(self) -> dict[str, list[str]]:
         """What a decision is bound to and is known before it: name -> [path or "", SHA-256]."""
-        kept = {
-            POLICY: (POLICY, self.policy.sha256),
-            CASE_SET: (CASE_SET, self.case_set_sha256),
-            GOLDEN: (GOLDEN, self.golden_sha256),
-        }
-        found = {
-            subject: [str(self.workspace.kept(name, sha256)), sha256]
-            for subject, (name, sha256) in kept.items()
-            if sha256
-        }
+        kept = {POLICY: self.policy.sha256, CASE_SET: self.case_set_sha256}
+        if self.golden_sha256:
+            kept[GOLDEN] = self.golden_sha256
+        found = {name: [str(self.workspace.kept(name, sha)), sha] for name, sha in kept.items()}
         if self.champion:
             found[CHAMPION] = [str(self.champion.path), self.champion.sha256]
         found[ENVIRONMENT] = ["", recorded_environment().sha256]
@@ -229,11 +223,12 @@ def prepare(
             f"{champion_scores}: scores of a champion, but {destination} has one; give neither, or "
             "another --workspace"
         )
-    created = utc_now()
-    source_sha256 = source.fingerprint()
-    schema = _snapshot(SCHEMA, workspace)
+    created, source_sha256 = utc_now(), source.fingerprint()
+    schema_path, schema_sha256 = _snapshot(SCHEMA, workspace)
     # The folder that judges moves on with the next approval; what judged this run stays.
-    _snapshot(baseline / POLICY, workspace)
+    judging = [path for path in (baseline / CASE_SET, baseline / POLICY, golden) if path.exists()]
+    kept = {path.name: _snapshot(path, workspace)[1] for path in judging}
+    scores = (champion_scores.resolve(), sha256_file(champion_scores)) if champion_scores else None
     return Inputs(
         config=config,
         workspace=workspace,
@@ -242,21 +237,19 @@ def prepare(
         source=source,
         source_sha256=source_sha256,
         case_source=case_source,
-        case_source_sha256=(source_sha256 if case_source is source else case_source.fingerprint()),
+        case_source_sha256=source_sha256 if case_source is source else case_source.fingerprint(),
         baseline=baseline,
         case_set=case_set,
-        case_set_sha256=_snapshot(baseline / CASE_SET, workspace)[1],
+        case_set_sha256=kept[CASE_SET],
         policy=policy,
-        golden_sha256=_snapshot(golden, workspace)[1] if golden.exists() else "",
+        golden_sha256=kept.get(GOLDEN, ""),
         champion=champion,
         destination=destination,
-        schema_path=schema[0],
-        schema_sha256=schema[1],
+        schema_path=schema_path,
+        schema_sha256=schema_sha256,
         standing=_standing(Ledger(workspace.ledger), created[:10]),
         spans=spans,
-        champion_scores=(
-            (champion_scores.resolve(), sha256_file(champion_scores)) if champion_scores else None
-        ),
+        champion_scores=scores,
     )
 
 

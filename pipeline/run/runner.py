@@ -57,18 +57,19 @@ class RunOutcome:
     def summary(self) -> Path:
         return self.report.with_name(REPORT)
 
+    @property
+    def already_released(self) -> bool:
+        """Whether the candidate is a model that an earlier run released."""
+        passed = self.decision.verdict is Verdict.PASS and self.release is not None
+        return self.decision.already_released or (self.served_from_cache and passed)
+
     def as_json(self) -> dict[str, Any]:
         """The outcome for machines: the whole decision, and where everything is."""
         return {
             "verdict": self.decision.verdict.value,
             "exit_code": self.exit_code,
             "served_from_cache": self.served_from_cache,
-            "already_released": self.decision.already_released
-            or (
-                self.served_from_cache
-                and self.decision.verdict is Verdict.PASS
-                and self.release is not None
-            ),
+            "already_released": self.already_released,
             "release": str(self.release.path) if self.release else None,
             "version": self.release.version if self.release else None,
             "report": str(self.report),
@@ -140,12 +141,8 @@ def _run(
             _run_graph(inputs)
         except Exception as error:
             logging.getLogger(__name__).exception("the graph failed")
-            problem = read_problem(workspace.problems)
-            if problem is None:
-                problem = CasegateError(
-                    f"internal error: {_first_line(error)}; the whole story is in {log}"
-                )
-            raise problem from None
+            words = f"internal error: {_first_line(error)}; the whole story is in {log}"
+            raise read_problem(workspace.problems) or CasegateError(words) from None
     return _outcome(inputs, log)
 
 
@@ -190,12 +187,13 @@ def _state(outcome: RunOutcome, *, releasing: bool) -> str:
 
 
 def _released(release: Champion, workspace: Workspace) -> Released:
-    known = [
+    wanted = (release.version, release.sha256)
+    # Written by Pusher, or by this run's first look at the destination.
+    *_, last = (
         entry
         for entry in releases(Ledger(workspace.ledger).entries())
-        if entry.version == release.version and entry.model_sha256 == release.sha256
-    ]
-    last = known[-1]  # written by Pusher, or by this run's first look at the destination
+        if (entry.version, entry.model_sha256) == wanted
+    )
     return Released(last.destination, last.version, last.model_sha256, last.attestation_sha256)
 
 
@@ -217,13 +215,13 @@ def _outcome(inputs: Inputs, log: Path) -> RunOutcome:
     release = find_champion(inputs.destination, inputs.workspace.runs)
     before = inputs.champion.sha256 if inputs.champion else None
     after = release.sha256 if release else None
-    released = after is not None and after == decision.hashes["candidate"]
-    wanted = inputs.config.serving.release and not decision.already_released
-    if decision.verdict is Verdict.PASS and wanted and not released:
-        raise CasegateError(
-            f"{inputs.destination}: the candidate passed but is not there; see {log}"
-        )
-    if not (decision.verdict is Verdict.PASS and wanted) and after != before:
+    passed = decision.verdict is Verdict.PASS and not decision.already_released
+    if passed and inputs.config.serving.release:
+        if after is None or after != decision.hashes["candidate"]:
+            raise CasegateError(
+                f"{inputs.destination}: the candidate passed but is not there; see {log}"
+            )
+    elif after != before:
         raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
     synthetic = inputs.case_source.synthetic
     report = folder / HTML_REPORT
@@ -268,7 +266,6 @@ def _noise_to(log: Path) -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    handler: logging.Handler
     with log.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -60,13 +60,9 @@ class RunProgress:
                 self._console.print(Text(self._lines[-1].plain()))
 
     def _table(self) -> RenderableType:
-        table = Table.grid(padding=(0, 2))
+        table, running = Table.grid(padding=(0, 2)), Spinner("dots", style="yellow")
         for line in self._lines:
-            mark = (
-                Spinner("dots", style="yellow")
-                if line.state == "running"
-                else Text(*MARKS[line.state])
-            )
+            mark = running if line.state == "running" else Text(*MARKS[line.state])
             table.add_row(line.name, f"{line.spent():.1f} s", mark, Text(line.detail))
         return table
 
@@ -97,29 +93,31 @@ class _Line:
 
 def show_outcome(console: Console, outcome: RunOutcome) -> None:
     """The verdict, a line per check, and where everything is."""
-    show_decision(
-        console, outcome.decision, sentence=_sentence(outcome), synthetic=outcome.synthetic
-    )
+    words = _sentence(outcome)
+    show_decision(console, outcome.decision, sentence=words, synthetic=outcome.synthetic)
     console.print()
     for name, place in _places(outcome):
         console.print(Text(f"{name:<9}{place}"), soft_wrap=True)
 
 
 def _sentence(outcome: RunOutcome) -> str:
-    decision = outcome.decision
     unchanged = "nothing changed since: " if outcome.served_from_cache else ""
-    if decision.verdict is Verdict.PASS and outcome.release is None:
-        return f"{unchanged}passed; this run releases nothing"
+    return f"{unchanged}{_came_to(outcome)}"
+
+
+def _came_to(outcome: RunOutcome) -> str:
+    decision, release = outcome.decision, outcome.release
     if decision.verdict is Verdict.PASS:
-        version = outcome.release.version if outcome.release else "?"
-        word = "already released" if decision.already_released or unchanged else "released"
-        return f"{unchanged}{word} as version {version}"
+        if release is None:
+            return "passed; this run releases nothing"
+        already = "already " if outcome.already_released else ""
+        return f"{already}released as version {release.version}"
+    if _lacks_golden(decision):
+        return "not released: nobody has approved golden scores yet"
     if decision.verdict is Verdict.INCONCLUSIVE:
-        if _lacks_golden(decision):
-            return f"{unchanged}not released: nobody has approved golden scores yet"
-        return f"{unchanged}not released: the cases do not decide it"
+        return "not released: the cases do not decide it"
     failed = sum(check.verdict is Verdict.FAIL for check in decision.checks)
-    return f"{unchanged}not released: {failed} of {len(decision.checks)} checks failed"
+    return f"not released: {failed} of {len(decision.checks)} checks failed"
 
 
 def _places(outcome: RunOutcome) -> list[tuple[str, str]]:

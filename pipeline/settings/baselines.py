@@ -33,14 +33,13 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
                 "of baselines; lock one with `casegate cases lock`"
             )
         return folder.resolve()
-    shipped = SHIPPED_BASELINES / name
+    shipped, own = SHIPPED_BASELINES / name, workspace.baselines / name
     if (shipped / CASE_SET).exists():
         return shipped
-    if config.case_set.baseline is not None and not (workspace.baselines / name).exists():
+    if config.case_set.baseline is not None and not own.exists():
         raise ConfigError(
             f"case_set.baseline: got '{name}', which is not under {SHIPPED_BASELINES}"
         )
-    own = workspace.baselines / name
     if not (own / CASE_SET).exists():
         if not (own / POLICY).exists():  # a person's policy may be there first
             write_atomically(own / POLICY, FIRST_RUN_POLICY.read_bytes())

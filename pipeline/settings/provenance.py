@@ -48,11 +48,11 @@ def git_state(repository: Path = REPOSITORY) -> dict[str, Any]:
     """Commit and dirty flag; both null where the code does not come from a git checkout."""
     if not _is_checkout(repository):
         return {"git_commit": None, "git_dirty": None}
-    status = _git(repository, "status", "--porcelain")
-    return {
-        "git_commit": _git(repository, "rev-parse", "HEAD"),
-        "git_dirty": None if status is None else bool(status),
-    }
+    commit, status = (
+        _git(repository, "rev-parse", "HEAD"),
+        _git(repository, "status", "--porcelain"),
+    )
+    return {"git_commit": commit, "git_dirty": None if status is None else bool(status)}
 
 
 def code(repository: Path = REPOSITORY) -> tuple[Code, bytes]:
@@ -109,11 +109,10 @@ def ci_job(environ: Mapping[str, str]) -> tuple[str | None, str | None, str | No
 
 def where(environ: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Where:
     """The CI job that this process belongs to, and the author of the commit."""
-    provider, job, url = ci_job(environ)
     author = None
     if _is_checkout(repository):
         author = _git(repository, "log", "-1", "--format=%an <%ae>")
-    return Where(ci_provider=provider, ci_job=job, ci_url=url, commit_author=author or None)
+    return Where(*ci_job(environ), commit_author=author or None)
 
 
 def committed(path: Path) -> tuple[str | None, str | None]:
@@ -148,10 +147,8 @@ def _lock_file_sha256() -> str | None:
 
 
 def _cpu() -> str | None:
-    for line in _lines(Path("/proc/cpuinfo")):
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or None
+    models = (line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name"))
+    return next(models, "").partition(":")[2].strip() or platform.processor() or None
 
 
 def _memory_bytes() -> int | None:
@@ -163,14 +160,12 @@ def _memory_bytes() -> int | None:
 
 def _container() -> str | None:
     """The image where its runtime says so, or that there is a container at all."""
-    if image := os.environ.get("CASEGATE_CONTAINER_IMAGE"):
-        return image
-    for line in _lines(Path("/run/.containerenv")):
-        if line.startswith("image="):
-            return line.partition("=")[2].strip('"')
-    if Path("/run/.containerenv").exists() or Path("/.dockerenv").exists():
+    podmans = Path("/run/.containerenv")
+    named = (line for line in _lines(podmans) if line.startswith("image="))
+    image = os.environ.get("CASEGATE_CONTAINER_IMAGE") or next(named, "").partition("=")[2]
+    if not image and (podmans.exists() or Path("/.dockerenv").exists()):
         return "a container, image not known"
-    return None
+    return image.strip('"') or None
 
 
 def _lines(path: Path) -> list[str]:
