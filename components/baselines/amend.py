@@ -133,16 +133,23 @@ def _refuse_no_change(changes: CaseChanges, cases: dict[str, LockedCase], where:
     marked = {case_id for case_id, case in cases.items() if case.sentinel}
     none = [
         *(
-            ("--relabel", case_id, f"{LABELS[label]} already")
-            for case_id, label in changes.relabel
-            if cases[case_id].label == label
+            f"--relabel: case '{spell(i)}' is {LABELS[label]} already"
+            for i, label in changes.relabel
+            if cases[i].label == label
         ),
-        *(("--sentinel", i, "a sentinel already") for i in changes.sentinel if i in marked),
-        *(("--unsentinel", i, "no sentinel") for i in changes.unsentinel if i not in marked),
+        *(
+            f"--sentinel: case '{spell(i)}' is a sentinel already"
+            for i in changes.sentinel
+            if i in marked
+        ),
+        *(
+            f"--unsentinel: case '{spell(i)}' is no sentinel"
+            for i in changes.unsentinel
+            if i not in marked
+        ),
     ]
     if none:
-        named = "; ".join(f"{option}: case '{spell(i)}' is {what}" for option, i, what in none[:3])
-        raise ConfigError(f"{where}: {named}; leave that out")
+        raise ConfigError(f"{where}: {'; '.join(none[:3])}; leave that out")
 
 
 Change = tuple[str | None, str | None]  # before and after; None where it was or is absent

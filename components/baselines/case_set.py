@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,37 +47,21 @@ class LockedCase(CaseRecord):
 
     @classmethod
     def of(cls, case: CaseRecord, *, sentinel: bool = False) -> "LockedCase":
-        return cls(
-            case.case_id,
-            case.patient_id,
-            case.label,
-            case.bytes_sha256,
-            case.pixels_sha256,
-            dict(case.attributes),
-            sentinel,
-        )
+        named = {name: getattr(case, name) for name in CaseRecord.__dataclass_fields__}
+        return cls(**named, sentinel=sentinel)
 
 
-class RowReader:
-    """Makes cases of rows; equal attributes become one mapping, to keep a million cases small."""
+def parse_case(row: Any) -> LockedCase | None:
+    """The case in a row, None where the row is not one."""
+    if not is_case_row(row, LockedCase) or type(row["sentinel"]) is not bool:
+        return None
+    return LockedCase(**{**row, "attributes": _kept_once(tuple(row["attributes"].items()))})
 
-    def __init__(self) -> None:
-        self._shared: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
-    def case(self, row: Any) -> LockedCase | None:
-        """The case in a row, None where the row is not one."""
-        if not is_case_row(row, LockedCase) or type(row["sentinel"]) is not bool:
-            return None
-        return LockedCase(**{**row, "attributes": self._attributes(row["attributes"])})
-
-    def _attributes(self, found: dict[str, str]) -> dict[str, str]:
-        key = tuple(found.items())
-        known = self._shared.get(key)
-        if known is None:
-            known = {sys.intern(name): sys.intern(value) for name, value in key}
-            if len(self._shared) < SHARED:
-                self._shared[key] = known
-        return known
+# Equal attributes become one mapping, to keep a million cases small.
+@lru_cache(SHARED)
+def _kept_once(attributes: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {sys.intern(name): sys.intern(value) for name, value in attributes}
 
 
 SCHEMA, SCHEMA_VERSION = "case_set", 1
@@ -213,7 +198,7 @@ def _leaves(
     lines: Iterator[bytes], cases: list[LockedCase], document: dict[str, Any], path: Path
 ) -> Iterator[bytes]:
     """The lines as they are, while the cases in them are added to `cases`."""
-    reader, last = RowReader(), ""
+    last = ""
     for line in lines:
         try:
             row = orjson.loads(line)
@@ -222,7 +207,7 @@ def _leaves(
         # Also the proof that no key stands twice, and that there is one spelling of each case.
         if canonical_row(row) != line:
             raise OtherLayout
-        case = reader.case(row)
+        case = parse_case(row)
         if case is None:
             raise _fault(row, len(cases), document, path)
         if case.case_id <= last:
@@ -234,10 +219,10 @@ def _leaves(
 
 def _read_document(path: Path) -> CaseFile:
     document = read_json(path, SCHEMA)
-    reader, cases = RowReader(), []
+    cases = []
     rows = document.pop("cases")
     for place, row in enumerate(rows):
-        case = reader.case(row)
+        case = parse_case(row)
         if case is None:
             raise _fault(row, place, {**document, "cases": []}, path)
         cases.append(case)

@@ -151,7 +151,6 @@ def _read_csv(path: Path) -> ScoreTable:
 
 
 def _from_rows(rows: Any, path: Path) -> ScoreTable:
-    """`rows`: a csv.reader, which knows its line."""
     header = [name.strip() for name in next(rows, [])]
     places = places_of(header, path)
     case_id, score = places["case_id"], places["score"]

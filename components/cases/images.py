@@ -225,5 +225,4 @@ def _laplacian(block: Samples) -> npt.NDArray[np.int64]:
 
 
 def _variance(count: int, total: int, squares: int) -> float:
-    """Population variance from exact integer sums."""
     return (count * squares - total * total) / (count * count)

@@ -253,22 +253,21 @@ def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, 
             f"{_leaks_in_words(leaks)}; remove them from the training data, or set "
             "`leakage: report` in the policy if this published set is known to leak"
         )
-    findings = [f"skipped {case}" for case in skipped]
     rows = sum(shard.stop - shard.start for shard in intake.shards)
     left_out = rows - len(skipped) - sum(count.cases for count in counts.values())
-    if left_out:
-        findings.append(f"{left_out} training cases left out: the same patient stands in tune")
-    if leaks:
-        findings.append(_leaks_in_words(leaks))
     repeated = {split: count.repeated for split, count in counts.items() if count.repeated}
-    findings += [f"{n} pictures stand more than once in {split}" for split, n in repeated.items()]
+    patients = f"{left_out} training cases left out: the same patient stands in tune"
+    wanted = (case.attributes for case in lock.cases)
     return {
         **{split: dataclasses.asdict(count) for split, count in counts.items()},
-        "trained_on": count_values(
-            intake.records("train"), (case.attributes for case in lock.cases)
-        ),
+        "trained_on": count_values(intake.records("train"), wanted),
         "leaks": [dataclasses.asdict(leak) for leak in leaks],
-        "findings": findings,
+        "findings": [
+            *(f"skipped {case}" for case in skipped),
+            *([patients] if left_out else []),
+            *([_leaks_in_words(leaks)] if leaks else []),
+            *(f"{n} pictures stand more than once in {split}" for split, n in repeated.items()),
+        ],
     }
 
 

@@ -202,7 +202,6 @@ def _labels(path: Path, split: str, start: int = 0, stop: int | None = None) -> 
 # Digests only: some 100 bytes for each image. As many arrays as a span is read from.
 @functools.lru_cache(maxsize=2)
 def _picture_hashes(images: NpyMember) -> tuple[str, ...]:
-    """Pixel hash of every row of an array."""
     return tuple(samples_sha256(_native(row)) for row in iterate_rows(images, 0, images.shape[0]))
 
 

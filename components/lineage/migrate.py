@@ -4,7 +4,7 @@ A table of its own in the target says whose copy it is until the copy is complet
 one transaction and the rows go in one order, so that the number of rows there says where to go on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,6 @@ from components.lineage.tables import (
     DATA_TABLES,
     SCHEMA_VERSION,
     TABLES,
-    Row,
     TableContent,
     as_written,
     columns_of,
@@ -158,7 +157,8 @@ def _copy(old: Any, writing: Any, table: str, rows: int, progress: Progress, bat
         f"INSERT INTO {table} ({', '.join(columns)}) "
         f"VALUES ({', '.join(f':{name}' for name in columns)})"
     )
-    for part in _batches(read_rows(old, table, columns, after=done), batch):
+    rows_left = read_rows(old, table, columns, after=done)
+    while part := list(islice(rows_left, batch)):
         with writing.begin() as connection:
             kind = connection.dialect.name
             values = [dict(zip(columns, as_written(row, columns, kind))) for row in part]
@@ -172,11 +172,6 @@ def _copy(old: Any, writing: Any, table: str, rows: int, progress: Progress, bat
                 ) from None
         done += len(part)
         progress(f"copying {table}", done, rows)
-
-
-def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    while part := list(islice(rows, size)):
-        yield part
 
 
 def _count_on(old: Any, writing: Any) -> None:

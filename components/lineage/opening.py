@@ -24,6 +24,7 @@ from components.lineage.address import (
 from components.lineage.backslashes import escape_message, unescape_message
 from components.lineage.types import RECORD, TYPES
 from components.records.errors import ConfigError
+from components.records.text import brief
 
 _KIND = {str: mlmd.STRING, int: mlmd.INT, float: mlmd.DOUBLE}
 _WAIT_SECONDS = 60
@@ -56,11 +57,10 @@ class WritableStore(metadata_store.MetadataStore):
         """ML Metadata disconnects when the last reference goes."""
 
     def _call_method(self, method_name: str, request: Any, response: Any) -> None:
-        if not self._hides:
-            super()._call_method(method_name, request, response)
-            return
-        super()._call_method(method_name, escape_message(request), response)
-        unescape_message(response)
+        sent = escape_message(request) if self._hides else request
+        super()._call_method(method_name, sent, response)
+        if self._hides:
+            unescape_message(response)
 
 
 def open_store(address: StoreAddress, *, types: Iterable[Any] = ()) -> WritableStore:
@@ -114,10 +114,9 @@ def connect_store(address: StoreAddress) -> WritableStore:
     try:
         return WritableStore(address.tfx_config())
     except Exception as error:  # ML Metadata raises what its C++ code happens to return
-        words = " ".join(str(error).split())
         raise ConfigError(
-            f"{address}: ML Metadata cannot write there: {words}; a run needs the right to make "
-            "tables in that database"
+            f"{address}: ML Metadata cannot write there: {brief(error)}; a run needs the right to "
+            "make tables in that database"
         ) from None
 
 

@@ -116,7 +116,7 @@ class MetadataStore:
         return sorted(found, key=lambda row: str(row.get("run_id")), reverse=True)
 
     def run(self, workspace_id: str, run_id: str) -> Row | None:
-        return next(iter(self._named(RUN, [run_name(workspace_id, run_id)])), None)
+        return self._named(RUN, run_name(workspace_id, run_id))
 
     def checks(self, workspace_id: str, run_id: str) -> list[Row]:
         """Checks of a run, in the order they were decided."""
@@ -135,7 +135,7 @@ class MetadataStore:
         return self._artifacts(RELEASE, {"workspace_id": workspace_id})
 
     def environment(self, environment_sha256: str) -> Row | None:
-        return next(iter(self._named(ENVIRONMENT, [environment_sha256])), None)
+        return self._named(ENVIRONMENT, environment_sha256)
 
     def packages(self, environment_sha256: str) -> dict[str, str]:
         """Name to version; empty where the environment is not in the store."""
@@ -145,11 +145,8 @@ class MetadataStore:
         )
         return {row["package"]: row["version"] for row in rows}
 
-    def training_sets(self, roots: Sequence[str] = ()) -> list[Row]:
-        """Training sets by Merkle root; all of them where none is named."""
-        if roots:
-            return self._named(TRAINING_DATA, roots)
-        return self._artifacts(TRAINING_DATA, {})
+    def training_set(self, root: str) -> Row | None:
+        return self._named(TRAINING_DATA, root)
 
     def run_graph(self, pipeline_run: str) -> Graph:
         """All that ML Metadata holds of one run of the graph, as TFX wrote it."""
@@ -222,9 +219,9 @@ class MetadataStore:
         sql = f"{_PROPERTIES} {' '.join(joins)} {some} ORDER BY a.id"
         return _pivot(self.query(sql, type=type_name, **values))
 
-    def _named(self, type_name: str, names: Sequence[str]) -> list[Row]:
-        rows = self._in(f"{_PROPERTIES} WHERE a.name IN :keys ORDER BY a.id", names, type=type_name)
-        return _pivot(rows)
+    def _named(self, type_name: str, name: str) -> Row | None:
+        rows = self.query(f"{_PROPERTIES} WHERE a.name = :name", type=type_name, name=name)
+        return next(iter(_pivot(rows)), None)
 
     def _properties(self, kind: str, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         column = f"{kind.lower()}_id"
@@ -238,12 +235,12 @@ class MetadataStore:
             found.setdefault(row["id"], {})[row["name"]] = _value(row)
         return found
 
-    def _in(self, sql: str, keys: Sequence[Any], **values: Any) -> list[Row]:
+    def _in(self, sql: str, keys: Sequence[int]) -> list[Row]:
         """Rows of a query with `IN :keys`, asked in portions that every server takes."""
         return [
             row
             for start in range(0, len(keys), _AT_ONCE)
-            for row in self.query(sql, keys=keys[start : start + _AT_ONCE], **values)
+            for row in self.query(sql, keys=keys[start : start + _AT_ONCE])
         ]
 
     @contextmanager

@@ -21,6 +21,7 @@ import struct
 import tempfile
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -135,8 +136,7 @@ def read_manifest(path: Path, *, root: str | None = None) -> Iterator[TrainingRo
 def check_manifest(path: Path, *, root: str | None = None) -> TrainingData:
     """Reads a manifest from end to end, as `read_manifest` does."""
     counts = _Counts()
-    for _ in counts.counted(read_manifest(path, root=root)):
-        pass
+    deque(counts.counted(read_manifest(path, root=root)), maxlen=0)
     return counts.of(path, root or path.stem)
 
 

@@ -83,7 +83,7 @@ def trace_sources(evidence: Evidence, subject: Subject, *, splits: bool) -> Trac
     root = record.inputs.training_root
     if splits and root:
         path = manifest_path(evidence.workspace.training, root)
-        for row in evidence.store.training_sets([root]):
+        if row := evidence.store.training_set(root):
             counts = {split: row[key] for split, key in SPLITS.items() if key in row}
         if not counts and path.exists():
             counts = check_manifest(path, root=root).splits

@@ -15,10 +15,10 @@ from components.baselines import case_set as case_set_module
 from components.baselines.case_set import (
     CaseSet,
     LockedCase,
-    RowReader,
     cases_root,
     load_case_set,
     lock_cases,
+    parse_case,
     save_case_set,
 )
 from components.records.errors import IntegrityError
@@ -209,7 +209,7 @@ def test_a_case_is_spelled_as_canonical_json_spells_it(
     case = LockedCase(case_id, patient_id, 1, sha("b"), sha("p"), attributes, sentinel)
     line = case.line()
     assert line == canonical_json(asdict(case))
-    assert RowReader().case(json.loads(line)) == case
+    assert parse_case(json.loads(line)) == case
 
 
 def test_half_a_surrogate_pair_is_an_error_of_one_line() -> None:
@@ -239,24 +239,23 @@ def test_half_a_surrogate_pair_is_an_error_of_one_line() -> None:
 )
 def test_a_row_of_another_shape_is_no_case(key: str, value: object) -> None:
     row = asdict(CASE)
-    assert RowReader().case(row) == CASE
-    assert RowReader().case({**row, key: value}) is None
+    assert parse_case(row) == CASE
+    assert parse_case({**row, key: value}) is None
 
 
 @pytest.mark.parametrize("key", sorted(asdict(CASE)))
 def test_a_row_that_lacks_a_key_is_no_case(key: str) -> None:
     row = asdict(CASE)
     del row[key]
-    assert RowReader().case(row) is None
+    assert parse_case(row) is None
 
 
 @pytest.mark.parametrize("row", [None, [], "case", 1])
 def test_what_is_no_object_is_no_case(row: object) -> None:
-    assert RowReader().case(row) is None
+    assert parse_case(row) is None
 
 
 def test_equal_attributes_are_kept_once() -> None:
-    reader = RowReader()
     rows = [{**asdict(CASE), "case_id": name, "attributes": {"device": "Aster"}} for name in "ab"]
-    first, second = (reader.case(row) for row in rows)
+    first, second = (parse_case(row) for row in rows)
     assert first and second and first.attributes is second.attributes

@@ -43,7 +43,7 @@ QUESTIONS: dict[str, Callable[[MetadataStore], Any]] = {
         package="jinja2",
         version="3.0",
     ),
-    "training_sets": lambda store: store.training_sets(),
+    "training_set": lambda store: store.training_set("0" * 64),
     "run_graph": lambda store: store.run_graph(PIPELINE_RUN),
     "run_graph.sha256": lambda store: store.run_graph(PIPELINE_RUN).sha256,
     **{
@@ -53,7 +53,7 @@ QUESTIONS: dict[str, Callable[[MetadataStore], Any]] = {
         for name in VIEWS
     },
 }
-UNANSWERED = {"checks", "training_sets"}  # nothing of the kind is in the store
+UNANSWERED = {"checks", "training_set"}  # nothing of the kind is in the store
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def environments_with(store: MetadataStore, package: str, version: str) -> list[
 def test_values_are_never_read_as_sql(address: StoreAddress, value: str) -> None:
     with MetadataStore(address) as store:
         assert store.runs(value) == [] and store.run("0123abcd", value) is None
-        assert environments_with(store, value, value) == [] and store.training_sets([value]) == []
+        assert environments_with(store, value, value) == [] and store.training_set(value) is None
         assert len(store.runs("0123abcd")) == 1
 
 
