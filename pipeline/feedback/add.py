@@ -65,13 +65,11 @@ def add(
     """
     if (case_id is None) == (image is None):
         raise ConfigError("feedback: wanted --case ID or --image FILE, one of them")
+    given = tidy(given)
     if image is None:
-        assert case_id is not None
-        found = find_served(served, case_id)
-        return record_opinion(places.record, found, given)
+        return record_opinion(places.record, find_served(served, str(case_id)), given)
     shows = read_image(image)
     found = find_picture(served, shows.pixels_sha256, where=str(image))
-    tidy(given)
     keep_image(shows, places.images)  # before the entry, which says that it is there
     return record_opinion(places.record, found, given)
 
@@ -133,8 +131,7 @@ def tidy(given: GivenOpinion) -> GivenOpinion:
 
 
 def record_opinion(record: Record, case: "Prediction", given: GivenOpinion) -> Opinion:
-    """Appends the opinion; names that are one person's to a reader are one reader."""
-    given = tidy(given)
+    """Appends an opinion that `tidy` made; names that are one person's are one reader."""
     draft = OpinionDraft(
         at=utc_now(),
         by=given.by,

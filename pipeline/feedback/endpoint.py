@@ -15,8 +15,8 @@ import stat
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +49,13 @@ from pipeline.settings.config import FeedbackConfig
 SHORTEST, LONGEST = 16, 500
 
 
-class Tokens:
-    """Names by token; only hashes of the tokens are held."""
-
-    def __init__(self, names: Mapping[bytes, str]) -> None:
-        self._names = names
+class Tokens(dict[bytes, str]):
+    """Names by the hash of a token; the tokens themselves are not held."""
 
     def reader_of(self, token: str) -> str | None:
         """The name that a token stands for, found in the same time whichever it is."""
         given, found = _hashed(token), None
-        for known, name in self._names.items():
+        for known, name in self.items():
             if hmac.compare_digest(known, given):
                 found = name
         return found
@@ -83,17 +80,17 @@ def load_tokens(path: Path) -> Tokens:
             f"--token-file {path}: got mode {stat.S_IMODE(mode):04o}, so others may read or write "
             f"it; chmod 600 {path}"
         )
-    names: dict[bytes, str] = {}
+    tokens = Tokens()
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, token = _parse_token_line(f"--token-file {path}:{number}", line)
-        if _hashed(token) in names:
+        if _hashed(token) in tokens:
             raise ConfigError(f"--token-file {path}:{number}: a token stands there twice")
-        names[_hashed(token)] = name
-    if not names:
+        tokens[_hashed(token)] = name
+    if not tokens:
         raise ConfigError(f"--token-file {path}: got no token, wanted lines NAME:TOKEN")
-    return Tokens(names)
+    return tokens
 
 
 def _parse_token_line(where: str, line: str) -> tuple[str, str]:
@@ -148,7 +145,6 @@ class RateLimit:
             return max(1, math.ceil(passed[0] + WINDOW_S - now))
 
 
-KEYS = ("case_id", "pixels_sha256", "label", "note", "nonce")
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NONCE = re.compile(r"[\x21-\x7e]{8,100}")
 
@@ -168,6 +164,9 @@ class OpinionBody:
     label: str
     note: str | None
     nonce: str
+
+
+KEYS = tuple(field.name for field in fields(OpinionBody))
 
 
 def parse_body(content: bytes) -> OpinionBody:
@@ -190,16 +189,17 @@ def parse_body(content: bytes) -> OpinionBody:
     for key in KEYS:
         if given.get(key) is not None and not isinstance(given[key], str):
             raise MalformedRequest(f"{key}: wanted text")
-    case_id, pixels, nonce = (given.get(key) for key in ("case_id", "pixels_sha256", "nonce"))
-    if (case_id is None) == (pixels is None):
+    found: dict[str, Any] = {key: given.get(key) for key in KEYS}
+    body = OpinionBody(**found)
+    if (body.case_id is None) == (body.pixels_sha256 is None):
         raise MalformedRequest("wanted case_id or pixels_sha256, one of them")
-    if pixels is not None and not _SHA256.fullmatch(pixels):
+    if body.pixels_sha256 is not None and not _SHA256.fullmatch(body.pixels_sha256):
         raise MalformedRequest("pixels_sha256: wanted 64 hex digits")
-    if nonce is None or not _NONCE.fullmatch(nonce):
+    if not _NONCE.fullmatch(body.nonce or ""):
         raise MalformedRequest("nonce: wanted 8 to 100 printable ASCII characters, new each time")
-    if given.get("label") is None:
+    if body.label is None:
         raise MalformedRequest("label: wanted positive, negative or unsure")
-    return OpinionBody(case_id, pixels, given["label"], given.get("note"), nonce)
+    return body
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -247,8 +247,7 @@ class Endpoint:
         except asyncio.TimeoutError:
             return refused(408, f"the request was not here within {BODY_S:g} s", connection="close")
         if content is None:
-            words = f"got more than {self._max_bytes:,} bytes"
-            return refused(413, words, connection="close")
+            return refused(413, f"got more than {self._max_bytes:,} bytes", connection="close")
         try:
             opinion = await run_in_threadpool(self._record_opinion, parse_body(content), reader)
         except CasegateError as error:
@@ -265,9 +264,10 @@ class Endpoint:
         return answer(200, {"status": "ok"})
 
     def _record_opinion(self, body: OpinionBody, reader: str) -> Opinion:
-        given = add.GivenOpinion(body.label, reader, body.note, source=HTTP, nonce=body.nonce)
         try:
-            given = add.tidy(given)
+            given = add.tidy(
+                add.GivenOpinion(body.label, reader, body.note, source=HTTP, nonce=body.nonce)
+            )
         except ConfigError as error:
             raise MalformedRequest(str(error)) from None
         if body.case_id is not None:

@@ -149,6 +149,9 @@ class PromotionPlan:
     def empty(self) -> bool:
         return not self.sides.training and not self.sides.proposed
 
+    def image_of(self, case_id: str) -> Image:
+        return self.images[self.judged[case_id].pixels_sha256 or ""]
+
 
 def make_plan(
     config: Config,

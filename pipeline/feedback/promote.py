@@ -8,14 +8,14 @@ trained on, so a promotion that got no further is taken back; one that did is fi
 import secrets
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.feedback.sides import Sides
 from components.records.clock import time_id, utc_now
 from components.records.errors import CasegateError, IntegrityError
-from components.records.files import canonical_json, lock_file, sha256_tree, writing_to
+from components.records.files import lock_file, sha256_tree, writing_to
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
 from pipeline.feedback import writing
@@ -50,81 +50,73 @@ class _Sending:
     """One promotion on its way to disk.
 
     Attributes:
-      number, span: of the span's folder; 0 and None where there is none.
+      earlier: promotions, all of them in the ledger.
+      number: of the span; 0 where there is none.
+      promotion: without the hash of its span, which is not written yet.
     """
 
     config: Config
     workspace: Workspace
     plan: PromotionPlan
-    promotions: Sequence[Promotion]
-    request: dict[str, str]
-    promotion_id: str
+    earlier: Sequence[Promotion]
     number: int
-    span: Path | None
+    promotion: Promotion
 
-    def write(self) -> tuple[dict[str, Any], writing.CaseProposal | None]:
-        """Writes everything but the ledger's entry, and returns that one's body."""
-        places = FeedbackPlaces(self.workspace.root)
-        promotion = self._promotion(None)
+    def write(self) -> tuple[Promotion, writing.CaseProposal | None]:
+        """Writes everything but the ledger's entry."""
+        places, promotion, proposal = FeedbackPlaces(self.workspace.root), self.promotion, None
         hidden = _hidden(promotion, self.workspace)
         try:
-            promotion = self._promotion(self._write_span(hidden) if hidden else None)
-            save_promotion(promotion, places.promotions)
-            proposal = None
-            if self.plan.sides.proposed:
-                proposal = writing.write_proposal(
-                    self.config, places, self.plan, self.promotion_id, self.request
-                )
-                writing.check_proposal(
-                    proposal, known_on(TRAINING_SIDE, [*self.promotions, promotion])
-                )
             if hidden:
-                self._name_span(hidden)
+                sha256 = self._write_span(hidden)
+                promotion = replace(promotion, body={**promotion.body, "span_sha256": sha256})
+            save_promotion(promotion, places.promotions)
+            if self.plan.sides.proposed:
+                proposal = writing.write_proposal(self.config, places, self.plan, promotion)
+                trained = known_on(TRAINING_SIDE, [*self.earlier, promotion])
+                writing.check_proposal(proposal, trained)
+            if hidden:
+                self._name_span(hidden, Path(str(promotion.span)))
         except Exception:
             _take_back(promotion, places, hidden)
             raise
-        return promotion.body, proposal
+        return promotion, proposal
 
     def _write_span(self, hidden: Path) -> str:
         writing.clear_leftovers(hidden, self.workspace.root)
-        document = {"promotion_id": self.promotion_id, **self.request}
-        sha256 = writing.write_span(hidden, self.plan, canonical_json(document) + b"\n")
+        sha256 = writing.write_span(hidden, self.plan, self.promotion)
         self._check(hidden)
         return sha256
 
-    def _name_span(self, hidden: Path) -> None:
-        assert self.span is not None
-        writing.rename(hidden, self.span)
+    def _name_span(self, hidden: Path, span: Path) -> None:
+        writing.rename(hidden, span)
         try:
-            self._check(self.span)
+            self._check(span)
         except CasegateError:
-            self.span.rename(hidden)
+            span.rename(hidden)
             raise
 
     def _check(self, folder: Path) -> None:
         """Holds the span against the case sets as they are at this moment."""
-        proposed = known_on(CASE_SET_SIDE, [*self.promotions, self._promotion(None)])
+        proposed = known_on(CASE_SET_SIDE, [*self.earlier, self.promotion])
         forbidden = [find_judging_cases(self.config, self.workspace)[1], proposed]
         writing.check_span(folder, self.number, self.plan.sides.training, forbidden)
 
-    def _promotion(self, sha256: str | None) -> Promotion:
-        plan, span = self.plan, self.span
-        body = {
-            "span": recorded_name(span, self.workspace.root) if span else None,
-            "span_sha256": sha256,
-            "cases": [case.case_id for case in plan.sides.training],
-            "proposed_sentinels": [case.case_id for case in plan.sides.proposed],
-            "feedback_head": plan.feedback_head,
-            "reason": self.request["reason"],
-        }
-        return Promotion(
-            promotion_id=self.promotion_id,
-            at=self.request["at"],
-            by=self.request["by"],
-            body=body,
-            span=str(span) if span else None,
-            cases=_sent(plan),
-        )
+
+def _promotion(
+    plan: PromotionPlan, workspace: Workspace, span: Path | None, by: str, reason: str
+) -> Promotion:
+    body = {
+        "span": recorded_name(span, workspace.root) if span else None,
+        "span_sha256": None,
+        "cases": [case.case_id for case in plan.sides.training],
+        "proposed_sentinels": [case.case_id for case in plan.sides.proposed],
+        "feedback_head": plan.feedback_head,
+        "reason": reason,
+    }
+    promotion_id = f"{time_id()}-{secrets.token_hex(3)}"
+    where = str(span) if span else None
+    return Promotion(promotion_id, utc_now(), by, body, where, _sent(plan))
 
 
 def settle_unfinished(workspace: Workspace, ledger: Ledger) -> CutShort:
@@ -261,22 +253,20 @@ def promote(
     """
     by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     root = workspace.root
-    places, ledger = FeedbackPlaces(workspace.root), Ledger(workspace.ledger)
+    ledger = Ledger(workspace.ledger)
     busy = f"{root}: another promotion is at work; wait for it to end and run again"
     then = "; mend that and promote again: what was cut short is finished or taken back"
     with writing_to(root, then, named=True), lock_file(root / "feedback" / ".lock", lambda: busy):
         cut_short = settle_unfinished(workspace, ledger)
-        promotions = load_promotions(places.promotions)
+        promotions = load_promotions(FeedbackPlaces(root).promotions)
         plan = make_plan(config, workspace, served, promotions, images)
-        span: Path | None = None
-        proposal: writing.CaseProposal | None = None
-        if not plan.empty:
-            number = 0
-            if plan.sides.training:
-                number, span = writing.next_span(config.data.source)
-            request = {"at": utc_now(), "by": by, "reason": reason}
-            name = f"{time_id()}-{secrets.token_hex(3)}"
-            sending = _Sending(config, workspace, plan, promotions, request, name, number, span)
-            body, proposal = sending.write()
-            ledger.append("promotion", body, by=by, at=utc_now())
+        if plan.empty:
+            return Promoted(plan, None, None, cut_short, dry_run=False)
+        number, span = 0, None
+        if plan.sides.training:
+            number, span = writing.next_span(config.data.source)
+        promotion = _promotion(plan, workspace, span, by, reason)
+        sending = _Sending(config, workspace, plan, promotions, number, promotion)
+        promotion, proposal = sending.write()
+        ledger.append("promotion", promotion.body, by=by, at=utc_now())
     return Promoted(plan, span, proposal, cut_short, dry_run=False)

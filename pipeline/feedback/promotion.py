@@ -54,8 +54,9 @@ class Promotion:
     cases: tuple[Sent, ...]
 
     @property
-    def proposes(self) -> bool:
-        return any(case.side == CASE_SET_SIDE for case in self.cases)
+    def request(self) -> dict[str, str]:
+        """Who promoted when, and why."""
+        return {"at": self.at, "by": self.by, "reason": self.body["reason"]}
 
 
 def known_cases(

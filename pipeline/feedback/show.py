@@ -120,13 +120,13 @@ def show_promoted(console: Console, done: Promoted) -> None:
         f"{sum(case.missed for case in sides.proposed):,} of them as sentinels",
         "left out": f"{counted(len(sides.left_out), 'case')}",
     }
-    for name, ids, words in (
-        ("finished", done.cut_short.finished, ", which had been cut short"),
-        ("taken back", done.cut_short.taken_back, ", which had been cut short"),
-        ("cut short", done.cut_short.waiting, "; promote to settle that first"),
-    ):
-        if ids:
-            facts[name] = f"{', '.join(ids)}{words}"
+    cut_short = done.cut_short
+    if ids := cut_short.finished:
+        facts["finished"] = f"{', '.join(ids)}, which had been cut short"
+    if ids := cut_short.taken_back:
+        facts["taken back"] = f"{', '.join(ids)}, which had been cut short"
+    if ids := cut_short.waiting:
+        facts["cut short"] = f"{', '.join(ids)}; promote to settle that first"
     print_facts(console, facts)
     _left_out(console, sides.left_out)
     if done.proposal:

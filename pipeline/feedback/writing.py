@@ -29,9 +29,17 @@ from components.cases.splits import TRAIN_TUNE, assign_split
 from components.feedback.sides import KnownSides, Settled
 from components.records.case import Case
 from components.records.errors import ConfigError, IntegrityError
-from components.records.files import sha256_file, sha256_tree, sync, sync_tree, write_atomically
+from components.records.files import (
+    canonical_json,
+    sha256_file,
+    sha256_tree,
+    sync,
+    sync_tree,
+    write_atomically,
+)
 from pipeline.feedback.images import Image, read_image
 from pipeline.feedback.planning import PromotionPlan
+from pipeline.feedback.promotion import Promotion
 from pipeline.feedback.served import FeedbackPlaces
 from pipeline.governance.case_sets import typed
 from pipeline.settings.config import Config
@@ -49,7 +57,7 @@ def _row(plan: PromotionPlan, case: Settled, folder: str, split: str | None = No
     Args:
       split: None keeps the patient where the training data have it.
     """
-    served, image = plan.served[case.case_id], plan.images[case.pixels_sha256 or ""]
+    served, image = plan.served[case.case_id], plan.image_of(case.case_id)
     patient = served.patient_id
     assert patient is not None
     split = split or plan.split_of.get(patient) or assign_split(patient, TRAIN_TUNE)
@@ -65,8 +73,7 @@ def _row(plan: PromotionPlan, case: Settled, folder: str, split: str | None = No
 
 def _images(plan: PromotionPlan, rows: Sequence[ManifestRow]) -> dict[str, Image]:
     """By the path of each row."""
-    judged = {file.path: plan.judged[file.case_id] for _, file in rows}
-    return {path: plan.images[case.pixels_sha256 or ""] for path, case in judged.items()}
+    return {file.path: plan.image_of(file.case_id) for _, file in rows}
 
 
 def write_folder(
@@ -130,11 +137,12 @@ def clear_leftovers(span: Path, workspace: Path) -> None:
         shutil.rmtree(folder)
 
 
-def write_span(folder: Path, plan: PromotionPlan, document: bytes) -> str:
+def write_span(folder: Path, plan: PromotionPlan, promotion: Promotion) -> str:
     """Writes the promoted cases to `folder`, flushed to disk; returns its hash."""
     rows = [_row(plan, case, "images") for case in plan.sides.training]
     write_folder(folder, rows, _images(plan, rows))
-    write_atomically(folder / PROMOTION, document)
+    document = {"promotion_id": promotion.promotion_id, **promotion.request}
+    write_atomically(folder / PROMOTION, canonical_json(document) + b"\n")
     sync_tree(folder)
     return sha256_tree(folder)
 
@@ -209,16 +217,12 @@ def proposal_paths(places: FeedbackPlaces, promotion_id: str) -> tuple[Path, Pat
 
 
 def write_proposal(
-    config: Config,
-    places: FeedbackPlaces,
-    plan: PromotionPlan,
-    promotion_id: str,
-    request: dict[str, str],
+    config: Config, places: FeedbackPlaces, plan: PromotionPlan, promotion: Promotion
 ) -> CaseProposal:
     """Writes the folder, and then the document that says it is whole."""
-    folder, path = proposal_paths(places, promotion_id)
+    folder, path = proposal_paths(places, promotion.promotion_id)
     source = _manifest_folder(config)
-    rows = [_row(plan, one, f"feedback/{promotion_id}", "test") for one in plan.sides.proposed]
+    rows = [_row(plan, one, f"feedback/{folder.name}", "test") for one in plan.sides.proposed]
     # With all that was left to its defaults spelled out.
     listed = list_manifest(source).items() if source else ()
     there = [(split, file) for split, files in listed for file in files]
@@ -229,8 +233,8 @@ def write_proposal(
     sync_tree(folder)
     case_set = load_case_set(plan.case_set)
     document = {
-        "proposal_id": promotion_id,
-        **request,
+        "proposal_id": promotion.promotion_id,
+        **promotion.request,
         "feedback_head": plan.feedback_head,
         "case_set": {
             "file": str(plan.case_set),
@@ -281,11 +285,14 @@ def _manifest_folder(config: Config) -> Path | None:
 def _commands(
     config: Config, places: FeedbackPlaces, plan: PromotionPlan, folder: Path, source: Path | None
 ) -> list[str]:
-    amend = [f"casegate cases amend {typed(str(plan.case_set.parent))}"]
-    amend += [f"--workspace {typed(str(places.workspace))}"]
-    amend += [f"--add {typed(case.case_id)}" for case in plan.sides.proposed]
-    amend += [f"--sentinel {typed(case.case_id)}" for case in plan.sides.proposed if case.missed]
-    amend += [f"--source {typed(str(source)) if source else 'DIR'}", "--by NAME --reason TEXT"]
+    amend = [
+        f"casegate cases amend {typed(str(plan.case_set.parent))}",
+        f"--workspace {typed(str(places.workspace))}",
+        *(f"--add {typed(case.case_id)}" for case in plan.sides.proposed),
+        *(f"--sentinel {typed(case.case_id)}" for case in plan.sides.proposed if case.missed),
+        f"--source {typed(str(source)) if source else 'DIR'}",
+        "--by NAME --reason TEXT",
+    ]
     if source:
         copy = f"cp -R {typed(str(folder))}/. {typed(str(source))}/"
     else:
@@ -300,7 +307,7 @@ def _commands(
 
 def _described(plan: PromotionPlan, file: ImageFile) -> dict[str, Any]:
     judged = plan.judged[file.case_id]
-    image = plan.images[judged.pixels_sha256 or ""]
+    image = plan.image_of(file.case_id)
     opinion = ("seq", "by", "role", "label", "note")
     return {
         "case_id": file.case_id,
