@@ -24,13 +24,20 @@ def element(tag: str, *children: str, **attributes: str | float) -> Markup:
 
 
 def drawing(
-    size: tuple[int, int], name: str, title: str, text: str, *children: str, **attributes: str
+    size: tuple[float, float],
+    name: str,
+    title: str,
+    text: str,
+    *children: str,
+    role: str = "img",
+    **attributes: str,
 ) -> Markup:
     """A picture with its title and a description for whoever cannot see it.
 
     Args:
       size: width and height in its own units.
       name: unique within the page.
+      role: "group" where something inside is a link.
     """
     return element(
         "svg",
@@ -38,7 +45,7 @@ def drawing(
         element("desc", text, id=f"{name}-text"),
         *children,
         viewBox=f"0 0 {size[0]} {size[1]}",
-        role="img",
+        role=role,
         aria_labelledby=f"{name}-title {name}-text",
         **attributes,
     )

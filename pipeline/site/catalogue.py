@@ -10,7 +10,7 @@ from functools import cached_property
 
 from components.records.ledger.records import Release
 from components.records.run_files import RUN_RECORD
-from pipeline.evidence.answer import Table
+from pipeline.evidence.answer import Table, Value
 from pipeline.evidence.subject import Evidence
 from pipeline.site.places import is_safe
 
@@ -67,8 +67,7 @@ class Catalogue:
         """The release that the same destination served before; None for its first."""
         served = self.releases[name].destination
         same = [n for n, release in self.releases.items() if release.destination == served]
-        place = same.index(name)
-        return same[place - 1] if place else None
+        return same[same.index(name) - 1] if name != same[0] else None
 
     @cached_property
     def serving(self) -> frozenset[int]:
@@ -79,7 +78,7 @@ class Catalogue:
     def runs(self) -> Mapping[str, RunLine]:
         """Newest first: every run that the ledger names or that left a record."""
         named = {run_id for _, run_id in self.evidence.last_entries}
-        known = sorted(filter(is_safe, named | self._folders), reverse=True)
+        known = sorted(filter(is_safe, named | self.recorded), reverse=True)
         released = {release.run_id: release for release in self.evidence.releases}
         return {run_id: self._line(run_id, released.get(run_id)) for run_id in known}
 
@@ -89,13 +88,9 @@ class Catalogue:
         names = (e.body.get("case_set") for e in self.evidence.entries)
         return tuple(sorted({name for name in names if isinstance(name, str)}))
 
-    def has_record(self, run_id: str) -> bool:
-        """Whether there is a record to read, in the workspace itself."""
-        return run_id in self._folders
-
     @cached_property
-    def _folders(self) -> frozenset[str]:
-        """Run folders with a record; a link may lead anywhere, so none is followed."""
+    def recorded(self) -> frozenset[str]:
+        """Runs with a record in the workspace; a link may lead anywhere, so none is followed."""
         return frozenset(
             path.parent.name
             for path in self.evidence.workspace.runs.glob(f"*/{RUN_RECORD}")
@@ -149,16 +144,14 @@ def release_table(catalogue: Catalogue, found: Iterable[tuple[str, Release]], ti
 
 def serving_table(catalogue: Catalogue) -> Table:
     """From when until when each destination served which version: what was live at any time."""
-    by_destination: dict[str, list[tuple[str, Release]]] = {}
-    for name, release in catalogue.releases.items():
-        by_destination.setdefault(release.destination, []).append((name, release))
-    rows = []
-    for destination, found in sorted(by_destination.items()):
-        until = "still serving"
-        for name, release in reversed(found):
-            row = (name, release.at, until, release.kind, release.by, release.seq)
-            rows.append((destination, *row))
-            until = release.at
+    rows: dict[str, list[tuple[Value, ...]]] = {}
+    until: dict[str, str] = {}
+    for name, release in reversed(catalogue.releases.items()):
+        place, at = release.destination, release.at
+        row = (place, name, at, until.get(place, "still serving"), release.kind, release.by)
+        rows.setdefault(place, []).append((*row, release.seq))
+        until[place] = at
+    listed = tuple(row for _, found in sorted(rows.items()) for row in found)
     columns = ("destination", "version", "from", "until", "kind", "by", "entry")
     links = {"version": "release", "entry": "entry"}
-    return Table("served", "What served from when until when", columns, tuple(rows), links)
+    return Table("served", "What served from when until when", columns, listed, links)

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 MOST_ROWS = 1000  # of one table; the command has them all
 
 # How each verdict and state is marked: by a sign as well as a colour.
-_SIGNS = {
+_SIGNS: dict[Value, Verdict] = {
     **dict.fromkeys(("PASS", "released", "serving", "passed", "already_released"), Verdict.PASS),
     **dict.fromkeys(("FAIL", "blocked", "failed"), Verdict.FAIL),
     **dict.fromkeys(("INCONCLUSIVE", "inconclusive", "killed", NOT_CLOSED), Verdict.INCONCLUSIVE),
@@ -57,20 +57,14 @@ def render(page: Page, links: Links, *, workspace: str, policy: str | None) -> s
 
 def sign(value: Value) -> Markup:
     """The sign of a verdict or state, to stand before it; nothing for anything else."""
-    verdict = _verdict_of(value)
+    verdict = _SIGNS.get(value)
     return svg.sign(verdict) if verdict else Markup("")
-
-
-def _verdict_of(value: Value) -> Verdict | None:
-    return _SIGNS.get(value) if isinstance(value, str) else None
 
 
 def cell(table: Table, column: str, value: Value, links: Links) -> dict[str, Any]:
     """What a cell shows: its words, where they lead, and what it says in full."""
     kind = table.links.get(column) or _NAMED_BY_COLUMN.get(column)
-    address = None
-    if value is not None:
-        address = links.of(kind, value) if kind else links.guessed(value)
+    address = links.of(kind, value) if kind and value is not None else links.guessed(value)
     return {**spelled(column, value, short=True), "href": address}
 
 
@@ -83,7 +77,7 @@ def spelled(name: str, value: Value, *, short: bool) -> dict[str, Any]:
     words = shown_value(value)
     hashed = isinstance(value, str) and _HASH.fullmatch(value) is not None
     cut, timed = hashed and short, _TIME.fullmatch(words) is not None
-    verdict = _verdict_of(value) if name in _JUDGED else None
+    verdict = _SIGNS.get(value) if name in _JUDGED else None
     judged = verdict.value.lower() if verdict else ""
     return {
         "words": words[:12] if cut else words.replace("_", " ") if judged else words,

@@ -56,7 +56,13 @@ def make_app(site: Site, *, hosts: Iterable[str] = ()) -> ASGIApp:
     app = Starlette(
         routes=[Route("/{path:path}", respond, methods=["GET"])],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
-        exception_handlers={HTTPException: _refused, Exception: _broken},
+        exception_handlers={
+            HTTPException: lambda request, error: _plain(error.status_code, "refused"),
+            # Of a fault of ours a person sees no more than that there was one.
+            Exception: lambda request, error: _plain(
+                500, "internal error; the terminal that serves this page says more"
+            ),
+        },
     )
     return _Guarded(app)  # outermost: Starlette's own answer to an error passes it too
 
@@ -87,16 +93,6 @@ class _Guarded:
 
 def _plain(status: int, words: str, **headers: str) -> PlainTextResponse:
     return PlainTextResponse(f"{status}: {words}\n", status, headers)
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return _plain(status, "refused")
-
-
-def _broken(request: Request, error: Exception) -> Response:
-    """What a person sees of a fault of ours: no more than that there was one."""
-    return _plain(500, "internal error; the terminal that serves this page says more")
 
 
 def serve(

@@ -14,7 +14,7 @@ from pipeline.site import places
 from pipeline.site.catalogue import Catalogue
 from pipeline.site.content import Document, Page
 from pipeline.site.pages import overview, questions, record, search, subject
-from pipeline.site.render import render
+from pipeline.site.render import NAVIGATION, render
 from pipeline.site.run_file import shown_files
 from pipeline.site.view import Links, View, refused
 
@@ -127,18 +127,16 @@ class Site:
 
     def places(self, view: View) -> Iterator[str]:
         """The address of everything that there is, each once."""
-        yield from (places.STYLE, places.HOME, places.RELEASES, places.RUNS, places.COMPARE)
-        yield from (places.CASE_SETS, places.BLOCKED, places.LIVE, places.SEARCH)
-        yield from (places.LEDGER, places.VERIFY, *record.ledger_places(view))
+        yield from (places.STYLE, *(place for _, place in NAVIGATION))
+        yield from record.ledger_places(view)
         yield from (places.case_set_page(name) for name in view.catalogue.case_sets)
         for name in view.catalogue.releases:
             yield from subject.pages_of(view, subject.of_release(view, name))
-            before = view.catalogue.before(name)
-            if before is not None:
+            if (before := view.catalogue.before(name)) is not None:
                 yield places.comparison_page(before, name)
         for run_id in view.catalogue.runs:
             yield from subject.pages_of(view, subject.of_run(view, run_id))
-            if view.catalogue.has_record(run_id):
+            if run_id in view.catalogue.recorded:
                 for file in shown_files(view.evidence.workspace.run_folder(run_id)):
                     yield places.run_file(run_id, file)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from markupsafe import Markup
 
 from components.decision import Verdict
-from components.pages.svg import Scale, element, label, line, mark
+from components.pages.svg import Scale, drawing, element, label, line, mark
 from components.records.clock import parse_time
 from components.records.errors import CasegateError
 from components.records.ledger.records import Release
@@ -66,15 +66,14 @@ def timeline(lanes: Sequence[Lane], *, until: str) -> Markup:
     count = sum(len(lane.moments) for lane in lanes if lane.served)
     text = f"{count} releases and rollbacks from {min(m.at for m in moments)} to {until}; "
     text += "the table below has the same."
-    return element(
-        "svg",
-        element("title", "Releases on a time line", id="timeline-title"),
-        element("desc", text, id="timeline-text"),
+    return drawing(
+        (_WIDTH, height),
+        "timeline",
+        "Releases on a time line",
+        text,
         *_axis(first, last, across, height),
         *drawn,
-        viewBox=f"0 0 {_WIDTH} {height}",
         role="group",
-        aria_labelledby="timeline-title timeline-text",
         class_="timeline",
     )
 
@@ -90,9 +89,8 @@ def _lane(lane: Lane, top: float, across: Scale, last: float) -> Markup:
         for moment, end in zip(ordered, ends, strict=True):
             start = across(_seconds(moment.at))
             css = "now" if moment is ordered[-1] else "served"
-            width = max(across(end) - start - 1, 0.5)
-            bar = element("rect", x=start, y=middle - 5, width=width, height=10, class_=css)
-            parts.append(bar)
+            size = {"width": max(across(end) - start - 1, 0.5), "height": 10}
+            parts.append(element("rect", x=start, y=middle - 5, **size, class_=css))
     taken = [float("-inf")] * _LEVELS
     for moment in ordered:
         x = across(_seconds(moment.at))
@@ -104,17 +102,14 @@ def _lane(lane: Lane, top: float, across: Scale, last: float) -> Markup:
 
 
 def _mark(moment: TimelineMoment, x: float, y: float) -> Markup:
+    shape = element("circle", cx=x, cy=y, r=6, class_="released")
     if moment.what in _BAD:
         shape = mark(Verdict(moment.what), x, y, 5)
     elif moment.what == "rollback":
         shape = element("path", d=f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z", class_="rollback")
-    else:
-        shape = element("circle", cx=x, cy=y, r=6, class_="released")
     words = shown_words(moment.words)
     group = element("g", element("title", words), shape)
-    if moment.href is None:
-        return group
-    return element("a", group, href=moment.href, aria_label=words)
+    return element("a", group, href=moment.href, aria_label=words) if moment.href else group
 
 
 def _axis(first: float, last: float, across: Scale, height: float) -> list[Markup]:
@@ -175,13 +170,13 @@ def releases(view: View) -> Page:
 def runs(view: View, parameters: Mapping[str, str]) -> Page:
     """Every run and rollback, newest first; on a server they can be narrowed."""
     wanted = {name: parameters.get(name, "").strip() for name in _FILTERS}
-    given = Filters(**{name: text or None for name, text in wanted.items()})
+    filters = Filters(**{name: text or None for name, text in wanted.items()})
     text, limit = parameters.get("limit", ""), len(view.evidence.entries) + MOST_ROWS
     if view.searches:
         usable = text.isdecimal() and len(text) < 7
         limit = min(max(int(text), 1), MOST_ROWS) if usable else LISTED
     try:
-        answer = listing(view.evidence, given, limit=limit)
+        answer = listing(view.evidence, filters, limit=limit)
         found = section_of(answer, "Runs and rollbacks", "runs")
     except CasegateError as error:
         # The ledger's own words, where ML Metadata cannot be read.
@@ -263,18 +258,16 @@ def _counts(runs: Sequence[RunLine]) -> PageSection:
 
 def _form(wanted: Mapping[str, str]) -> Form:
     day = "such as 2026-03-31, UTC"
-    return Form(
-        places.RUNS,
-        "Show",
-        (
-            Field("state", "State", wanted["state"], _choices(RUN_STATES)),
-            Field("verdict", "Verdict", wanted["verdict"], _choices(v.value for v in Verdict)),
-            Field("trigger", "Started by", wanted["trigger"], _choices(TRIGGERS)),
-            Field("commit", "Commit", wanted["commit"], hint="its beginning"),
-            Field("since", "Since", wanted["since"], hint=day),
-            Field("until", "Until", wanted["until"], hint=day),
-        ),
+    states, verdicts = _choices(RUN_STATES), _choices(v.value for v in Verdict)
+    fields = (
+        Field("state", "State", wanted["state"], states),
+        Field("verdict", "Verdict", wanted["verdict"], verdicts),
+        Field("trigger", "Started by", wanted["trigger"], _choices(TRIGGERS)),
+        Field("commit", "Commit", wanted["commit"], hint="its beginning"),
+        Field("since", "Since", wanted["since"], hint=day),
+        Field("until", "Until", wanted["until"], hint=day),
     )
+    return Form(places.RUNS, "Show", fields)
 
 
 def _choices(words: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from pipeline.evidence.answer import Answer
 from pipeline.evidence.questions.diff import diff
 from pipeline.evidence.questions.listing import blocked as blocked_runs
 from pipeline.evidence.questions.live import live as live_at
@@ -38,16 +39,17 @@ def live(view: View, parameters: Mapping[str, str]) -> Page:
 def blocked(view: View, parameters: Mapping[str, str]) -> Page:
     """What was not released, or waived, and why."""
     since = parameters.get("since", "").strip() if view.searches else ""
-    found = answered(
-        "Blocked or waived",
-        "blocked",
-        lambda: blocked_runs(view.evidence, since=since or None),
-    )
-    sections = [found]
+    sections = []
     if view.searches:
-        field = Field("since", "Since", since, hint="a day or a time")
-        form = Form(places.BLOCKED, "Show", (field,))
-        sections.insert(0, PageSection("Narrow", "ask", form=form))
+        form = Form(
+            places.BLOCKED, "Show", (Field("since", "Since", since, hint="a day or a time"),)
+        )
+        sections.append(PageSection("Narrow", "ask", form=form))
+
+    def answer() -> Answer:
+        return blocked_runs(view.evidence, since=since or None)
+
+    sections.append(answered("Blocked or waived", "blocked", answer))
     return Page(
         places.BLOCKED,
         "What was blocked or waived, and why",

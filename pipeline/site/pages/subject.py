@@ -85,7 +85,7 @@ def of_release(view: View, name: str) -> AboutPage:
 def main_page(view: View, about: AboutPage) -> Page:
     """All that is known of it, and where to read on."""
     subject = about.subject
-    if not view.catalogue.has_record(subject.run_id):
+    if subject.run_id not in view.catalogue.recorded:
         missing = f"the run left no record in {view.evidence.workspace.run_folder(subject.run_id)}"
         sections = [PageSection("Made of", "made-of", alarm=missing)]
     else:
@@ -138,7 +138,7 @@ def card_document(view: View, about: AboutPage) -> Document:
 
 def file_document(view: View, run_id: str, name: str) -> Document:
     """One of the run's files."""
-    if not view.catalogue.has_record(run_id):
+    if run_id not in view.catalogue.recorded:
         raise ConfigError(f"run {run_id}: not known to this workspace")
     folder = view.evidence.workspace.run_folder(run_id)
     return run_document(folder, name, view.evidence.record(run_id))
@@ -146,7 +146,7 @@ def file_document(view: View, run_id: str, name: str) -> Document:
 
 def pages_of(view: View, about: AboutPage) -> list[str]:
     """Places of all pages of a run or release that there are."""
-    if not view.catalogue.has_record(about.subject.run_id):
+    if about.subject.run_id not in view.catalogue.recorded:
         return [about.place()]
     decided = ("decision", about.subject.run_id) in view.evidence.last_entries
     return [

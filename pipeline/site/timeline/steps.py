@@ -82,31 +82,28 @@ def steps(workspace: Workspace, sentence: Callable[[Entry], str]) -> list[Timeli
     entries = Ledger(workspace.ledger).entries()
     if not entries:
         raise NothingEvaluated(f"{workspace.root}: nothing ever happened here; run the pipeline")
-    found = []
-    for entry in entries:
-        if entry.kind == "run":
-            found.append(_of_run(entry, workspace))
-        elif entry.kind not in _OF_A_RUN:
-            drift = entry.kind == "drift"
-            report = str(Path(entry.body["report"]).with_suffix(".html")) if drift else None
-            by = "" if entry.by == "casegate" else f"{entry.by}: "
-            found.append(
-                TimelineStep(
-                    at=entry.at,
-                    kind=entry.kind,
-                    title=_TITLES.get(entry.kind, entry.kind),
-                    words=f"{by}{sentence(entry)}",
-                    report=report,
-                )
-            )
-    return found
+    return [
+        _of_run(entry, workspace) if entry.kind == "run" else _of_entry(entry, sentence(entry))
+        for entry in entries
+        if entry.kind not in _OF_A_RUN
+    ]
+
+
+def _of_entry(entry: Entry, words: str) -> TimelineStep:
+    report = entry.body["report"] if entry.kind == "drift" else None
+    return TimelineStep(
+        at=entry.at,
+        kind=entry.kind,
+        title=_TITLES.get(entry.kind, entry.kind),
+        words=words if entry.by == "casegate" else f"{entry.by}: {words}",
+        report=str(Path(report).with_suffix(".html")) if report else None,
+    )
 
 
 _TITLES = {
     "approval": "golden approved",
     "rollback": "rolled back",
     "amendment": "case set amended",
-    "drift": "drift",
     "promotion": "feedback promoted",
     "retention": "files removed",
 }
