@@ -70,9 +70,8 @@ class AttributeValue:
     @property
     def furthest(self) -> float:
         """Of the quality features that moved, in [0, 1]; 0 where none did."""
-        return max(
-            (shift.value or 0.0 for shift in self.shifts if shift.state == MOVED), default=0.0
-        )
+        moved = (shift.value or 0.0 for shift in self.shifts if shift.state == MOVED)
+        return max(moved, default=0.0)
 
     def __str__(self) -> str:
         return f"{self.attribute}={self.value}"
@@ -102,7 +101,6 @@ def compared_inside(
     limits: Mapping[str, Limit],
     shuffling: Shuffling,
 ) -> AttributeValue:
-    """The place with the undecided shifts of its images."""
     known = reference.words[place.attribute] == place.value
     before = reference if place.new else reference.where(known)
     served = current.where(current.words[place.attribute] == place.value)
@@ -110,12 +108,14 @@ def compared_inside(
     return replace(place, shifts=tuple(shift for shift in shifts if shift.p_value is not None))
 
 
-def with_decisions(
-    places: Sequence[AttributeValue], decided: Sequence[Shift]
-) -> list[AttributeValue]:
-    """The places with their shifts as `decide` left them, in the same order."""
-    left = iter(decided)
-    return [replace(place, shifts=tuple(islice(left, len(place.shifts)))) for place in places]
+def decide_together(
+    whole: Sequence[Shift], places: Sequence[AttributeValue], alpha: float
+) -> tuple[tuple[Shift, ...], list[AttributeValue]]:
+    """Decides the shifts of all cases and those inside places by one correction."""
+    decided = decide([*whole, *(shift for place in places for shift in place.shifts)], alpha)
+    left = iter(decided[len(whole) :])
+    inside = [replace(place, shifts=tuple(islice(left, len(place.shifts)))) for place in places]
+    return decided[: len(whole)], inside
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,8 @@ class Cases:
         )
         shuffling = self._shuffling(len(self.limits))
         others = {name: limit for name, limit in self.limits.items() if name != attribute}
-        return self._moved(
-            [
-                *shifts_of_images(before, now, self.limits, shuffling),
-                *shifts_of_attributes(before, now, others, shuffling),
-            ]
-        )
+        images = shifts_of_images(before, now, self.limits, shuffling)
+        return self._moved([*images, *shifts_of_attributes(before, now, others, shuffling)])
 
     def moved_by_mix(self, place: AttributeValue) -> bool:
         """Whether a known place's images moved only as it uses its devices, or sites, otherwise.
@@ -282,7 +278,6 @@ def _population(attributes: Sequence[str], shifts: Sequence[Shift]) -> str:
 
 
 def _images_of_others(images: Sequence[str], places: Sequence[AttributeValue]) -> str:
-    """What other patients make of the images, where nothing else explains them."""
     if not images:
         return "image quality did not move"
     if steady := _steady(places):

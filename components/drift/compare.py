@@ -10,37 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.drift.causes import (
-    AttributeValue,
-    Cases,
-    compared_inside,
-    places_of,
-    read,
-    with_decisions,
-)
+from components.drift import causes, rates, shifts
+from components.drift.causes import AttributeValue
 from components.drift.divergence import JENSEN_SHANNON, Limit
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
-from components.drift.rates import (
-    POSITIVE_RATE,
-    SENSITIVITY,
-    SPECIFICITY,
-    control_charts,
-    judged,
-    positive_share,
-    rate,
-    right_share,
-    shift_of_performance,
-    shift_of_positive_rate,
-)
 from components.drift.sample import Sample
-from components.drift.shifts import (
-    Shuffling,
-    decide,
-    draws_for,
-    shift_of_numbers,
-    shifts_of_attributes,
-    shifts_of_images,
-)
+from components.drift.shifts import Shuffling
 
 # Below the limits of the image features: the score is what decisions hang on. Of the model's two
 # humps, of sick and of healthy cases, it takes about a third of one to cross to the other.
@@ -64,7 +39,7 @@ def compare(
 
     Args:
       reference: the cases behind the model, with its scores.
-      current: the window that is judged.
+      current: the window that is rates.judged.
       limits: by feature; one without a limit, or that no sample has, is not compared.
       alpha: chance of a false alarm anywhere in the report, in (0, 0.5).
       min_cases: that a feature needs in either sample; with fewer it is not enough data.
@@ -79,28 +54,30 @@ def compare(
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha: got {alpha}, wanted a false-alarm rate between 0 and 0.5")
     served = current if history is None else history
-    charts = control_charts(reference, served, alpha=alpha / 2, period_days=period_days)
+    charts = rates.control_charts(reference, served, alpha=alpha / 2, period_days=period_days)
     # How many points are judged follows from counts of labels alone, so it may choose the share.
-    left = alpha / 2 if any(judged(chart) for chart in charts) else alpha
+    left = alpha / 2 if any(rates.judged(chart) for chart in charts) else alpha
     enough = len(current) >= min_cases
-    places = places_of(reference, current) if enough else []
+    places = causes.places_of(reference, current) if enough else []
     tests, generator = len(limits) * (1 + len(places)) + _OUTCOMES, np.random.default_rng(seed)
-    shuffling = Shuffling(generator, draws_for(tests, left), min_cases)
+    shuffling = Shuffling(generator, shifts.draws_for(tests, left), min_cases)
     whole = _shifts(reference, current, served, limits, shuffling)
-    places = [compared_inside(place, reference, current, limits, shuffling) for place in places]
-    decided = decide([*whole, *(shift for place in places for shift in place.shifts)], left)
-    shifts, places = decided[: len(whole)], with_decisions(places, decided[len(whole) :])
-    reading = read(shifts, places, charts, Cases(reference, current, limits, alpha, generator))
-    shifts = (*shifts, *_moved_inside(places, reading.where))
+    places = [
+        causes.compared_inside(place, reference, current, limits, shuffling) for place in places
+    ]
+    decided, places = causes.decide_together(whole, places, left)
+    cases = causes.Cases(reference, current, limits, alpha, generator)
+    reading = causes.read(decided, places, charts, cases)
+    found = (*decided, *_moved_inside(places, reading.where))
     first, last = _span(current)
     return Drift(
-        state=_state(shifts, charts, enough),
+        state=_state(found, charts, enough),
         cases=len(current),
         labelled=int((current.labels >= 0).sum()),
         first=first,
         last=last,
         alpha=alpha,
-        shifts=shifts,
+        shifts=found,
         rates=_rates(reference, current, served),
         charts=charts,
         reading=reading,
@@ -114,15 +91,14 @@ def _shifts(
     limits: Mapping[str, Limit],
     shuffling: Shuffling,
 ) -> list[Shift]:
-    """Of all cases, undecided."""
     scores = reference.scores, current.scores
     return [
-        *shifts_of_images(reference, current, limits, shuffling),
-        *shifts_of_attributes(reference, current, limits, shuffling),
-        shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
-        shift_of_positive_rate(reference, current, shuffling.fewest),
-        shift_of_performance(SENSITIVITY, reference, served),
-        shift_of_performance(SPECIFICITY, reference, served),
+        *shifts.shifts_of_images(reference, current, limits, shuffling),
+        *shifts.shifts_of_attributes(reference, current, limits, shuffling),
+        shifts.shift_of_numbers("score", "score", *scores, SCORE_LIMIT, shuffling),
+        rates.shift_of_positive_rate(reference, current, shuffling.fewest),
+        rates.shift_of_performance(rates.SENSITIVITY, reference, served),
+        rates.shift_of_performance(rates.SPECIFICITY, reference, served),
     ]
 
 
@@ -143,11 +119,11 @@ def _moved_inside(places: Sequence[AttributeValue], where: Collection[str]) -> l
 
 def _rates(reference: Sample, current: Sample, served: Sample) -> tuple[ObservedRate, ...]:
     """Each rate as served, then of the reference, whose name begins with `reference_`."""
-    shares = {POSITIVE_RATE: (positive_share(current), positive_share(reference))}
-    for name in (SENSITIVITY, SPECIFICITY):
-        shares[name] = right_share(served, name), right_share(reference, name)
+    shares = {rates.POSITIVE_RATE: (rates.positive_share(current), rates.positive_share(reference))}
+    for name in (rates.SENSITIVITY, rates.SPECIFICITY):
+        shares[name] = rates.right_share(served, name), rates.right_share(reference, name)
     return tuple(
-        rate(f"{whose}{name}", share)
+        rates.rate(f"{whose}{name}", share)
         for name, both in shares.items()
         for whose, share in zip(("", "reference_"), both)
     )
@@ -160,8 +136,8 @@ def _span(sample: Sample) -> tuple[str | None, str | None]:
     return f"{times.min()}Z", f"{times.max()}Z"
 
 
-def _state(shifts: tuple[Shift, ...], charts: tuple[Chart, ...], enough: bool) -> str:
-    if any(shift.state == MOVED for shift in shifts) or any(chart.signal for chart in charts):
+def _state(found: tuple[Shift, ...], charts: tuple[Chart, ...], enough: bool) -> str:
+    if any(shift.state == MOVED for shift in found) or any(chart.signal for chart in charts):
         return MOVED
-    tested = any(shift.p_value is not None for shift in shifts)
+    tested = any(shift.p_value is not None for shift in found)
     return STEADY if enough and tested else NOT_ENOUGH

@@ -95,7 +95,10 @@ def jensen_shannon_of_numbers(reference: Floats, current: Floats) -> float:
     TFDV 1.16 does (anomalies/metrics.cc, JensenShannonDivergence). TFDV counts by a quantile
     sketch, so the figures agree to about 0.01.
     """
-    pieces = _on_common_boundaries(_binned(reference), _binned(current))
+    first, second = _binned(reference), _binned(current)
+    boundaries = np.union1d(first[0], second[0])
+    points = [edges[0] for edges, _ in (first, second) if edges[0] == edges[-1]]
+    pieces = (_cut(*binned, boundaries, points) for binned in (first, second))
     return float(jensen_shannon(*pieces))
 
 
@@ -168,14 +171,6 @@ def _binned(values: Floats) -> tuple[Floats, Floats]:
     below = np.searchsorted(np.sort(values), edges, side="right").astype(np.float64)
     below[0] = 0
     return edges, np.diff(below)
-
-
-def _on_common_boundaries(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats]
-) -> tuple[Floats, Floats]:
-    boundaries = np.union1d(first[0], second[0])
-    points = [edges[0] for edges, _ in (first, second) if edges[0] == edges[-1]]
-    return _cut(*first, boundaries, points), _cut(*second, boundaries, points)
 
 
 def _cut(edges: Floats, counts: Floats, boundaries: Floats, points: list[Any]) -> Floats:

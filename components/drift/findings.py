@@ -68,7 +68,6 @@ class ChartPoint:
 
     Attributes:
       start: ISO 8601 date.
-      right, cases: counted in the period.
       lower, upper: control limits for this many cases, in [0, 1].
       state: in control, signal, or NOT_ENOUGH.
     """
@@ -87,7 +86,6 @@ class Chart:
     """A control chart of sensitivity or specificity over time.
 
     Attributes:
-      name: sensitivity or specificity.
       target: what the model reached on its reference, in [0, 1]; None where unknown.
       source: which chart this is, and who described it.
     """

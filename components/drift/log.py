@@ -180,14 +180,12 @@ class Log:
             self.later_labels[line.case_id] = (line.at_ms, line.label)
 
     def refuse(self, problem: str) -> None:
-        """Counts a line that cannot be used."""
         self.unusable += 1
         if len(self.problems) < LISTED:
             self.problems.append(problem)
 
     @property
     def predictions(self) -> int:
-        """Lines that give a score."""
         return len(self.columns)
 
     @property
@@ -247,7 +245,6 @@ class Log:
         return len(self.later_labels.keys() - set(self.columns.case_ids))
 
     def find(self, case_id: str) -> Prediction | None:
-        """The case's last prediction, by whichever model; None where the log has none."""
         columns = self.columns
         rows = columns.newest_of_each(
             row for row, known in enumerate(columns.case_ids) if known == case_id

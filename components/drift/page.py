@@ -219,7 +219,6 @@ def control_chart(chart: Chart, place: int) -> Markup:
 
 
 def _limits(points: Sequence[ChartPoint], across: Scale, up: Scale) -> list[Markup]:
-    """A step on each side for every period that has limits."""
     parts = []
     for place, point in enumerate(points):
         for bound in (point.lower, point.upper):

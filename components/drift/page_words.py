@@ -46,7 +46,6 @@ def interval(rate: ObservedRate | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital at its beginning and a full stop at its end."""
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
@@ -78,5 +77,4 @@ def p_value(value: float | None) -> str:
 
 
 def time_words(time: str | None) -> str:
-    """A time to the minute, as a person reads it."""
     return "-" if time is None else time[:16].replace("T", " ") + " UTC"

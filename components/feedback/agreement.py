@@ -89,8 +89,8 @@ def agreement(cases: Sequence[JudgedCase], *, alpha: float = 0.025) -> Agreement
         unsure=len(newest) - len(counted),
         undecided=len(counted) - len(usable),
         overall=_with_model("all readers", usable, alpha),
-        readers=_by(usable, "by", alpha),
-        models=_by(usable, "model", alpha),
+        readers=_by([(one.by, one) for one in usable], alpha),
+        models=_by([(one.predicted.model, one) for one in usable], alpha),
         between=tuple(_between(cases, alpha)),
         sensitivity=_right("sensitivity", settled, POSITIVE, alpha),
         specificity=_right("specificity", settled, NEGATIVE, alpha),
@@ -141,7 +141,6 @@ def _why(case: JudgedCase) -> str | None:
 
 
 def _urgency(one: Open) -> tuple[int, float, str]:
-    """By reason, then the most confidently wrong first."""
     predicted = one.case.predicted
     confidence = -predicted.score if predicted.positive else predicted.score
     return REASONS.index(one.why), confidence, one.case.case_id
@@ -156,10 +155,10 @@ def _with_model(name: str, opinions: Sequence[Opinion], alpha: float) -> Agreeme
     return _share(name, agreeing, [one.case_id for one in opinions], alpha, kappa)
 
 
-def _by(opinions: Sequence[Opinion], key: str, alpha: float) -> tuple[AgreementShare, ...]:
+def _by(opinions: Iterable[tuple[str, Opinion]], alpha: float) -> tuple[AgreementShare, ...]:
     groups: dict[str, list[Opinion]] = {}
-    for one in opinions:
-        groups.setdefault(one.by if key == "by" else one.predicted.model, []).append(one)
+    for name, one in opinions:
+        groups.setdefault(name, []).append(one)
     return tuple(_with_model(name, group, alpha) for name, group in sorted(groups.items()))
 
 

@@ -138,9 +138,6 @@ def _fits(read: Any, types: dict[str, tuple[Any, ...]]) -> bool:
     )
 
 
-BY_READERS, BY_ADJUDICATOR = "readers", "adjudicator"
-
-
 @dataclass(frozen=True)
 class JudgedCase:
     """A served case and the newest opinion of everybody who gave one.
@@ -209,14 +206,13 @@ def _judged(case_id: str, opinions: tuple[Opinion, ...], readers: int) -> Judged
 
 
 def _settle(opinions: tuple[Opinion, ...], readers: int) -> tuple[str | None, str | None, str]:
-    """Who settles the case and with which label, or why nobody does."""
-    settling = [one for one in opinions if one.role == ADJUDICATOR]
-    counting, by = (settling, BY_ADJUDICATOR) if settling else (list(opinions), BY_READERS)
+    adjudicated = [one for one in opinions if one.role == ADJUDICATOR]
+    counting, by = (adjudicated, "adjudicator") if adjudicated else (list(opinions), "readers")
     labels = {one.label for one in counting}
     if len(labels) > 1:
-        return None, None, f"{'adjudicators' if settling else 'readers'} disagree"
+        return None, None, f"{'adjudicators' if adjudicated else 'readers'} disagree"
     if UNSURE in labels:
-        return None, None, f"{'the adjudicator' if settling else 'whoever read it'} is unsure"
-    if not settling and len(counting) < readers:
+        return None, None, f"{'the adjudicator' if adjudicated else 'whoever read it'} is unsure"
+    if not adjudicated and len(counting) < readers:
         return None, None, f"read by {len(counting)} of {readers}"
     return by, labels.pop(), ""

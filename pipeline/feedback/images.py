@@ -40,15 +40,10 @@ def read_image(path: Path) -> Image:
         raise SourceError(f"{path}: {error}") from None
 
 
-def keep_image(image: Image, folder: Path) -> Path:
-    """A copy under the name of what it shows; the first one that was given stays."""
-    for suffix in (".png", ".jpg"):
-        kept = folder / f"{image.pixels_sha256}{suffix}"
-        if kept.exists():
-            return kept
-    path = folder / f"{image.pixels_sha256}{image.suffix}"
-    write_atomically(path, image.content)
-    return path
+def keep_image(image: Image, folder: Path) -> None:
+    """Keeps a copy under the name of what it shows; the first one that was given stays."""
+    if not any(folder.glob(f"{image.pixels_sha256}.*")):
+        write_atomically(folder / f"{image.pixels_sha256}{image.suffix}", image.content)
 
 
 def find_images(

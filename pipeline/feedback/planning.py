@@ -216,7 +216,6 @@ def _settled(case: JudgedCase, served: Prediction | None, images: Mapping[str, I
 
 
 def _unusable(case: JudgedCase, served: Prediction | None, image: Image | None) -> str:
-    """Why the case can go nowhere; empty where nothing is in the way."""
     if served is None:
         return "the prediction log has it no more, and with it its patient and attributes"
     if served.patient_id is None or case.pixels_sha256 is None:

@@ -145,7 +145,6 @@ def _hidden(promotion: Promotion, workspace: Workspace) -> Path | None:
 
 
 def _whole(promotion: Promotion, places: FeedbackPlaces) -> bool:
-    """Whether all that was to be written is there."""
     if promotion.span is None:
         return writing.proposal_paths(places, promotion.promotion_id)[1].exists()
     span = Path(promotion.span)

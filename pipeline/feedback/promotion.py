@@ -55,7 +55,6 @@ class Promotion:
 
     @property
     def request(self) -> dict[str, str]:
-        """Who promoted when, and why."""
         return {"at": self.at, "by": self.by, "reason": self.body["reason"]}
 
 

@@ -43,7 +43,6 @@ class Report:
     no_coverage: str
 
     def as_json(self) -> dict[str, Any]:
-        """The report for machines; what is undefined is null."""
         found = self.agreement
         shares = ("overall", "sensitivity", "specificity")
         groups = ("readers", "models", "between")

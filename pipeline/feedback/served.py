@@ -40,7 +40,6 @@ class FeedbackPlaces:
 
     @property
     def promotions(self) -> Path:
-        """What each promotion sent where, by its id."""
         return self.workspace / "feedback" / "promotions"
 
 
@@ -79,7 +78,6 @@ class ServedCases:
         return self._ask(lambda log: log.find(case_id))
 
     def with_picture(self, pixels_sha256: str) -> tuple[str, ...]:
-        """The ids under which a picture was served."""
         return self._ask(lambda log: log.with_picture(pixels_sha256)) or ()
 
     def _ask(self, question: "Callable[[Log], _T]") -> "_T | None":

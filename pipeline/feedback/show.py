@@ -32,7 +32,6 @@ def opinion_line(opinion: Opinion) -> str:
 
 
 def show_report(console: Console, report: Report) -> None:
-    """Agreement, what it is worth, and whom to look at first."""
     found = report.agreement
     print_line(console, f"feedback on {counted(found.cases, 'case')}", "bold")
     facts = {
@@ -109,7 +108,6 @@ def _worklist(console: Console, report: Report) -> None:
 
 
 def show_promoted(console: Console, done: Promoted) -> None:
-    """What went where, what was left out and why, and what to type next."""
     title = "would be promoted" if done.dry_run else "promoted"
     plan, sides = done.plan, done.sides
     print_line(console, f"{title}: {counted(len(sides.training), 'case')} to training", "bold")

@@ -72,7 +72,6 @@ def _row(plan: PromotionPlan, case: Settled, folder: str, split: str | None = No
 
 
 def _images(plan: PromotionPlan, rows: Sequence[ManifestRow]) -> dict[str, Image]:
-    """By the path of each row."""
     return {file.path: plan.image_of(file.case_id) for _, file in rows}
 
 

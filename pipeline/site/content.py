@@ -98,6 +98,5 @@ class Document:
 
 
 def section_of(answer: Answer, title: str, name: str) -> PageSection:
-    """An answer as a section of a page."""
     shared = ("facts", "tables", "notes", "evidence", "exit_code")
     return PageSection(title, name, **{key: getattr(answer, key) for key in shared})

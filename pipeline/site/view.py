@@ -90,7 +90,6 @@ class View:
 
 
 def answered(title: str, name: str, answer: Callable[[], Answer]) -> PageSection:
-    """The answer as a section."""
     return guarded(title, name, lambda: section_of(answer(), title, name))
 
 
@@ -103,5 +102,4 @@ def guarded(title: str, name: str, made: Callable[[], PageSection]) -> PageSecti
 
 
 def refused(title: str, name: str, error: CasegateError) -> PageSection:
-    """A section that says why there is nothing in it."""
     return PageSection(title, name, alarm=str(error), severe=not isinstance(error, UsageError))

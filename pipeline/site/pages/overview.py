@@ -113,7 +113,6 @@ def _mark(moment: TimelineMoment, x: float, y: float) -> Markup:
 
 
 def _axis(first: float, last: float, across: Scale, height: float) -> list[Markup]:
-    """A line and a date at up to six even times."""
     span, parts = last - first, []
     form = "%H:%M:%S" if span < 600 else "%d %b %H:%M" if span < 5 * 86400 else "%Y-%m-%d"
     for number in range(6):
@@ -153,7 +152,6 @@ def home(view: View) -> Page:
 
 
 def releases(view: View) -> Page:
-    """Every release and rollback, newest first."""
     found = list(view.catalogue.releases.items())
     sections = _time_line(view, places.RELEASES)[:1] if found else []
     title = "Releases and rollbacks, newest first"
@@ -189,7 +187,6 @@ def runs(view: View, parameters: Mapping[str, str]) -> Page:
 
 
 def _more(section: PageSection, wanted: Mapping[str, str], limit: int) -> tuple[Link, ...]:
-    """A link to a longer list, where this one was cut."""
     cut = section.tables and len(section.tables[0].rows) == limit < MOST_ROWS
     given = {name: text for name, text in wanted.items() if text}
     more = {**given, "limit": str(MOST_ROWS)}

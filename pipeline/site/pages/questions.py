@@ -59,7 +59,6 @@ def blocked(view: View, parameters: Mapping[str, str]) -> Page:
 
 
 def case_sets(view: View) -> Page:
-    """The case sets that judged."""
     links = tuple(Link(name, places.case_set_page(name)) for name in view.catalogue.case_sets)
     notes = () if links else ("No case set has judged anything yet.",)
     section = PageSection("Case sets", "case-sets", links=links, notes=notes)

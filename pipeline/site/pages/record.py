@@ -55,7 +55,6 @@ def ledger_entries(view: View, number: int) -> Page:
 
 
 def ledger_places(view: View) -> list[str]:
-    """The pages that the entries fill."""
     pages = -(-len(view.evidence.entries) // ENTRIES_PER_PAGE)
     return [places.ledger_page(number) for number in range(1, pages + 1)]
 

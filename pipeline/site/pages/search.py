@@ -44,11 +44,8 @@ def find_hash(evidence: Evidence, text: str) -> Answer:
     notes = [] if len(wanted) == 64 else ["Pictures are only looked for by a whole hash."]
     if len(rows) > MOST:
         notes.append(f"Only the first {MOST} of ML Metadata's rows are listed.")
-    in_ledger, in_store = (
-        ("entry", "kind", "at", "key", "run"),
-        ("type", "property", "run", "artifact"),
-    )
-    where = ("case", "hash", "where")
+    in_ledger = ("entry", "kind", "at", "key", "run")
+    in_store, where = ("type", "property", "run", "artifact"), ("case", "hash", "where")
     return Answer(
         question=f"where is {wanted} recorded",
         facts={"hash": wanted, "found": len(ledger) + len(rows) + len(cases)},

@@ -137,7 +137,6 @@ def card_document(view: View, about: AboutPage) -> Document:
 
 
 def file_document(view: View, run_id: str, name: str) -> Document:
-    """One of the run's files."""
     if run_id not in view.catalogue.recorded:
         raise ConfigError(f"run {run_id}: not known to this workspace")
     folder = view.evidence.workspace.run_folder(run_id)
@@ -149,9 +148,8 @@ def pages_of(view: View, about: AboutPage) -> list[str]:
     if about.subject.run_id not in view.catalogue.recorded:
         return [about.place()]
     decided = ("decision", about.subject.run_id) in view.evidence.last_entries
-    return [
-        about.place(p) for p in ("index", TRACE, *((*QUESTIONS, CARD) if decided else ("checks",)))
-    ]
+    asked = (*QUESTIONS, CARD) if decided else ("checks",)
+    return [about.place(what) for what in ("index", TRACE, *asked)]
 
 
 def _lead(view: View, about: AboutPage) -> str:
@@ -195,7 +193,6 @@ def _made_of(view: View, subject: Subject) -> list[PageSection]:
 
 
 def _flips(view: View, subject: Subject) -> PageSection:
-    """The cases that the candidate judged otherwise than what it was compared with."""
     decision = view.evidence.decision(subject.run_id)
     rows = tuple(
         (case, change, flips.against, "never-miss" if case in flips.lost_sentinels else None)
@@ -233,24 +230,17 @@ def _trace(view: View, subject: Subject, links: Links) -> tuple[PageSection, ...
 
     drawn = as_svg(graph, link=address, name="picture")
     words = "What came first stands on the left. A box leads to its page, or else to its row below."
-    things = tuple((n.kind, n.label, "; ".join(facts(n)), n.sha256) for n in graph.nodes)
+    rows = tuple((n.kind, n.label, "; ".join(facts(n)), n.sha256) for n in graph.nodes)
     columns, hashes = ("kind", "what", "known", "sha256"), {"sha256": "sha256"}
+    things = Table("things", "Everything in the picture", columns, rows, hashes)
     label = {node.key: node.label for node in graph.nodes}
     edges = tuple((label[e.target], e.label, label[e.source]) for e in graph.edges)
     arrows = Table("edges", "What led to what", ("what", "how", "from"), edges)
+    picture = Markup(drawn)  # noqa: S704 - escaped where it is drawn
+    names = tuple(map(_row_of, graph.nodes))
     return (
-        PageSection(
-            "Trace",
-            "trace",
-            picture=Markup(drawn),  # noqa: S704 - escaped where it is drawn
-            notes=(words, *graph.notes),
-        ),
-        PageSection(
-            "Everything in it",
-            "things",
-            tables=(Table("things", "Everything in the picture", columns, things, hashes),),
-            row_names=tuple(map(_row_of, graph.nodes)),
-        ),
+        PageSection("Trace", "trace", picture=picture, notes=(words, *graph.notes)),
+        PageSection("Everything in it", "things", tables=(things,), row_names=names),
         PageSection("What led to what", "edges", tables=(arrows,), folded=True),
     )
 

@@ -112,7 +112,6 @@ def timeline_page(
 
 
 def _sign(step: TimelineStep) -> Markup:
-    """The sign of a run's verdict; nothing for what has none."""
     if step.state not in VERDICTS:
         return Markup("")
     return element("svg", mark(VERDICTS[step.state], 8, 8, 6), viewBox="0 0 16 16", class_="sign")
