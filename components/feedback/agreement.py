@@ -19,6 +19,8 @@ MAYBE_FALSE = "perhaps a false alarm"
 READERS_DIFFER = "readers differ"
 REASONS = (MISSED, FALSE_ALARM, MAYBE_MISSED, MAYBE_FALSE, READERS_DIFFER)
 
+ALPHA = 0.025  # of each side, so that intervals have a level of 95 %
+
 
 @dataclass(frozen=True)
 class AgreementShare:
@@ -72,12 +74,8 @@ class Agreement:
     worklist: tuple[Open, ...]
 
 
-def agreement(cases: Sequence[JudgedCase], *, alpha: float = 0.025) -> Agreement:
-    """What the opinions come to.
-
-    Args:
-      alpha: one-sided error rate; the two-sided intervals have level 1 - 2 * alpha.
-    """
+def agreement(cases: Sequence[JudgedCase]) -> Agreement:
+    """What the opinions come to."""
     newest = [one for case in cases for one in case.opinions]
     counted = [one for one in newest if one.label != UNSURE]
     usable = [one for one in counted if one.predicted.positive is not None]
@@ -88,12 +86,12 @@ def agreement(cases: Sequence[JudgedCase], *, alpha: float = 0.025) -> Agreement
         opinions=len(newest),
         unsure=len(newest) - len(counted),
         undecided=len(counted) - len(usable),
-        overall=_with_model("all readers", usable, alpha),
-        readers=_by([(one.by, one) for one in usable], alpha),
-        models=_by([(one.predicted.model, one) for one in usable], alpha),
-        between=tuple(_between(cases, alpha)),
-        sensitivity=_right("sensitivity", settled, POSITIVE, alpha),
-        specificity=_right("specificity", settled, NEGATIVE, alpha),
+        overall=_with_model("all readers", usable),
+        readers=_by([(one.by, one) for one in usable]),
+        models=_by([(one.predicted.model, one) for one in usable]),
+        between=tuple(_between(cases)),
+        sensitivity=_right("sensitivity", settled, POSITIVE),
+        specificity=_right("specificity", settled, NEGATIVE),
         worklist=worklist(cases),
     )
 
@@ -146,23 +144,23 @@ def _urgency(one: Open) -> tuple[int, float, str]:
     return REASONS.index(one.why), confidence, one.case.case_id
 
 
-def _with_model(name: str, opinions: Sequence[Opinion], alpha: float) -> AgreementShare:
+def _with_model(name: str, opinions: Sequence[Opinion]) -> AgreementShare:
     """Agreement of opinions with the model; several on one case tell less than as many cases."""
     model = [bool(one.predicted.positive) for one in opinions]
     readers = [one.label == POSITIVE for one in opinions]
     agreeing = [a == b for a, b in zip(model, readers)]
     kappa = cohens_kappa(model, readers)
-    return _share(name, agreeing, [one.case_id for one in opinions], alpha, kappa)
+    return _share(name, agreeing, [one.case_id for one in opinions], kappa)
 
 
-def _by(opinions: Iterable[tuple[str, Opinion]], alpha: float) -> tuple[AgreementShare, ...]:
+def _by(opinions: Iterable[tuple[str, Opinion]]) -> tuple[AgreementShare, ...]:
     groups: dict[str, list[Opinion]] = {}
     for name, one in opinions:
         groups.setdefault(name, []).append(one)
-    return tuple(_with_model(name, group, alpha) for name, group in sorted(groups.items()))
+    return tuple(_with_model(name, group) for name, group in sorted(groups.items()))
 
 
-def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[AgreementShare]:
+def _between(cases: Sequence[JudgedCase]) -> Iterable[AgreementShare]:
     labels: dict[str, dict[str, bool]] = {}
     for case in cases:
         for one in case.opinions:
@@ -172,17 +170,17 @@ def _between(cases: Sequence[JudgedCase], alpha: float) -> Iterable[AgreementSha
         if both := sorted(labels[a].keys() & labels[b].keys()):
             first, second = ([labels[name][case_id] for case_id in both] for name in (a, b))
             same = [x == y for x, y in zip(first, second)]
-            yield _share(f"{a} and {b}", same, both, alpha, cohens_kappa(first, second))
+            yield _share(f"{a} and {b}", same, both, cohens_kappa(first, second))
 
 
-def _right(name: str, settled: Sequence[JudgedCase], label: str, alpha: float) -> AgreementShare:
+def _right(name: str, settled: Sequence[JudgedCase], label: str) -> AgreementShare:
     of_label = [case for case in settled if case.label == label]
     right = [bool(case.right) for case in of_label]
-    return _share(name, right, [case.case_id for case in of_label], alpha, None)
+    return _share(name, right, [case.case_id for case in of_label], None)
 
 
 def _share(
-    name: str, values: Sequence[bool], groups: Sequence[str], alpha: float, kappa: float | None
+    name: str, values: Sequence[bool], groups: Sequence[str], kappa: float | None
 ) -> AgreementShare:
     if not values:
         return AgreementShare(name, 0, 0, None, None, None)
@@ -192,7 +190,7 @@ def _share(
     from components.statistics.clustered import clustered_proportion
 
     codes = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
-    found = clustered_proportion(np.array(values, dtype=np.bool_), codes, alpha=alpha)
+    found = clustered_proportion(np.array(values, dtype=np.bool_), codes, alpha=ALPHA)
     return AgreementShare(
         name, sum(values), len(values), found.estimate, found.lower, found.upper, kappa
     )

@@ -72,7 +72,7 @@ def known_cases(
 
 
 def save_promotion(promotion: Promotion, folder: Path) -> None:
-    document = _document(promotion)
+    document = asdict(promotion)
     document["record_sha256"] = sha256_json(document)
     write_atomically(folder / f"{promotion.promotion_id}.json", canonical_json(document) + b"\n")
 
@@ -103,17 +103,13 @@ def known_on(side: str, promotions: Iterable[Promotion]) -> KnownSides:
     return known_cases(case for one in promotions for case in one.cases if case.side == side)
 
 
-def _document(promotion: Promotion) -> dict[str, Any]:
-    return {**vars(promotion), "cases": [asdict(case) for case in promotion.cases]}
-
-
 def _load(path: Path) -> Promotion:
     try:
         document = orjson.loads(path.read_bytes())
         sha256 = document.pop("record_sha256")
         cases = tuple(Sent(**case) for case in document.pop("cases"))
         found = Promotion(**document, cases=cases)
-        sound = sha256_json(_document(found)) == sha256 and found.promotion_id == path.stem
+        sound = sha256_json(asdict(found)) == sha256 and found.promotion_id == path.stem
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         sound = False
     if not sound:

@@ -5,7 +5,7 @@ import io
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.feedback.agreement import Agreement, Open, agreement
+from components.feedback.agreement import ALPHA, Agreement, Open, agreement
 from components.feedback.opinion import judged_cases
 from components.records.errors import SourceError
 from pipeline.feedback.served import FeedbackPlaces, ServedCases
@@ -37,7 +37,6 @@ class Report:
     """
 
     readers: int
-    alpha: float
     agreement: Agreement
     coverage: FeedbackCoverage | None
     no_coverage: str
@@ -50,7 +49,7 @@ class Report:
         return {
             **{name: getattr(found, name) for name in counts},
             "readers_needed": self.readers,
-            "level": 1 - 2 * self.alpha,
+            "level": 1 - 2 * ALPHA,
             "warning": BIAS,
             "coverage": asdict(self.coverage) if self.coverage else None,
             **{name: asdict(getattr(found, name)) for name in shares},
@@ -71,9 +70,7 @@ class Report:
         return stream.getvalue()
 
 
-def make_report(
-    places: FeedbackPlaces, served: ServedCases, *, readers: int, alpha: float = 0.025
-) -> Report:
+def make_report(places: FeedbackPlaces, served: ServedCases, *, readers: int) -> Report:
     """Reads the record, verified, and the log as far as there is one.
 
     Raises:
@@ -87,7 +84,7 @@ def make_report(
     else:
         judged, why = [case.predicted.positive for case in cases], ""
         coverage = FeedbackCoverage(judged.count(True), positive, judged.count(False), negative)
-    return Report(readers, alpha, agreement(cases, alpha=alpha), coverage, why)
+    return Report(readers, agreement(cases), coverage, why)
 
 
 def _row(one: Open) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.text import Text
 
-from components.feedback.agreement import AgreementShare
+from components.feedback.agreement import ALPHA, AgreementShare
 from components.feedback.opinion import Opinion
 from components.feedback.sides import LeftOut
 from components.records.text import spell
@@ -44,7 +44,7 @@ def show_report(console: Console, report: Report) -> None:
         facts["left out"] = f"{found.undecided:,}: the log does not say what the model decided"
     print_facts(console, facts)
     print_line(console, f"WARNING: {BIAS}", "yellow")
-    level = f"{100 * (1 - 2 * report.alpha):g} %"
+    level = f"{100 * (1 - 2 * ALPHA):g} %"
     models = [replace(share, name=f"model {share.name[:12]}") for share in found.models]
     agreeing = [found.overall, *found.readers, *models]
     _table(console, "model and readers agree", agreeing, level, kappa=True)
