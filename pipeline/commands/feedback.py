@@ -79,7 +79,7 @@ def add(
     """Records what a reader says of a case that was served; refuses any other case."""
     from pipeline.feedback.add import GivenOpinion
     from pipeline.feedback.add import add as record
-    from pipeline.feedback.show import opinion_line
+    from pipeline.feedback.report import opinion_line
 
     given = GivenOpinion(**opinion)
     click.echo(opinion_line(record(places, served, given, case_id=case_id, image=image)))
@@ -91,8 +91,7 @@ def add(
 @_of_served_cases
 def report(config: "Config", places: "FeedbackPlaces", served: "ServedCases", *, form: str) -> int:
     """How far model and readers agree, and the cases that somebody has to look at."""
-    from pipeline.feedback.report import make_report
-    from pipeline.feedback.show import show_report
+    from pipeline.feedback.report import make_report, show_report
 
     found = make_report(places, served, readers=config.feedback.readers)
     if form == "csv":
@@ -123,7 +122,7 @@ def promote(
     ever sent to both sides, nor is any patient.
     """
     from pipeline.feedback import promote as promoting
-    from pipeline.feedback.show import show_promoted
+    from pipeline.feedback.report import show_promoted
 
     place = Workspace(places.workspace)
     if dry_run:

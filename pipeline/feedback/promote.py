@@ -19,14 +19,16 @@ from components.records.files import lock_file, sha256_tree, writing_to
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
 from pipeline.feedback import writing
-from pipeline.feedback.planning import PromotionPlan, find_judging_cases, make_plan
-from pipeline.feedback.promotion import (
+from pipeline.feedback.planning import (
     CASE_SET_SIDE,
     TRAINING_SIDE,
     Promotion,
+    PromotionPlan,
     Sent,
+    find_judging_cases,
     known_on,
     load_promotions,
+    make_plan,
     save_promotion,
     unfinished,
 )

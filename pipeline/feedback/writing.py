@@ -38,8 +38,7 @@ from components.records.files import (
     write_atomically,
 )
 from pipeline.feedback.images import Image, read_image
-from pipeline.feedback.planning import PromotionPlan
-from pipeline.feedback.promotion import Promotion
+from pipeline.feedback.planning import Promotion, PromotionPlan
 from pipeline.feedback.served import FeedbackPlaces
 from pipeline.governance.case_sets import typed
 from pipeline.settings.config import Config

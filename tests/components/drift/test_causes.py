@@ -8,14 +8,14 @@ from components.drift.causes import (
     AttributeValue,
     Cases,
     compared_inside,
+    decide_together,
     places_of,
     read,
-    with_decisions,
 )
 from components.drift.compare import compare
 from components.drift.findings import MOVED, STEADY, DriftReading, Shift
 from components.drift.sample import Sample
-from components.drift.shifts import Shuffling, decide
+from components.drift.shifts import Shuffling
 from tests.components.drift.making import (
     LIMITS,
     at,
@@ -99,8 +99,7 @@ def test_decisions_come_back_to_their_places() -> None:
         for place in places_of(REFERENCE, current)
         if place.attribute == "device"
     ]
-    decided = decide([shift for place in places for shift in place.shifts], 0.05)
-    aster, boreal, cirrus = with_decisions(places, decided)
+    _, (aster, boreal, cirrus) = decide_together([], places, 0.05)
     assert (aster.moved, boreal.moved, cirrus.moved) == ((), ("sharpness",), ())
     assert boreal.furthest > 0.9 and aster.furthest == 0
     assert {shift.state for shift in aster.shifts} == {STEADY}

@@ -12,8 +12,8 @@ from components.records.files import lock_file
 from components.records.ledger.ledger import Ledger
 from pipeline.feedback import promote as sending
 from pipeline.feedback.images import read_image
+from pipeline.feedback.planning import load_promotions
 from pipeline.feedback.promote import preview
-from pipeline.feedback.promotion import load_promotions
 from tests.dying import killed_before_each_change
 from tests.pipeline.feedback.making import PERSON, REASON, Clinic
 from tests.refusing import refused
