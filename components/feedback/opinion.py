@@ -41,11 +41,7 @@ class OpinionDraft:
     """An opinion before it has its place in the record.
 
     Attributes:
-      at: ISO 8601 in UTC.
-      by: the reader's name.
       role: reader, or adjudicator for one that settles the case.
-      label: positive, negative or unsure.
-      source: cli or http.
       nonce: what this reader sends once only; None where nothing was sent.
     """
 
@@ -69,7 +65,6 @@ class Opinion(OpinionDraft):
       seq: counts from 1.
       version: counts this reader's opinions on this case from 1; the newest is valid.
       previous: hash of the entry before, `FIRST_PREVIOUS` for the first.
-      entry_sha256: hash of this one.
     """
 
     seq: int

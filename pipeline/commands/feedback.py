@@ -74,14 +74,16 @@ def add(
     *,
     case_id: str | None,
     image: Path | None,
+    adjudicates: bool,
     **opinion: Any,
 ) -> int:
     """Records what a reader says of a case that was served; refuses any other case."""
+    from components.feedback.opinion import ADJUDICATOR, READER
     from pipeline.feedback.add import GivenOpinion
     from pipeline.feedback.add import add as record
     from pipeline.feedback.report import opinion_line
 
-    given = GivenOpinion(**opinion)
+    given = GivenOpinion(role=ADJUDICATOR if adjudicates else READER, **opinion)
     click.echo(opinion_line(record(places, served, given, case_id=case_id, image=image)))
     return 0
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.feedback.opinion import (
-    ADJUDICATOR,
     CLI,
     LABELS,
     READER,
@@ -42,7 +41,7 @@ class GivenOpinion:
     label: str
     by: str
     note: str | None = None
-    adjudicates: bool = False
+    role: str = READER
     source: str = CLI
     nonce: str | None = None
 
@@ -134,14 +133,9 @@ def record_opinion(record: Record, case: "Prediction", given: GivenOpinion) -> O
     """Appends an opinion that `tidy` made; names that are one person's are one reader."""
     draft = OpinionDraft(
         at=utc_now(),
-        by=given.by,
         case_id=case.case_id,
         pixels_sha256=case.pixels_sha256,
-        label=given.label,
         predicted=Predicted(case.score, case.positive, case.model, case.at),
-        note=given.note,
-        role=ADJUDICATOR if given.adjudicates else READER,
-        source=given.source,
-        nonce=given.nonce,
+        **vars(given),
     )
     return record.append(draft, same_reader=same_person)

@@ -38,11 +38,7 @@ TRAINING_SIDE, CASE_SET_SIDE = "training", "case set"
 
 @dataclass(frozen=True)
 class Sent:
-    """A case that was sent to a side.
-
-    Attributes:
-      side: training or case set.
-    """
+    """A case that was sent to a side: training, or case set."""
 
     case_id: str
     patient_id: str

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from components.feedback.sides import Sides
+from components.feedback.sides import Settled, Sides
 from components.records.clock import time_id, utc_now
 from components.records.errors import CasegateError, IntegrityError
 from components.records.files import lock_file, sha256_tree, writing_to
@@ -171,20 +171,14 @@ def _take_back(promotion: Promotion, places: FeedbackPlaces, hidden: Path | None
 
 
 def _sent(plan: PromotionPlan) -> tuple[Sent, ...]:
-    sides = ((TRAINING_SIDE, plan.sides.training), (CASE_SET_SIDE, plan.sides.proposed))
-    return tuple(
-        Sent(
-            case_id=case.case_id,
-            patient_id=case.patient_id or "",
-            label=case.label,
-            pixels_sha256=case.pixels_sha256 or "",
-            bytes_sha256=case.bytes_sha256 or "",
-            side=side,
-            sentinel=side == CASE_SET_SIDE and case.missed,
-        )
-        for side, cases in sides
-        for case in cases
-    )
+    def sent(case: Settled, side: str, *, sentinel: bool = False) -> Sent:
+        patient, pixels = case.patient_id or "", case.pixels_sha256 or ""
+        encoded = case.bytes_sha256 or ""
+        return Sent(case.case_id, patient, case.label, pixels, encoded, side, sentinel)
+
+    training = [sent(case, TRAINING_SIDE) for case in plan.sides.training]
+    proposed = [sent(case, CASE_SET_SIDE, sentinel=case.missed) for case in plan.sides.proposed]
+    return (*training, *proposed)
 
 
 @dataclass(frozen=True)

@@ -113,15 +113,7 @@ def breakable(words: str) -> Markup:
 @functools.cache
 def _environment() -> Any:
     environment = templates(FOLDER)
-    environment.globals |= {
-        "breakable": breakable,
-        "cell": cell,
-        "facts_by_section": facts_by_section,
-        "figures": is_column_of_figures,
-        "marked": marked,
-        "most_rows": MOST_ROWS,
-        "sign": sign,
-        "spelled": spelled,
-        "words": shown_words,
-    }
+    shown = (breakable, cell, facts_by_section, is_column_of_figures, marked, sign, spelled)
+    environment.globals |= {function.__name__: function for function in shown}
+    environment.globals |= {"most_rows": MOST_ROWS, "words": shown_words}
     return environment

@@ -82,8 +82,7 @@ def run_document(folder: Path, name: str, record: RunRecord) -> Document:
         known = f"the record says {wanted[:12]}..." if wanted else "the record does not name it"
         raise IntegrityError(f"{path}: hashes to {got[:12]}..., {known}; restore it")
     media_type = SHOWN[name][1]
-    html = media_type == _HTML
-    policy = policy_of_document(script=True) if html else POLICY_OF_TEXT
+    policy = policy_of_document(script=True) if media_type == _HTML else POLICY_OF_TEXT
     return Document(body, media_type, policy)
 
 
