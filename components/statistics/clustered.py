@@ -22,6 +22,9 @@ from components.records.errors import TooFewCases
 from components.statistics.intervals import proportion
 from components.statistics.paired import difference_of, paired_counts
 
+# Codes up to so many times the cases, and so many more, are counted as they are.
+SPARSE, SMALL = 16, 1024
+
 Codes = NDArray[np.int_]
 Bools = NDArray[np.bool_]
 
@@ -36,7 +39,7 @@ class Groups:
 
     def sums(self, values: NDArray) -> NDArray[np.float64]:
         """Total of the values of each patient."""
-        return np.bincount(self.codes, weights=values, minlength=self.sizes.size).astype(np.float64)
+        return np.bincount(self.codes, weights=values)
 
 
 @dataclass(frozen=True)
@@ -203,9 +206,9 @@ def group(clusters: Codes, n: int) -> Groups:
         )
     if n == 0:
         raise TooFewCases("clusters: got no case, wanted at least one")
-    codes = clusters.astype(np.int64, copy=False)
+    codes = clusters.astype(np.int64)
     # Codes count memory; few cases out of many patients are numbered afresh.
-    if codes.min() < 0 or codes.max() > 16 * n + 1024:
+    if codes.min() < 0 or codes.max() > SPARSE * n + SMALL:
         codes = np.unique(codes, return_inverse=True)[1]
     sizes = np.bincount(codes)
     return Groups(codes, sizes, int(np.count_nonzero(sizes)))

@@ -57,9 +57,9 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.025)
     normal_quantile(alpha)  # checks alpha
     x, total = _counts(successes, n)
     wrong = total - x
-    # A quantile of a beta distribution with parameter 0 does not exist; the 1 is never used.
-    lower = np.where(x == 0, 0.0, betaincinv(np.where(x == 0, 1, x), wrong + 1, alpha))
-    upper = np.where(wrong == 0, 1.0, betaincinv(x + 1, np.where(wrong == 0, 1, wrong), 1 - alpha))
+    # A quantile of a beta distribution with parameter 0 does not exist: it is NaN, and not used.
+    lower = np.where(x == 0, 0.0, betaincinv(x, wrong + 1, alpha))
+    upper = np.where(wrong == 0, 1.0, betaincinv(x + 1, wrong, 1 - alpha))
     return Interval(lower[()], upper[()])
 
 
@@ -94,9 +94,7 @@ def proportion(
 
 
 def _counts(successes: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    x, total = np.broadcast_arrays(
-        np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    )
+    x, total = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
     if np.any(total == 0):
         raise TooFewCases("proportion: got n = 0, wanted at least one case")
     # Written so that NaN is refused too.

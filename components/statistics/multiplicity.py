@@ -21,7 +21,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = np.asarray(p_values, np.float64)
     # Written so that NaN is refused too.
     if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
         raise ValueError("holm: wanted p values in [0, 1], shape (n_tests,)")

@@ -11,6 +11,7 @@ from components.records.errors import TooFewCases, suggestion
 from components.statistics.intervals import normal_quantile, wilson
 
 PAIRED_METHODS = ("tango", "newcombe")
+ROUNDING = 1 + 1e-12  # effective counts may overshoot n by so much
 
 # Cases as counted, or effective ones where cases belong together (clustered.py).
 Count = TypeVar("Count", int, float)
@@ -136,16 +137,16 @@ def _total(both: Count, gained: Count, lost: Count, neither: Count) -> Count:
 def _check(gained: float, lost: float, n: float) -> None:
     if n == 0:
         raise TooFewCases("paired difference: got n = 0, wanted at least one case")
-    # Written so that NaN is refused too. Effective counts may overshoot n by rounding.
-    if not (gained >= 0 and lost >= 0 and gained + lost <= n * (1 + 1e-12)):
+    # Written so that NaN is refused too.
+    if not (gained >= 0 and lost >= 0 and gained + lost <= n * ROUNDING):
         raise ValueError(f"paired: got {gained} gained and {lost} lost of {n}, wanted counts in n")
 
 
 def _square_and_add(both: float, gained: float, lost: float, neither: float, alpha: float) -> float:
     """Newcombe's lower bound."""
     n = _total(both, gained, lost, neither)
-    ours, theirs = min((both + gained) / n, 1.0), min((both + lost) / n, 1.0)
-    # Multiplied by n again rather than added up, so that rounding cannot exceed n.
+    # At most 1, as `_total` rounds upwards of both; times n again, so that it cannot exceed n.
+    ours, theirs = (both + gained) / n, (both + lost) / n
     below = ours - float(wilson(ours * n, n, alpha=alpha).lower)
     above = float(wilson(theirs * n, n, alpha=alpha).upper) - theirs
     margins = (both + gained) * (lost + neither) * (both + lost) * (gained + neither)
@@ -178,8 +179,6 @@ def _score(gained: float, lost: float, n: float, difference: float) -> float:
     product = lost * difference * (1 - difference)
     root = math.sqrt(b * b + 8 * n * product)
     q = 2 * product / (b + root) if b > 0 else (root - b) / (4 * n)
+    # Above 0: the difference lies inside (-1, 1), and is 0 only where cases are discordant.
     variance = n * (2 * q + difference * (1 - difference))
-    distance = gained - lost - n * difference
-    if variance <= 0:
-        return math.copysign(math.inf, distance) if distance else 0.0
-    return distance / math.sqrt(variance)
+    return (gained - lost - n * difference) / math.sqrt(variance)

@@ -92,7 +92,7 @@ def power_non_inferiority(
     weight = bdtr(flips, n, discordant) - np.where(
         flips > 0, bdtr(np.maximum(flips - 1, 0), n, discordant), 0.0
     )
-    share = min((discordant + difference) / (2 * discordant), 1.0) if discordant else 0.0
+    share = (discordant + difference) / (2 * discordant) if discordant else 0.0
     # P(G >= g): certain for g = 0, and 0 for one more than all.
     tail = np.where(gained > 0, bdtrc(np.maximum(gained - 1, 0), flips, share), 1.0)
     return float(min(weight @ tail, 1.0))
@@ -171,8 +171,8 @@ def tango_statistic(gained: Counts, lost: Counts, n: int, margin: float) -> NDAr
     """
     b = (2 * n + gained - lost) * margin - gained - lost
     product = gained * margin * (1 - margin)
-    root = np.sqrt(b * b + 8 * n * product)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # a statistic that does not exist is NaN or 0: above nothing
+        root = np.sqrt(b * b + 8 * n * product)
         q = np.where(b > 0, 2 * product / (b + root), (root - b) / (4 * n))
         variance = n * (2 * q + margin * (1 - margin))
         return np.where(variance > 0, (gained - lost + n * margin) / np.sqrt(variance), 0.0)

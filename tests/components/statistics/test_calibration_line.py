@@ -71,10 +71,11 @@ def test_complete_separation_is_an_error(turn: int) -> None:
         calibration_line(scores, np.arange(20) < 10)
 
 
-def test_separation_up_to_a_tie_is_an_error_too() -> None:
+@pytest.mark.parametrize("low", [False, True])
+def test_separation_up_to_a_tie_is_an_error_too(low: bool) -> None:
     scores = np.array([0.1, 0.2, 0.5, 0.5, 0.8, 0.9])
     with pytest.raises(TooFewCases, match="separate"):
-        calibration_line(scores, np.array([False, False, False, True, True, True]))
+        calibration_line(scores, np.array([low, low, low, not low, not low, not low]))
 
 
 def test_a_class_without_a_case_is_an_error() -> None:
@@ -85,3 +86,14 @@ def test_a_class_without_a_case_is_an_error() -> None:
 def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         calibration_line(np.array([0.1, np.nan]), np.array([True, False]))
+
+
+def test_scores_that_are_all_far_too_low_are_moved_up_without_overshooting() -> None:
+    # Newton's first step from an intercept of 0 leads a million too far.
+    rng = np.random.default_rng(4)
+    logits = rng.normal(-13, 0.3, 400)
+    labels = rng.random(400) < 0.5
+    intercept = calibration_line(1 / (1 + np.exp(-logits)), labels).intercept.estimate
+    # The equation of maximum likelihood: as many positives are expected as there are.
+    clipped = np.maximum(logits, np.log(1e-6 / (1 - 1e-6)))
+    assert (1 / (1 + np.exp(-clipped - intercept))).sum() == pytest.approx(labels.sum(), rel=1e-9)

@@ -11,7 +11,7 @@ from components.statistics.clustered import (
     design_effect,
     effective_size,
 )
-from components.statistics.intervals import clopper_pearson
+from components.statistics.intervals import PROPORTION_METHODS, clopper_pearson, proportion
 from components.statistics.paired import PAIRED_METHODS, paired_difference, tango
 
 Bools = NDArray[np.bool_]
@@ -203,3 +203,38 @@ def test_no_case_is_an_error() -> None:
 def test_codes_that_name_no_patient_are_refused(clusters: NDArray) -> None:
     with pytest.raises(ValueError, match="wanted integers"):
         clustered_proportion(np.ones(3, bool), clusters)
+
+
+@pytest.mark.parametrize("method", PROPORTION_METHODS)
+@pytest.mark.parametrize("right, n", [(15, 22), (7, 25), (14, 25), (15, 29)])
+def test_a_share_of_independent_cases_is_that_of_the_cases_to_the_bit(
+    right: int, n: int, method: str
+) -> None:
+    # Of such counts n * (right / n) is not `right`.
+    found = clustered_proportion(np.arange(n) < right, np.arange(n), alpha=0.1, method=method)
+    plain = proportion(right, n, alpha=0.1, method=method)
+    assert (found.lower, found.upper) == (plain.lower, plain.upper)
+
+
+@pytest.mark.parametrize("method", PAIRED_METHODS)
+def test_a_change_of_independent_cases_is_counted_in_whole_cases(method: str) -> None:
+    ours, theirs = np.arange(49) < 45, np.arange(49) > 2
+    found = clustered_difference(ours, theirs, np.arange(49), alpha=0.1, method=method)
+    plain = paired_difference(ours, theirs, alpha=0.1, method=method)
+    assert (found.lower, found.upper) == (plain.lower, plain.upper)
+
+
+@pytest.mark.parametrize("method", PROPORTION_METHODS)
+def test_effective_counts_are_judged_as_is_asked(method: str) -> None:
+    right, _, clusters = drawn(3)
+    found = clustered_proportion(right, clusters, alpha=0.1, method=method)
+    size = effective_size(right, clusters)
+    plain = proportion(size * right.mean(), size, alpha=0.1, method=method)
+    assert (found.lower, found.upper) == pytest.approx((plain.lower, plain.upper), abs=1e-12)
+
+
+def test_no_case_set_is_worth_less_than_one_case() -> None:
+    # Two patients of 200 and 1, one all right, the other not: the design effect is above 201.
+    right = np.r_[np.ones(200, bool), False]
+    clusters = np.r_[np.zeros(200, int), 1]
+    assert effective_size(right, clusters) == 1

@@ -161,3 +161,15 @@ def test_importing_the_statistics_imports_no_scipy() -> None:
     code = f"import sys, {modules}; print('scipy' in sys.modules, 'statsmodels' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(names) >= 9 and shown.stdout.split() == ["False", "False"]
+
+
+def test_counts_beyond_what_whole_numbers_multiply_to_are_counted_exactly() -> None:
+    half, whole = np.array([10**10]), np.array([2 * 10**10])
+    for interval in intervals.PROPORTION_METHODS.values():
+        found = interval(half, whole)
+        assert found.lower == pytest.approx(0.5, abs=1e-5) and found.lower < 0.5 < found.upper
+
+
+def test_an_error_rate_up_to_a_half_has_its_deviate() -> None:
+    # NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.1: .7 of the area lies below.
+    assert intervals.normal_quantile(0.3) == pytest.approx(0.5244, abs=5e-5)

@@ -1,4 +1,5 @@
 import math
+from decimal import Context, Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -240,3 +241,66 @@ def test_a_table_of_cases_is_refused() -> None:
     table = RIGHT.reshape(2, 2)
     with pytest.raises(ValueError, match="wanted one"):
         paired_difference(table, table)
+
+
+@pytest.mark.parametrize("method", PAIRED_METHODS)
+def test_a_named_method_errs_as_often_as_is_asked(method: str) -> None:
+    direct = (
+        tango(6, 16, 161, alpha=0.1) if method == "tango" else newcombe(59, 6, 16, 80, alpha=0.1)
+    )
+    assert difference_of(59, 6, 16, 80, alpha=0.1, method=method) == direct
+
+
+def exact_score(gained: int, lost: int, n: int, difference: float) -> Decimal:
+    """Tango's statistic to fifty digits, where the other root would lose none."""
+    d = Decimal(difference)
+    b = (2 * n - gained + lost) * d - gained - lost
+    q = ((b * b + 8 * n * lost * d * (1 - d)).sqrt() - b) / (4 * n)
+    return (gained - lost - n * d) / (n * (2 * q + d * (1 - d))).sqrt()
+
+
+@pytest.mark.parametrize(
+    "gained, lost, n",
+    [(3, 0, 10**7), (2, 5, 10**9), (6, 16, 161), (1, 1, 2), (40, 2, 50), (900, 950, 10**4)],
+)
+def test_a_bound_is_right_to_the_last_digit(gained: int, lost: int, n: int) -> None:
+    z = Decimal(normal_quantile(0.025))
+    bound = tango(gained, lost, n).lower
+    with localcontext(Context(prec=60)):
+        assert exact_score(gained, lost, n, bound - 4 * math.ulp(bound)) > z
+        assert exact_score(gained, lost, n, bound + 4 * math.ulp(bound)) < z
+
+
+def by_newcombes_formula(
+    both: float, gained: float, lost: float, neither: float, alpha: float
+) -> float:
+    """The lower bound, from Wilson's roots and phi as the paper writes them."""
+    n, z = both + gained + lost + neither, normal_quantile(alpha)
+
+    def roots(x: float) -> tuple[float, float]:
+        half = z * math.sqrt(x * (n - x) / n + z * z / 4)
+        return (x + z * z / 2 - half) / (n + z * z), (x + z * z / 2 + half) / (n + z * z)
+
+    ours, theirs = both + gained, both + lost
+    margins = ours * (n - ours) * theirs * (n - theirs)
+    top = both * neither - gained * lost
+    phi = 0.0 if margins == 0 else (max(top - n / 2, 0) if top > 0 else top) / math.sqrt(margins)
+    below, above = ours / n - roots(ours)[0], roots(theirs)[1] - theirs / n
+    return (gained - lost) / n - math.sqrt(below**2 - 2 * phi * below * above + above**2)
+
+
+@pytest.mark.parametrize("alpha", [0.025, 0.1])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (20, 12, 2, 16),
+        (5, 3, 0, 0),  # a margin is 0: no correlation
+        (3, 2, 2, 1),
+        (0.3, 0.4, 0.2, 0.1),  # effective counts whose margins multiply to less than 1
+    ],
+)
+def test_newcombe_is_the_square_and_add_of_wilsons_limits(
+    cells: tuple[float, float, float, float], alpha: float
+) -> None:
+    expected = by_newcombes_formula(*cells, alpha)
+    assert newcombe(*cells, alpha=alpha).lower == pytest.approx(expected, abs=1e-12)

@@ -12,6 +12,8 @@ from components.records.errors import TooFewCases
 from components.statistics.intervals import proportion
 from components.statistics.paired import difference_of, tango
 from components.statistics.power import (
+    NEGLIGIBLE,
+    _likely,
     fewest_cases_for_floor,
     fewest_cases_for_margin,
     most_wrong,
@@ -277,3 +279,56 @@ def test_shares_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}: got {wrong}, "):
         asked(wrong)
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, 138, 369, 900])
+@pytest.mark.parametrize("share", [0.004, 0.05, 0.1268, 0.5, 0.97, 1.0])
+def test_no_more_than_a_negligible_part_is_left_out_on_either_side(n: int, share: float) -> None:
+    counts, whole = _likely(n, share), np.arange(n + 1)
+    assert counts.tolist() == list(range(counts[0], counts[-1] + 1))
+    cumulated = binom.cdf(whole, n, share)
+    below, after = cumulated[: counts[0]], cumulated[counts[-1] :]
+    assert np.all(below <= NEGLIGIBLE / 2) and cumulated[counts[0]] > NEGLIGIBLE / 2
+    assert after[0] >= 1 - NEGLIGIBLE / 2
+    assert counts.size == 1 or cumulated[counts[-1] - 1] < 1 - NEGLIGIBLE / 2
+
+
+@given(st.integers(1, 400), st.floats(0.01, 0.6), st.sampled_from([0.05, 0.3, 0.9]))
+def test_a_power_is_at_most_one(n: int, discordant: float, margin: float) -> None:
+    for difference in (0, discordant):
+        power = power_non_inferiority(n, margin, discordant=discordant, difference=difference)
+        assert 0 <= power <= 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+@pytest.mark.parametrize("margin", [0.004, 0.05, 0.25, 0.8])
+def test_the_statistic_of_small_tables_is_tangos(n: int, margin: float) -> None:
+    for gained in range(n + 1):
+        for lost in range(n + 1 - gained):
+            b = (2 * n + gained - lost) * margin - gained - lost
+            q = (math.sqrt(b * b + 8 * n * gained * margin * (1 - margin)) - b) / (4 * n)
+            expected = gained - lost + n * margin
+            expected /= math.sqrt(n * (2 * q + margin * (1 - margin)))
+            found = tango_statistic(np.array([gained]), np.array([lost]), n, margin)
+            assert found[0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0])
+def test_a_statistic_without_variance_is_nothing_and_raises_nothing(margin: float) -> None:
+    with np.errstate(all="raise"):
+        assert tango_statistic(np.array([0]), np.array([0]), 10, margin).tolist() == [0.0]
+        assert 0 <= power_non_inferiority(10, margin, discordant=0.2) < 0.025
+
+
+@pytest.mark.parametrize("method", FLOORS)
+def test_a_floor_of_nothing_is_passed_by_any_count(method: str) -> None:
+    assert most_wrong(10, 0.0, method=method) == 10
+
+
+def test_a_size_is_a_whole_number() -> None:
+    sizes = [
+        sample_size_non_inferiority(0.05, discordant=0.05),
+        fewest_cases_for_margin(0.03),
+        fewest_cases_for_floor(0.9),
+    ]
+    assert all(type(size) is int for size in sizes)
