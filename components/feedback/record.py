@@ -19,7 +19,7 @@ from components.feedback.opinion import (
     new_opinion,
     parse_line,
 )
-from components.records.chain import ChainContent, HashChain, Head
+from components.records.chain import PATIENCE_S, ChainContent, HashChain, Head
 from components.records.errors import UsageError
 
 SameName = Callable[[str, str], bool]
@@ -32,7 +32,7 @@ class Replayed(UsageError):
 class Record:
     """The record in `path`, which need not exist yet; any number of processes may use it."""
 
-    def __init__(self, path: Path, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, path: Path, *, timeout_s: float = PATIENCE_S) -> None:
         self.path = path
         self.chain = HashChain(
             path, parse=parse_line, spell=line_of, fault_in=fault_in, timeout_s=timeout_s

@@ -36,6 +36,7 @@ from components.records.json_lines import append_line
 from components.records.schema import check_document
 
 FIRST_PREVIOUS = "0" * 64
+PATIENCE_S = 60.0  # how long a chain that another process writes to is waited for
 READS = 100  # of a file that others append to meanwhile, until two looks at it agree
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 import orjson
 
-from components.records.chain import ChainContent, HashChain, Head, fault_in_line, seal, spell_fast
+from components.records.chain import (
+    PATIENCE_S,
+    ChainContent,
+    HashChain,
+    Head,
+    fault_in_line,
+    seal,
+    spell_fast,
+)
 from components.records.errors import ConfigError
 from components.records.files import canonical_json
 from components.records.ledger import KINDS
@@ -81,7 +89,7 @@ def fault_in(entry: Entry | None, line: bytes) -> str | None:
 class Ledger:
     """The ledger in `path`, which need not exist yet; any number of processes may use it."""
 
-    def __init__(self, path: Path, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, path: Path, *, timeout_s: float = PATIENCE_S) -> None:
         self.path = path
         self.chain = HashChain(
             path, parse=parse_line, spell=line_of, fault_in=fault_in, timeout_s=timeout_s

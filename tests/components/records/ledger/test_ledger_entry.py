@@ -1,5 +1,6 @@
 """One entry: its hash, its contract and its spelling."""
 
+import dataclasses
 from typing import Any
 
 import orjson
@@ -38,6 +39,21 @@ def test_the_hash_is_over_the_canonical_json_of_every_other_key() -> None:
     document = orjson.loads(line_of(entry()))
     stated = document.pop("entry_sha256")
     assert stated == sha256_json(document)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [("seq", 1.0), ("seq", True), ("seq", "1"), ("body", []), ("body", None)]
+    + [(key, 1) for key in ("at", "kind", "by", "previous", "entry_sha256")],
+)
+def test_a_line_with_a_key_of_another_type_is_no_entry(key: str, value: object) -> None:
+    document = orjson.loads(line_of(entry()))
+    assert parse_line(orjson.dumps({**document, key: value})) is None
+
+
+def test_an_unknown_kind_is_shown_by_its_first_twenty_characters() -> None:
+    unknown = dataclasses.replace(entry(), kind="k" * 19 + "lm")
+    assert repr("k" * 19 + "l") in (fault_in(unknown, line_of(unknown)) or "")
 
 
 def test_each_kind_has_a_contract() -> None:
