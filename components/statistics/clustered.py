@@ -123,7 +123,7 @@ def clustered_difference(
     both, gained, lost, neither = paired_counts(candidate, baseline)
     n = candidate.size
     size = effective_size(candidate.astype(np.int8) - baseline.astype(np.int8), clusters)
-    kept = 1 if size == n else size / n
+    kept = size / n
     counts = (both * kept, gained * kept, lost * kept, neither * kept)
     paired = difference_of(*counts, alpha=alpha, method=method)
     bounds, patients = (paired.lower, paired.upper), group(clusters, n).count
