@@ -39,7 +39,7 @@ class Groups:
 
     def sums(self, values: NDArray) -> NDArray[np.float64]:
         """Total of the values of each patient."""
-        return np.bincount(self.codes, weights=values)
+        return np.bincount(self.codes, weights=values).astype(np.float64)
 
 
 @dataclass(frozen=True)
