@@ -3,7 +3,7 @@
 Points are thinned for the page only; every figure in a table is exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ BARS = 25
 
 SIZE = 360
 LEFT, RIGHT, TOP, BOTTOM = 46, SIZE - 10, 10, SIZE - 42
+ACROSS, UP = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
 SPREAD_HEIGHT = 48  # of the spread of the scores below the calibration curve
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -165,45 +166,48 @@ def legend(model: str) -> Markup:
 
 def roc_graph(found: Sequence[Curve]) -> Markup:
     """All models' ROC curves, the baselines below the candidate, each with its operating point."""
-    across, up = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
-    parts = _frame("1 - specificity (false alarms)", "sensitivity (found)")
-    parts.append(line(across(0), up(0), across(1), up(1), "chance"))
-    for curve in reversed(found):
-        points = zip(map(across, curve.false_positives), map(up, curve.sensitivity))
-        parts.append(polyline(points, f"curve {curve.model}"))
-    for curve in reversed(found):
-        x, y = curve.at
-        parts.append(model_mark(curve.model, across(x), up(y)))
+    parts = [
+        polyline(zip(map(ACROSS, curve.false_positives), map(UP, curve.sensitivity)), _line(curve))
+        for curve in reversed(found)
+    ]
+    parts += [
+        model_mark(curve.model, ACROSS(curve.at[0]), UP(curve.at[1])) for curve in reversed(found)
+    ]
     text = "; ".join(
         f"{curve.model}: area {number(curve.auc)}, at its operating point sensitivity "
         f"{number(curve.at[1])} and specificity {number(1 - curve.at[0])}"
         for curve in found
     )
-    return drawing((SIZE, SIZE), "roc", "ROC curves", f"{text}.", *parts)
+    frame = _frame("1 - specificity (false alarms)", "sensitivity (found)")
+    return drawing((SIZE, SIZE), "roc", "ROC curves", f"{text}.", *frame, *parts)
 
 
 def calibration_graph(found: Sequence[Curve], alpha: float) -> Markup:
     """Share of positives by mean score; empty where the candidate's scores are no probabilities."""
-    shown = [curve for curve in found if curve.calibration is not None]
-    if not shown or shown[0] is not found[0]:
+    if not found or found[0].calibration is None:
         return Markup("")
-    across, up = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
-    parts = _frame("mean score in the bin", "share that is positive")
-    parts.append(line(across(0), up(0), across(1), up(1), "chance"))
-    parts += _score_bars(shown[0])
-    parts += _whiskers(shown[0], alpha, across, up)
-    for curve in reversed(shown):
-        points = bins(curve)
-        drawn = [(across(x), up(y)) for x, y, _ in points]
-        parts.append(polyline(drawn, f"curve {curve.model}"))
-        if curve is shown[0]:
-            dots = (element("circle", cx=x, cy=y, r=3.5, class_="dot candidate") for x, y in drawn)
-            parts += dots
+    first, points = found[0], bins(found[0])
+    parts = [*_score_bars(first), *_whiskers(first, alpha)]
+    parts += [
+        polyline(((ACROSS(x), UP(y)) for x, y, _ in bins(curve)), _line(curve))
+        for curve in reversed(found)
+        if curve.calibration is not None
+    ]
+    parts += [
+        element("circle", cx=ACROSS(x), cy=UP(y), r=3.5, class_="dot candidate")
+        for x, y, _ in points
+    ]
     text = "; ".join(
-        f"mean score {number(x)}: {number(y)} of {n} are positive" for x, y, n in bins(shown[0])
+        f"mean score {number(x)}: {number(y)} of {n} are positive" for x, y, n in points
     )
-    title = f"Calibration of the {shown[0].model}"
-    return drawing((SIZE, SIZE + SPREAD_HEIGHT), "calibration", title, f"{text}.", *parts)
+    title = f"Calibration of the {first.model}"
+    size = (SIZE, SIZE + SPREAD_HEIGHT)
+    frame = _frame("mean score in the bin", "share that is positive")
+    return drawing(size, "calibration", title, f"{text}.", *frame, *parts)
+
+
+def _line(curve: Curve) -> str:
+    return f"curve {curve.model}"
 
 
 def bins(curve: Curve) -> list[tuple[float, float, int]]:
@@ -211,45 +215,39 @@ def bins(curve: Curve) -> list[tuple[float, float, int]]:
     found = curve.calibration
     if found is None:
         return []
-    return [
-        (float(x), float(y), int(n))
-        for x, y, n in zip(found.mean_score, found.observed_share, found.n)
-    ]
+    return list(
+        zip(*(column.tolist() for column in (found.mean_score, found.observed_share, found.n)))
+    )
 
 
-def _whiskers(curve: Curve, alpha: float, across: Scale, up: Scale) -> list[Markup]:
-    parts = []
+def _whiskers(curve: Curve, alpha: float) -> Iterator[Markup]:
     for x, y, n in bins(curve):
         bounds = wilson(round(y * n), n, alpha=alpha)
-        low, high = up(float(bounds.lower)), up(float(bounds.upper))
-        parts.append(line(across(x), low, across(x), high, f"whisker {curve.model}"))
-    return parts
+        low, high = UP(float(bounds.lower)), UP(float(bounds.upper))
+        yield line(ACROSS(x), low, ACROSS(x), high, f"whisker {curve.model}")
 
 
-def _score_bars(curve: Curve) -> list[Markup]:
+def _score_bars(curve: Curve) -> Iterator[Markup]:
     """How the scores spread, as bars below the axis."""
     base, most = SIZE + SPREAD_HEIGHT - 2, max(curve.histogram)
-    width = (RIGHT - LEFT) / len(curve.histogram)
+    width = (RIGHT - LEFT) / BARS
     name = f"{curve.model}'s scores: at most {most:,} cases in a bar"
-    parts = [label(LEFT, base - SPREAD_HEIGHT + 14, name, "tick")]
+    yield label(LEFT, base - SPREAD_HEIGHT + 14, name, "tick")
     for place, count in enumerate(curve.histogram):
         height = count / most * (SPREAD_HEIGHT - 20)
-        x = LEFT + place * width + 0.5
-        bar = {"x": x, "y": base - height, "width": width - 1, "height": height}
-        parts.append(element("rect", **bar, class_="bar"))
-    return parts
+        box = {"x": LEFT + place * width + 0.5, "y": base - height, "width": width - 1}
+        yield element("rect", **box, height=height, class_="bar")
 
 
-def _frame(x_name: str, y_name: str) -> list[Markup]:
-    across, up = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
-    parts = []
+def _frame(x_name: str, y_name: str) -> Iterator[Markup]:
     for value in TICKS:
-        parts.append(line(across(value), TOP, across(value), BOTTOM, "grid"))
-        parts.append(line(LEFT, up(value), RIGHT, up(value), "grid"))
-        parts.append(label(across(value), BOTTOM + 15, f"{value:g}", "tick middle"))
-        parts.append(label(LEFT - 6, up(value) + 4, f"{value:g}", "tick end"))
+        x, y, text = ACROSS(value), UP(value), f"{value:g}"
+        yield line(x, TOP, x, BOTTOM, "grid")
+        yield line(LEFT, y, RIGHT, y, "grid")
+        yield label(x, BOTTOM + 15, text, "tick middle")
+        yield label(LEFT - 6, y + 4, text, "tick end")
     middle = (TOP + BOTTOM) / 2
-    parts.append(label((LEFT + RIGHT) / 2, BOTTOM + 34, x_name, "name middle"))
     turned = f"rotate(-90 11 {middle:g})"
-    parts.append(element("text", y_name, x=11, y=middle, transform=turned, class_="name middle"))
-    return parts
+    yield label((LEFT + RIGHT) / 2, BOTTOM + 34, x_name, "name middle")
+    yield element("text", y_name, x=11, y=middle, transform=turned, class_="name middle")
+    yield line(ACROSS(0), UP(0), ACROSS(1), UP(1), "chance")
