@@ -1,4 +1,4 @@
-"""What every page that is made here shares: escaping templates, the look, a hash for its policy.
+"""What every page that is made here shares: templates, the look, a hash for its policy.
 
 A page allows only its own style and script, each by its hash, and fetches nothing.
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+
+from components.records.text import one_line, spell
 
 LOOK = Path(__file__).with_name("page.css")
 
@@ -44,6 +46,13 @@ def page_of(template: Path, style: str, **given: Any) -> str:
 @functools.cache
 def _template(path: Path) -> Any:
     return templates(path.parent).get_template(path.name)
+
+
+def text_of(template: Path, **given: Any) -> str:
+    """What a template of plain text makes, in which nothing is escaped; no empty line ends it."""
+    environment = templates(template.parent, escape=False)
+    environment.globals |= {"one_line": one_line, "spell": spell}
+    return str(environment.get_template(template.name).render(given)).rstrip("\n")
 
 
 def style_of(*files: Path) -> str:

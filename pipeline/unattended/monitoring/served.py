@@ -8,10 +8,10 @@ import numpy as np
 
 from components.drift.log import Log, read_log
 from components.drift.sample import Sample, load_reference
+from components.pages.page import text_of
 from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import sha256_file
 from components.records.run_files import REFERENCE
-from components.records.text import spell
 from components.release.serving import Champion, find_champion
 from pipeline.settings.config import Config, MonitoringConfig
 from pipeline.settings.workspace import Workspace
@@ -77,6 +77,7 @@ def _operating_point(path: Path) -> float:
         return float(found)
 
 
+NOTES = Path(__file__).with_name("notes.txt.j2")
 CLOSE = 1e-4  # to the operating point: a log may have rounded the score
 
 
@@ -117,7 +118,9 @@ def read_served(
         current=current,
         history=history,
         warnings=_warnings(log, history, reference, config, now, lines),
-        notes=_notes(log, history, reference, lines),
+        notes=text_of(
+            NOTES, log=log, version=champion.version, lines=lines, used=len(history)
+        ).split("\n"),
     )
 
 
@@ -158,36 +161,5 @@ def _warnings(
         found.append(
             f"{wrong:,} of {len(history):,} cases were called otherwise than the operating point "
             f"{reference.operating_point:.4g} of version {version} would: does the server use it?"
-        )
-    return found
-
-
-def _notes(log: Log, history: Sample, reference: MonitoringReference, lines: int) -> list[str]:
-    champion = reference.champion
-    files = "1 file" if len(log.files) == 1 else f"{len(log.files):,} files"
-    found = [f"{log.predictions:,} predictions and {log.label_lines:,} later labels in {files}"]
-    if others := log.predictions - lines:
-        models = ", ".join(f"{name}: {count:,}" for name, count in log.models.items())
-        found.append(
-            f"{others:,} predictions are not of version {champion.version} and were left out "
-            f"({models})"
-        )
-    if repeated := lines - len(history):
-        found.append(
-            f"{repeated:,} predictions of cases predicted again later: only the last counts"
-        )
-    if unlinked := log.unlinked_labels:
-        found.append(f"{unlinked:,} labels of cases that this log has no prediction of")
-    if log.unusable:
-        found.append(f"{log.unusable:,} lines could not be used")
-    for key, count in log.unknown_keys.items():
-        found.append(f"unknown key {spell(key)} in {count:,} lines, not read")
-    if log.columns.left_out:
-        found.append("too many names under quality or attributes; the last were not read")
-    torn = [file.name for file in log.files if file.unfinished]
-    if torn:
-        found.append(
-            f"the last line of {', '.join(spell(name) for name in torn)} is being written, and was "
-            "left for the next time"
         )
     return found

@@ -6,7 +6,7 @@ import click
 
 from components.decision import CheckResult, Decision
 from components.notify.notice import Message
-from components.pages.page import templates
+from components.pages.page import text_of
 from components.report.words import blocking, explain
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.attempt import Attempt, Retrained
@@ -83,18 +83,18 @@ def _subject(attempt: Attempt, decision: Decision | None) -> str:
 def _letter(
     attempt: Attempt, decision: Decision | None, workspace: Workspace, log: Path
 ) -> list[str]:
-    environment = templates(Path(__file__).parent, escape=False)
-    environment.filters["in_words"] = _in_words
     run_log = [workspace.runs / attempt.run_id / "run.log"] if attempt.run_id else []
-    text = environment.get_template("notice.txt.j2").render(
+    text = text_of(
+        Path(__file__).with_name("notice.txt.j2"),
         attempt=attempt,
         decision=decision,
         blocking=blocking(decision) if decision else [],
+        in_words=_in_words,
         most=MOST_CHECKS,
         workspace=workspace.root,
         logs=[path for path in (log, *run_log) if path.exists()],
     )
-    return str(text).rstrip("\n").split("\n")
+    return text.split("\n")
 
 
 def _in_words(check: CheckResult) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.pages.page import templates
+from components.pages.page import text_of
 from components.records.errors import ConfigError
 from components.records.files import write_atomically, writing_to
 from pipeline.unattended.scheduling.cron import Cron
@@ -97,8 +97,10 @@ def service(job: ScheduledJob, *, user: str | None = None) -> str:
     paths = (job.program, job.config_path, job.folder, data, *job.written)
     return _unit_file(
         "casegate.service.j2",
-        job=job,
+        job,
         user=user,
+        folder=systemd_plain(job.folder),
+        writable=" ".join(map(systemd_word, job.written)),
         command=systemd_command(job.command("retrain", "--trigger", "schedule")),
         limits=job.config.retraining,
         after_timeout_minutes=AFTER_TIMEOUT_MINUTES,
@@ -110,13 +112,12 @@ def service(job: ScheduledJob, *, user: str | None = None) -> str:
 
 def timer(job: ScheduledJob) -> str:
     """The timer's file; a time that was missed is made up for once."""
-    return _unit_file("casegate.timer.j2", job=job, calendar=on_calendar(job.cron))
+    return _unit_file("casegate.timer.j2", job, calendar=on_calendar(job.cron))
 
 
-def _unit_file(template: str, **given: Any) -> str:
-    environment = templates(Path(__file__).parent, escape=False)
-    environment.filters |= {"plain": systemd_plain, "word": systemd_word}
-    return f"{environment.get_template(template).render(given)}\n"
+def _unit_file(template: str, job: ScheduledJob, **given: Any) -> str:
+    workspace = systemd_plain(job.workspace)
+    return text_of(Path(__file__).with_name(template), job=job, workspace=workspace, **given) + "\n"
 
 
 SYSTEM_CONFIG = Path("/etc")
