@@ -5,7 +5,7 @@ next time: at least once, never silently none. Receivers tell the repetition by 
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ import filelock
 from components.notify.delivery import Delivery
 from components.notify.notice import Notice
 from components.records.clock import parse_time, utc_now
-from components.records.files import write_atomically
+from components.records.files import lock_file, write_atomically
 from components.records.json_lines import append_json, parse_object, read_lines, read_objects
 
 LOCK_TIMEOUT_S = 10.0
@@ -110,20 +110,10 @@ class NoticeJournal:
             kept = [line for line, letter in letters if letter is None or letter.name not in names]
             write_atomically(self.dead_path, b"".join(line + b"\n" for line in kept))
 
-    @contextmanager
-    def resending(self) -> Iterator[bool]:
-        """Holds the dead letters for one who sends them again; False where another does."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.folder / ".resending.lock")
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+    def resending(self) -> AbstractContextManager[None]:
+        """Holds the dead letters for one who sends them again; WorkspaceBusy where another does."""
+        busy = f"{self.folder}: dead letters are being sent by another"
+        return lock_file(self.folder / ".resending.lock", lambda: busy)
 
     def _append(self, path: Path, tree: dict[str, Any]) -> None:
         with self._locked():

@@ -6,13 +6,15 @@ A page allows only its own style and script, each by its hash, and fetches nothi
 import base64
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from components.records.text import one_line, spell
 
+_BREAKS = re.compile(r"[].=/](?=\w|\[|\.)")
 LOOK = Path(__file__).with_name("page.css")
 
 
@@ -53,6 +55,11 @@ def text_of(template: Path, **given: Any) -> str:
     environment = templates(template.parent, escape=False)
     environment.globals |= {"one_line": one_line, "spell": spell}
     return str(environment.get_template(template.name).render(given)).rstrip("\n")
+
+
+def breakable(words: str) -> Markup:
+    """A name without spaces may break after its dots, brackets and slashes."""
+    return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(words))))  # noqa: S704 - escaped
 
 
 def style_of(*files: Path) -> str:

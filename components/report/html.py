@@ -8,15 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from components.decision import CheckResult, Decision, Verdict
-from components.pages.page import page_of, source_hash, style_of
+from components.pages.page import breakable, page_of, source_hash, style_of
 from components.pages.svg import Scale, drawing, element, label, line, mark, sign, ticks, whisker
 from components.report import words
 from components.report.curves import (
-    Curve,
-    CurveScores,
     bins,
     calibration_graph,
     curves,
@@ -32,6 +30,13 @@ FOLDER = Path(__file__).parent
 LISTED = 300
 WIDTH, HEIGHT, EDGE = 320, 34, 12  # of an interval's picture
 MIDDLE = HEIGHT / 2
+# Headings and notes of panels.
+KINDS = {
+    "floor": ("Floors", "The whole interval must lie at or above the limit."),
+    "latency": ("Latency in milliseconds", "The value must not be above the limit."),
+    "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
+}
+CEILINGS = ("Ceilings", "The whole interval must lie at or below the limit.")
 
 
 def html_report(decision: Decision, evidence: ReportEvidence | None, *, synthetic: bool) -> str:
@@ -56,7 +61,7 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
         roc=roc_graph(found) if found else None,
         calibration=calibration_graph(found, decision.alpha) or None,
         curves=found,
-        no_curves=_why_no_curves(evidence, judged, found),
+        judged=judged,
         comparisons=words.regressed_first(decision),
         slices=decision.slices,
         work=worklist(decision, evidence, judged),
@@ -68,28 +73,6 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
         others=others,
         verdict_sign=lambda verdict: sign(Verdict(verdict)),
     )
-
-
-def _why_no_curves(
-    evidence: ReportEvidence | None, judged: CurveScores | None, found: Sequence[Curve]
-) -> list[str]:
-    """What a reader must know of curves that are not drawn."""
-    if evidence is None or judged is None:
-        return ["No scores were at hand when this page was made."]
-    reasons = [f"Not drawn: {fault}." for fault in judged.faults]
-    if not found and not judged.faults:
-        reasons.append("Not drawn: a curve needs two cases of either kind, and finite numbers.")
-    elif not found:
-        reasons.append("Without the candidate's curve there is nothing to compare.")
-    if found and found[0].calibration is None:
-        reasons.append("No calibration curve: the scores are not all between 0 and 1.")
-    return reasons
-
-
-def breakable(name: str) -> Markup:
-    """A check's name that may break after its dots and brackets rather than inside a word."""
-    escaped = str(escape(name))
-    return Markup(escaped.replace(".", ".<wbr>").replace("]", "]<wbr>"))  # noqa: S704 - escaped
 
 
 @dataclass(frozen=True)
@@ -130,18 +113,12 @@ def _kind(check: CheckResult) -> tuple[str, str]:
     """Heading and note of the panel that a check belongs to."""
     if not _drawn(check):
         return "Conditions", "They hold or they do not; there is no interval."
-    if check.rule == "floor":
-        return "Floors", "The whole interval must lie at or above the limit."
     if check.rule == "non_inferiority":
         side = "above" if (check.limit or 0) < 0 else "below"
         note = f"The whole interval of the change must lie {side} the limit; 0 is no change."
         lower = "" if side == "above" else ", lower is better"
         return f"Change against {check.against}{lower}", note
-    if check.rule == "latency":
-        return "Latency in milliseconds", "The value must not be above the limit."
-    if check.rule == "negative_flips":
-        return "Cases turned wrong", "The share itself must not be above the limit."
-    return "Ceilings", "The whole interval must lie at or below the limit."
+    return KINDS.get(check.rule, CEILINGS)
 
 
 def _panel(

@@ -27,13 +27,12 @@ def prune(
     goes is listed in retention/, and in the ledger.
     """
     from pipeline.settings.config import load_config
-    from pipeline.unattended.retention.prune import lines, prune
+    from pipeline.unattended.retention.prune import as_text, prune
 
     retention = load_config(config, settings).retention
     found = prune(retention, Workspace(workspace), dry_run=dry_run)
     if form == "json":
         echo_json(found.as_json())
     else:
-        for line in lines(found):
-            click.echo(line)
+        click.echo(as_text(found))
     return 0

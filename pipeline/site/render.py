@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from components.decision import Verdict
 from components.pages import svg
-from components.pages.page import templates
+from components.pages.page import breakable, templates
 from pipeline.evidence.answer import Table, Value
 from pipeline.evidence.show_answer import facts_by_section, is_figure, shown_value, shown_words
 from pipeline.site import places
@@ -32,7 +32,6 @@ _JUDGED = ("state", "verdict", "now")
 _NAMED_BY_COLUMN = {"entry": "entry", "ledger_entry": "entry"}
 _HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?|\d{8}T\d{6}\.\d+Z")
-_BREAKS = re.compile(r"[].=/](?=\w|\[|\.)")
 
 NAVIGATION = (
     ("Overview", places.HOME),
@@ -103,11 +102,6 @@ def marked(text: str) -> Markup:
         return escape(shown_words(text))
     code = Markup("<code>{}</code>")
     return Markup("").join(code.format(p) if n % 2 else p for n, p in enumerate(parts))
-
-
-def breakable(words: str) -> Markup:
-    """A name without spaces may break after its dots, brackets and slashes."""
-    return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(words))))  # noqa: S704 - escaped
 
 
 @functools.cache

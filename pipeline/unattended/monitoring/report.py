@@ -13,11 +13,12 @@ from typing import Any
 
 import orjson
 
+from components.drift import page_words
 from components.drift.divergence import Limit
 from components.drift.findings import MOVED, Drift
 from components.drift.page import drift_page
-from components.drift.page_words import feature, measure, moved_first, number, time_words
 from components.notify.notice import Message
+from components.pages.page import text_of
 from components.records.clock import parse_time, time_text
 from components.records.files import canonical_json, sha256_file, write_atomically, writing_to
 from components.records.ledger.ledger import Entry
@@ -184,25 +185,22 @@ def drift_message(findings: Findings, breach: Breach, report: Path) -> Message:
     """
     drift, reference = findings.drift, findings.reference
     version = reference.champion.version
-    moved = ", ".join(spell(feature(name)) for name in breach.moved)
-    lines = [
-        spell(drift.reading.words),
-        f"{drift.cases:,} cases from {time_words(drift.first)} to {time_words(drift.last)}, "
-        f"compared with {len(reference.sample):,} of run {reference.run_id}.",
-    ]
-    lines += [
-        f"{spell(feature(shift.name))}: {measure(shift.measure)} {number(shift.value)}, limit "
-        f"{number(shift.limit)}; {spell(shift.words)}"
-        for shift in moved_first(drift.shifts)
-        if shift.state == MOVED
-    ]
-    lines += [f"{chart.name}: outside its control limits" for chart in drift.charts if chart.signal]
-    lines += [breach.words, f"Report: {report}"]
+    text = text_of(
+        Path(__file__).with_name("notice.txt.j2"),
+        drift=drift,
+        moved=[shift for shift in page_words.moved_first(drift.shifts) if shift.state == MOVED],
+        own=len(reference.sample),
+        run_id=reference.run_id,
+        breach=breach,
+        report=report,
+        words=page_words,
+    )
+    named = ", ".join(spell(page_words.feature(name)) for name in breach.moved)
     day = (drift.last or "")[:10]
     return Message(
         kind="drift",
-        subject=f"drift: {reference.model} version {version}: {moved}",
-        lines=tuple(lines),
+        subject=f"drift: {reference.model} version {version}: {named}",
+        lines=tuple(text.split("\n")),
         key=f"drift {reference.sha256[:16]} {' '.join(breach.moved)} {day}",
         facts={
             "moved": list(breach.moved),

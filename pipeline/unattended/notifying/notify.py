@@ -16,7 +16,7 @@ from components.notify.delivery import Channel, Delivery, deliver
 from components.notify.journal import DeadLetter, NoticeJournal
 from components.notify.notice import Message, Notice
 from components.records.clock import current_time
-from components.records.errors import ConfigError, WorkspaceBusy
+from components.records.errors import ConfigError
 from pipeline.settings.config import NotifyConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.notifying.channels import makers
@@ -87,9 +87,7 @@ def resend(config: NotifyConfig, workspace: Workspace) -> tuple[Delivery, ...]:
     """
     notes = journal(workspace)
     try:
-        with notes.resending() as mine:
-            if not mine:
-                raise WorkspaceBusy(f"{notes.folder}: dead letters are being sent by another")
+        with notes.resending():
             return tuple(_resent(config, notes, letter) for letter in notes.dead().letters)
     except UNUSABLE as error:
         raise ConfigError(f"{notes.folder}: cannot be used: {_reason(error)}") from None

@@ -18,11 +18,11 @@ from typing import Any
 
 import orjson
 
+from components.pages.page import text_of
 from components.records.clock import current_time, time_id, utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import canonical_json, sync, write_atomically
 from components.records.ledger.ledger import Entry, Ledger
-from components.records.text import one_line
 from pipeline.evidence.subject import Evidence
 from pipeline.run.recorder import close_dead
 from pipeline.settings.config import RetentionConfig
@@ -155,9 +155,7 @@ class Pruned:
         return sum(one.bytes for one in self.removed)
 
     def as_json(self) -> dict[str, Any]:
-        document = {**asdict(self), "files": self.files, "bytes": self.bytes}
-        names = ("dry_run", "entry", "files", "bytes", "removed", "kept", "unknown")
-        return {name: document[name] for name in names}
+        return {**asdict(self), "files": self.files, "bytes": self.bytes}
 
 
 def prune(
@@ -189,12 +187,14 @@ def prune(
     return Pruned(found.removable, found.kept, found.unknown, dry_run, seq)
 
 
-def lines(found: Pruned) -> Iterator[str]:
-    yield from _removed(found)
-    for run_id, why in sorted(found.kept.items()):
-        yield f"stays: run {run_id}: {one_line(why)}"
-    for name in found.unknown:
-        yield f"stays: {one_line(name)}: no run's record knows it, or a link is in it"
+def as_text(found: Pruned) -> str:
+    """What went and what stays, for a terminal."""
+    by_run: defaultdict[str, list[int]] = defaultdict(list)
+    for one in found.removed:
+        by_run[f"run {one.run_id}" if one.run_id else "leftovers and logs"].append(one.bytes)
+    largest = sorted(found.removed, key=lambda one: -one.bytes)
+    template = Path(__file__).with_name("pruned.txt.j2")
+    return text_of(template, found=found, by_run=by_run, largest=largest, size=size)
 
 
 def size(count: int) -> str:
@@ -203,19 +203,3 @@ def size(count: int) -> str:
     while amount >= 999.5 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1000, unit + 1
     return f"{amount:.0f} {_UNITS[0]}" if unit == 0 else f"{amount:.3g} {_UNITS[unit]}"
-
-
-def _removed(found: Pruned) -> Iterator[str]:
-    if not found.removed:
-        yield "nothing to remove"
-        return
-    total = f"{len(found.removed)} folders and logs, {found.files} files, {size(found.bytes)}"
-    yield f"would go: {total}" if found.dry_run else f"removed: {total}; entry {found.entry}"
-    by_run: defaultdict[str, list[int]] = defaultdict(list)
-    for one in found.removed:
-        by_run[f"run {one.run_id}" if one.run_id else "leftovers and logs"].append(one.bytes)
-    for name, sizes in sorted(by_run.items()):
-        yield f"  {name}: {len(sizes)}, {size(sum(sizes))}"
-    if found.dry_run:
-        for one in sorted(found.removed, key=lambda one: -one.bytes):
-            yield f"  {size(one.bytes):>10}  {one_line(one.path)}"

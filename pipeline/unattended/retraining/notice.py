@@ -108,29 +108,15 @@ def _in_words(check: CheckResult) -> str:
 def show_retrained(retrained: Retrained) -> None:
     """The state, the checks that stand in the way, and where everything is."""
     attempt, outcome = retrained.attempt, retrained.outcome
-    click.echo(f"\n{_headline(retrained)}")
-    if outcome and attempt.state != "nothing_new":
-        for check in blocking(outcome.decision):
-            click.echo(f"{check.verdict.value} {explain(check)}")
-    served = f"version {attempt.version}" if attempt.version is not None else "nothing is released"
-    places = [("served", served), ("data", attempt.data)]
-    places += [("run", attempt.run_id)] if attempt.run_id else []
-    places += [("report", attempt.report)] if attempt.report else []
-    places += [("attempt", attempt.attempt_id)]
-    for name, place in places:
-        click.echo(f"{name:<9}{place}")
-    for delivery in retrained.deliveries:
-        click.echo(f"{'told':<9}{delivery.channel}: {delivery.state}")
-    if retrained.pruned and retrained.pruned.files:
-        mebibytes = retrained.pruned.bytes / 2**20
-        click.echo(f"{'pruned':<9}{retrained.pruned.files} files, {mebibytes:.1f} MiB")
-
-
-def _headline(retrained: Retrained) -> str:
-    attempt, outcome = retrained.attempt, retrained.outcome
-    if outcome is None:
-        return HEADLINES[attempt.state]
-    verdict = outcome.decision.verdict.value
-    if attempt.state == "nothing_new":
-        return f"nothing new since run {attempt.run_id}, whose verdict was {verdict}"
-    return f"{verdict}  {HEADLINES[attempt.state]}"
+    decision = outcome.decision if outcome else None
+    text = text_of(
+        Path(__file__).with_name("retrained.txt.j2"),
+        attempt=attempt,
+        decision=decision,
+        headline=HEADLINES.get(attempt.state),
+        blocking=blocking(decision) if decision else [],
+        explain=explain,
+        deliveries=retrained.deliveries,
+        pruned=retrained.pruned,
+    )
+    click.echo(f"\n{text}")

@@ -52,14 +52,10 @@ def remove(name: str, workspace: Path) -> list[str]:
     Raises:
       ConfigError: the crontab cannot be read or written.
     """
-    if shutil.which("crontab") is None:
+    if not is_installed(name, workspace):
         return []
-    before = _read()
-    lines = before.splitlines(keepends=True)
-    kept = [each for each in lines if not _has(each, mark(name, workspace))]
-    if len(kept) == len(lines):
-        return []
-    _write(b"".join(kept))
+    lines = _read().splitlines(keepends=True)
+    _write(b"".join(each for each in lines if not _has(each, mark(name, workspace))))
     return ["removed the line of the crontab"]
 
 

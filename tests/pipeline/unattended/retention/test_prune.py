@@ -10,7 +10,7 @@ from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import sha256_tree, write_atomically
 from components.records.run_files import LINEAGE
 from pipeline.settings.workspace import Workspace
-from pipeline.unattended.retention.prune import Pruned, lines, prune, size
+from pipeline.unattended.retention.prune import Pruned, as_text, prune, size
 from tests.pipeline.unattended.retention.making import NOW, STRICT, Aged, run_of
 from tests.refusing import refused
 
@@ -210,5 +210,5 @@ def test_sizes_have_three_digits(count: int, words: str) -> None:
 
 def test_names_cannot_smuggle_control_characters_into_a_terminal() -> None:
     found = Pruned((), {}, ("artifacts/Trainer/model/\x1b[31m",), dry_run=False)
-    *_, line = lines(found)
+    *_, line = as_text(found).splitlines()
     assert "\x1b" not in line and line.startswith("stays: artifacts/Trainer/model/")
