@@ -55,9 +55,7 @@ def show_decision(
 
 def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
     """A row per check; a narrow terminal shows only what decides: the interval and the limit."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("check", no_wrap=True)
+    table = bare_table("verdict", "check")
     table.add_column("slice", overflow="fold")
     for name in ("n", "estimate", "interval", "limit") if wide else ("interval", "limit"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -72,6 +70,14 @@ def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:
             _interval(check),
             _number(check.limit, digits),
         )
+    return table
+
+
+def bare_table(*columns: str) -> Table:
+    """A table without lines, whose first columns these are; they are never wrapped."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name, no_wrap=True)
     return table
 
 

@@ -26,11 +26,13 @@ class MonitoringReference:
 
     model: str
     champion: Champion
-    run_id: str
-    path: Path
     sha256: str
     sample: Sample
     operating_point: float
+
+    @property
+    def run_id(self) -> str:
+        return self.champion.decision.parent.name
 
 
 def find_reference(config: Config, workspace: Workspace) -> MonitoringReference:
@@ -48,21 +50,17 @@ def find_reference(config: Config, workspace: Workspace) -> MonitoringReference:
             f"{destination}: nothing is released, so there is nothing to compare predictions with; "
             "release a model first, or name its folder with --set serving.model_name"
         )
-    run = champion.decision.parent
-    path = run / REFERENCE
+    path = champion.decision.with_name(REFERENCE)
     if not path.is_file():
         raise NothingEvaluated(
             f"{path}: got no such file, wanted the cases behind version {champion.version}; "
             "its run was judged before casegate kept them: run the pipeline again"
         )
-    sample = load_reference(path)
     return MonitoringReference(
         model=serving.model_name,
         champion=champion,
-        run_id=run.name,
-        path=path,
         sha256=sha256_file(path),
-        sample=sample,
+        sample=load_reference(path),
         operating_point=_operating_point(path),
     )
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from components.drift import page_words as words
 from components.drift.findings import MOVED, NOT_ENOUGH, STEADY, Chart, Drift, ObservedRate, Shift
 from components.records.text import spell
-from components.report.terminal import page_text
+from components.report.terminal import bare_table, page_text
 from pipeline.unattended.monitoring.monitor import Monitored
 
 WIDE = 100
@@ -52,9 +52,7 @@ def show_monitored(console: Console, monitored: Monitored) -> None:
 
 def shifts_table(drift: Drift, *, wide: bool) -> Table:
     """A row per shift; a narrow terminal shows only what decides: the value and the limit."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("state", no_wrap=True)
-    table.add_column("feature", no_wrap=True)
+    table = bare_table("state", "feature")
     for name in ("measure", "value", "limit", "p", "own", "served") if wide else ("value", "limit"):
         table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
     if wide:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.decision import EXIT_FAIL, EXIT_INCONCLUSIVE, Verdict
+from components.notify.delivery import Delivery
 from components.records.clock import current_time
 from components.records.errors import CasegateError
 from components.records.files import write_atomically
@@ -24,7 +25,6 @@ from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retraining.tries import ChildOutcome, Try
 
 if TYPE_CHECKING:
-    from components.notify.delivery import Delivery
     from pipeline.unattended.retention.prune import Pruned
 
 
@@ -77,7 +77,7 @@ class Retrained:
 
     attempt: Attempt
     outcome: ChildOutcome | None
-    deliveries: "tuple[Delivery, ...]" = ()
+    deliveries: tuple[Delivery, ...] = ()
     pruned: "Pruned | None" = None
 
     @property

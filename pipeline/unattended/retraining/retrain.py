@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from components.lineage.address import read_password
 from components.lineage.record import RunRecord, Why, load_record
+from components.notify.delivery import Delivery
 from components.notify.notice import Message
 from components.records.clock import utc_now
 from components.records.errors import CasegateError, WorkspaceBusy
@@ -58,7 +59,6 @@ from pipeline.unattended.retraining.notice import message
 from pipeline.unattended.retraining.tries import ChildOutcome, Try, run_tries
 
 if TYPE_CHECKING:
-    from components.notify.delivery import Delivery
     from pipeline.unattended.retention.prune import Pruned
 
 POLL_S = 2.0  # between two looks at whether the workspace is free
@@ -168,7 +168,7 @@ def environment() -> dict[str, str]:
 
 def tell(
     config: NotifyConfig, workspace: Workspace, notice: Message, say: ProgressLines
-) -> "tuple[Delivery, ...]":
+) -> tuple[Delivery, ...]:
     """Tells a person; a delivery for each channel."""
     from pipeline.unattended.notifying import notify
 
@@ -370,7 +370,7 @@ class _Retraining:
             self.say(str(gone.error))
             self._tell(gone, None)
 
-    def _tell(self, attempt: Attempt, outcome: ChildOutcome | None) -> "tuple[Delivery, ...]":
+    def _tell(self, attempt: Attempt, outcome: ChildOutcome | None) -> tuple[Delivery, ...]:
         decision = outcome.decision if outcome else None
         log = self.journal.log_of(attempt)
         notice = message(

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from components.records.clock import current_time
+from components.records.clock import current_time, parse_time
 from components.records.errors import CasegateError, WorkspaceBusy
 from components.records.files import lock_file, write_atomically, writing_to
 from components.records.text import kind_and_words
@@ -111,8 +111,8 @@ class Slots:
         """What is on disk; None where nothing is, or nothing that can be read."""
         try:
             tree = json.loads(self.path.read_text(encoding="utf-8"))
-            claimed = tuple(_moment(slot) for slot in tree["claimed"])
-            return State(_moment(tree["since"]), claimed, int(tree["tries"]))
+            claimed = tuple(parse_time(slot) for slot in tree["claimed"])
+            return State(parse_time(tree["since"]), claimed, int(tree["tries"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -145,13 +145,6 @@ class Slots:
         }
         with writing_to(self.path):
             write_atomically(self.path, json.dumps(tree, indent=2).encode() + b"\n")
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return moment
 
 
 class _CutOff(KeyboardInterrupt):

@@ -21,9 +21,7 @@ def message(found: Drift, *, sha256: str = "ab" * 32) -> Message:
     champion = Champion(3, Path("serving/pneumonia/3"), "cd" * 32, Path("runs/run-3/decision.json"))
     # A notice says of the reference only how many cases it has.
     sample, served = cast(Any, range(400)), cast(Any, None)
-    reference = MonitoringReference(
-        "pneumonia", champion, "run-3", Path("r.npz"), sha256, sample, 0.5
-    )
+    reference = MonitoringReference("pneumonia", champion, sha256, sample, 0.5)
     findings = Findings(found, served, reference, {}, MonitoringConfig(), NOW)
     breach = Breach(moved_names(found), False, True, "A retraining is started.")
     return drift_message(findings, breach, REPORT)
