@@ -7,14 +7,11 @@ well, so that a reviewer sees what the change does to the verdict.
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.baselines.case_set import load_case_set
-from components.baselines.golden import load_golden
 from components.baselines.history import parent_of
-from components.baselines.names import CASE_SET, GOLDEN, POLICY
+from components.baselines.names import CASE_SET, POLICY
 from components.baselines.scores import CaseScores
 from components.decision import Decision
 from components.gate.decide import decide
-from components.gate.policy import load_policy
 from components.records.clock import time_id, utc_now
 from components.records.errors import CasegateError, NothingEvaluated
 from pipeline.ci.changes import Change, Changes
@@ -27,6 +24,8 @@ from pipeline.governance.governed_change import (
     GovernedChange,
     GovernedFiles,
     broken_rules,
+    files_in,
+    read_governed,
 )
 from pipeline.run.score_gate import Gated
 
@@ -46,17 +45,14 @@ def touched_folders(changes: Changes, judging: Iterable[Change]) -> tuple[Path, 
 
 def baseline_change(folder: Path, changes: Changes) -> GovernedChange:
     """What became of the baseline in `folder`; without a base, nothing was there before."""
-    before = _files_before(folder, changes)
-    start = changes.checkout.relative(folder) if changes.checkout else None
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    after = {path.relative_to(folder).as_posix(): path.read_bytes for path in files}
-    changed = set()
-    for path in (Path(change.path) for change in changes.found or ()):
-        if start is not None and path.is_relative_to(start):
-            name = path.relative_to(start).as_posix()
-            if not (name in before and name in after and before[name]() == after[name]()):
-                changed.add(name)
-    return GovernedChange(str(folder), before, after, frozenset(changed))
+    before, after = _files_before(folder, changes), files_in(folder)
+    root = changes.checkout.root if changes.checkout else folder
+    paths = (root / change.path for change in changes.found or ())
+    names = {path.relative_to(folder).as_posix() for path in paths if path.is_relative_to(folder)}
+    same = {
+        name for name in names & before.keys() & after.keys() if before[name]() == after[name]()
+    }
+    return GovernedChange(str(folder), before, after, frozenset(names - same))
 
 
 def verify_baseline(change: GovernedChange) -> Baseline:
@@ -73,9 +69,7 @@ def verify_baseline(change: GovernedChange) -> Baseline:
 
 def load_baseline(folder: Path) -> Baseline:
     """The baseline in `folder`, whatever it was before; raises as `verify_baseline`."""
-    golden = load_golden(folder / GOLDEN) if (folder / GOLDEN).exists() else None
-    files = GovernedFiles(load_policy(folder / POLICY), load_case_set(folder / CASE_SET), golden)
-    return _sound(files, folder)
+    return _sound(read_governed(files_in(folder), str(folder)), folder)
 
 
 def _sound(files: GovernedFiles, folder: Path) -> Baseline:

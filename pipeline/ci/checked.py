@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from components.records.text import printable
@@ -29,13 +30,6 @@ GRAVEST = (70, 4, 5, 2, 1, 3, 0)
 CANDIDATE = "the candidate"
 
 
-class ProgressStep:
-    """One that goes on; `detail` is what its line will say."""
-
-    def __init__(self) -> None:
-        self.detail = ""
-
-
 class Steps:
     """Says each step as it ends; the same line on a terminal and in a log, without colour."""
 
@@ -44,8 +38,9 @@ class Steps:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(self, name: str) -> Iterator[ProgressStep]:
-        began, step, word = time.monotonic(), ProgressStep(), "failed"
+    def step(self, name: str) -> Iterator[SimpleNamespace]:
+        """Times a step, which may set the `detail` that its line says."""
+        began, step, word = time.monotonic(), SimpleNamespace(detail=""), "failed"
         try:
             yield step
             word = "done"

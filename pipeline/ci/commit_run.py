@@ -5,7 +5,7 @@ candidate for release is judged on that.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from components.baselines.scores import CaseScores, load_scores, save_scores
@@ -41,19 +41,6 @@ from pipeline.settings.workspace import Workspace
 RESULT_FORMAT = 1
 
 
-@dataclass(frozen=True, eq=False)
-class CommitRun:
-    """Attributes:
-    from_cache: nothing ran, as nothing that decides differs from an earlier run.
-    key: hash of all that decides.
-    """
-
-    gated: Gated
-    report: Path
-    from_cache: bool
-    key: str
-
-
 def judge_by_run(
     work: Work, folders: tuple[Path, ...], watching: Watching
 ) -> tuple[JudgedBaseline, ...]:
@@ -67,26 +54,33 @@ def judge_by_run(
     limits = _verified(work, folders)
     config = ci_config(asked.config, release=work.plan.release is not None)
     with run_workspace(cache) as (root, notes["workspace"]):
+        root.mkdir(parents=True, exist_ok=True)
         with steps.step("inputs") as step:
-            root.mkdir(parents=True, exist_ok=True)
             inputs = prepare(config, Workspace(root), "ci")
             baseline = load_baseline(inputs.baseline)
-            champion = None
-            if work.registry:
-                champion = work.registry.scores(baseline.case_set.merkle_root)
-                if champion is None:
-                    notes["registry"] += f"; it has no scores of {baseline.name}"
+            champion = _champion(work, baseline)
             notes["case set"] = _which(work, baseline.name)
             step.detail = f"judged on {baseline.name}, {len(baseline.case_set.cases)} cases"
+        key = result_key(inputs, champion)
         with steps.step("result") as step, watching() as listener:
-            ran = _run(work, inputs, baseline, champion, cache, listener)
+            ran = _from_cache(cache, key, baseline, champion)
+            ran = ran or _run(work, inputs, baseline, champion, listener)
             step.detail = "from the cache" if ran.from_cache else notes["workspace"]
         compared = _compare_with_base(ran.gated, baseline, work.changes, cache)
-        notes["cache"] = _keep(work, cache, ran)
+        notes["cache"] = _keep(work, cache, key, ran)
         report = asked.out / HTML_REPORT  # where it outlives the workspace
+        assert ran.report is not None  # which every run makes
         write_atomically(report, ran.report.read_bytes())
-    name, cached = baseline.name, ran.from_cache
-    return (JudgedBaseline(name, CANDIDATE, ran.gated, compared, "", limits, report, cached),)
+    return (replace(ran, compared=compared, limits=limits, report=report),)
+
+
+def _champion(work: Work, baseline: Baseline) -> CaseScores | None:
+    if work.registry is None:
+        return None
+    champion = work.registry.scores(baseline.case_set.merkle_root)
+    if champion is None:
+        work.notes["registry"] += f"; it has no scores of {baseline.name}"
+    return champion
 
 
 def _verified(work: Work, folders: tuple[Path, ...]) -> tuple[LimitChange, ...]:
@@ -109,17 +103,18 @@ def _which(work: Work, name: str) -> str:
     return f"{name}, the locked one, {why}; the ledger of releases does not count this look"
 
 
-def _keep(work: Work, cache: Cache | None, ran: CommitRun) -> str:
+def _keep(work: Work, cache: Cache | None, key: str, ran: JudgedBaseline) -> str:
     """Puts a result into the cache; one line on it."""
     if cache is None:
         return "none"
     changes = work.changes
     tree = changes.checkout.tree("HEAD") if changes.checkout and changes.clean else None
     if ran.from_cache:
-        cache.note_tree(tree, ran.key)
-        return f"hit, {ran.key[:12]}"
+        cache.note_tree(tree, key)
+        return f"hit, {key[:12]}"
+    assert ran.report is not None
     files = {name: ran.report.parent / name for name in (DECISION, SCORES, HTML_REPORT)}
-    return cache.keep(ran.key, files, tree=tree) or f"kept, {ran.key[:12]}"
+    return cache.keep(key, files, tree=tree) or f"kept, {key[:12]}"
 
 
 def ci_config(config: Config, *, release: bool) -> Config:
@@ -162,24 +157,26 @@ def result_key(inputs: Inputs, champion: CaseScores | None) -> str:
     )
 
 
+def _from_cache(
+    cache: Cache | None, key: str, baseline: Baseline, champion: CaseScores | None
+) -> JudgedBaseline | None:
+    kept = cache.find(key) if cache else None
+    if kept is None or not fits(kept.decision, baseline):
+        return None
+    gated = gated_by(baseline, kept.decision, kept.scores, champion)
+    return JudgedBaseline(
+        baseline.name, CANDIDATE, gated, None, report=kept.report, from_cache=True
+    )
+
+
 def _run(
     work: Work,
     inputs: Inputs,
     baseline: Baseline,
     champion: CaseScores | None,
-    cache: Cache | None,
     listener: Callable[[Event], None],
-) -> CommitRun:
-    """The result on these inputs, from the cache or from a run.
-
-    Raises:
-      CasegateError: whatever ended the run without a verdict.
-    """
-    key = result_key(inputs, champion)
-    kept = cache.find(key) if cache else None
-    if kept and fits(kept.decision, baseline):
-        gated = gated_by(baseline, kept.decision, kept.scores, champion)
-        return CommitRun(gated, kept.report, True, key)
+) -> JudgedBaseline:
+    """What a run comes to; raises CasegateError for whatever ended it without a verdict."""
     root, place = inputs.workspace.root, None
     if champion:
         place = root / "ci" / f"champion-{champion.scores_sha256[:16]}.json"
@@ -191,7 +188,7 @@ def _run(
         raise _with_log_kept(error, root, work.asked.out) from error
     scores = load_scores(outcome.report.parent / SCORES)
     gated = gated_by(baseline, outcome.decision, scores, champion)
-    return CommitRun(gated, outcome.report, False, key)
+    return JudgedBaseline(baseline.name, CANDIDATE, gated, None, report=outcome.report)
 
 
 def fits(decision: Decision, baseline: Baseline) -> bool:

@@ -1,13 +1,15 @@
 """What a change of policy does to each limit, row by row, so that none is loosened unseen."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # its import takes longer than all that a change of documentation may
-    from components.gate.policy import Check, Policy
+    from components.gate.policy import Policy
 
 LOOSENED, TIGHTENED, CHANGED = "loosened", "tightened", "changed"
+HIGHER = ("floor", "at_least")  # ask for more where they are higher, other numbers where lower
+WEAKER = ("report", "supporting")  # words that ask for less than those they stand in place of
+NEITHER = ("patients", "method", "paired_method")
 
 
 @dataclass(frozen=True)
@@ -25,73 +27,58 @@ class LimitChange:
 
 def limit_changes(before: "Policy", after: "Policy") -> tuple[LimitChange, ...]:
     """Every limit that differs, loosened ones first."""
-    found = [*_whole(before, after), *_checks(before, after)]
+    had, has = _asked(before), _asked(after)
+    old: dict[str, Any] = dict.fromkeys(sorted(had - has), "asked for")
+    new: dict[str, Any] = dict.fromkeys(sorted(has - had), "asked for")
+    found = [_change(what, old.get(what), new.get(what)) for what in (*old, *new)]
+    old, new = _limits(before, had & has), _limits(after, had & has)
+    moved = [what for what in {**old, **new} if old.get(what) != new.get(what)]
+    found += [_change(what, old.get(what), new.get(what)) for what in moved]
     order = (LOOSENED, CHANGED, TIGHTENED)
     return tuple(sorted(found, key=lambda change: order.index(change.effect)))
 
 
-def _whole(before: "Policy", after: "Policy") -> Iterator[LimitChange]:
-    """The rules beside the checks, and what holds for all of them."""
-    pairs: tuple[tuple[str, Callable[[Policy], Any], int], ...] = (
-        ("alpha", lambda p: p.alpha, -1),
-        ("planned_looks", lambda p: p.planned_looks, -1),
-        ("negative_flips.ceiling", lambda p: p.negative_flips and p.negative_flips.ceiling, -1),
-        ("sentinels.at_least", lambda p: p.sentinels and p.sentinels.at_least, 1),
-        ("latency.p95_ms", lambda p: p.latency and p.latency.p95_ms, -1),
-        ("coverage.at_least", lambda p: p.coverage and p.coverage.at_least, 1),
-    )
-    for what, read, better in pairs:
-        yield from _number(what, read(before), read(after), better)
-    names = [set(p.coverage.attributes) if p.coverage else set() for p in (before, after)]
-    for name in sorted(names[0] ^ names[1]):
-        effect = LOOSENED if name in names[0] else TIGHTENED
-        asked = ("asked for", "none") if name in names[0] else ("none", "asked for")
-        yield LimitChange(f"coverage.{name}", *asked, effect)
-    if before.leakage != after.leakage:
-        effect = LOOSENED if after.leakage == "report" else TIGHTENED
-        yield LimitChange("leakage", before.leakage, after.leakage, effect)
-    if before.patients != after.patients:
-        yield LimitChange("patients", before.patients, after.patients, CHANGED)
+def _asked(policy: "Policy") -> set[str]:
+    """What is there or not: the checks, and the attributes to cover."""
+    covered = policy.coverage.attributes if policy.coverage else ()
+    return {*(check.name for check in policy.checks), *(f"coverage.{name}" for name in covered)}
 
 
-def _checks(before: "Policy", after: "Policy") -> Iterator[LimitChange]:
-    old, new = ({check.name: check for check in p.checks} for p in (before, after))
-    for name in {**old, **new}:
-        if name not in new:
-            yield LimitChange(name, "asked for", "none", LOOSENED)
-        elif name not in old:
-            yield LimitChange(name, "none", "asked for", TIGHTENED)
-        else:
-            yield from _check(old[name], new[name])
+def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
+    """What can be more or less; of a check only where `both` policies have it."""
+    found: dict[str, Any] = {"alpha": policy.alpha, "planned_looks": policy.planned_looks}
+    if policy.negative_flips:
+        found["negative_flips.ceiling"] = policy.negative_flips.ceiling
+    if policy.sentinels:
+        found["sentinels.at_least"] = policy.sentinels.at_least
+    if policy.latency:
+        found["latency.p95_ms"] = policy.latency.p95_ms
+    if policy.coverage:
+        found["coverage.at_least"] = policy.coverage.at_least
+    found |= {"leakage": policy.leakage, "patients": policy.patients}
+    for check in policy.checks:
+        if check.name in both:
+            found[f"{check.name}.{check.limit_rule}"] = check.limit
+            found |= {f"{check.name}.margin.{name}": m for name, m in check.margins.items()}
+            for word in ("alpha", "role", "method", "paired_method"):
+                found[f"{check.name}.{word}"] = getattr(check, word)
+    return found
 
 
-def _check(old: "Check", new: "Check") -> Iterator[LimitChange]:
-    from components.gate.policy import BASELINES
-
-    better = 1 if old.limit_rule == "floor" else -1
-    yield from _number(f"{old.name}.{old.limit_rule}", old.limit, new.limit, better)
-    for name in BASELINES:
-        pair = old.margins.get(name), new.margins.get(name)
-        yield from _number(f"{old.name}.margin.{name}", *pair, -1)
-    yield from _number(f"{old.name}.alpha", old.alpha, new.alpha, -1)
-    if old.role != new.role:
-        effect = LOOSENED if new.role == "supporting" else TIGHTENED
-        yield LimitChange(f"{old.name}.role", old.role, new.role, effect)
-    for word in ("method", "paired_method"):
-        was, now = getattr(old, word), getattr(new, word)
-        if was != now:
-            yield LimitChange(f"{old.name}.{word}", was, now, CHANGED)
+def _change(what: str, old: Any, new: Any) -> LimitChange:
+    word = what.rpartition(".")[2]
+    if old is None or new is None:
+        effect = LOOSENED if new is None else TIGHTENED
+    elif word in NEITHER:
+        effect = CHANGED
+    elif isinstance(new, str):
+        effect = LOOSENED if new in WEAKER else TIGHTENED
+    else:
+        effect = LOOSENED if (new < old) == (word in HIGHER) else TIGHTENED
+    return LimitChange(what, _text(old), _text(new), effect)
 
 
-def _number(what: str, old: float | None, new: float | None, better: int) -> Iterator[LimitChange]:
-    """Args:
-    better: 1 where a higher number asks for more, -1 where a lower one does; none asks for nothing.
-    """
-    if old == new:
-        return
-    stricter = new is not None and (old is None or (new - old) * better > 0)
-    yield LimitChange(what, _text(old), _text(new), TIGHTENED if stricter else LOOSENED)
-
-
-def _text(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else f"{value:g}"

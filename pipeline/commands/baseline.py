@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from components.baselines.golden import Golden, GoldenProposal
     from components.baselines.scores import CaseScores
     from pipeline.governance.approval import Approved
-    from pipeline.governance.golden_record import GoldenStep
+    from pipeline.governance.golden_record import GoldenRecord, GoldenStep
 
 
 @group()
@@ -55,16 +55,18 @@ def propose(workspace: Path, run_id: str, by: str | None) -> int:
     Golden stays what it is until `casegate baseline approve`.
     """
     from pipeline.governance.approval import propose_golden
-    from pipeline.governance.golden_record import show_golden
+    from pipeline.governance.golden_record import golden_record
+    from pipeline.settings.workspace import Workspace
 
     path, proposal = propose_golden(workspace, run_id=run_id, by=by)
-    shown = show_golden(workspace, path.parent)
+    shown = golden_record(Workspace(workspace.resolve()), path.parent)
+    cases = shown.case_set
     click.echo(f"proposed by {proposal.by}: the candidate of run {run_id}: {path}")
     if shown.golden:
         click.echo("golden now:")
-        _show_scores(shown.golden.scores, shown.case_set)
+        _show_scores(shown.golden.scores, cases)
     click.echo("proposed:")
-    _show_proposed(proposal, shown.case_set)
+    _show_proposed(proposal, cases)
     click.echo("next: casegate baseline approve --by NAME --reason TEXT")
     return 0
 
@@ -85,10 +87,8 @@ def approve(workspace: Path, by: str, reason: str) -> int:
 @_folder
 def show(workspace: Path, folder: Path | None) -> int:
     """Prints what golden is now, who approved it, and what waits for approval."""
-    from pipeline.governance.golden_record import show_golden
-
-    shown = show_golden(workspace, folder)
-    cases = shown.case_set
+    shown = _read(workspace, folder)
+    cases, proposal = shown.case_set, shown.proposal
     _line("baseline", str(shown.baseline))
     _line("case set", f"{cases.name} version {cases.version}, {len(cases.cases)} cases")
     if shown.golden:
@@ -96,12 +96,11 @@ def show(workspace: Path, folder: Path | None) -> int:
         _show_scores(shown.golden.scores, cases)
     else:
         _line("golden", "none yet; casegate baseline bootstrap approves the first")
-    if proposal := shown.proposal:
+    if proposal:
         _line("proposed", f"by {proposal.by} on {proposal.date}, from run {proposal.run_id}")
         _line("decision", proposal.decision_sha256)
         _show_proposed(proposal, cases)
-    if shown.unfinished:
-        entry = shown.unfinished.entry
+    if entry := shown.unfinished:
         _line("cut short", f"the {entry.kind} by {entry.by} at {entry.at}; give it again")
     return 0
 
@@ -112,16 +111,24 @@ def show(workspace: Path, folder: Path | None) -> int:
 def history(workspace: Path, folder: Path | None) -> int:
     """Lists every approval, oldest first; exits 4 where ledger and files disagree."""
     from components.records.errors import IntegrityError
-    from pipeline.governance.golden_record import golden_history
 
-    where, found = golden_history(workspace, folder)
+    found = _read(workspace, folder)
+    where, faults = found.baseline, list(found.faults())
     for step in found.steps:
         _show_step(step, where)
     if not found.steps:
         click.echo(f"{where}: no golden yet; casegate baseline bootstrap approves the first")
-    for fault in found.faults:
+    for fault in faults:
         click.echo(IntegrityError(f"{where}: {fault}").line, err=True)
-    return IntegrityError.exit_code if found.faults else 0
+    return IntegrityError.exit_code if faults else 0
+
+
+def _read(root: Path, given: Path | None) -> "GoldenRecord":
+    from pipeline.governance.golden_record import find_baseline, golden_record
+    from pipeline.settings.workspace import Workspace
+
+    workspace = Workspace(root.resolve())
+    return golden_record(workspace, find_baseline(workspace, given))
 
 
 def _show_approved(approved: "Approved", then: str) -> int:
@@ -163,8 +170,8 @@ def _show_scores(scores: "CaseScores", case_set: "CaseSet") -> None:
     if shares is None:
         _line("scored on", f"another case set: {scores.scored_case_set}")
     else:
-        _line("sensitivity", str(shares[0]))
-        _line("specificity", str(shares[1]))
+        _line("sensitivity", shares[0])
+        _line("specificity", shares[1])
 
 
 def _show_proposed(proposal: "GoldenProposal", case_set: "CaseSet") -> None:

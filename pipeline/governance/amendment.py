@@ -6,8 +6,8 @@ golden. A run refuses a golden that was scored on another version, so an interru
 leaves nothing that could be judged by; the same amendment, run again, does what is left.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.ledger import Entry, Ledger, new_entry
 from components.records.text import first_few
+from pipeline.governance.act import GovernedAct, governed_act
 from pipeline.governance.case_sets import typed, typed_changes
 from pipeline.governance.golden_record import archive_golden, finish, golden_of, hold_baseline
-from pipeline.governance.persons import require_text
 from pipeline.settings.baselines import find_case_set
 from pipeline.settings.workspace import Workspace
 
@@ -93,18 +93,17 @@ def amend(root: Path, request: AmendmentRequest) -> Amendment:
       IntegrityError: the case set, its history, golden or the ledger was edited.
       WorkspaceBusy: a run, an approval or another amendment is at work.
     """
-    by, reason = require_text(request.by, "--by"), require_text(request.reason, "--reason")
-    request = replace(request, by=by, reason=reason)
     if bool(request.add) != (request.source is not None):
         raise ConfigError("cases amend: --add and --source go together; give both or neither")
     if request.golden_model is not None and not request.add:
         raise ConfigError("cases amend: --golden-model is needed with --add only; leave it out")
-    workspace = Workspace(root.resolve())
-    path = find_case_set(request.case_set, workspace).resolve()
-    with workspace.opened(), hold_baseline(path.parent):
-        ledger = Ledger(workspace.ledger)
-        amendment = _prepare(path, request, workspace, ledger.entries())
-        _write(amendment, ledger)
+    path = find_case_set(request.case_set, Workspace(root.resolve())).resolve()
+    with (
+        governed_act(root, by=request.by, reason=request.reason) as act,
+        hold_baseline(path.parent),
+    ):
+        amendment = _prepare(path, request, act)
+        _write(amendment, act.ledger)
     return amendment
 
 
@@ -125,12 +124,44 @@ def _write(amendment: Amendment, ledger: Ledger) -> None:
         save_golden(amendment.golden, golden)
 
 
-def _prepare(
-    path: Path, request: AmendmentRequest, workspace: Workspace, entries: tuple[Entry, ...]
-) -> Amendment:
+def _prepare(path: Path, request: AmendmentRequest, act: GovernedAct) -> Amendment:
     """Everything that `request` comes to, or what is left of it after an interruption."""
-    sha256, current = sha256_file(path), load_case_set(path)
+    sha256 = sha256_file(path)
     added = find_cases(open_source(request.source), request.add) if request.source else {}
+    before, after, resumed = _versions(path, request, added, act)
+    golden, entry = golden_of(path.parent), _entry_of(act.entries, before, after)
+    stale = golden if golden and not _scored_on(golden, after) else None
+    if resumed and entry and not stale:
+        raise ConfigError(
+            f"{path}: this amendment is version {after.version} already, by {after.author} on "
+            f"{after.date}; nothing is left to do"
+        )
+    ids, rescored = unscored(before, after) if golden else (), None
+    if stale:
+        cases, new = [added[name] for name in ids], {}
+        if cases:
+            model = _golden_model(stale, act.workspace, request.golden_model, cases)
+            new = score_with_golden(stale, model, cases)
+        rescored = rescored_golden(stale, before, after, new)
+        _refuse_other_golden(path, rescored, entry)
+    return Amendment(
+        path=path,
+        before=before,
+        after=after,
+        golden=rescored,
+        body=None if entry else _entry_body(before, after, golden, rescored),
+        carried=len(after.cases) - len(ids) if golden else None,
+        scored=len(ids) if golden else None,
+        resumed=resumed,
+        sha256=sha256,
+    )
+
+
+def _versions(
+    path: Path, request: AmendmentRequest, added: Mapping[str, Case], act: GovernedAct
+) -> tuple[CaseSet, CaseSet, bool]:
+    """The version before and the one that `request` makes; and whether that stands already."""
+    current = load_case_set(path)
     changes = CaseChanges(
         add=tuple(record_case(added[case_id]) for case_id in request.add),
         retire=tuple(request.retire),
@@ -139,46 +170,12 @@ def _prepare(
         unsentinel=tuple(request.unsentinel),
     )
     parent = parent_of(path, current)
-    resumed = parent is not None and _makes(parent, changes, current)
-    if resumed and parent is not None:
-        before, after = parent, current
-    else:
-        _refuse_unfinished(path, current, parent)
-        finish(workspace, path.parent, entries)
-        before = current
-        after = amend_case_set(
-            current, changes, author=request.by, reason=request.reason, date=utc_now()[:10]
-        )
-    golden, entry = golden_of(path.parent), _entry_of(entries, before, after)
-    if resumed and entry and (golden is None or _scored_on(golden, after)):
-        raise ConfigError(
-            f"{path}: this amendment is version {after.version} already, by {after.author} on "
-            f"{after.date}; nothing is left to do"
-        )
-    ids = unscored(before, after) if golden else ()
-    rescored = None
-    if golden is not None and not _scored_on(golden, after):
-        new: dict[str, float] = {}
-        if cases := [added[name] for name in ids]:
-            model = _golden_model(golden, workspace, request.golden_model, cases)
-            new = score_with_golden(golden, model, cases)
-        rescored = rescored_golden(golden, before, after, new)
-        _refuse_other_golden(path, rescored, entry)
-    body = None if entry else _entry_body(before, after, golden, rescored)
-    if body is not None:
-        # Refused by its contract now, rather than between the writing of two files.
-        new_entry("amendment", body, by=after.author, at=utc_now(), seq=1, previous=FIRST_PREVIOUS)
-    return Amendment(
-        path=path,
-        before=before,
-        after=after,
-        golden=rescored,
-        body=body,
-        carried=len(after.cases) - len(ids) if golden else None,
-        scored=len(ids) if golden else None,
-        resumed=resumed,
-        sha256=sha256,
-    )
+    if parent is not None and _makes(parent, changes, current):
+        return parent, current, True
+    _refuse_unfinished(path, current, parent)
+    finish(act.workspace, path.parent, act.entries)
+    made = amend_case_set(current, changes, author=act.by, reason=act.reason, date=utc_now()[:10])
+    return current, made, False
 
 
 def _makes(parent: CaseSet, changes: CaseChanges, current: CaseSet) -> bool:
@@ -201,14 +198,14 @@ def _entry_of(entries: Iterable[Entry], before: CaseSet, after: CaseSet) -> Entr
 
     Taking an amendment back gives an earlier root again, so that a root alone does not name one.
     """
-    made = _versions(before, after)
+    made = _roots(before, after)
     for entry in entries:
         if entry.kind == "amendment" and all(entry.body[key] == made[key] for key in made):
             return entry
     return None
 
 
-def _versions(before: CaseSet, after: CaseSet) -> dict[str, Any]:
+def _roots(before: CaseSet, after: CaseSet) -> dict[str, Any]:
     return {
         "case_set": after.name,
         "from_version": before.version,
@@ -221,7 +218,10 @@ def _versions(before: CaseSet, after: CaseSet) -> dict[str, Any]:
 def _entry_body(
     before: CaseSet, after: CaseSet, golden: Golden | None, rescored: Golden | None
 ) -> dict[str, Any]:
-    """The ledger's entry: what changed, spelled out, and what became of golden."""
+    """The ledger's entry: what changed, spelled out, and what became of golden.
+
+    Refused by its contract now, rather than between the writing of two files.
+    """
     diff = diff_case_sets(before, after)
     changed = {
         "added": diff.added,
@@ -230,16 +230,16 @@ def _entry_body(
         "sentinels": diff.sentinels_added,
         "sentinels_removed": diff.sentinels_removed,
     }
-    goldens = {"to_golden_sha256": golden.golden_sha256 if golden else None}
-    if rescored is not None:
-        goldens = {"from_golden_sha256": goldens["to_golden_sha256"]}
-        goldens["to_golden_sha256"] = rescored.golden_sha256
-    return {
-        **_versions(before, after),
+    current = golden.golden_sha256 if golden else None
+    body = {
+        **_roots(before, after),
         "reason": after.reason,
         **{key: list(ids) for key, ids in changed.items() if ids},
-        **goldens,
+        **({"from_golden_sha256": current} if rescored else {}),
+        "to_golden_sha256": rescored.golden_sha256 if rescored else current,
     }
+    new_entry("amendment", body, by=after.author, at=utc_now(), seq=1, previous=FIRST_PREVIOUS)
+    return body
 
 
 def _refuse_unfinished(path: Path, current: CaseSet, parent: CaseSet | None) -> None:
@@ -273,15 +273,7 @@ def _refuse_other_golden(path: Path, rescored: Golden, record: Entry | None) -> 
 def _golden_model(
     golden: Golden, workspace: Workspace, given: Path | None, cases: Sequence[Case]
 ) -> Path:
-    """The SavedModel that golden's scores came from.
-
-    Args:
-      given: where a person says it is; None looks among the releases and the models of past runs.
-
-    Raises:
-      IntegrityError: the given folder holds another model.
-      ConfigError: none was given and none is found.
-    """
+    """The SavedModel that golden's scores came from: the given one, or one of this workspace."""
     wanted = golden.scores.model_sha256
     if given is not None:
         digest = sha256_tree(given)

@@ -17,6 +17,7 @@ from components.records.clock import utc_now
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
+from pipeline.governance.act import GovernedAct, governed_act
 from pipeline.governance.decided import DecidedRun, find_run, known_baselines
 from pipeline.governance.golden_record import (
     PROPOSAL,
@@ -51,24 +52,17 @@ def bootstrap_golden(root: Path, *, run_id: str | None, by: str, reason: str) ->
       ConfigError: no such run, nobody named, or its candidate failed a floor.
       IntegrityError: golden scores exist already, or should exist.
     """
-    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
-    workspace = Workspace(root.resolve())
-    with workspace.opened():
-        ledger = Ledger(workspace.ledger)
-        entries = ledger.entries()
-        run = find_run(workspace, run_id, entries)
+    with governed_act(root, by=by, reason=reason) as act:
+        run = find_run(act.workspace, run_id, act.entries)
         baseline = run.baseline()
         with hold_baseline(baseline):
             path = baseline / GOLDEN
-            if golden := finish(workspace, baseline, entries):
+            if golden := finish(act.workspace, baseline, act.entries):
                 return Approved(path, golden, finished=True)
             if path.exists():
                 raise IntegrityError(f"{path}: golden scores exist already; they move by approval")
             _refuse_failed(run.decision, run.run_id)
-            golden = _approve(
-                workspace, ledger, run, baseline, by=by, reason=reason, proposed_by=None
-            )
-    return Approved(path, golden)
+            return _approve(act, run, baseline, proposed_by=None)
 
 
 def propose_golden(
@@ -113,63 +107,44 @@ def approve_golden(root: Path, *, by: str, reason: str) -> Approved:
       ConfigError: nobody named, no proposal or several, or as `propose_golden`.
       IntegrityError: as `propose_golden`.
     """
-    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
-    workspace = Workspace(root.resolve())
-    with workspace.opened():
-        ledger = Ledger(workspace.ledger)
-        entries = ledger.entries()
-        folders = known_baselines(workspace)
+    with governed_act(root, by=by, reason=reason) as act:
+        folders = known_baselines(act.workspace)
         for folder in folders:
             with hold_baseline(folder):
-                if golden := finish(workspace, folder, entries):
+                if golden := finish(act.workspace, folder, act.entries):
                     return Approved(folder / GOLDEN, golden, finished=True)
-        baseline = _only_one_proposed(folders, workspace)
+        baseline = _only_one_proposed(folders, act.workspace)
         with hold_baseline(baseline):
             proposal = load_proposal(baseline / PROPOSAL)
-            run = find_run(workspace, proposal.run_id, entries)
+            run = find_run(act.workspace, proposal.run_id, act.entries)
             _refuse_altered(proposal, run, baseline)
             _refuse_unapprovable(run, baseline)
-            golden = _approve(
-                workspace, ledger, run, baseline, by=by, reason=reason, proposed_by=proposal.by
-            )
-    return Approved(baseline / GOLDEN, golden)
+            return _approve(act, run, baseline, proposed_by=proposal.by)
 
 
 def _approve(
-    workspace: Workspace,
-    ledger: Ledger,
-    run: DecidedRun,
-    baseline: Path,
-    *,
-    by: str,
-    reason: str,
-    proposed_by: str | None,
-) -> Golden:
+    act: GovernedAct, run: DecidedRun, baseline: Path, *, proposed_by: str | None
+) -> Approved:
     """History, ledger, golden; in the order that golden_record.py explains."""
     before = golden_of(baseline)
     scores, at = run.scores(), utc_now()
-    golden = Golden(scores, Approval(by, reason, at, run.decision.decision_sha256))
+    golden = Golden(scores, Approval(act.by, act.reason, at, run.decision.decision_sha256))
     if before:
         archive_golden(baseline)
-    ledger.append(
-        "approval",
-        {
-            "baseline": recorded_name(baseline, workspace.root),
-            "from_golden_sha256": before.golden_sha256 if before else None,
-            "to_golden_sha256": golden.golden_sha256,
-            "decision_sha256": run.decision.decision_sha256,
-            "run_id": run.run_id,
-            "model_sha256": scores.model_sha256,
-            "scores_sha256": scores.scores_sha256,
-            "case_set_root": scores.scored_case_set,
-            "proposed_by": proposed_by,
-            "reason": reason,
-        },
-        by=by,
-        at=at,
-    )
+    body = {
+        "baseline": recorded_name(baseline, act.workspace.root),
+        "from_golden_sha256": before.golden_sha256 if before else None,
+        "to_golden_sha256": golden.golden_sha256,
+        "decision_sha256": run.decision.decision_sha256,
+        "run_id": run.run_id,
+        "model_sha256": scores.model_sha256,
+        "scores_sha256": scores.scores_sha256,
+        "case_set_root": scores.scored_case_set,
+        "proposed_by": proposed_by,
+    }
+    act.record("approval", body, at=at)
     put_in_place(golden, baseline)
-    return golden
+    return Approved(baseline / GOLDEN, golden)
 
 
 def _only_one_proposed(folders: list[Path], workspace: Workspace) -> Path:

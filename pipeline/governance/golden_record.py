@@ -12,7 +12,12 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import dropwhile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import (
@@ -33,37 +38,138 @@ from components.records.ledger.records import recorded_name
 from pipeline.governance.decided import find_run, known_baselines
 from pipeline.settings.workspace import Workspace
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 PROPOSAL = "proposal.json"
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """A golden that the ledger knows: approved, or carried over to an amended case set.
+class GoldenStep:
+    """One golden of a baseline.
 
     Attributes:
-      before: golden_sha256 of the one it took the place of, None for the first.
+      seq: of the ledger's entry, None where the ledger has none for it.
     """
 
-    golden_sha256: str
-    before: str | None
-    entry: Entry
+    file: Path
+    golden: Golden
+    seq: int | None
 
 
-def recorded_goldens(entries: Iterable[Entry], baseline: str) -> tuple[Recorded, ...]:
-    """What the ledger knows of the golden of `baseline` (as it names it), oldest first."""
-    found: list[Recorded] = []
-    for entry in entries:
-        if entry.kind not in ("approval", "amendment"):
-            continue
-        before = entry.body.get("from_golden_sha256")
-        after = entry.body.get("to_golden_sha256")
-        if entry.kind == "approval":
-            ours = entry.body["baseline"] == baseline
-        else:
-            ours = bool(found) and before == found[-1].golden_sha256
-        if ours and after and after != before:
-            found.append(Recorded(after, before, entry))
-    return tuple(found)
+@dataclass(frozen=True, eq=False)
+class GoldenRecord:
+    """The goldens of a baseline: those in files, and those that the ledger knows.
+
+    Attributes:
+      golden: the one that judges now, None where there is none.
+      recorded: approvals, and amendments that carried golden over, oldest first.
+    """
+
+    baseline: Path
+    golden: Golden | None
+    recorded: tuple[Entry, ...]
+
+    @property
+    def case_set(self) -> CaseSet:
+        return load_case_set(self.baseline / CASE_SET)
+
+    @property
+    def proposal(self) -> GoldenProposal | None:
+        """What waits for approval."""
+        path = self.baseline / PROPOSAL
+        return load_proposal(path) if path.exists() else None
+
+    @property
+    def unfinished(self) -> Entry | None:
+        """The approval or amendment on record that did not reach golden's file."""
+        current = self.golden.golden_sha256 if self.golden else None
+        last = self.recorded[-1] if self.recorded else None
+        return last if last and last.body["from_golden_sha256"] == current else None
+
+    @cached_property
+    def steps(self) -> tuple[GoldenStep, ...]:
+        """Every golden in a file, oldest first, the one that judges now last.
+
+        Raises:
+          IntegrityError: one was edited.
+        """
+        seqs = {entry.body["to_golden_sha256"]: entry.seq for entry in self.recorded}
+        steps: dict[str, GoldenStep] = {}
+        for file in [*archived_goldens(self.baseline), self.baseline / GOLDEN]:
+            if file.exists():
+                golden = load_golden(file)
+                sha256 = golden.golden_sha256
+                steps.pop(sha256, None)  # archived already, by an approval that was cut short
+                steps[sha256] = GoldenStep(file, golden, seqs.get(sha256))
+        return tuple(steps.values())
+
+    def faults(self) -> Iterator[str]:
+        """Where ledger and files disagree, one line each."""
+        numbers = list(map(_number, archived_goldens(self.baseline)))
+        for missing in sorted(set(range(1, max(numbers, default=0) + 1)) - set(numbers)):
+            yield f"history/golden-{missing:04d}.json is missing"
+        yield from self._unheld()
+        yield from self._unrecorded()
+        order = [step.seq for step in self.steps if step.seq is not None]
+        if order != sorted(order):
+            yield "the files are not in the order of the ledger"
+        if self.recorded and self.golden and not self.unfinished:
+            last = self.recorded[-1]
+            if self.golden.golden_sha256 != last.body["to_golden_sha256"]:
+                yield f"golden.json is not the golden of entry {last.seq}, the last on record"
+
+    def _unheld(self) -> Iterator[str]:
+        """Entries whose golden is in no file."""
+        there = {step.golden.golden_sha256 for step in self.steps}
+        there |= {e.body["from_golden_sha256"] for e in self.recorded if e.kind == "amendment"}
+        for entry in self.recorded:
+            where = f"entry {entry.seq} of the ledger ({entry.kind} by {entry.by}, {entry.at})"
+            if entry is self.unfinished:
+                state = "was cut short and is not in effect"
+                yield f"{where} {state}: give the same command again to finish it"
+            elif entry.body["to_golden_sha256"] not in there:
+                yield f"{where} approves a golden that no file holds"
+
+    def _unrecorded(self) -> Iterator[str]:
+        """Goldens without an entry; one from before the first entry is none of the ledger's."""
+        for step in dropwhile(lambda step: step.seq is None, self.steps):
+            if step.seq is None:
+                approval = step.golden.approval
+                yield (
+                    f"{step.file.relative_to(self.baseline)}: approved by {approval.by} on "
+                    f"{approval.date}, which the ledger does not record"
+                )
+
+
+def golden_record(
+    workspace: Workspace, baseline: Path, entries: Iterable[Entry] | None = None
+) -> GoldenRecord:
+    """What files and ledger say of a baseline's goldens; changes nothing.
+
+    Args:
+      entries: of the workspace's ledger, where they were read already.
+
+    Raises:
+      IntegrityError: golden or the ledger was edited.
+    """
+    name = recorded_name(baseline, workspace.root)
+    recorded: list[Entry] = []
+    for entry in Ledger(workspace.ledger).entries() if entries is None else entries:
+        if _moves(entry, name, recorded[-1] if recorded else None):
+            recorded.append(entry)
+    return GoldenRecord(baseline, golden_of(baseline), tuple(recorded))
+
+
+def _moves(entry: Entry, name: str, last: Entry | None) -> bool:
+    """Whether an entry moved golden of the baseline that the ledger calls `name`."""
+    before, after = (entry.body.get(f"{end}_golden_sha256") for end in ("from", "to"))
+    if after in (None, before):
+        return False
+    if entry.kind == "approval":
+        return bool(entry.body["baseline"] == name)
+    carried = last.body["to_golden_sha256"] if last else None
+    return entry.kind == "amendment" and before is not None and before == carried
 
 
 def golden_of(baseline: Path) -> Golden | None:
@@ -72,29 +178,19 @@ def golden_of(baseline: Path) -> Golden | None:
     return load_golden(path) if path.exists() else None
 
 
-def unfinished(recorded: tuple[Recorded, ...], golden: Golden | None) -> Recorded | None:
-    """The approval or amendment on record that did not reach golden's file, if there is one."""
-    current = golden.golden_sha256 if golden else None
-    if recorded and recorded[-1].golden_sha256 != current and recorded[-1].before == current:
-        return recorded[-1]
-    return None
-
-
 def finish(workspace: Workspace, baseline: Path, entries: tuple[Entry, ...]) -> Golden | None:
     """Carries out an approval that was cut short; returns the golden it made, None for none.
 
     Raises:
       IntegrityError: golden's file is not what the ledger and the history make of it.
     """
-    recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
-    current = golden_of(baseline)
-    cut_short = unfinished(recorded, current)
-    if cut_short is None:
-        _refuse_unknown(baseline, recorded, current)
-        if current:
-            _clear_proposal(current, baseline)
+    found = golden_record(workspace, baseline, entries)
+    entry = found.unfinished
+    if entry is None:
+        _refuse_unknown(found)
+        if found.golden:
+            _clear_proposal(found.golden, baseline)
         return None
-    entry = cut_short.entry
     if entry.kind == "amendment":
         raise IntegrityError(
             f"{baseline / GOLDEN}: the amendment in entry {entry.seq} of the ledger was cut short; "
@@ -103,7 +199,7 @@ def finish(workspace: Workspace, baseline: Path, entries: tuple[Entry, ...]) -> 
     run = find_run(workspace, entry.body["run_id"], entries)
     approval = Approval(entry.by, entry.body["reason"], entry.at, entry.body["decision_sha256"])
     golden = Golden(run.scores(), approval)
-    if golden.golden_sha256 != cut_short.golden_sha256:
+    if golden.golden_sha256 != entry.body["to_golden_sha256"]:
         raise IntegrityError(
             f"{run.folder}: its scores do not make the golden that entry {entry.seq} of the ledger "
             "approves; restore them from a copy"
@@ -129,8 +225,12 @@ def archive_golden(baseline: Path) -> None:
     files = archived_goldens(baseline)
     if files and files[-1].read_bytes() == content:
         return  # an approval that was cut short has been here
-    number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
+    number = _number(files[-1]) + 1 if files else 1
     write_atomically(baseline / HISTORY / f"golden-{number:04d}.json", content)
+
+
+def _number(archived: Path) -> int:
+    return int(archived.stem.rpartition("-")[2])
 
 
 @contextmanager
@@ -156,77 +256,25 @@ def _clear_proposal(golden: Golden, baseline: Path) -> None:
         path.unlink()
 
 
-def _refuse_unknown(baseline: Path, recorded: tuple[Recorded, ...], golden: Golden | None) -> None:
+def _refuse_unknown(found: GoldenRecord) -> None:
     """Raises IntegrityError for a golden that did not come from what the ledger last recorded.
 
     One that was approved elsewhere since, by a colleague whose ledger is another, has the recorded
     one in its history.
     """
-    if not recorded or (golden and recorded[-1].golden_sha256 == golden.golden_sha256):
+    if not found.recorded:
         return
-    last, path = recorded[-1], baseline / GOLDEN
-    if golden is None:
+    last, path = found.recorded[-1], found.baseline / GOLDEN
+    if found.golden is None:
         raise IntegrityError(
-            f"{path}: is gone, though entry {last.entry.seq} of the ledger approves one; restore "
+            f"{path}: is gone, though entry {last.seq} of the ledger approves one; restore "
             "it from version control"
         )
-    known = {load_golden(file).golden_sha256 for file in archived_goldens(baseline)}
-    if last.golden_sha256 not in known:
+    if last.body["to_golden_sha256"] not in {s.golden.golden_sha256 for s in found.steps}:
         raise IntegrityError(
-            f"{path}: is not the golden that entry {last.entry.seq} of the ledger approves, nor "
+            f"{path}: is not the golden that entry {last.seq} of the ledger approves, nor "
             f"one that came after it; restore it from version control"
         )
-
-
-@dataclass(frozen=True)
-class RightShare:
-    """Right calls among the cases of one label."""
-
-    right: int
-    cases: int
-
-    def __str__(self) -> str:
-        if not self.cases:
-            return "no case"
-        return f"{self.right / self.cases:.4f} ({self.right} of {self.cases})"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Attributes:
-    golden, proposal: None where there is none.
-    unfinished: an approval or amendment on record that did not reach golden's file.
-    """
-
-    baseline: Path
-    case_set: CaseSet
-    golden: Golden | None
-    proposal: GoldenProposal | None
-    unfinished: Recorded | None
-
-
-@dataclass(frozen=True)
-class GoldenStep:
-    """One golden of the baseline.
-
-    Attributes:
-      seq: of the ledger's entry, None where the ledger has none for it.
-    """
-
-    file: Path
-    golden: Golden
-    seq: int | None
-
-
-@dataclass(frozen=True)
-class History:
-    """Attributes:
-    steps: oldest first, the golden that judges now last.
-    faults: where ledger and files disagree, one line each.
-    """
-
-    steps: tuple[GoldenStep, ...]
-    faults: tuple[str, ...]
 
 
 def find_baseline(workspace: Workspace, given: Path | None) -> Path:
@@ -249,92 +297,15 @@ def find_baseline(workspace: Workspace, given: Path | None) -> Path:
     return folder
 
 
-def show_golden(root: Path, given: Path | None = None) -> Shown:
-    """What golden is now, and what waits for approval; changes nothing.
-
-    Raises:
-      ConfigError: as `find_baseline`.
-      IntegrityError: golden, proposal, case set or ledger were edited.
-    """
-    workspace = Workspace(root.resolve())
-    baseline = find_baseline(workspace, given)
-    golden, proposal = golden_of(baseline), baseline / PROPOSAL
-    entries = Ledger(workspace.ledger).entries()
-    recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
-    return Shown(
-        baseline=baseline,
-        case_set=load_case_set(baseline / CASE_SET),
-        golden=golden,
-        proposal=load_proposal(proposal) if proposal.exists() else None,
-        unfinished=unfinished(recorded, golden),
-    )
-
-
-def shares_right(scores: CaseScores, case_set: CaseSet) -> tuple[RightShare, RightShare] | None:
+def shares_right(scores: CaseScores, case_set: CaseSet) -> tuple[str, str] | None:
     """Sensitivity and specificity on the case set; None where another version was scored."""
     try:
-        values = aligned(scores, case_set, who="golden")
+        calls = aligned(scores, case_set, who="golden") >= scores.operating_point
     except IntegrityError:
         return None
-    calls = values >= scores.operating_point
-    shares = []
-    for label in (1, 0):
-        ours = [bool(call) for call, c in zip(calls, case_set.cases) if c.label == label]
-        shares.append(RightShare(ours.count(bool(label)), len(ours)))
-    return shares[0], shares[1]
+    labels = np.array([case.label for case in case_set.cases], dtype=bool)
+    return _share(calls[labels]), _share(~calls[~labels])
 
 
-def golden_history(root: Path, given: Path | None = None) -> tuple[Path, History]:
-    """The baseline's folder, and every golden it had.
-
-    Raises:
-      ConfigError: as `find_baseline`.
-      IntegrityError: a golden or the ledger was edited.
-    """
-    workspace = Workspace(root.resolve())
-    baseline = find_baseline(workspace, given)
-    entries = Ledger(workspace.ledger).entries()
-    recorded = recorded_goldens(entries, recorded_name(baseline, workspace.root))
-    seqs = {r.golden_sha256: r.entry.seq for r in recorded}
-    steps: dict[str, GoldenStep] = {}
-    for file in [*archived_goldens(baseline), baseline / GOLDEN]:
-        if file.exists():
-            golden = load_golden(file)
-            sha256 = golden.golden_sha256
-            steps.pop(sha256, None)  # archived already, by an approval that was cut short
-            steps[sha256] = GoldenStep(file, golden, seqs.get(sha256))
-    faults = _faults(baseline, recorded, list(steps.values()))
-    return baseline, History(tuple(steps.values()), tuple(faults))
-
-
-def _faults(
-    baseline: Path, recorded: tuple[Recorded, ...], steps: list[GoldenStep]
-) -> Iterator[str]:
-    numbers = [int(file.stem.rpartition("-")[2]) for file in archived_goldens(baseline)]
-    for missing in sorted(set(range(1, max(numbers, default=0) + 1)) - set(numbers)):
-        yield f"history/golden-{missing:04d}.json is missing"
-    there = {step.golden.golden_sha256 for step in steps}
-    carried = {r.before for r in recorded if r.entry.kind == "amendment"}
-    current = golden_of(baseline)
-    cut_short = unfinished(recorded, current)
-    for r in recorded:
-        where = f"entry {r.entry.seq} of the ledger ({r.entry.kind} by {r.entry.by}, {r.entry.at})"
-        if r is cut_short:
-            state = "was cut short and is not in effect"
-            yield f"{where} {state}: give the same command again to finish it"
-        elif r.golden_sha256 not in there and r.golden_sha256 not in carried:
-            yield f"{where} approves a golden that no file holds"
-    known = False
-    for step in steps:
-        known = known or step.seq is not None
-        if known and step.seq is None:  # one from before the first entry is none of the ledger's
-            yield (
-                f"{step.file.relative_to(baseline)}: approved by {step.golden.approval.by} on "
-                f"{step.golden.approval.date}, which the ledger does not record"
-            )
-    order = [step.seq for step in steps if step.seq is not None]
-    if order != sorted(order):
-        yield "the files are not in the order of the ledger"
-    last = recorded[-1] if recorded and not cut_short else None
-    if last and current and current.golden_sha256 != last.golden_sha256:
-        yield f"golden.json is not the golden of entry {last.entry.seq}, the last on record"
+def _share(right: "NDArray[np.bool_]") -> str:
+    return f"{right.mean():.4f} ({right.sum()} of {right.size})" if right.size else "no case"

@@ -108,6 +108,12 @@ class GovernedChange:
         return IntegrityError(f"{self.folder}/{name}: {words}")
 
 
+def files_in(folder: Path) -> BaselineFiles:
+    """A baseline's files as they lie there now."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes for path in files}
+
+
 def read_governed(files: BaselineFiles, folder: str) -> GovernedFiles:
     """Reads the governed files, each against its schema and its own hashes."""
     faults: dict[str, CasegateError] = {}

@@ -62,9 +62,13 @@ def verify_ledger(
     for entry in entries:
         run_id = entry.body.get("run_id")
         if run_id and "decision_sha256" in entry.body and (runs is None or run_id in runs):
-            _check_decision(entry, workspace, read)
+            if run_id not in read:
+                read[run_id] = _hash_decision(entry, workspace)
+            path, wanted = workspace.run_folder(run_id) / DECISION, entry.body["decision_sha256"]
+            _hold(entry, path, "is decision", read[run_id], wanted)
         for name in _FILES.get(entry.kind, ()):
-            _check_file(entry, workspace.root / entry.body[name], entry.body[f"{name}_sha256"])
+            path, wanted = workspace.root / entry.body[name], entry.body[f"{name}_sha256"]
+            _hold(entry, path, "hashes to", _hash_file(entry, path), wanted)
     named = {entry.body["run_id"] for entry in entries if entry.kind == "decision"}
     released: dict[str, list[Release]] = {}
     for release in releases(entries):
@@ -91,40 +95,30 @@ def _refuse_absent(sha256: str, entries: Iterable[Entry], path: Path) -> None:
         )
 
 
-def _check_decision(entry: Entry, workspace: Workspace, read: dict[str, str]) -> None:
-    """Holds an entry against the decision it names.
-
-    Args:
-      read: hashes of the decisions that were read before, by run; gains this one.
-    """
-    run_id = entry.body["run_id"]
-    path = workspace.run_folder(run_id) / DECISION
-    try:
-        found = read.get(run_id) or load_decision(path).decision_sha256
-    except CasegateError as error:
-        raise _misfit(entry, str(error)) from error
-    read[run_id] = found
-    if found != (wanted := entry.body["decision_sha256"]):
-        raise _misfit(
-            entry,
-            f"{path} is decision {found[:12]}..., the entry names {wanted[:12]}...; restore the "
-            "recorded one from a copy",
-        )
-
-
 # Files that an entry names by path and hash.
 _FILES = {"drift": ("report",), "retention": ("list",)}
 
 
-def _check_file(entry: Entry, path: Path, wanted: str) -> None:
+def _hash_decision(entry: Entry, workspace: Workspace) -> str:
     try:
-        found = sha256_file(path)
+        return load_decision(workspace.run_folder(entry.body["run_id"]) / DECISION).decision_sha256
+    except CasegateError as error:
+        raise _misfit(entry, str(error)) from error
+
+
+def _hash_file(entry: Entry, path: Path) -> str:
+    try:
+        return sha256_file(path)
     except OSError as error:
         raise _misfit(entry, f"{path}: {error.strerror}; restore it") from None
+
+
+def _hold(entry: Entry, path: Path, verb: str, found: str, wanted: str) -> None:
+    """Raises IntegrityError where a file is another than the entry names."""
     if found != wanted:
         raise _misfit(
             entry,
-            f"{path} hashes to {found[:12]}..., the entry names {wanted[:12]}...; restore the "
+            f"{path} {verb} {found[:12]}..., the entry names {wanted[:12]}...; restore the "
             "recorded one from a copy",
         )
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.decision import load_decision
-from components.records.clock import current_time, utc_now
+from components.records.clock import current_time
 from components.records.errors import ConfigError, IntegrityError, Unservable
 from components.records.files import sha256_tree, sync, sync_tree, writing_to
-from components.records.ledger.ledger import Entry, Ledger
+from components.records.ledger.ledger import Entry
 from components.records.ledger.records import recorded_name, releases
 from components.release.serving import (
     Champion,
@@ -30,8 +30,7 @@ from components.release.serving import (
     versions,
 )
 from components.scoring.served import probe
-from pipeline.governance.persons import require_text
-from pipeline.settings.workspace import Workspace
+from pipeline.governance.act import GovernedAct, governed_act
 
 
 @dataclass(frozen=True)
@@ -61,39 +60,29 @@ def roll_back(
       IntegrityError: the version's files are not those of a model that passed here.
       Unservable: TensorFlow Serving cannot run it.
     """
-    by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     if model_name != Path(model_name).name or model_name.startswith(".") or not model_name:
         raise ConfigError(f"--model-name: got '{model_name}', wanted a plain folder name")
-    workspace = Workspace(root.resolve())
-    destination = workspace.destination(model_name, serving)
-    with workspace.opened():
-        ledger = Ledger(workspace.ledger)
-        entries = ledger.entries()
+    with governed_act(root, by=by, reason=reason) as act:
+        destination = act.workspace.destination(model_name, serving)
+        name = recorded_name(destination, act.workspace.root)
         current = _current(destination, to)
-        earlier = find_version(destination, to, workspace.runs)
-        if fault := probe(earlier.path).fault:
-            raise Unservable(
-                f"--to {to}: {earlier.path} cannot be served: {fault}; nothing was changed: choose "
-                "another version, or train again"
-            )
-        outgoing = _files_of(destination / str(current))
+        earlier, outgoing = _servable(act, destination, to), _files_of(destination / str(current))
         if outgoing == earlier.sha256:
             raise ConfigError(
                 f"--to {to}: {destination / str(current)}, the champion, is that model already"
             )
-        new = _next_version(destination, recorded_name(destination, workspace.root), entries)
+        new = _next_version(destination, name, act.entries)
         incoming = _prepared(earlier, destination, new)
         body = {
-            "destination": recorded_name(destination, workspace.root),
+            "destination": name,
             "from_version": current,
             "to_version": to,
             "new_version": new,
             "from_model_sha256": outgoing,
             "to_model_sha256": earlier.sha256,
             "decision_sha256": load_decision(earlier.decision).decision_sha256,
-            "reason": reason,
         }
-        seq = ledger.append("rollback", body, by=by, at=utc_now()).seq
+        seq = act.record("rollback", body).seq
         then = f"; entry {seq} of the ledger says what was meant: mend that and run again"
         with writing_to(destination, then):
             incoming.rename(destination / str(new))
@@ -111,6 +100,17 @@ def _current(destination: Path, to: int) -> int:
     if to == found[-1]:
         raise ConfigError(f"--to {to}: {destination / str(to)} is the champion already")
     return found[-1]
+
+
+def _servable(act: GovernedAct, destination: Path, to: int) -> Champion:
+    """The earlier version, which passed here and still runs."""
+    earlier = find_version(destination, to, act.workspace.runs)
+    if fault := probe(earlier.path).fault:
+        raise Unservable(
+            f"--to {to}: {earlier.path} cannot be served: {fault}; nothing was changed: choose "
+            "another version, or train again"
+        )
+    return earlier
 
 
 def _files_of(version: Path) -> str | None:

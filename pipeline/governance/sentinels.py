@@ -5,7 +5,7 @@ is a clinical question: this finds candidates, a person decides and amends the c
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from components.baselines.case_set import CaseSet, LockedCase, load_case_set
-from components.baselines.golden import load_golden
 from components.baselines.history import archived
 from components.baselines.names import GOLDEN
 from components.baselines.scores import CaseScores, aligned, load_scores
-from components.decision import Decision, load_decision
+from components.decision import load_decision
 from components.records.errors import CasegateError, ConfigError, IntegrityError
 from components.records.run_files import DECISION, SCORES
 from components.release.serving import find_champion
 from pipeline.governance.case_sets import described
+from pipeline.governance.golden_record import golden_of
 from pipeline.settings.baselines import find_case_set
 from pipeline.settings.workspace import Workspace
 
@@ -101,19 +101,8 @@ def propose_sentinels(word: str, root: Path, *, least: int = 1) -> SentinelPropo
             "and approve golden first"
         )
     models = [calls for model, calls in past.items() if model not in present]
-    missed, judged = Counter[str](), Counter[str]()
-    for calls in models:
-        judged.update(calls.keys())
-        missed.update(case_id for case_id, positive in calls.items() if not positive)
-    found = [
-        Proposed(case, missed[case.case_id], judged[case.case_id])
-        for case in case_set.cases
-        if missed[case.case_id] >= least
-        and case.label == 1
-        and all(calls.get(case.case_id, False) for _, calls in present.values())
-    ]
-    new = [one for one in found if not one.case.sentinel]
-    new.sort(key=lambda one: (-one.missed, one.case.case_id))
+    found = _missed(case_set, models, [calls for _, calls in present.values()], least)
+    new = tuple(one for one in found if not one.case.sentinel)
     return SentinelProposal(
         path=path,
         case_set=case_set,
@@ -122,8 +111,24 @@ def propose_sentinels(word: str, root: Path, *, least: int = 1) -> SentinelPropo
         skipped=dict(sorted(skipped.items())),
         present=tuple(name for names, _ in present.values() for name in names),
         marked=len(found) - len(new),
-        cases=tuple(new),
+        cases=new,
     )
+
+
+def _missed(
+    case_set: CaseSet, past: Sequence[Calls], present: Sequence[Calls], least: int
+) -> list[Proposed]:
+    """Positives that all present models get right, those first that most past ones missed."""
+    judged = Counter(case_id for calls in past for case_id in calls)
+    missed = Counter(case_id for calls in past for case_id, call in calls.items() if not call)
+    found = [
+        Proposed(case, missed[case.case_id], judged[case.case_id])
+        for case in case_set.cases
+        if missed[case.case_id] >= least
+        and case.label == 1
+        and all(calls.get(case.case_id, False) for calls in present)
+    ]
+    return sorted(found, key=lambda one: (-one.missed, one.case.case_id))
 
 
 def _versions(path: Path, current: CaseSet) -> dict[str, CaseSet]:
@@ -150,7 +155,7 @@ def _past_models(
 
 def _scores_of(folder: Path) -> CaseScores:
     try:
-        decision: Decision = load_decision(folder / DECISION)
+        decision = load_decision(folder / DECISION)
         scores = load_scores(folder / SCORES)
     except CasegateError:
         raise _Skipped("the decision or the scores cannot be read or were edited") from None
@@ -183,15 +188,17 @@ def _present(
 ) -> dict[str, tuple[list[str], Calls]]:
     """By model hash: golden and the champions on this case set, by their names, and their calls."""
     found: dict[str, tuple[list[str], Calls]] = {}
-    golden = path.parent / GOLDEN
-    scored = [("golden", load_golden(golden).scores)] if golden.exists() else []
+    golden = golden_of(path.parent)
+    scored = [("golden", golden.scores)] if golden else []
     scored += _champions(workspace)
     for name, scores in scored:
         try:
             calls = _calls(scores, case_set, versions)
         except _Skipped as reason:
             if name == "golden":
-                raise IntegrityError(f"{golden}: cannot be held against: {reason}") from None
+                raise IntegrityError(
+                    f"{path.parent / GOLDEN}: cannot be held against: {reason}"
+                ) from None
             continue  # the champion of another task
         found.setdefault(scores.model_sha256, ([], calls))[0].append(name)
     return found

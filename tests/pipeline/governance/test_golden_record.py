@@ -10,7 +10,13 @@ from components.baselines.golden import Rescoring, load_golden, save_golden
 from components.records.errors import ConfigError, IntegrityError
 from components.records.run_files import REQUEST
 from pipeline.governance.approval import approve_golden, propose_golden
-from pipeline.governance.golden_record import HISTORY, golden_history, shares_right, show_golden
+from pipeline.governance.golden_record import (
+    HISTORY,
+    GoldenRecord,
+    find_baseline,
+    golden_record,
+    shares_right,
+)
 from tests.components.gate.test_decide import CASES
 from tests.components.planting import locked, scored, sha
 from tests.pipeline.governing import AT, PERSON, Governed
@@ -32,14 +38,17 @@ def governed(template: Governed, tmp_path: Path) -> Governed:
     return template.copied(tmp_path)
 
 
+def record(governed: Governed, given: Path | None = None) -> GoldenRecord:
+    return golden_record(governed.workspace, find_baseline(governed.workspace, given))
+
+
 def faults(governed: Governed) -> tuple[str, ...]:
-    return golden_history(governed.root)[1].faults
+    return tuple(record(governed).faults())
 
 
 def test_right_calls_are_counted_by_label() -> None:
     shares = shares_right(scored(CASES, wrong=[0, 1, 399]), CASES)
-    assert shares is not None
-    assert [str(share) for share in shares] == ["0.9900 (198 of 200)", "0.9950 (199 of 200)"]
+    assert shares == ("0.9900 (198 of 200)", "0.9950 (199 of 200)")
 
 
 def test_scores_of_another_case_set_have_no_share() -> None:
@@ -49,7 +58,7 @@ def test_scores_of_another_case_set_have_no_share() -> None:
 def test_golden_is_shown_with_what_waits_for_approval(governed: Governed) -> None:
     governed.run("run-4")
     propose_golden(governed.root, run_id="run-4", by="B. Statistician")
-    shown = show_golden(governed.root)
+    shown = record(governed)
     assert shown.golden is not None and shown.golden.scores.model_sha256 == sha("run-3")
     assert shown.proposal is not None and shown.proposal.scores.model_sha256 == sha("run-4")
     assert (shown.baseline, shown.unfinished) == (governed.baseline, None)
@@ -57,17 +66,17 @@ def test_golden_is_shown_with_what_waits_for_approval(governed: Governed) -> Non
 
 def test_a_baseline_without_golden_is_shown_too(tmp_path: Path) -> None:
     governed = Governed(tmp_path)
-    shown = show_golden(governed.root, governed.baseline)
+    shown = record(governed, governed.baseline)
     assert shown.golden is None and shown.proposal is None
     with refused(ConfigError, "--baseline"):
-        show_golden(governed.root)
+        record(governed)
     with refused(ConfigError, "no case_set.json"):
-        show_golden(governed.root, tmp_path)
+        record(governed, tmp_path)
 
 
 def test_history_lists_every_approval_oldest_first(governed: Governed) -> None:
-    baseline, found = golden_history(governed.root)
-    assert baseline == governed.baseline and found.faults == ()
+    found = record(governed)
+    assert found.baseline == governed.baseline and faults(governed) == ()
     assert [step.golden.scores.model_sha256 for step in found.steps] == [
         sha(name) for name in ("run-1", "run-2", "run-3")
     ]
@@ -84,8 +93,8 @@ def test_a_golden_archived_by_an_approval_that_was_cut_short_is_listed_once(
     governed: Governed,
 ) -> None:
     shutil.copy(governed.baseline / "golden.json", governed.baseline / HISTORY / "golden-0003.json")
-    _, found = golden_history(governed.root)
-    assert len(found.steps) == 3 and found.faults == ()
+    found = record(governed)
+    assert len(found.steps) == 3 and faults(governed) == ()
 
 
 def test_an_approval_from_before_the_ledger_is_no_fault(governed: Governed) -> None:
@@ -93,9 +102,9 @@ def test_an_approval_from_before_the_ledger_is_no_fault(governed: Governed) -> N
     governed.ledger.chain.head_path.unlink()
     assert faults(governed) == ()
     governed.approved("run-4")
-    _, found = golden_history(governed.root)
+    found = record(governed)
     assert [step.seq is None for step in found.steps] == [True, True, True, False]
-    assert found.faults == ()
+    assert faults(governed) == ()
 
 
 def test_an_archived_golden_that_is_gone_is_named(governed: Governed) -> None:
@@ -135,7 +144,7 @@ def test_an_edited_archived_golden_is_an_integrity_error(governed: Governed) -> 
     path = governed.baseline / HISTORY / "golden-0001.json"
     path.write_text(path.read_text().replace(PERSON, "B. Radiologist"))
     with refused(IntegrityError, "golden-0001.json: "):
-        golden_history(governed.root)
+        faults(governed)
 
 
 def amended(governed: Governed) -> None:
@@ -164,8 +173,8 @@ def amended(governed: Governed) -> None:
 
 def test_golden_carried_over_to_an_amended_case_set_is_on_record(governed: Governed) -> None:
     amended(governed)
-    _, found = golden_history(governed.root)
-    assert found.faults == ()
+    found = record(governed)
+    assert faults(governed) == ()
     assert found.steps[-1].golden.approval.rescored[0].reason == "a sentinel"
     assert found.steps[-1].seq == governed.ledger.head().seq
 
@@ -176,7 +185,7 @@ def test_golden_moves_on_after_an_amendment(governed: Governed) -> None:
     after = locked(200, 200, sentinels=[5])
     governed.run("run-5", scored(after, model="run-5"), case_set=after)
     propose_golden(governed.root, run_id="run-5", by=PERSON)
-    shown = show_golden(governed.root)
+    shown = record(governed)
     assert shown.case_set.merkle_root == after.merkle_root and shown.proposal is not None
     approve_golden(governed.root, by=PERSON, reason="new")
     assert load_golden(governed.baseline / HISTORY / "golden-0003.json").golden_sha256 == carried
@@ -187,8 +196,8 @@ def test_an_amendment_that_was_cut_short_stops_approvals_and_is_said(governed: G
     old = (governed.baseline / "golden.json").read_bytes()
     amended(governed)
     (governed.baseline / "golden.json").write_bytes(old)
-    shown = show_golden(governed.root)
-    assert shown.unfinished is not None and shown.unfinished.entry.kind == "amendment"
+    shown = record(governed)
+    assert shown.unfinished is not None and shown.unfinished.kind == "amendment"
     assert any("(amendment by" in fault and "cut short" in fault for fault in faults(governed))
     after = locked(200, 200, sentinels=[5])
     governed.run("run-5", scored(after, model="run-5"), case_set=after, golden=())
@@ -199,4 +208,4 @@ def test_an_amendment_that_was_cut_short_stops_approvals_and_is_said(governed: G
 @pytest.mark.parametrize("text", ["{}", json.dumps({"case_set": ["/nowhere/case_set.json", ""]})])
 def test_a_run_with_a_damaged_request_is_passed_over(governed: Governed, text: str) -> None:
     (governed.workspace.run_folder("run-3") / REQUEST).write_text(text)
-    assert show_golden(governed.root).baseline == governed.baseline
+    assert record(governed).baseline == governed.baseline
