@@ -15,12 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from components.baselines.scores import (
-    CaseScores,
-    scores_document,
-    scores_from_document,
-    sound_row,
-)
+from components.baselines.scores import CaseScores, scores_document, scores_from_document, sound_row
 from components.records.errors import ConfigError, IntegrityError, SourceError
 from components.records.files import write_atomically, writing_to
 from components.records.rows import json_with_rows

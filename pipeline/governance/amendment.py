@@ -13,12 +13,7 @@ from typing import Any
 
 from components.baselines.amend import CaseChanges, Diff, amend_case_set, diff_case_sets
 from components.baselines.case_set import CaseSet, load_case_set, save_case_set
-from components.baselines.golden import (
-    Golden,
-    rescored_golden,
-    save_golden,
-    unscored,
-)
+from components.baselines.golden import Golden, rescored_golden, save_golden, unscored
 from components.baselines.history import archive, parent_of
 from components.baselines.names import GOLDEN
 from components.cases.index import record_case

@@ -96,9 +96,7 @@ def _table(rows: Sequence[tuple[CheckOutlook, Chance]], *, wide: bool) -> Table:
     return table
 
 
-def _merged(
-    found: Sequence[tuple[CheckOutlook, Chance]],
-) -> list[tuple[CheckOutlook, Chance]]:
+def _merged(found: Sequence[tuple[CheckOutlook, Chance]]) -> list[tuple[CheckOutlook, Chance]]:
     """One row where a check asks the same against champion and golden."""
     rows: list[tuple[CheckOutlook, Chance]] = []
     for outlook, chance in found:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from components.baselines.golden import load_golden
 from components.baselines.scores import CaseScores
+from components.records.files import write_atomically
 from pipeline.ci.git import Checkout
 from pipeline.commands.ci import ci
 from tests.components.planting import scored
@@ -45,18 +46,20 @@ class Repository:
         return Checkout(self.root)
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(
+        return self.git_bytes(*arguments).decode().strip()
+
+    def git_bytes(self, *arguments: str) -> bytes:
+        return subprocess.run(
             ["git", "-C", str(self.root), *arguments],
             capture_output=True,
             check=True,
             env={**os.environ, **QUIET},
-        )
-        return done.stdout.decode().strip()
+        ).stdout
 
-    def write(self, path: str, content: str) -> None:
+    def write(self, path: str, content: bytes | str) -> Path:
         file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content)
+        write_atomically(file, content.encode() if isinstance(content, str) else content)
+        return file
 
     def commit(self, **files: str) -> str:
         """A commit of all that differs, and of `files`, by path; returns its hash."""

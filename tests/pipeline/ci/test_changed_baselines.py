@@ -4,7 +4,7 @@ import pytest
 
 from components.baselines.case_set import save_case_set
 from components.baselines.golden import save_golden
-from components.records.errors import IntegrityError, PolicyError
+from components.records.errors import IntegrityError
 from pipeline.ci.changed_baselines import (
     baseline_change,
     load_baseline,
@@ -28,12 +28,12 @@ def refusal(team: TeamRepository) -> str:
     return str(caught.value)
 
 
-def approve_another(team: TeamRepository, *, kept: bool, reason: str = "next") -> None:
+def approve_another(team: TeamRepository, *, kept: bool) -> None:
     golden = team.baseline / "golden.json"
     if kept:
         (team.baseline / "history").mkdir()
         (team.baseline / "history" / "golden-0001.json").write_bytes(golden.read_bytes())
-    save_golden(approved(candidate(3, model="next"), reason), golden)
+    save_golden(approved(candidate(3, model="next"), "next"), golden)
 
 
 def test_a_sound_baseline_is_read(team: TeamRepository) -> None:
@@ -66,34 +66,10 @@ def test_a_whole_baseline_is_never_removed(team: TeamRepository) -> None:
     assert "policy.yaml: is gone" in refusal(team)
 
 
-def test_an_edited_case_set_is_refused(team: TeamRepository) -> None:
-    place = team.baseline / "case_set.json"
-    place.write_text(place.read_text().replace('"label":1', '"label":0', 1))
-    assert "case_set.json" in refusal(team)
-
-
-def test_another_case_set_in_its_place_is_refused(team: TeamRepository) -> None:
-    save_case_set(locked(200, 201), team.baseline / "case_set.json")
-    assert "case_set.json" in refusal(team)
-
-
 def test_golden_of_another_case_set_is_refused(team: TeamRepository) -> None:
     with refused(IntegrityError, "golden.json: "):
         save_case_set(locked(200, 201), team.baseline / "case_set.json")
         load_baseline(team.baseline)
-
-
-def test_golden_under_the_approval_of_the_one_before_is_refused(team: TeamRepository) -> None:
-    approve_another(team, kept=True, reason="first")
-    assert "golden.json: " in refusal(team)
-
-
-def test_another_case_set_with_scores_to_fit_is_refused(team: TeamRepository) -> None:
-    from dataclasses import replace
-
-    other = replace(locked(200, 200), reason="easier")
-    save_case_set(other, team.baseline / "case_set.json")
-    assert "case_set.json: is version 1, wanted version 2" in refusal(team)
 
 
 @pytest.mark.parametrize("change", ["altered", "removed"])
@@ -107,13 +83,6 @@ def test_history_is_never_written_over(team: TeamRepository, change: str) -> Non
         place.write_text(place.read_text() + " ")
     team.commit()
     assert "history/golden-0001.json: is history" in refusal(team)
-
-
-def test_a_policy_that_no_model_can_meet_is_refused(team: TeamRepository) -> None:
-    policy = team.baseline / "policy.yaml"
-    policy.write_text(policy.read_text().replace("floor: 0.8", "floor: 0.999"))
-    with refused(PolicyError, "sensitivity[overall]"):
-        verify_baseline(baseline_change(team.baseline, changes(team)))
 
 
 def test_the_touched_baselines_are_found_even_where_they_went(team: TeamRepository) -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.baselines.case_set import save_case_set
-from components.baselines.golden import (
-    load_golden,
-)
+from components.baselines.golden import load_golden
 from components.decision import Verdict
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.run_files import DECISION, REQUEST, SCORES

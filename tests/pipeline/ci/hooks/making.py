@@ -1,44 +1,17 @@
 """A real git repository with a baseline in it, of which a test stages and commits what it wants."""
 
-import os
-import subprocess
-from pathlib import Path
-
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.golden import Approval, Golden, save_golden
-from components.records.files import write_atomically
 from pipeline.ci.hooks.revision import Rule, check_revisions
 from tests.components.planting import CHEST_POLICY, locked, scored
+from tests.pipeline.ci.making import Repository
 
 BASELINE = "baselines/chest"
 POLICY = CHEST_POLICY
 CASES = locked(40, 40)
-WHO = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@localhost"}
-WHO |= {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@localhost"}
-ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
-class Repo:
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--initial-branch=main")
-
-    def git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(self.root), *arguments],
-            env={**os.environ, **WHO, **ALONE},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def write(self, name: str, content: bytes | str) -> Path:
-        path = self.root / name
-        write_atomically(path, content.encode() if isinstance(content, str) else content)
-        return path
-
+class Repo(Repository):
     def stage(self, name: str, content: bytes | str) -> None:
         self.write(name, content)
         self.git("add", "--force", "--", name)
@@ -56,15 +29,10 @@ class Repo:
 
     def keep(self, name: str, kept: str) -> None:
         """Puts a copy of what the last commit holds into history/."""
-        self.stage(f"{BASELINE}/history/{kept}", self.shown(f"HEAD:{BASELINE}/{name}"))
-
-    def shown(self, name: str) -> bytes:
-        done = subprocess.run(
-            ["git", "-C", str(self.root), "show", name], capture_output=True, check=True
-        )
-        return done.stdout
+        self.stage(f"{BASELINE}/history/{kept}", self.git_bytes("show", f"HEAD:{BASELINE}/{name}"))
 
     def commit(self, message: str = "Change\n\nApproved by: Dr. Okafor, A. Radiologist") -> str:
+        """A commit of what is staged, and of nothing else."""
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 

@@ -1,6 +1,7 @@
 """Which commits are looked at, and what git may be asked."""
 
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_a_conflict_is_refused(repo: Repo) -> None:
     repo.git("checkout", "--quiet", "main")
     repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.70"))
     repo.commit()
-    with pytest.raises(AssertionError):
+    with pytest.raises(CalledProcessError):
         repo.git("merge", "topic")
     with refused(ConfigError, "policy.yaml: is in conflict"):
         repo.found(policies)

@@ -37,18 +37,6 @@ def test_what_lies_elsewhere_is_nobodys_business(repo: Repo) -> None:
 # Policies
 
 
-def test_a_policy_with_a_misspelt_key_names_the_line(repo: Repo) -> None:
-    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("floor:", "flor:"))
-    (words,) = repo.found(policies)
-    assert words.startswith(f"{BASELINE}/policy.yaml:") and "did you mean 'floor'" in words
-
-
-def test_a_policy_whose_check_can_never_pass_is_refused(repo: Repo) -> None:
-    repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.99"))
-    (words,) = repo.found(policies)
-    assert "sensitivity[overall].floor can never pass on planted" in words
-
-
 def test_what_is_staged_counts_and_not_the_working_tree(repo: Repo) -> None:
     repo.stage(f"{BASELINE}/policy.yaml", POLICY.replace("0.60", "0.99"))
     repo.write(f"{BASELINE}/policy.yaml", POLICY)
@@ -99,16 +87,6 @@ def test_golden_without_its_past_in_history_is_refused(repo: Repo) -> None:
     repo.stage_golden(wrong=(1,))
     (words,) = repo.found(alone)
     assert words.startswith(f"{BASELINE}/golden.json: ")
-
-
-def test_history_is_only_added_to(repo: Repo) -> None:
-    repo.stage(f"{BASELINE}/history/golden-0001.json", "{}")
-    repo.commit()
-    repo.stage(f"{BASELINE}/history/golden-0001.json", "{ }")
-    (words,) = repo.found(alone)
-    assert "golden-0001.json: is history" in words
-    repo.git("rm", "--quiet", "--force", f"{BASELINE}/history/golden-0001.json")
-    assert "is history" in repo.found(alone)[0]
 
 
 def test_a_change_of_what_judges_stands_alone(repo: Repo) -> None:
