@@ -75,8 +75,8 @@ class Cache:
         """
         try:
             self.results.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.results))
-            try:
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=self.results) as folder:
+                made = Path(folder)
                 for name, path in files.items():
                     shutil.copyfile(path, made / name)
                 hashes = {name: sha256_file(made / name) for name in files}
@@ -84,8 +84,6 @@ class Cache:
                 made.chmod(0o755)
                 shutil.rmtree(self.results / key, ignore_errors=True)
                 made.rename(self.results / key)
-            finally:
-                shutil.rmtree(made, ignore_errors=True)
             self.note_tree(tree, key)
             self._prune()
         except OSError as error:

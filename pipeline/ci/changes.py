@@ -11,8 +11,6 @@ from components.records.errors import UsageError
 from pipeline.ci.git import Checkout, find_checkout, is_revision
 from pipeline.ci.provider import CiJob, WantedBase
 
-ALL = "everything counts as changed"
-
 
 @dataclass(frozen=True)
 class Change:
@@ -40,6 +38,10 @@ class Changes:
     clean: bool = False
 
 
+class _Unknown(Exception):
+    """Why nobody knows what changed."""
+
+
 def find_changes(
     folder: Path, job: CiJob, *, base: str | None, head: str | None, ours: Iterable[Path]
 ) -> Changes:
@@ -52,28 +54,23 @@ def find_changes(
     Raises:
       UsageError: a revision that was named is not here, or `head` is not what is checked out.
     """
-    checkout = find_checkout(folder)
-    if checkout is None:
-        if base or head:
-            raise UsageError(f"{folder}: no git checkout, so there is no --base or --head")
-        return Changes(None, None, None, None, f"no git checkout: {ALL}")
-    here = checkout.commit("HEAD")
-    if here is None:
-        return Changes(checkout, None, None, None, f"no commit yet: {ALL}")
-    if head is not None:
-        _refuse_another(checkout, head, here)
-    edited = _uncommitted(checkout, ours, untracked=job.provider is None)
-    if edited is None:
-        why = f"git cannot say what is not committed: {ALL}"
-        return Changes(checkout, None, here, None, why)
-    known = _find_base(checkout, here, base, job)
-    if isinstance(known, str):
-        return Changes(checkout, None, here, None, f"{known}: {ALL}", clean=not edited)
-    commit, name = known
-    committed = _between(checkout, commit, here)
-    if committed is None:
-        why = f"git cannot compare with {commit[:12]}: {ALL}"
-        return Changes(checkout, None, here, None, why, clean=not edited)
+    checkout, here, edited = find_checkout(folder), None, None
+    try:
+        if checkout is None:
+            if base or head:
+                raise UsageError(f"{folder}: no git checkout, so there is no --base or --head")
+            raise _Unknown("no git checkout")
+        here = checkout.commit("HEAD")
+        if here is None:
+            raise _Unknown("no commit yet")
+        if head is not None:
+            _refuse_another(checkout, head, here)
+        edited = _uncommitted(checkout, ours, untracked=job.provider is None)
+        commit, name = _find_base(checkout, here, base, job)
+        committed = _between(checkout, commit, here)
+    except _Unknown as why:
+        summary = f"{why}: everything counts as changed"
+        return Changes(checkout, None, here, None, summary, clean=edited == [])
     paths = {change.path: change for change in (*committed, *edited)}
     merged = tuple(paths[path] for path in sorted(paths))
     count = f"{len(merged)} path{'' if len(merged) == 1 else 's'} changed"
@@ -82,10 +79,8 @@ def find_changes(
     return Changes(checkout, commit, here, merged, summary, clean=not edited)
 
 
-def _find_base(
-    checkout: Checkout, head: str, given: str | None, job: CiJob
-) -> tuple[str, str] | str:
-    """The commit to compare with and its name for a person; or why there is none."""
+def _find_base(checkout: Checkout, head: str, given: str | None, job: CiJob) -> tuple[str, str]:
+    """The commit to compare with, and its name for a person."""
     if given is not None:
         commit = checkout.commit(given)
         if commit is None and is_revision(given):
@@ -96,7 +91,7 @@ def _find_base(
     if job.base is not None:
         commit = _look_up(checkout, job.base)
         if commit is None:
-            return f"{job.base.label}: cannot be had"
+            raise _Unknown(f"{job.base.label}: cannot be had")
         return _forked(checkout, commit, head, job.base.label)
     return _before(checkout, head)
 
@@ -120,7 +115,7 @@ def _forked(checkout: Checkout, commit: str, head: str, name: str) -> tuple[str,
     return fork, name if fork == commit else f"{name}, from which this parted at {fork[:12]}"
 
 
-def _before(checkout: Checkout, head: str) -> tuple[str, str] | str:
+def _before(checkout: Checkout, head: str) -> tuple[str, str]:
     """Without a word from anybody: the default branch; on that branch, the commit before."""
     main = checkout.commit("refs/remotes/origin/HEAD")
     fork = checkout.merge_base(main, head) if main else None
@@ -128,9 +123,9 @@ def _before(checkout: Checkout, head: str) -> tuple[str, str] | str:
         return fork, f"origin's default branch, {fork[:12]}"
     parent = checkout.parent(head)
     if parent is None:
-        return "the first commit"
+        raise _Unknown("the first commit")
     if checkout.commit(parent) is None and checkout.fetch(parent) is None:
-        return f"the commit before, {parent[:12]}: cannot be had"
+        raise _Unknown(f"the commit before, {parent[:12]}: cannot be had")
     return parent, f"the commit before, {parent[:12]}"
 
 
@@ -146,20 +141,18 @@ def _refuse_another(checkout: Checkout, head: str, here: str) -> None:
         )
 
 
-def _between(checkout: Checkout, base: str, head: str) -> list[Change] | None:
+def _between(checkout: Checkout, base: str, head: str) -> list[Change]:
     """A rename counts as both of its paths."""
     options = ("--name-status", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
     listed = checkout.ask("diff", *options, base, head, "--")
     if listed is None:
-        return None
+        raise _Unknown(f"git cannot compare with {base[:12]}")
     words = listed.split("\0")[:-1]
     return [Change(path, status) for status, path in zip(words[::2], words[1::2], strict=True)]
 
 
-def _uncommitted(
-    checkout: Checkout, ours: Iterable[Path], *, untracked: bool
-) -> list[Change] | None:
-    """What differs from the commit; None where git cannot say.
+def _uncommitted(checkout: Checkout, ours: Iterable[Path], *, untracked: bool) -> list[Change]:
+    """What differs from the commit.
 
     Args:
       untracked: whether a new file is a change. Not in CI, whose own steps leave files behind.
@@ -167,7 +160,7 @@ def _uncommitted(
     files = "all" if untracked else "no"
     listed = checkout.ask("status", "--porcelain=v1", "-z", "--no-renames", f"-u{files}")
     if listed is None:
-        return None
+        raise _Unknown("git cannot say what is not committed")
     root, found = checkout.root.resolve(), []
     skipped = [root / folder.resolve() for folder in ours]
     for entry in listed.split("\0")[:-1]:

@@ -71,9 +71,8 @@ def _github(environ: Mapping[str, str], url: str | None) -> CiJob:
 
 
 def _gitlab(environ: Mapping[str, str], url: str | None) -> CiJob:
-    base = _commit(
-        environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"), "CI_MERGE_REQUEST_DIFF_BASE_SHA"
-    ) or _commit(environ.get("CI_COMMIT_BEFORE_SHA"), "CI_COMMIT_BEFORE_SHA")
+    merged, before = "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA"
+    base = _commit(environ.get(merged), merged) or _commit(environ.get(before), before)
     labels = environ.get("CI_MERGE_REQUEST_LABELS", "").split(",")
     release = f"label {LABEL}" if LABEL in [label.strip() for label in labels] else None
     if tag := environ.get("CI_COMMIT_TAG"):
@@ -82,10 +81,8 @@ def _gitlab(environ: Mapping[str, str], url: str | None) -> CiJob:
 
 
 def _jenkins(environ: Mapping[str, str], url: str | None) -> CiJob:
-    previous = "GIT_PREVIOUS_SUCCESSFUL_COMMIT"
-    base = _branch(environ.get("CHANGE_TARGET"), "CHANGE_TARGET") or _commit(
-        environ.get(previous), previous
-    )
+    target, previous = "CHANGE_TARGET", "GIT_PREVIOUS_SUCCESSFUL_COMMIT"
+    base = _branch(environ.get(target), target) or _commit(environ.get(previous), previous)
     tag = environ.get("TAG_NAME")
     page = f"{url.rstrip('/')}/artifact/{{file}}" if url else None
     return CiJob(JENKINS, base, f"tag {tag}" if tag else None, page)

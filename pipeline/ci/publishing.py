@@ -44,12 +44,8 @@ def publish_release(config: Config, root: Path, address: str) -> tuple[Published
         for entry in releases(Ledger(workspace.ledger).entries())
         if (entry.version, entry.model_sha256) == (champion.version, champion.sha256)
     ]
-    published = Published(
-        version=champion.version,
-        model_sha256=champion.sha256,
-        released=known[-1] if known else decision.created,
-        decision_sha256=decision.decision_sha256,
-    )
+    released = known[-1] if known else decision.created
+    published = Published(champion.version, champion.sha256, released, decision.decision_sha256)
     return publish(store, published, scores), store.label
 
 

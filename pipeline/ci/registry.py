@@ -6,10 +6,11 @@ that fits together. A registry can be absent, as on a fork without secrets; what
 whole.
 """
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,24 +75,26 @@ class Bucket:
         return self.address.partition("?")[0].replace(f"{ANONYMOUS}@", "", 1)
 
     def read(self, name: str) -> bytes | None:
-        try:
+        with self._reaching(name, "read"), contextlib.suppress(FileNotFoundError):
             files, root = self._opened()
             with files.open_input_stream(f"{root}/{name}") as stream:
-                return stream.read()
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            reason = brief(error, LONGEST)
-            raise SourceError(f"{self.label}/{name}: cannot be read: {reason}") from None
+                content: bytes = stream.read()
+                return content
+        return None
 
     def write(self, name: str, content: bytes) -> None:
-        try:
+        with self._reaching(name, "written"):
             files, root = self._opened()
             with files.open_output_stream(f"{root}/{name}") as stream:
                 stream.write(content)
+
+    @contextlib.contextmanager
+    def _reaching(self, name: str, done: str) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError) as error:
             reason = brief(error, LONGEST)
-            raise SourceError(f"{self.label}/{name}: cannot be written: {reason}") from None
+            raise SourceError(f"{self.label}/{name}: cannot be {done}: {reason}") from None
 
     def _opened(self) -> tuple[Any, str]:
         from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
@@ -134,22 +137,18 @@ class Published:
 
     Attributes:
       released: when, ISO 8601 in UTC.
-      files: by Merkle root of a case set: the file with its scores, and that file's SHA-256.
+      files: by Merkle root of a case set: the file with its `scores`, and its `sha256`.
     """
 
     version: int
     model_sha256: str
     released: str
     decision_sha256: str
-    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         facts = {name: value for name, value in vars(self).items() if name != "files"}
-        files = {
-            root: {"scores": name, "sha256": sha256}
-            for root, (name, sha256) in sorted(self.files.items())
-        }
-        return {"schema_version": VERSION, **facts, "case_sets": files}
+        return {"schema_version": VERSION, **facts, "case_sets": dict(sorted(self.files.items()))}
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ class Registry:
         """
         if root not in self.champion.files:
             return None
-        name, sha256 = self.champion.files[root]
+        name, sha256 = (self.champion.files[root][key] for key in ("scores", "sha256"))
         where, content = f"{self.store.label}/{name}", self.store.read(name)
         if content is None:
             raise IntegrityError(f"{where}: is gone, though {CHAMPION} names it; publish again")
@@ -215,7 +214,7 @@ def publish(store: FileStore, champion: Published, scores: Mapping[str, CaseScor
         sha256 = hashlib.sha256(content).hexdigest()
         name = f"scores/{root[:16]}-{sha256[:16]}.json"
         store.write(name, content)
-        files[root] = (name, sha256)
+        files[root] = {"scores": name, "sha256": sha256}
     published = replace(champion, files=files)
     store.write(CHAMPION, json.dumps(published.document(), indent=2).encode() + b"\n")
     return published
@@ -234,25 +233,26 @@ def _parse_champion(content: bytes, where: str) -> Published:
     try:
         document = json.loads(content)
         files = {
-            _matching(HEX, root): (_matching(SCORES, one["scores"]), _matching(HEX, one["sha256"]))
+            root: {"scores": one["scores"], "sha256": one["sha256"]}
             for root, one in document["case_sets"].items()
         }
-        if document["schema_version"] != VERSION or type(document["version"]) is not int:
+        hashes = [document["model_sha256"], document["decision_sha256"], *files]
+        hashes += [one["sha256"] for one in files.values()]
+        if (
+            document["schema_version"] != VERSION
+            or type(document["version"]) is not int
+            or not all(map(HEX.fullmatch, hashes))
+            or not all(SCORES.fullmatch(one["scores"]) for one in files.values())
+        ):
             raise ValueError
         return Published(
             version=document["version"],
-            model_sha256=_matching(HEX, document["model_sha256"]),
+            model_sha256=document["model_sha256"],
             released=str(document["released"]),
-            decision_sha256=_matching(HEX, document["decision_sha256"]),
+            decision_sha256=document["decision_sha256"],
             files=files,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise IntegrityError(
             f"{where}: no account of a released model; publish again with `casegate ci publish`"
         ) from None
-
-
-def _matching(pattern: re.Pattern[str], text: Any) -> str:
-    if not isinstance(text, str) or not pattern.fullmatch(text):
-        raise ValueError(text)
-    return text

@@ -94,8 +94,8 @@ def publish(workspace: Path, registry: str | None, **given: Any) -> int:
         raise UsageError("--registry: got none, and ci.registry is null; name a folder or bucket")
     published, place = publish_release(resolved, workspace, address)
     click.echo(f"published version {published.version}, {published.model_sha256[:12]}: {place}")
-    for root, (name, _) in sorted(published.files.items()):
-        click.echo(f"  case set {root[:12]}  {name}")
+    for root, file in sorted(published.files.items()):
+        click.echo(f"  case set {root[:12]}  {file['scores']}")
     return 0
 
 

@@ -70,17 +70,7 @@ def find_run(workspace: Workspace, run_id: str | None, entries: Iterable[Entry])
       ConfigError: no such run.
       IntegrityError: its decision was edited or belongs to another run.
     """
-    if run_id is None:
-        decided = decided_runs(workspace)
-        if not decided:
-            raise ConfigError(
-                f"{workspace.root}: no run has come to a decision; run the pipeline first"
-            )
-        folder = decided[-1]
-    else:
-        folder = workspace.run_folder(Path(run_id).name)
-        if not (folder / DECISION).exists() or folder.name != run_id:
-            raise ConfigError(f"--run {run_id}: no decision under {workspace.runs}")
+    folder = _decided_folder(workspace, run_id)
     decision = load_decision(folder / DECISION)
     if decision.run_id != folder.name:
         raise IntegrityError(f"{folder / DECISION}: is the decision of run {decision.run_id}")
@@ -93,6 +83,20 @@ def find_run(workspace: Workspace, run_id: str | None, entries: Iterable[Entry])
                 "records; restore the recorded one, or run again"
             )
     return DecidedRun(folder, decision)
+
+
+def _decided_folder(workspace: Workspace, run_id: str | None) -> Path:
+    if run_id is None:
+        decided = decided_runs(workspace)
+        if not decided:
+            raise ConfigError(
+                f"{workspace.root}: no run has come to a decision; run the pipeline first"
+            )
+        return decided[-1]
+    folder = workspace.run_folder(Path(run_id).name)
+    if not (folder / DECISION).exists() or folder.name != run_id:
+        raise ConfigError(f"--run {run_id}: no decision under {workspace.runs}")
+    return folder
 
 
 def decided_runs(workspace: Workspace) -> list[Path]:

@@ -58,17 +58,7 @@ def verify_ledger(
     entries = content.entries
     if holds is not None:
         _refuse_absent(holds, entries, workspace.ledger)
-    read: dict[str, str] = {}
-    for entry in entries:
-        run_id = entry.body.get("run_id")
-        if run_id and "decision_sha256" in entry.body and (runs is None or run_id in runs):
-            if run_id not in read:
-                read[run_id] = _hash_decision(entry, workspace)
-            path, wanted = workspace.run_folder(run_id) / DECISION, entry.body["decision_sha256"]
-            _hold(entry, path, "is decision", read[run_id], wanted)
-        for name in _FILES.get(entry.kind, ()):
-            path, wanted = workspace.root / entry.body[name], entry.body[f"{name}_sha256"]
-            _hold(entry, path, "hashes to", _hash_file(entry, path), wanted)
+    _check_evidence(entries, workspace, runs)
     named = {entry.body["run_id"] for entry in entries if entry.kind == "decision"}
     released: dict[str, list[Release]] = {}
     for release in releases(entries):
@@ -97,6 +87,23 @@ def _refuse_absent(sha256: str, entries: Iterable[Entry], path: Path) -> None:
 
 # Files that an entry names by path and hash.
 _FILES = {"drift": ("report",), "retention": ("list",)}
+
+
+def _check_evidence(
+    entries: Iterable[Entry], workspace: Workspace, runs: Collection[str] | None
+) -> None:
+    """Raises IntegrityError for the first entry whose decision or file is not as it was."""
+    read: dict[str, str] = {}
+    for entry in entries:
+        run_id = entry.body.get("run_id")
+        if run_id and "decision_sha256" in entry.body and (runs is None or run_id in runs):
+            if run_id not in read:
+                read[run_id] = _hash_decision(entry, workspace)
+            path, wanted = workspace.run_folder(run_id) / DECISION, entry.body["decision_sha256"]
+            _hold(entry, path, "is decision", read[run_id], wanted)
+        for name in _FILES.get(entry.kind, ()):
+            path, wanted = workspace.root / entry.body[name], entry.body[f"{name}_sha256"]
+            _hold(entry, path, "hashes to", _hash_file(entry, path), wanted)
 
 
 def _hash_decision(entry: Entry, workspace: Workspace) -> str:

@@ -12,6 +12,7 @@ from components.baselines.case_set import CaseSet
 from components.gate.chances import ENOUGH, Chance
 from components.gate.policy import BASELINES, Policy
 from components.gate.preflight import COUNTED, CheckOutlook
+from components.report.terminal import print_line
 
 WIDE = 100
 BOTH = " and ".join(BASELINES)
@@ -49,7 +50,7 @@ def show_preflight(console: Console, preflight: Preflight) -> None:
     """A line per check, then what to do about those that seldom or never pass."""
     policy, case_set = preflight.policy, preflight.case_set
     positives = sum(case.label for case in case_set.cases)
-    _say(
+    print_line(
         console,
         f"policy {policy.name} on {case_set.name} version {case_set.version}: "
         f"{len(case_set.cases)} cases, {positives} positive",
@@ -61,9 +62,9 @@ def show_preflight(console: Console, preflight: Preflight) -> None:
     console.print()
     for outlook, chance in rows:
         if warning := _warning(outlook, chance):
-            _say(console, f"{_title(outlook)}: {warning}", "yellow")
+            print_line(console, f"{_title(outlook)}: {warning}", "yellow")
     for note in _notes(preflight):
-        _say(console, note, "dim")
+        print_line(console, note, "dim")
 
 
 def _table(rows: Sequence[tuple[CheckOutlook, Chance]], *, wide: bool) -> Table:
@@ -170,7 +171,3 @@ def _notes(preflight: Preflight) -> list[str]:
     if any(chance.power is None for _, chance in preflight.found):
         notes.append("-: not a matter of counts alone, or there is no golden to start from")
     return notes
-
-
-def _say(console: Console, text: str, style: str) -> None:
-    console.print(Text(text, style=style, overflow="fold"))

@@ -78,18 +78,21 @@ def check_revisions(
     """
     root = Checkout(folder).demand("rev-parse", "--show-toplevel")
     checkout = Checkout(Path(os.fsdecode(root).strip()))
-    where = _relative(baselines)
-    if old is not None and new is not None:
-        revisions: Iterable[Revision] = _between(checkout, where, old, new)
-    elif old is not None or new is not None:
-        raise ConfigError("--from-ref and --to-ref: give both, or neither for what is staged")
-    else:
-        revisions = [_staged(checkout, where)]
-    for revision in revisions:
+    for revision in _revisions(checkout, _relative(baselines), old, new):
         if message is not None:
             revision = replace(revision, message=_read_message(checkout, message))
         for rule in rules:
             yield from ((revision, fault) for fault in rule(revision))
+
+
+def _revisions(
+    checkout: Checkout, folder: str, old: str | None, new: str | None
+) -> Iterable[Revision]:
+    if old is not None and new is not None:
+        return _between(checkout, folder, old, new)
+    if old is not None or new is not None:
+        raise ConfigError("--from-ref and --to-ref: give both, or neither for what is staged")
+    return [_staged(checkout, folder)]
 
 
 def _relative(baselines: str) -> str:

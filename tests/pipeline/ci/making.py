@@ -49,12 +49,13 @@ class Repository:
         return self.git_bytes(*arguments).decode().strip()
 
     def git_bytes(self, *arguments: str) -> bytes:
-        return subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(self.root), *arguments],
             capture_output=True,
-            check=True,
             env={**os.environ, **QUIET},
-        ).stdout
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
 
     def write(self, path: str, content: bytes | str) -> Path:
         file = self.root / path
