@@ -16,7 +16,7 @@ from components.records.clock import time_id, utc_now
 from components.records.errors import CasegateError, NothingEvaluated
 from pipeline.ci.changes import Change, Changes
 from pipeline.ci.checked import Compared, JudgedBaseline, Work
-from pipeline.ci.limits import LimitChange, limit_changes
+from pipeline.ci.limits import limit_changes
 from pipeline.ci.registry import Registry
 from pipeline.governance.governed_change import (
     Baseline,
@@ -97,28 +97,27 @@ def rejudge_baselines(work: Work, folders: tuple[Path, ...]) -> tuple[JudgedBase
     found = []
     for folder in folders:
         with work.steps.step(f"judge {folder.name}") as step:
-            judged = _rejudged(baseline_change(folder, work.changes), work.registry, time_id())
+            judged = _rejudged(baseline_change(folder, work.changes), work.registry)
             step.detail = f"{judged.whose}: {judged.remark}"
         found.append(judged)
     return tuple(found)
 
 
-def _rejudged(change: GovernedChange, registry: Registry | None, run_id: str) -> JudgedBaseline:
+def _rejudged(change: GovernedChange, registry: Registry | None) -> JudgedBaseline:
     """By what judges now, beside what the base's policy, case set and golden say."""
     baseline = verify_baseline(change)
     scores, judged = _released(baseline, registry)
-    decision = judge_scores(baseline, scores, judged, run_id)
+    decision = judge_scores(baseline, scores, judged)
     gated = gated_by(baseline, decision, scores)
     verdict, compared = decision.verdict.value, None
-    before = _before(change, scores, judged, registry, run_id)
+    before = _before(change, scores, judged, registry)
     if isinstance(before, Decision):
         compared = Compared("the base's policy", before)
         remark = f"under the base's: {before.verdict.value}; under these: {verdict}"
     else:
         remark = f"{verdict}; {before}"
-    return JudgedBaseline(
-        baseline.name, judged, gated, compared, remark, changed_limits(change, baseline)
-    )
+    limits = limit_changes(change.old.policy, baseline.policy)
+    return JudgedBaseline(baseline.name, judged, gated, compared, remark, limits)
 
 
 def gated_by(
@@ -133,17 +132,8 @@ def gated_by(
     return Gated(decision, baseline.case_set, models, baseline.folder / POLICY)
 
 
-def changed_limits(change: GovernedChange, baseline: Baseline) -> tuple[LimitChange, ...]:
-    """What a change does to the limits of a baseline's policy; none where the base has no such.
-
-    A policy of an older format blocks nothing, and cannot be compared.
-    """
-    old = change.old.policy
-    return limit_changes(old, baseline.policy) if old else ()
-
-
 def _before(
-    change: GovernedChange, scores: CaseScores, judged: str, registry: Registry | None, run_id: str
+    change: GovernedChange, scores: CaseScores, judged: str, registry: Registry | None
 ) -> Decision | str:
     """What the base says of the same model; or why it says nothing."""
     if not {CASE_SET, POLICY} <= change.before.keys():
@@ -160,11 +150,11 @@ def _before(
     ]
     for one in known:
         if one is not None and one.model_sha256 == scores.model_sha256:
-            return judge_scores(old, one, judged, run_id)
+            return judge_scores(old, one, judged)
     return f"the base judges other cases, of which {judged} has no scores"
 
 
-def judge_scores(baseline: Baseline, scores: CaseScores, judged: str, run_id: str) -> Decision:
+def judge_scores(baseline: Baseline, scores: CaseScores, judged: str) -> Decision:
     """The decision on a model that is released or approved already; counted as no look."""
     return decide(
         policy=baseline.policy,
@@ -177,7 +167,7 @@ def judge_scores(baseline: Baseline, scores: CaseScores, judged: str, run_id: st
         findings=(f"judged anew from its scores: {judged}; no look at the cases is counted",),
         # It is known to be the released model: that golden may be the same one is no mistake.
         same_inputs=("golden",),
-        run_id=run_id,
+        run_id=time_id(),
         created=utc_now(),
     )
 

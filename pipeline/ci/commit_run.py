@@ -14,7 +14,6 @@ from components.gate.describe import describe_flips
 from components.gate.judged_cases import JudgedCases
 from components.gate.preconditions import align_outputs
 from components.lineage.record import Why
-from components.records.clock import time_id
 from components.records.errors import CasegateError
 from components.records.events import Event
 from components.records.files import sha256_json, write_atomically
@@ -22,7 +21,6 @@ from components.records.run_files import DECISION, HTML_REPORT, LOG, SCORES
 from pipeline.ci.cache import Cache, run_workspace
 from pipeline.ci.changed_baselines import (
     baseline_change,
-    changed_limits,
     gated_by,
     judge_scores,
     load_baseline,
@@ -30,7 +28,7 @@ from pipeline.ci.changed_baselines import (
 )
 from pipeline.ci.changes import Changes
 from pipeline.ci.checked import CANDIDATE, Compared, JudgedBaseline, Watching, Work
-from pipeline.ci.limits import LimitChange
+from pipeline.ci.limits import LimitChange, limit_changes
 from pipeline.governance.governed_change import Baseline
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.runner import run
@@ -89,7 +87,7 @@ def _verified(work: Work, folders: tuple[Path, ...]) -> tuple[LimitChange, ...]:
     for folder in folders:
         with work.steps.step(f"verify {folder.name}"):
             change = baseline_change(folder, work.changes)
-            limits = changed_limits(change, verify_baseline(change))
+            limits = limit_changes(change.old.policy, verify_baseline(change).policy)
         found += [replace(one, what=f"{folder.name}: {one.what}") for one in limits]
     return tuple(found)
 
@@ -224,7 +222,7 @@ def _compare_with_base(
     for name in ("champion", "golden"):
         if name in gated.scores:
             scores = gated.scores[name]
-            decision = judge_scores(baseline, scores, name, time_id())
+            decision = judge_scores(baseline, scores, name)
             return Compared(name, decision, _flips(gated, name, scores))
     return None
 

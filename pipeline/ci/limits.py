@@ -25,8 +25,13 @@ class LimitChange:
     effect: str
 
 
-def limit_changes(before: "Policy", after: "Policy") -> tuple[LimitChange, ...]:
-    """Every limit that differs, loosened ones first."""
+def limit_changes(before: "Policy | None", after: "Policy") -> tuple[LimitChange, ...]:
+    """Every limit that differs, loosened ones first; none where there was no policy to compare.
+
+    One of an older format is none: it cannot be compared, and blocks nothing.
+    """
+    if before is None:
+        return ()
     had, has = _asked(before), _asked(after)
     old: dict[str, Any] = dict.fromkeys(sorted(had - has), "asked for")
     new: dict[str, Any] = dict.fromkeys(sorted(has - had), "asked for")
@@ -47,14 +52,10 @@ def _asked(policy: "Policy") -> set[str]:
 def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
     """What can be more or less; of a check only where `both` policies have it."""
     found: dict[str, Any] = {"alpha": policy.alpha, "planned_looks": policy.planned_looks}
-    if policy.negative_flips:
-        found["negative_flips.ceiling"] = policy.negative_flips.ceiling
-    if policy.sentinels:
-        found["sentinels.at_least"] = policy.sentinels.at_least
-    if policy.latency:
-        found["latency.p95_ms"] = policy.latency.p95_ms
-    if policy.coverage:
-        found["coverage.at_least"] = policy.coverage.at_least
+    for part in ("negative_flips", "sentinels", "latency", "coverage"):
+        if asked := vars(policy)[part]:
+            numbers = {n: v for n, v in vars(asked).items() if isinstance(v, int | float)}
+            found |= {f"{part}.{name}": value for name, value in numbers.items()}
     found |= {"leakage": policy.leakage, "patients": policy.patients}
     for check in policy.checks:
         if check.name in both:

@@ -66,8 +66,8 @@ def _summary(found: "VerifiedLedger") -> str:
     from components.records.text import one_line
 
     parts = ["the ledger has no entry yet"]
-    if last := found.last:
-        count = len(found.content.entries)
+    if entries := found.content.entries:
+        last, count = entries[-1], len(entries)
         parts = [
             f"{count} {'entry' if count == 1 else 'entries'}, none altered",
             f"the last: {last.kind} by {one_line(last.by)} at {last.at}, hash {last.entry_sha256}",

@@ -56,14 +56,17 @@ def rollback(workspace: Path, **asked: Any) -> int:
     from pipeline.governance.rollback import roll_back
     from pipeline.run.recorder import update_store
 
-    done = roll_back(workspace, **asked)
+    workspace = workspace.resolve()
+    entry = roll_back(workspace, **asked)
+    done = entry.body
+    new = str(done["new_version"])
     click.echo(
-        f"version {done.to_version} is the champion again, as version {done.new_version}: "
-        f"{done.path}"
+        f"version {done['to_version']} is the champion again, as version {new}: "
+        f"{workspace / done['destination'] / new}"
     )
-    click.echo(f"version {done.from_version} is withdrawn (entry {done.seq} of the ledger)")
+    click.echo(f"version {done['from_version']} is withdrawn (entry {entry.seq} of the ledger)")
     try:
-        update_store(Workspace(workspace.resolve()))
+        update_store(Workspace(workspace))
     except CasegateError as error:
         # It is done and in the ledger, which counts; the next run tells ML Metadata.
         click.echo(f"not yet in ML Metadata: {error}", err=True)

@@ -32,7 +32,6 @@ class VerifiedLedger:
     """
 
     content: ChainContent[Entry]
-    last: Entry | None
     decisions: int
     unrecorded: tuple[str, ...]
     versions: int
@@ -67,7 +66,6 @@ def verify_ledger(
     counts = [_check_served(workspace.root / name, there) for name, there in released.items()]
     return VerifiedLedger(
         content=content,
-        last=entries[-1] if entries else None,
         decisions=len(named),
         unrecorded=tuple(f.name for f in decided_runs(workspace) if f.name not in named),
         versions=sum(served for served, _ in counts),

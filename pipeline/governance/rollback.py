@@ -13,7 +13,6 @@ The other way round it would leave a model in service that nobody is on record f
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from components.decision import load_decision
@@ -33,27 +32,16 @@ from components.scoring.served import probe
 from pipeline.governance.act import GovernedAct, governed_act
 
 
-@dataclass(frozen=True)
-class RolledBack:
-    """Attributes:
-    path: the new version's folder.
-    seq: of the ledger's entry.
-    """
-
-    from_version: int
-    to_version: int
-    new_version: int
-    path: Path
-    seq: int
-
-
 def roll_back(
     root: Path, *, to: int, by: str, reason: str, model_name: str, serving: Path | None = None
-) -> RolledBack:
+) -> Entry:
     """Makes version `to` the champion again; holds the workspace while it lasts.
 
     Args:
       serving: the folder that TensorFlow Serving serves from; None takes the workspace's own.
+
+    Returns:
+      The ledger's entry.
 
     Raises:
       ConfigError: nobody named, no such version, or it is the champion already.
@@ -82,13 +70,13 @@ def roll_back(
             "to_model_sha256": earlier.sha256,
             "decision_sha256": load_decision(earlier.decision).decision_sha256,
         }
-        seq = act.record("rollback", body).seq
-        then = f"; entry {seq} of the ledger says what was meant: mend that and run again"
+        entry = act.record("rollback", body)
+        then = f"; entry {entry.seq} of the ledger says what was meant: mend that and run again"
         with writing_to(destination, then):
             incoming.rename(destination / str(new))
             sync(destination)
         discard_incoming(destination)
-    return RolledBack(current, to, new, destination / str(new), seq)
+    return entry
 
 
 def _current(destination: Path, to: int) -> int:

@@ -27,14 +27,14 @@ def test_all_is_well_and_counted(governed: Governed) -> None:
     found = verify_ledger(governed.root)
     assert (len(found.content.entries), found.decisions, found.versions) == (4, 2, 2)
     assert (found.unrecorded, found.older) == ((), 0)
-    assert found.last is not None and found.last.kind == "release"
+    assert found.content.entries[-1].kind == "release"
 
 
 def test_a_workspace_without_a_ledger_has_nothing_to_check(tmp_path: Path) -> None:
     governed = Governed(tmp_path)
     put(governed.destination, 1)
     found = verify_ledger(governed.root)
-    assert found.last is None and found.versions == 0
+    assert found.content.entries == () and found.versions == 0
 
 
 def test_another_decision_in_the_place_of_the_recorded_one_is_found(governed: Governed) -> None:

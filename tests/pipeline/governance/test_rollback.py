@@ -7,10 +7,11 @@ import pytest
 
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
 from components.records.files import sha256_tree
+from components.records.ledger.ledger import Entry
 from components.records.ledger.records import releases, withdrawn
 from components.release.serving import INCOMING, find_champion, versions
 from pipeline.governance.ledger_check import verify_ledger
-from pipeline.governance.rollback import RolledBack, roll_back
+from pipeline.governance.rollback import roll_back
 from tests.components.release.test_serving import put
 from tests.dying import killed_before_each_change
 from tests.pipeline.governing import Governed
@@ -26,7 +27,7 @@ def governed(tmp_path: Path) -> Governed:
     return made
 
 
-def back(governed: Governed, to: int = 1, **changed: object) -> RolledBack:
+def back(governed: Governed, to: int = 1, **changed: object) -> Entry:
     given = {"by": "A. Radiologist", "reason": "complaints", "model_name": "pneumonia"}
     return roll_back(governed.root, to=to, **{**given, **changed})  # type: ignore[arg-type]
 
@@ -40,8 +41,8 @@ def served(governed: Governed) -> bytes:
 def test_the_earlier_model_is_served_under_a_new_highest_number(governed: Governed) -> None:
     done = back(governed)
     assert served(governed) == b"weights 1"
-    assert versions(governed.destination) == [1, 2, 3, done.new_version]
-    assert (done.from_version, done.to_version) == (3, 1)
+    assert versions(governed.destination) == [1, 2, 3, done.body["new_version"]]
+    assert (done.body["from_version"], done.body["to_version"]) == (3, 1)
     champion = find_champion(governed.destination, governed.workspace.runs)
     assert champion is not None and champion.decision.parent.name == "run-1"
     assert not (governed.workspace.serving / INCOMING).exists()
@@ -54,7 +55,7 @@ def test_the_ledger_says_who_what_and_why(governed: Governed) -> None:
     assert (entry.kind, entry.by, entry.seq) == ("rollback", "A. Radiologist", done.seq)
     assert entry.body["destination"] == "serving/pneumonia"
     assert (entry.body["from_version"], entry.body["to_version"]) == (3, 1)
-    assert entry.body["new_version"] == done.new_version
+    assert entry.body["new_version"] == done.body["new_version"]
     assert [entry.body["from_model_sha256"], entry.body["to_model_sha256"]] == models[::-2]
     assert entry.body["reason"] == "complaints"
     (gone,) = withdrawn(governed.ledger.entries())
@@ -65,7 +66,7 @@ def test_the_ledger_says_who_what_and_why(governed: Governed) -> None:
 def test_a_rollback_can_be_taken_back(governed: Governed) -> None:
     first, second = back(governed, 1), back(governed, 3)
     assert served(governed) == b"weights 3"
-    assert second.new_version > first.new_version
+    assert second.body["new_version"] > first.body["new_version"]
     assert [gone.reason for gone in withdrawn(governed.ledger.entries())] == ["complaints"]
 
 
@@ -226,7 +227,7 @@ def test_the_number_of_a_rollback_that_was_cut_short_is_not_given_again(
     early = datetime.fromtimestamp(100, timezone.utc)
     monkeypatch.setattr("components.records.clock.system_time", lambda: early)
     done = back(governed)
-    shutil.rmtree(done.path)
+    shutil.rmtree(governed.destination / "100")
     again = back(governed, to=2)
-    assert (done.new_version, again.new_version) == (100, 101)
+    assert (done.body["new_version"], again.body["new_version"]) == (100, 101)
     assert verify_ledger(governed.root).versions == 4
