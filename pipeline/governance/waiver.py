@@ -28,7 +28,6 @@ def waive_check(
     second: str,
     reason: str,
     expires: str,
-    today: date | None = None,
 ) -> Entry:
     """Writes a waiver for one check of one run's decision.
 
@@ -46,7 +45,7 @@ def waive_check(
             f"--second: got '{second}', the same person as --by; a waiver takes two persons"
         )
     reason = require_text(reason, "--reason")
-    _refuse_date(expires, today or current_time().date())
+    _refuse_date(expires)
     workspace = Workspace(root.resolve())
     ledger = Ledger(workspace.ledger)
     run = find_run(workspace, run_id, ledger.entries())
@@ -66,7 +65,8 @@ def waive_check(
     return ledger.append("waiver", body, by=by, at=utc_now())
 
 
-def _refuse_date(text: str, today: date) -> None:
+def _refuse_date(text: str) -> None:
+    today = current_time().date()
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,14 @@ from tests.components.planting import check, locked, policy, scored
 from tests.pipeline.governing import FLOORS, Governed
 from tests.refusing import refused
 
-TODAY = date(2026, 3, 1)
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 FAILED = "sensitivity[overall].floor"
 BAD = scored(CASES, wrong=range(100), model="bad")
+
+
+@pytest.fixture(autouse=True)
+def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.records.clock.system_time", lambda: NOON)
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def waive(governed: Governed, name: str = FAILED, **changed: str) -> None:
         "reason": "few positives",
         "expires": "2026-06-30",
     }
-    waive_check(governed.root, name, **{**given, **changed}, today=TODAY)  # type: ignore[arg-type]
+    waive_check(governed.root, name, **{**given, **changed})  # type: ignore[arg-type]
 
 
 def test_a_waiver_is_bound_to_decision_candidate_case_set_and_policy(governed: Governed) -> None:
