@@ -52,12 +52,8 @@ class Manifest:
 
 def manifest_bytes(about: About, files: Mapping[str, bytes]) -> bytes:
     """The manifest of these files, of which it is none itself."""
-    rows = _rows(files)
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "about": asdict(about),
-        "root": _root(asdict(about), rows),
-    }
+    rows, known = _rows(files), asdict(about)
+    document = {"schema_version": SCHEMA_VERSION, "about": known, "root": _root(known, rows)}
     return json_with_rows(document, "files", rows)
 
 

@@ -260,7 +260,7 @@ def find_rows(manifest: Path, wanted: Collection[Sought]) -> list[TrainingRow]:
     return [row for row in found if row is not None and is_sought(row, wanted)]
 
 
-def is_sought(row: TrainingRow, wanted: Iterable[Sought]) -> bool:
+def is_sought(row: object, wanted: Iterable[Sought]) -> bool:
     """Whether a case has any of these values."""
     return any(getattr(row, kind) == value for kind, value in wanted)
 

@@ -17,7 +17,6 @@ from pipeline.commands.ending import echo_utf8
 if TYPE_CHECKING:
     from pipeline.evidence.answer import Answer
 
-# As pipeline/evidence/show_answer.py has them; help should not have to import that.
 FORMATS = ("text", "json", "csv")
 _WIDTH_OF_A_FILE = 200  # tables of checks have many columns
 

@@ -87,14 +87,12 @@ def kept(evidence: Evidence, record: RunRecord, name: str) -> Path:
       ConfigError: the run's record names none.
       IntegrityError: it was altered, or is kept nowhere any more.
     """
-    sha256 = judging_files(record.inputs)[name]
-    if sha256 is None:
+    if path := kept_anywhere(evidence, record, name):
+        return path
+    if (sha256 := judging_files(record.inputs)[name]) is None:
         raise ConfigError(f"{name}: the record of run {record.run_id} names none")
-    path = kept_anywhere(evidence, record, name)
-    if path is None:
-        where = evidence.workspace.kept(name, sha256)
-        raise IntegrityError(f"{where}: is gone; restore the copy that the run kept")
-    return path
+    where = evidence.workspace.kept(name, sha256)
+    raise IntegrityError(f"{where}: is gone; restore the copy that the run kept")
 
 
 def kept_anywhere(evidence: Evidence, record: RunRecord, name: str) -> Path | None:

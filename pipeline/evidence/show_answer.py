@@ -15,7 +15,6 @@ from pipeline.evidence.answer import Answer, Table, Value
 if TYPE_CHECKING:
     from rich.console import Console
 
-FORMATS = ("text", "json", "csv")
 MOST_ROWS = 200  # of a table in text
 NOT_KNOWN = "not known"
 _HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")

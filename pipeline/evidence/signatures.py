@@ -21,9 +21,10 @@ from components.attestation.keys import (
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.files import write_atomically
 from components.records.ledger.records import Release
-from components.records.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION, REQUEST
+from components.records.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.subject import CONFIG, Evidence, Subject, judging_files
+from pipeline.governance.decided import baseline_named_by
 
 TRUSTED, UNKNOWN = "trusted", "not known: does not count"
 PEM = ".pem"
@@ -37,13 +38,12 @@ def trusted_folder(folder: Path, given: Path | None = None) -> Path:
         return given
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
-        configured = config.get("signing", {}).get("keys")
-        policy = json.loads((folder / REQUEST).read_text("utf-8"))["policy"][0]
-    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
+        configured = (config.get("signing") or {}).get("keys")
+        return Path(configured) if configured else baseline_named_by(folder) / "keys"
+    except (IntegrityError, OSError, ValueError, AttributeError, TypeError):
         raise ConfigError(
             f"{folder}: does not say where the public keys are that count; say --keys DIR"
         ) from None
-    return Path(configured) if configured else Path(policy).parent / "keys"
 
 
 def checked_decision(

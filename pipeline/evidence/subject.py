@@ -16,7 +16,7 @@ from components.lineage.reader import MetadataStore, Row
 from components.lineage.record import RunInputs, RunRecord, load_record
 from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Entry, Ledger
-from components.records.ledger.records import Release, recorded_name, releases
+from components.records.ledger.records import Release, releases
 from components.records.run_files import DECISION, RUN_RECORD
 from pipeline.settings.workspace import Workspace
 
@@ -132,6 +132,8 @@ class Evidence(ExitStack):
 
     def _run(self, text: str) -> str:
         found = [name for name in self.run_ids() if text and name.startswith(text)]
+        if text in found:
+            return text
         if not found:
             last = [str(release.version) for release in self.releases[-3:]]
             known = f"the last versions are {', '.join(last)}" if last else "nothing was released"
@@ -139,9 +141,9 @@ class Evidence(ExitStack):
                 f"{text!r}: no version and no run of {self.workspace.root}; {known}; "
                 "`casegate lineage list` shows all"
             )
-        if len(found) > 1 and text not in found:
+        if len(found) > 1:
             raise ConfigError(f"{text!r}: {len(found)} runs begin so; give more of the run id")
-        return text if text in found else found[0]
+        return found[0]
 
     def run_ids(self) -> set[str]:
         """The runs that have a folder."""
@@ -153,11 +155,7 @@ class Evidence(ExitStack):
         return self._verified("run", "record", self._path(run_id, RUN_RECORD), load_record)
 
     def decision(self, run_id: str) -> Decision | None:
-        """The run's decision, which is the one that the ledger has; None where it came to none.
-
-        Raises:
-          IntegrityError: it was edited, replaced or removed.
-        """
+        """The run's decision, or None; IntegrityError where it is not the one the ledger has."""
         path = self._path(run_id, DECISION)
         if not path.exists() and run_id not in self.decided:
             return None
@@ -213,10 +211,6 @@ class Evidence(ExitStack):
         """Where a release's files are; None where they are gone."""
         path = self.workspace.root / release.destination / str(release.version)
         return path if path.is_dir() else None
-
-    def place(self, destination: Path) -> str:
-        """How the ledger names a destination."""
-        return recorded_name(destination.resolve(), self.workspace.root)
 
 
 def as_recorded(path: Path, sha256: str) -> bytes:

@@ -4,7 +4,6 @@ Every file goes in as it lies in the workspace, once it has been found to be wha
 ledger name; what is derived is made anew. The same release gives the same bytes.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,9 +31,9 @@ from pipeline.evidence.bundle.names import (
     TRAINING,
     training_name,
 )
-from pipeline.evidence.subject import CONFIG, Evidence, Subject, as_recorded, judging_files
+from pipeline.evidence.signatures import trusted_folder
+from pipeline.evidence.subject import Evidence, Subject, as_recorded, judging_files
 from pipeline.evidence.trace.trace import trace_sources
-from pipeline.governance.decided import baseline_named_by
 
 
 @dataclass(frozen=True)
@@ -147,10 +146,8 @@ def _keys(folder: Path) -> Iterator[tuple[str, bytes]]:
     They vouch for nothing, so where they were is taken from files that no key covers.
     """
     try:
-        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        named = (settings.get("signing") or {}).get("keys")
-        keys = Path(named) if named else baseline_named_by(folder) / "keys"
-    except (IntegrityError, OSError, ValueError):
+        keys = trusted_folder(folder)
+    except ConfigError:
         return
     for path in sorted(keys.glob("*.pub.pem")) if keys.is_dir() else ():
         yield KEYS + re.sub(r"[^A-Za-z0-9_.+-]", "_", path.name), path.read_bytes()

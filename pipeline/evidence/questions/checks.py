@@ -17,14 +17,15 @@ from components.baselines.golden import load_golden
 from components.baselines.names import GOLDEN, POLICY
 from components.decision import Decision
 from components.lineage.record import ComponentRun, RunRecord
-from components.records.errors import CasegateError
+from components.records.errors import CasegateError, IntegrityError
 from components.records.git import ask_git, run_git
 from components.records.ledger.ledger import Entry
-from components.records.run_files import DECISION_ATTESTATION, REQUEST, RUN_RECORD
+from components.records.run_files import DECISION_ATTESTATION, RUN_RECORD
 from pipeline.evidence.answer import Answer, Columns, Table, Value
 from pipeline.evidence.moment import AFTER, BEFORE, SAME, Instant, later, moment
 from pipeline.evidence.questions.show import checks_table, rests_on
 from pipeline.evidence.subject import Evidence, Subject, is_of_same
+from pipeline.governance.decided import baseline_named_by
 from pipeline.settings.config import REPOSITORY
 
 # Each has to come before the next; a chain for what needs one another, as the graph has it.
@@ -50,6 +51,12 @@ REQUIRED = (
 IN_ORDER, SAME_TIME, WRONG = "in order", "same time as recorded", "WRONG ORDER"
 _ORDERS = {BEFORE: IN_ORDER, SAME: SAME_TIME, AFTER: WRONG}
 UNKNOWN = "not known"
+_COUNTED = {
+    IN_ORDER: "pairs in order",
+    SAME_TIME: "pairs at the same time as recorded",
+    WRONG: "pairs in the wrong order",
+    UNKNOWN: "pairs of unknown order",
+}
 COMMITTED = "acceptance criteria committed"
 NOT_HERE = "git could not be asked: the commit is not in a checkout here"
 CONFIRMED = "git here has the same text and time"
@@ -190,10 +197,7 @@ class Order:
         return {
             "acceptance criteria committed before the result": bool(known) and all(before),
             "steps on record": f"{there} of {len(REQUIRED)} that are required",
-            "pairs in order": orders[IN_ORDER],
-            "pairs at the same time as recorded": orders[SAME_TIME],
-            "pairs in the wrong order": orders[WRONG],
-            "pairs of unknown order": orders[UNKNOWN],
+            **{words: orders[order] for order, words in _COUNTED.items()},
         }
 
     def times_table(self) -> Table:
@@ -349,10 +353,9 @@ def _signed(evidence: Evidence, record: RunRecord) -> Iterator[RecordedStep]:
         envelope = json.loads(path.read_bytes())
         statement = json.loads(base64.b64decode(envelope["payload"], validate=True))
         at = moment(statement["predicate"]["signed_at"])
+        yield RecordedStep("decision signed", at, path.name, remark="the signer's word")
     except (OSError, ValueError, KeyError, TypeError):
         yield RecordedStep("decision signed", None, f"{path.name}: not readable")
-        return
-    yield RecordedStep("decision signed", at, path.name, remark="the signer's word")
 
 
 def _released(evidence: Evidence, subject: Subject) -> Iterator[RecordedStep]:
@@ -389,8 +392,7 @@ def committed_in_git(evidence: Evidence, record: RunRecord) -> str:
 
 def _folder(evidence: Evidence, record: RunRecord) -> Path:
     """The baseline's folder, as the run's request names it; no hash covers that, git's does."""
-    path = evidence.workspace.run_folder(record.run_id) / REQUEST
     try:
-        return Path(json.loads(path.read_bytes())["policy"][0]).parent
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return baseline_named_by(evidence.workspace.run_folder(record.run_id))
+    except IntegrityError:
         return REPOSITORY

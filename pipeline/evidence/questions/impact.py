@@ -14,7 +14,7 @@ from components.lineage.types import run_properties
 from components.records.errors import ConfigError, IntegrityError
 from components.records.git import ask_git
 from components.records.ledger.records import Release
-from pipeline.evidence.answer import Answer, Columns, Table, Value
+from pipeline.evidence.answer import Answer, Columns, Table, Value, named
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.config import REPOSITORY
 
@@ -37,11 +37,7 @@ class Affected:
         self.spoiled: set[str] = set()
 
     def add(self, rows: Iterable[Row], how: str, *, model: bool = True) -> None:
-        """Adds runs that are affected in this way.
-
-        Args:
-          model: whether their model is, or only what was decided of it.
-        """
+        """Adds runs whose model, or else only what was decided of it, is affected in this way."""
         for row in rows:
             run_id = row["run_id"]
             self.rows[run_id] = row
@@ -136,9 +132,7 @@ class Affected:
     def _run_table(self) -> Table:
         columns: Columns = {
             "run": "run_id",
-            "started": "started",
-            "state": "state",
-            "verdict": "verdict",
+            **named("started", "state", "verdict"),
             "how": lambda row: ", ".join(self.how[row["run_id"]]),
             "commit": "git_commit",
             "model": "candidate_sha256",
@@ -174,14 +168,13 @@ def impact_of_package(evidence: Evidence, text: str) -> Answer:
     affected = Affected(evidence)
     affected.add(rows, f"{name} {version} was installed")
     runs = Counter(row["environment_sha256"] for row in rows)
-    columns: Columns = {"environment": str, "runs": runs.__getitem__}
+    cells = tuple((one, runs[one]) for one in sorted(environments))
     title, links = "Environments that had it", {"environment": "sha256"}
-    table = Table.of("environments", title, sorted(environments), columns, links)
     others = ", ".join(sorted(set(known) - {version})) or "none"
     return affected.answer(
         f"what {name} {version} reached",
         {"package": name, "version": version, "other versions seen": others},
-        (table,),
+        (Table("environments", title, ("environment", "runs"), cells, links),),
         ("That it was installed is known; whether it was used is not.",),
         contradictions(evidence, "environment_sha256", environments, rows),
         _rests_on(evidence),
@@ -211,19 +204,14 @@ def impact_of_commit(evidence: Evidence, text: str, *, repository: Path = REPOSI
     after = run_rows(evidence, "git_commit", later)
     affected.add(mine, "of this commit")
     affected.add(after, "of a later commit that contains it")
-    dirty = sum(bool(row.get("git_dirty")) for row in mine)
     notes = []
-    if dirty:
+    if dirty := sum(bool(row.get("git_dirty")) for row in mine):
         notes.append(f"{dirty} of the runs of this commit had uncommitted changes beside it.")
     if history is None:
-        notes.append(
-            "Later commits that contain it are not known: git does not have the commit here."
-        )
-    facts: dict[str, Value] = {
-        "commit": commit,
-        "runs of this commit": len(mine),
-        "runs of later commits": len(after) if history is not None else None,
-    }
+        words = "Later commits that contain it are not known: git does not have the commit here."
+        notes.append(words)
+    facts: dict[str, Value] = {"commit": commit, "runs of this commit": len(mine)}
+    facts["runs of later commits"] = len(after) if history is not None else None
     contradicted = contradictions(evidence, "git_commit", {commit, *later}, [*mine, *after])
     question = f"what commit {commit[:12]} reached"
     return affected.answer(question, facts, (), notes, contradicted, _rests_on(evidence))

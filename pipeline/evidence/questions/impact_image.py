@@ -44,10 +44,6 @@ class ImagePlaces:
     locked: list[tuple[LockedSet, list[LockedCase]]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-    @property
-    def cases(self) -> list[TrainingRow | LockedCase]:
-        return [*chain(*self.training.values()), *chain(*(cases for _, cases in self.locked))]
-
 
 def impact_of_case(evidence: Evidence, case_id: str, *, reread: bool = False) -> Answer:
     """Everything that a case reached, and its picture where it stands under another id.
@@ -59,13 +55,14 @@ def impact_of_case(evidence: Evidence, case_id: str, *, reread: bool = False) ->
       ConfigError: no training data and no case set has a case of this id.
       IntegrityError: a manifest or case set was altered.
     """
-    by_id = _find(evidence, [("case_id", case_id)], reread)
-    if not by_id.cases:
+    found = _find(evidence, [("case_id", case_id)], reread)
+    cases = [*chain(*found.training.values()), *chain(*(cases for _, cases in found.locked))]
+    if not cases:
         raise ConfigError(
             f"--case {case_id!r}: no training manifest and no case set has it; check the id, or "
             "ask by --image FILE"
         )
-    pictures = sorted({case.pixels_sha256 for case in by_id.cases})
+    pictures = sorted({case.pixels_sha256 for case in cases})
     sought = [("case_id", case_id), *(("pixels_sha256", picture) for picture in pictures)]
     notes = []
     if len(pictures) > 1:
@@ -116,12 +113,7 @@ def _find(evidence: Evidence, wanted: Collection[Sought], reread: bool) -> Image
     else:
         places.training = search(folder, wanted)
     for locked in locked_sets(evidence):
-        cases = [
-            case
-            for case in locked.case_set.cases
-            if any(getattr(case, kind) == value for kind, value in wanted)
-        ]
-        if cases:
+        if cases := [case for case in locked.case_set.cases if is_sought(case, wanted)]:
             places.locked.append((locked, cases))
     return places
 

@@ -4,7 +4,7 @@ The join is exact, between two lists whose Merkle roots the run recorded: so it 
 anybody who has the two files, and does not rest on what the run said of itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from components.baselines.case_set import LockedCase
@@ -55,23 +55,19 @@ def independence(evidence: Evidence, subject: Subject) -> Answer:
     try:
         locked, join = _joined(evidence, record)
     except IntegrityError as error:
-        return Answer(
-            question=question,
-            facts={"verdict": NOT_KNOWN, **facts},
-            notes=(f"It cannot be known: {error}.",),
-            exit_code=IntegrityError.exit_code,
-        )
+        facts, notes = {"verdict": NOT_KNOWN, **facts}, (f"It cannot be known: {error}.",)
+        return Answer(question, facts, notes=notes, exit_code=IntegrityError.exit_code)
     verdict = NOT_INDEPENDENT if join.pairs else INDEPENDENT
+    manifest = manifest_path(evidence.workspace.training, str(inputs.training_root))
+    again = "cases, read again; fits its Merkle root"
     return Answer(
         question=question,
         facts={"verdict": verdict, **facts, **_counts(locked, join)},
         tables=(_table(join),) if join.pairs else (),
-        notes=_notes(record, locked, join),
+        notes=tuple(_notes(record, locked, join)),
         evidence=(
-            f"{manifest_path(evidence.workspace.training, str(inputs.training_root))}: "
-            f"{join.training_cases} cases, read again; fits its Merkle root",
-            f"{locked.folder}: {locked.name}, {len(locked.case_set.cases)} cases, read again; fits "
-            "its Merkle root",
+            f"{manifest}: {join.training_cases} {again}",
+            f"{locked.folder}: {locked.name}, {len(locked.case_set.cases)} {again}",
             f"{evidence.workspace.run_folder(record.run_id)}: both roots, in the run's record",
         ),
         exit_code=FOUND if join.pairs else 0,
@@ -141,23 +137,21 @@ def _counts(locked: LockedSet, join: Join) -> dict[str, Value]:
     }
 
 
-def _notes(record: RunRecord, locked: LockedSet, join: Join) -> tuple[str, ...]:
-    notes = []
+def _notes(record: RunRecord, locked: LockedSet, join: Join) -> Iterator[str]:
     nameless = sum(not has_patient(case) for case in locked.case_set.cases)
     if join.without_patient or nameless:
-        notes.append(
+        yield (
             f"Patients were compared only where the source names them: {nameless} cases of the "
             f"case set and {join.without_patient} training cases have no patient id."
         )
-    notes.append(
+    yield (
         f"Patient ids mean something within one source: the training data are of "
         f"{record.inputs.data}, the case set was locked from {locked.case_set.source}."
     )
-    notes.append(
+    yield (
         "Pictures were compared exactly: the same radiograph cropped, resized or compressed again "
         "would not be found."
     )
-    return tuple(notes)
 
 
 def _table(join: Join) -> Table:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from components.records.clock import current_time, time_text
 from components.records.errors import ConfigError, suggestion
-from components.records.ledger.records import Release
+from components.records.ledger.records import Release, recorded_name
 from components.release.serving import versions
 from pipeline.evidence.answer import Answer, Columns, Table
 from pipeline.evidence.moment import moment, parse_asked
@@ -69,7 +69,7 @@ def _places(evidence: Evidence, destination: str | None) -> list[str]:
         return known
     name = destination.rstrip("/")
     if name not in known:
-        name = evidence.place(Path(destination))
+        name = recorded_name(Path(destination).resolve(), evidence.workspace.root)
     if name not in known:
         known_words = suggestion(destination, known) if known else "; nothing was ever released"
         raise ConfigError(f"--destination {destination}: nothing was released there{known_words}")

@@ -33,9 +33,8 @@ class LockedSet:
     def golden_sha256(self) -> str | None:
         """The model whose scores on this very version are golden; None where there is none."""
         path = self.folder / GOLDEN
-        if not self.current or not path.exists():
-            return None
-        return load_golden(path).scores.model_sha256
+        there = self.current and path.exists()
+        return load_golden(path).scores.model_sha256 if there else None
 
 
 @lru_cache(maxsize=1)

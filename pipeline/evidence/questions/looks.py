@@ -59,10 +59,9 @@ def looks(evidence: Evidence, name: str) -> Answer:
 
 
 def _refuse_unknown(evidence: Evidence, name: str) -> None:
-    known = {e.body["case_set"] for e in evidence.entries if e.kind == "look"}
+    known = {locked.case_set.name for locked in locked_sets(evidence)}
     if name not in known:
-        known |= {locked.case_set.name for locked in locked_sets(evidence)}
-    if name not in known:
+        known |= {e.body["case_set"] for e in evidence.entries if e.kind == "look"}
         raise ConfigError(f"{name!r}: no case set of this workspace{suggestion(name, known)}")
 
 

@@ -4,6 +4,7 @@ Computed again from the kept scores by the gate's own functions, so that what a 
 the gate decided on cannot drift apart.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from components.gate.policy import Policy, slice_name
 from components.gate.rules import judged_part
 from components.metrics import METRICS, Outputs
 from components.records.errors import ConfigError, NothingEvaluated, suggestion
-from pipeline.evidence.answer import Answer, Columns, Table, named
+from pipeline.evidence.answer import Answer, Columns, Table, named, shown_of
 from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
 from pipeline.evidence.subject import Evidence, Subject
 
@@ -25,7 +26,7 @@ class SliceFigure:
 
     Attributes:
       n: cases it is taken over; patients where the policy aggregates to them.
-      estimate, lower, upper: None where it is undefined, `why` then says the reason.
+      estimate, lower, upper: None where it is undefined.
       method: of the interval: the one that the policy judges this slice by, if it does.
       champion, golden: their estimates on the same cases, where they were scored.
     """
@@ -40,7 +41,6 @@ class SliceFigure:
     method: str
     champion: float | None
     golden: float | None
-    why: str = ""
 
     @property
     def slice(self) -> str:
@@ -136,30 +136,24 @@ def _figure(found: JudgedRun, name: str, attribute: str, value: str) -> SliceFig
     piece = _piece(attribute, value)
     mask = found.cases.mask(piece)
     method, _, alpha = interval(found.policy, name, piece)
-    parts = {
-        model: judged_part(found.policy, found.cases, outputs, mask)
-        for model, outputs in found.outputs.items()
-    }
-    estimates, why = {}, ""
-    for model, part in parts.items():
-        try:
+    estimates = {}
+    for model, outputs in found.outputs.items():
+        part = judged_part(found.policy, found.cases, outputs, mask)
+        with contextlib.suppress(NothingEvaluated):
             estimates[model] = METRICS[name].estimate(part, alpha=alpha, method=method)
-        except NothingEvaluated as error:
-            why = why or str(error)
     ours = estimates.get(CANDIDATE)
-    others = {m: e.estimate for m, e in estimates.items()}
+    part = judged_part(found.policy, found.cases, found.outputs[CANDIDATE], mask)
     return SliceFigure(
         metric=name,
         attribute=attribute,
         value=value,
-        n=ours.n if ours else _cases(parts[CANDIDATE], METRICS[name].judges),
-        estimate=ours.estimate if ours else None,
-        lower=ours.lower if ours else None,
-        upper=ours.upper if ours else None,
+        n=ours.n if ours else _cases(part, METRICS[name].judges),
+        estimate=shown_of(ours, "estimate"),
+        lower=shown_of(ours, "lower"),
+        upper=shown_of(ours, "upper"),
         method=method,
-        champion=others.get(CHAMPION),
-        golden=others.get(GOLDEN),
-        why="" if ours else why,
+        champion=shown_of(estimates.get(CHAMPION), "estimate"),
+        golden=shown_of(estimates.get(GOLDEN), "estimate"),
     )
 
 

@@ -74,7 +74,9 @@ _RECORD: Columns = {
     "environment: system": "environment.os",
     "environment: processor": "environment.cpu",
     "environment: cores": "environment.cores",
-    "environment: memory, MiB": lambda it: _mebibytes(it.environment.memory_bytes or None),
+    "environment: memory, MiB": lambda it: (
+        mebibytes(memory) if (memory := it.environment.memory_bytes) else None
+    ),
     "environment: container": lambda it: it.environment.container or "none",
     "environment: packages": lambda it: len(it.environment.packages),
     "environment: TensorFlow": "environment.packages.tensorflow",
@@ -104,7 +106,7 @@ _RECORD: Columns = {
 _COMPONENT: Columns = {
     "component": "name",
     **named("state", "started", "seconds"),
-    "peak_mib": lambda component: _mebibytes(component.peak_memory_bytes),
+    "peak_mib": lambda it: None if (peak := it.peak_memory_bytes) is None else mebibytes(peak),
 }
 
 
@@ -193,10 +195,6 @@ def _approved(evidence: Evidence, record: RunRecord, decision: Decision | None) 
         "approval: waivers applied": "; ".join(waived) or "none",
         "approval: signature of the decision": words,
     }
-
-
-def _mebibytes(count: int | None) -> int | None:
-    return None if count is None else mebibytes(count)
 
 
 def _notes(evidence: Evidence, record: RunRecord, decision: Decision | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.problems import parse_json_line
 from components.records.run_files import DECISION, RUN_RECORD, SCORES
-from pipeline.evidence.answer import Answer, Columns, Table, Value
+from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.reproduce.restore import (
     RestoredCode,
     Say,
@@ -150,7 +150,7 @@ def _run(code: RestoredCode, laid: ScratchInputs, record: RunRecord, say: Say) -
         *("run", "--config", str(laid.config), "--workspace", str(laid.workspace.root)),
         *("--trigger", "manual", "--why", f"reproduces {record.run_id}", "--format", "json"),
     )
-    exit_code, lines = watched(command, folder=code.folder, environ=code.environ(), say=say)
+    exit_code, lines = watched(command, code, say=say)
     last = lines[-1] if lines else "it said nothing"
     error = parse_json_line(last)
     return exit_code, error.line if error else last
@@ -228,11 +228,8 @@ def differing_environment(
     """What may change what is computed: Python, system, processor, lock file, packages."""
     plain = [f.name for f in fields(Environment) if f.name not in ("packages", "memory_bytes")]
     rows = [(name, getattr(recorded, name), getattr(again, name)) for name in plain]
-    packages = sorted({**recorded.packages, **again.packages})
-    rows += [
-        (f"package {name}", recorded.packages.get(name), again.packages.get(name))
-        for name in packages
-    ]
+    old, new = recorded.packages, again.packages
+    rows += [(f"package {name}", old.get(name), new.get(name)) for name in sorted({**old, **new})]
     return [row for row in rows if row[1] != row[2]]
 
 
@@ -250,16 +247,15 @@ def _weights(
 
 
 def _scores_table(scores: SameScores) -> Table:
-    columns: Columns = {
-        "case_id": "case_id",
-        "recorded": lambda one: _finite(one.recorded),
-        "again": lambda one: _finite(one.again),
-        "difference": lambda one: _finite(one.size),
-    }
     title = "Cases whose scores differ"
     if len(scores.differing) > _SHOWN:
         title = f"The first {_SHOWN} cases whose scores differ"
-    return Table.of("scores", title, scores.differing[:_SHOWN], columns, {"case_id": "case"})
+    rows = tuple(
+        (one.case_id, *map(_finite, (one.recorded, one.again, one.size)))
+        for one in scores.differing[:_SHOWN]
+    )
+    columns = ("case_id", "recorded", "again", "difference")
+    return Table("scores", title, columns, rows, {"case_id": "case"})
 
 
 def _notes(scores: SameScores, recorded: Decision, again: Decision) -> list[str]:

@@ -9,8 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def _sync(folder: Path, repository: Path) -> None:
         raise ConfigError("uv is not installed, which makes the environment; `make lint` does it")
     code = RestoredCode(folder, Path(sys.executable), "")
     command = [uv, "sync", "--frozen", "--compile-bytecode"]
-    returncode, lines = watched(command, folder=folder, environ=code.environ())
+    returncode, lines = watched(command, code)
     if returncode != 0:
         last = lines[-1] if lines else "nothing"
         raise ConfigError(f"uv sync: ended with exit code {returncode}; it said: {last}")
@@ -186,9 +187,11 @@ def _sync(folder: Path, repository: Path) -> None:
 def _refuse_other_code(code: RestoredCode, record: RunRecord) -> None:
     """By the rule that this code itself has for its hash: which folders count may have changed."""
     command = [str(code.python), "-c", _HASH_OF_ITS_CODE]
-    returncode, lines = watched(command, folder=code.folder, environ=code.environ(), output=True)
-    got = f"hashes to {lines[-1][:12]}" if returncode == 0 and lines else "cannot be imported"
-    if returncode != 0 or lines[-1:] != [record.code.code_sha256]:
+    given: dict[str, Any] = {"cwd": code.folder, "env": code.environ(), "text": True}
+    done = subprocess.run(command, **given, stdin=subprocess.DEVNULL, capture_output=True)
+    found = done.stdout.split()[-1:] if done.returncode == 0 else []
+    if found != [record.code.code_sha256]:
+        got = f"hashes to {found[0][:12]}" if found else "cannot be imported"
         raise IntegrityError(
             f"{code.how}: its source {got}, wanted {record.code.code_sha256[:12]}, which ran: "
             "files that git did not know were part of it, and were not kept"
@@ -196,35 +199,19 @@ def _refuse_other_code(code: RestoredCode, record: RunRecord) -> None:
 
 
 def watched(
-    command: Sequence[str],
-    *,
-    folder: Path,
-    environ: Mapping[str, str],
-    say: Say | None = None,
-    output: bool = False,
+    command: Sequence[str], code: RestoredCode, *, say: Say | None = None
 ) -> tuple[int, list[str]]:
-    """Runs a command in a folder to its end; `say` gets each line of its standard error.
-
-    Args:
-      output: reads standard output instead.
+    """Runs a command in the code's folder to its end; `say` gets each line of its standard error.
 
     Returns:
       Its exit code and its last lines.
     """
     lines: list[str] = []
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=dict(environ),
-        stdin=quiet,
-        stdout=subprocess.PIPE if output else quiet,
-        stderr=quiet if output else subprocess.PIPE,
-        text=True,
-        errors="replace",
-    ) as process:
+    given: dict[str, Any] = {"cwd": code.folder, "env": code.environ(), "text": True}
+    given |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **given, errors="replace") as process:
         try:
-            for line in (process.stdout if output else process.stderr) or ():
+            for line in process.stderr or ():
                 lines = [*lines[-_LAST_LINES:], line.rstrip()]
                 if say is not None:
                     say(lines[-1])
@@ -324,27 +311,25 @@ def _absolute(spec: Any) -> Any:
 
 def _judges(evidence: Evidence, record: RunRecord, folder: Path) -> None:
     for name, sha256 in judging_files(record.inputs).items():
-        if sha256 is None:
-            continue
-        kept = evidence.kept(name, sha256)
-        if kept is None:
-            where = evidence.workspace.kept(name, sha256)
-            raise ConfigError(f"{where}: the {name} that judged was not kept")
-        write_atomically(folder / name, kept.read_bytes())
+        if sha256 is not None:
+            kept = evidence.kept(name, sha256)
+            if kept is None:
+                where = evidence.workspace.kept(name, sha256)
+                raise ConfigError(f"{where}: the {name} that judged was not kept")
+            write_atomically(folder / name, kept.read_bytes())
 
 
 def _champion(
     evidence: Evidence, record: RunRecord, serving: dict[str, Any], workspace: Workspace
 ) -> list[str]:
-    version, sha256 = record.inputs.champion_version, record.inputs.champion_sha256
+    version, model = record.inputs.champion_version, serving["model_name"]
     if version is None:
         return []
-    model = serving["model_name"]
     destination = evidence.workspace.destination(model, serving["directory"])
     if not (destination / str(version)).is_dir():
         return [f"The champion, version {version}, is gone: only golden judged again."]
     found = find_version(destination, version, evidence.workspace.runs)
-    if found.sha256 != sha256:
+    if found.sha256 != record.inputs.champion_sha256:
         raise IntegrityError(f"{found.path}: is not the model that was the champion then")
     shutil.copytree(found.path, workspace.serving / model / str(version))
     _copy_run(found.decision.parent, workspace, (DECISION, SCORES, STATISTICS))
@@ -353,11 +338,7 @@ def _champion(
 
 def _ledger(evidence: Evidence, record: RunRecord, workspace: Workspace) -> None:
     """The ledger as the run found it, so that looks and waivers count as they did."""
-    before = []
-    for entry in evidence.entries:
-        if entry.body.get("run_id") == record.run_id:
-            break
-        before.append(entry)
+    before = list(takewhile(lambda e: e.body.get("run_id") != record.run_id, evidence.entries))
     if not before:
         return
     write_atomically(workspace.ledger, b"".join(line_of(entry) + b"\n" for entry in before))

@@ -77,12 +77,8 @@ _DOT_SHAPES = {EXECUTION: "box", PERSON: "oval", "release": "doubleoctagon", "de
 def as_dot(graph: TraceGraph) -> str:
     """Text in quotes throughout: no name can become syntax."""
     names = {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
-    lines = [
-        "digraph trace {",
-        "  rankdir=LR;",
-        f"  label={_quoted(graph.subject)};",
-        '  node [fontname="sans-serif", shape=note];',
-    ]
+    lines = ["digraph trace {", "  rankdir=LR;", f"  label={_quoted(graph.subject)};"]
+    lines.append('  node [fontname="sans-serif", shape=note];')
     for node in graph.nodes:
         words = "\n".join([label(node), *facts(node)])
         shape = _DOT_SHAPES.get(node.kind, "note")

@@ -47,17 +47,10 @@ def as_svg(graph: TraceGraph, *, link: Link | None = None, name: str = "trace") 
     plan = layout(graph)
     size = (plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN + _TITLE)
     boxes = [_box(node, plan.boxes[node.key], link) for node in graph.nodes]
+    style: dict[str, str | float] = {"fill": "none", "stroke": "#767676", "stroke_width": 1.2}
+    style |= {"marker_end": f"url(#{name}-arrow)", "class_": "trace-line"}
     lines = [
-        element(
-            "path",
-            element("title", _sentence(graph, edge)),
-            d=_path(points),
-            fill="none",
-            stroke="#767676",
-            stroke_width=1.2,
-            marker_end=f"url(#{name}-arrow)",
-            class_="trace-line",
-        )
+        element("path", element("title", _sentence(graph, edge)), d=_path(points), **style)
         for edge, points in plan.lines
     ]
     title = f"{graph.subject}: what led to it"
@@ -117,12 +110,10 @@ def _box(node: TraceNode, corner: tuple[float, float], link: Link | None) -> Mar
 
 def _short(node: TraceNode, known: list[str]) -> str:
     found = known[-1] if known else ""
-    for wanted in _SHOWN_FIRST:
-        if node.facts.get(wanted) is not None:
-            value = one_line(str(node.facts[wanted]))
-            words = value[:12] if wanted == "commit" else value
-            found = words if wanted in ("verdict", "state", "source") else f"{wanted} {words}"
-            break
+    if wanted := next((name for name in _SHOWN_FIRST if node.facts.get(name) is not None), None):
+        value = one_line(str(node.facts[wanted]))
+        words = value[:12] if wanted == "commit" else value
+        found = words if wanted in ("verdict", "state", "source") else f"{wanted} {words}"
     return shortened(found, _MOST + 4)
 
 

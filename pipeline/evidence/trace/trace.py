@@ -78,17 +78,8 @@ def trace_sources(evidence: Evidence, subject: Subject, *, splits: bool) -> Trac
     """
     record = evidence.record(subject.run_id)
     graph = evidence.store.run_graph(record.store.pipeline_run)
-    counts: Mapping[str, int] = {}
-    notes = []
     root = record.inputs.training_root
-    if splits and root:
-        path = manifest_path(evidence.workspace.training, root)
-        if row := evidence.store.training_set(root):
-            counts = {split: row[key] for split, key in SPLITS.items() if key in row}
-        if not counts and path.exists():
-            counts = check_manifest(path, root=root).splits
-        if not path.exists():
-            notes.append(f"The training manifest {path.name} is not here, so nothing proves it.")
+    counts, notes = _splits(evidence, root) if splits and root else ({}, ())
     return TraceSources(
         name=subject.name,
         record=record,
@@ -98,20 +89,26 @@ def trace_sources(evidence: Evidence, subject: Subject, *, splits: bool) -> Trac
         original=original(subject, evidence.releases),
         origins=origins(evidence.store, graph),
         splits=counts,
-        notes=tuple(notes),
+        notes=notes,
     )
+
+
+def _splits(evidence: Evidence, root: str) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    path, counts = manifest_path(evidence.workspace.training, root), dict[str, int]()
+    if row := evidence.store.training_set(root):
+        counts = {split: row[key] for split, key in SPLITS.items() if key in row}
+    if not path.exists():
+        return counts, (f"The training manifest {path.name} is not here, so nothing proves it.",)
+    return counts or check_manifest(path, root=root).splits, ()
 
 
 def original(subject: Subject, releases: Iterable[Release]) -> Release | None:
     """The release that first served the subject's model, which a rollback restored."""
-    if subject.release is None or subject.release.restored is None:
-        return subject.release
-    mine = [
-        r
-        for r in releases
-        if r.run_id == subject.run_id and r.destination == subject.release.destination
-    ]
-    return mine[0] if mine else None
+    last = subject.release
+    if last is None or last.restored is None:
+        return last
+    mine = (r for r in releases if r.run_id == subject.run_id)
+    return next((r for r in mine if r.destination == last.destination), None)
 
 
 def origins(store: MetadataStore, graph: Graph) -> dict[int, Origin]:
@@ -213,11 +210,8 @@ def _artifact_facts(artifact: ArtifactNode, given: TraceSources) -> dict[str, Va
 
 def _verdict(decision: Decision) -> dict[str, Value]:
     opened = [check.check for check in decision.checks if check.open]
-    facts: dict[str, Value] = {
-        "verdict": decision.verdict.value,
-        "taken": decision.created,
-        "checks": len(decision.checks),
-    }
+    facts: dict[str, Value] = {"verdict": decision.verdict.value, "taken": decision.created}
+    facts["checks"] = len(decision.checks)
     if opened:
         more = f" and {len(opened) - 3} more" if len(opened) > 3 else ""
         facts["not passed"] = ", ".join(opened[:3]) + more

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,7 @@ def verify(evidence: Evidence, subjects: Sequence[Subject] | None) -> Answer:
       subjects: None takes every run of the workspace.
     """
     verification = Verification(evidence)
-    found: list[Difference] = []
-    for difference in verification.differences(subjects):
-        found.append(difference)
-        if len(found) == MOST:
-            break
+    found = list(islice(verification.differences(subjects), MOST))
     columns = ("what", "where", "recorded", "found")
     title, rows = "What is not as it was recorded", tuple(map(astuple, found))
     named = None if subjects is None else ", ".join(subject.name for subject in subjects)

@@ -186,13 +186,15 @@ def test_show_reads_an_envelope_without_its_workspace(root: Path, tmp_path: Path
 
 
 def test_where_the_keys_are_is_not_guessed(root: Path) -> None:
+    envelope(root).with_name("request.json").unlink()
     told = ["show", RUN, "--workspace", str(root / "workspace")]
     refusal(CliRunner().invoke(keys, told), ConfigError, "say --keys DIR")
 
 
 def test_the_keys_beside_the_policy_count_unless_configured(root: Path) -> None:
     folder = envelope(root).parent
-    (folder / "request.json").write_text(json.dumps({"policy": [str(root / "policy.yaml"), ""]}))
+    named = {"case_set": [str(root / "case_set.json"), ""]}
+    (folder / "request.json").write_text(json.dumps(named))
     shutil.copytree(root / "trusted", root / "keys")
     told = ["show", RUN, "--workspace", str(root / "workspace"), "--format", "json"]
     shown = json.loads(CliRunner().invoke(keys, told).stdout)

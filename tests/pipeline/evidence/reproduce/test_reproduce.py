@@ -67,8 +67,8 @@ def test_packages_that_came_went_or_changed_are_named() -> None:
 def test_what_ended_the_repetition_is_read_by_a_person(
     monkeypatch: pytest.MonkeyPatch, last: str, why: str
 ) -> None:
-    monkeypatch.setattr(reproduce, "watched", lambda command, **given: (2, ["progress", last]))
-    code: Any = SimpleNamespace(command=lambda *words: words, environ=dict, folder=None)
+    monkeypatch.setattr(reproduce, "watched", lambda *given, say: (2, ["progress", last]))
+    code: Any = SimpleNamespace(command=lambda *words: words)
     laid: Any = SimpleNamespace(config="c", workspace=SimpleNamespace(root="w"))
     record: Any = SimpleNamespace(run_id="r")
     exit_code, words = reproduce._run(code, laid, record, print)
