@@ -26,8 +26,7 @@ class Outputs:
     @property
     def right(self) -> NDArray[np.bool_]:
         """Where the call agrees with the label, shape (n_cases,)."""
-        agrees: NDArray[np.bool_] = (self.scores >= self.operating_point) == self.labels
-        return agrees
+        return (self.scores >= self.operating_point) == self.labels
 
     def where(self, mask: NDArray[np.bool_]) -> "Outputs":
         """The same answers on the cases of `mask` only."""

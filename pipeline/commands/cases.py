@@ -114,8 +114,8 @@ def _relabelling(
     """ID=LABEL, cut at the last =, since an id may hold one."""
     found = []
     for word in words:
-        case_id, equals, label = word.rpartition("=")
-        if not equals or not case_id or label not in LABELS:
+        case_id, _, label = word.rpartition("=")
+        if not case_id or label not in LABELS:
             raise click.BadParameter(
                 f"got {word!r}, wanted ID=LABEL with one of {', '.join(LABELS)}", context, option
             )
