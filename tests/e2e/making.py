@@ -36,6 +36,8 @@ checks:
     rationale: shuffled labels give 0.5
 descriptive_slices: [device]
 """
+HARSH = POLICY.replace("floor: 0.75", "floor: 0.9999")
+OTHER_SEED = "model.seed=21"
 
 SETTINGS = (
     "model.image_size=32",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.making import SETTINGS
@@ -18,19 +19,21 @@ def command(data: Path, workspace: Path, *settings: str) -> list[str]:
     return [str(casegate), "run", "--data", str(data), "--workspace", str(workspace), *flags]
 
 
-def wait_for(path: Path, text: str, process: subprocess.Popen) -> None:
-    """Until `text` stands in the file at `path`."""
+def wait_until(met: Callable[[], bool], process: subprocess.Popen, output: Path) -> None:
+    """While the process lives, whose output is in a file."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        if path.exists() and text in path.read_text():
+        if met():
             return
-        assert process.poll() is None, path.read_text()
+        assert process.poll() is None, output.read_text()
         time.sleep(0.1)
-    raise AssertionError(f"{text!r} never came:\n{path.read_text()}")
+    raise AssertionError(f"it never came:\n{output.read_text()}")
 
 
 def kill_while_training(data: Path, workspace: Path, output: Path) -> None:
     """Starts a run with its output in a file, and kills it with all its threads as it trains."""
+    models = workspace / "artifacts" / "Trainer" / "model"
+    known = set(models.iterdir())
     # Another seed, so that training is not served from the cache; many epochs, so that it lasts.
     settings = ("model.seed=99", "model.epochs=400", "model.patience=400")
     with output.open("w") as stream:
@@ -40,7 +43,7 @@ def kill_while_training(data: Path, workspace: Path, output: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_for(output, "Transform", process)
-        time.sleep(6)
+        wait_until(lambda: set(models.iterdir()) > known, process, output)
+        time.sleep(2)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.decision import Verdict
 from tests.e2e.conftest import Released
 from tests.e2e.making import released_sha256, watched_run
-from tests.e2e.processes import PATIENCE_S, command, kill_while_training, wait_for
+from tests.e2e.processes import PATIENCE_S, command, kill_while_training, wait_until
 
 pytestmark = pytest.mark.tensorflow
 
@@ -51,7 +51,7 @@ def test_second_run_in_a_busy_workspace_is_refused_and_the_first_one_finishes(
     run = command(released.data.folder, released.workspace, "model.seed=7")
     with output.open("w") as stream:
         first = subprocess.Popen(run, stdout=stream, stderr=subprocess.STDOUT)
-        wait_for(output, "inputs", first)
+        wait_until(lambda: "inputs" in output.read_text(), first, output)
         second = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE_S)
         assert second.returncode == 2
         (line,) = second.stderr.strip().splitlines()

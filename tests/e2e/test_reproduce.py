@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from components.baselines.scores import load_scores
 from components.lineage.record import load_record
 from components.records.errors import IntegrityError
-from components.records.run_files import RUN_RECORD
+from components.records.run_files import RUN_RECORD, SCORES
 from pipeline.evidence.answer import Answer
 from pipeline.evidence.reproduce.reproduce import reproduce
+from pipeline.evidence.reproduce.restore import Say
 from pipeline.evidence.subject import Evidence
 from pipeline.settings.config import REPOSITORY
 from tests.e2e.conftest import Released
@@ -29,28 +31,49 @@ model: {image_size: 32, filters: [8, 16], epochs: 1, batch_size: 64, learning_ra
 """
 
 
-def repeated(workspace: Path, name: str, *, repository: Path = REPOSITORY, fresh: bool) -> Answer:
+def repeated(
+    workspace: Path,
+    name: str,
+    *,
+    repository: Path = REPOSITORY,
+    fresh: bool = False,
+    keep: bool = False,
+    say: Say = lambda line: None,
+) -> Answer:
     with Evidence(workspace) as evidence:
         return reproduce(
             evidence,
             evidence.subject(name),
             repository=repository,
-            say=lambda line: None,
+            say=say,
             fresh=fresh,
+            keep=keep,
         )
 
 
 def test_a_released_run_comes_out_again_to_the_last_bit(honest: Released) -> None:
+    """Trained anew in another workspace, by another process."""
+    said: list[str] = []
     run = honest.second.outcome.decision.run_id
     ledger = (honest.workspace / "ledger.jsonl").read_bytes()
-    answer = repeated(honest.workspace, run, fresh=False)
+    answer = repeated(honest.workspace, run, keep=True, say=said.append)
     assert answer.facts["scores"] == "identical" and answer.exit_code == 0
     assert answer.facts["scores: cases"] == 500
     assert answer.facts["verdict"] == "the same: PASS"
     assert answer.facts["checks"].startswith("0 of ")
     assert str(answer.facts["training data"]).startswith("the same: ")
-    assert answer.facts["code and environment"].startswith("this checkout and environment")
+    assert answer.facts["code and environment"].startswith("this checkout ")
     assert (honest.workspace / "ledger.jsonl").read_bytes() == ledger
+    scratch = Path(said[-1].removeprefix("kept: "))
+    *_, again = sorted(scratch.glob(f"**/runs/*/{RUN_RECORD}"))
+    trained = {component.name: component.state for component in load_record(again).components}
+    assert trained["Trainer"] == "finished"
+    ours = load_scores(again.with_name(SCORES))
+    first = load_scores(honest.first.outcome.report.with_name(SCORES))
+    shutil.rmtree(scratch)
+    assert ours.case_ids == first.case_ids
+    assert ours.scores.tobytes() == first.scores.tobytes()
+    assert ours.operating_point == first.operating_point
 
 
 def test_data_that_changed_are_found_before_anything_runs(released: Released) -> None:
@@ -58,7 +81,7 @@ def test_data_that_changed_are_found_before_anything_runs(released: Released) ->
     picture = released.data.folder / row["path"]
     picture.write_bytes(picture.read_bytes() + b"\0")
     with refused(IntegrityError, "they hash to "):
-        repeated(released.workspace, released.second.outcome.decision.run_id, fresh=False)
+        repeated(released.workspace, released.second.outcome.decision.run_id)
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -10,9 +10,8 @@ from pipeline.cli import main
 from pipeline.settings.config import RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention.prune import prune
-from tests.e2e.auditing import HARSH
 from tests.e2e.conftest import Released
-from tests.e2e.making import POLICY, released_sha256, watched_run
+from tests.e2e.making import HARSH, POLICY, released_sha256, watched_run
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -25,7 +24,7 @@ def verified(workspace: Path) -> str:
 
 def test_after_a_prune_the_next_run_computes_again_what_is_gone(released: Released) -> None:
     data, root = released.data, released.workspace
-    policy = root / "baselines" / "small" / "policy.yaml"
+    policy = released.policy
     policy.write_text(HARSH)
     blocked = watched_run(data.config("model.seed=22"), root).outcome
     assert blocked.decision.verdict is not Verdict.PASS

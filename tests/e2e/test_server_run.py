@@ -7,17 +7,21 @@ import pytest
 
 from pipeline.cli import main  # noqa: F401 - imported before TensorFlow, as the command does
 from tests.e2e.auditing import casegate
-from tests.e2e.making import make_small_data, watched_run
+from tests.e2e.making import SmallData, make_small_data, watched_run
 from tests.servers.databases import PASSWORD, DatabaseServer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.process]
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> SmallData:
+    return make_small_data(tmp_path_factory.mktemp("data") / "small")
+
+
 def test_a_run_is_recorded_on_a_server_and_read_with_select_alone(
-    server: DatabaseServer, tmp_path: Path
+    data: SmallData, server: DatabaseServer, tmp_path: Path
 ) -> None:
     address, workspace = server.fresh(), tmp_path / "workspace"
-    data = make_small_data(tmp_path / "small")
     config = data.config(f"metadata={json.dumps(address.url)}", "model.epochs=2")
     outcome = watched_run(config, workspace).outcome
     assert outcome.exit_code == 1  # two epochs teach it nothing
