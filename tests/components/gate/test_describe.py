@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from components.baselines.case_set import lock_cases
-from tests.components.gate.test_decide import judged
+from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import check, locked, policy, scored, seen_case
 
 
@@ -37,3 +37,26 @@ def test_a_loss_is_a_regression_up_to_the_error_rates_of_both_sides(
     decision = judged(scored(cases, wrong=range(6)), rules=rules, case_set=cases)
     for comparison in decision.comparisons:
         assert (comparison.holm, comparison.regressed) == (1 / 32, regressed)
+
+
+def test_the_calibration_line_has_the_error_rate_of_the_policy() -> None:
+    strict, lax = (
+        next(
+            row
+            for row in judged(
+                scored(CASES, wrong=range(0, 400, 9)), rules=replace(MARGIN, alpha=alpha)
+            ).slices
+            if row.metric == "calibration_slope"
+        )
+        for alpha in (0.025, 0.05)
+    )
+    assert strict.lower < lax.lower < lax.upper < strict.upper
+
+
+def test_equal_scores_and_an_absent_champion_are_remarked_and_nothing_else() -> None:
+    assert judged().findings == (
+        "every score equals the champion's, to the last bit",
+        "every score equals the golden's, to the last bit",
+    )
+    first = judged(scored(CASES, wrong=[1]), champion=None)
+    assert first.findings == ("no champion: nothing is released yet",)
