@@ -145,7 +145,7 @@ def _parse(content: bytes, where: str) -> Envelope:
     except RecursionError:
         raise SignatureError(f"{where}: not valid JSON: nested without end") from None
     except Exception as error:  # base64, or one key's signature twice
-        words = " ".join(str(error).split())[:120]
+        words = " ".join(str(error).split())
         raise SignatureError(f"{where}: is no DSSE envelope: {words}") from None
     if envelope.to_dict() != document:
         raise SignatureError(f"{where}: its base64 is not spelt as it was written; restore it")

@@ -236,7 +236,7 @@ def _encryption(passphrase: str | None) -> KeySerializationEncryption:
 
 def _create(path: Path, content: bytes, mode: int) -> None:
     """A new file; fails where one is there, even one that came a moment ago."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -244,5 +244,5 @@ def _create(path: Path, content: bytes, mode: int) -> None:
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        path.unlink(missing_ok=True)
+        path.unlink()
         raise

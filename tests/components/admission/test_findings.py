@@ -31,6 +31,20 @@ def test_skew_and_drift_are_not_mixed_up() -> None:
     assert len(list_comparisons(of_skew, of="a", against="b", skew=True)) == 1
 
 
+def test_a_nested_feature_and_a_measure_have_the_names_of_the_field() -> None:
+    found = Anomalies()
+    info = found.drift_skew_info.add()
+    info.path.step.extend(["scanner", "mean"])
+    kinds = DriftSkewInfo.Measurement
+    for kind in (kinds.JENSEN_SHANNON_DIVERGENCE, kinds.NORMALIZED_ABSOLUTE_DIFFERENCE):
+        info.drift_measurements.add(type=kind, value=0.5, threshold=0.25)
+    both = list_comparisons(found, of="a", against="b")
+    assert [(one.feature, one.measure) for one in both] == [
+        ("scanner.mean", "Jensen-Shannon"),
+        ("scanner.mean", "NORMALIZED_ABSOLUTE_DIFFERENCE"),
+    ]
+
+
 @pytest.mark.parametrize(("value", "moved"), [(0.25, False), (0.2501, True), (float("nan"), True)])
 def test_what_is_at_the_limit_has_not_moved_and_what_is_no_number_has(
     value: float, moved: bool
@@ -61,6 +75,6 @@ def test_every_anomaly_is_one_clause_in_the_order_of_the_features() -> None:
 def test_an_anomaly_of_the_whole_split_is_not_overlooked() -> None:
     found = Anomalies()
     found.dataset_anomaly_info.CopyFrom(
-        AnomalyInfo(short_description="Too few examples", description="Got 3, wanted 100.")
+        AnomalyInfo(short_description="Too few examples", description="Seen: X.")
     )
-    assert describe_anomalies(found, "train") == ["train: Too few examples: Got 3, wanted 100"]
+    assert describe_anomalies(found, "train") == ["train: Too few examples: Seen: X"]

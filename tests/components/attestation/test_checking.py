@@ -51,6 +51,10 @@ def test_what_is_not_at_hand_is_said(run: PlantedRun) -> None:
     assert decided(run).signers == ("Ann",)
     assert set(decided(run).unmeasured) == {"model", *run.there}
     assert ENVIRONMENT not in decided(run, environment=sha("environment")).unmeasured
+    assert released(run).unmeasured == ()
+    path = run.folder / "release.dsse.json"
+    found = check_release(path, model_folder=None, decision=None, trusted=load_trusted(run.keys))
+    assert found.unmeasured == ("model",)
 
 
 def test_no_threshold_only_tells_who_signed(run: PlantedRun) -> None:
@@ -71,9 +75,11 @@ def test_a_later_signature_on_the_decision_leaves_the_release_valid(run: Planted
 
 
 def test_a_release_on_the_word_of_another_decision(run: PlantedRun) -> None:
+    before = decided(run).statement_sha256
     run.envelope.unlink()
     run.signed(person(run, "Bob"))  # at another time, so another statement
-    with refused(SignatureError, run.folder / "release.dsse.json"):
+    digests = (f" {found[:12]}..." for found in (before, decided(run).statement_sha256))
+    with refused(SignatureError, run.folder / "release.dsse.json", *digests):
         released(run, decided(run))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from securesystemslib.dsse import Envelope
 
+from components.attestation import envelope
 from components.attestation.envelope import (
     MOST_BYTES,
     PAYLOAD_TYPE,
@@ -104,7 +105,7 @@ def test_two_people_sign_one(ann: Signer, bob: Signer) -> None:
 
 
 def test_the_same_key_does_not_sign_twice(ann: Signer) -> None:
-    with refused(ConfigError, "w:", "'Ann'", ann.id[:12]):
+    with refused(ConfigError, "w:", "'Ann'", f"({ann.id[:12]})"):
         add_signatures(sign(PAYLOAD, [ann]), [ann], where="w")
 
 
@@ -116,8 +117,9 @@ def test_the_same_signature_twice_is_no_second_person(ann: Signer, bob: Signer) 
 
 def test_one_person_is_not_two(ann: Signer, bob: Signer) -> None:
     signed = verify(sign(PAYLOAD, [ann]), [ann.public, bob.public], where="w")
-    with refused(SignatureError, "w:", "1 (Ann)", "wanted 2"):
+    with refused(SignatureError, "w:", "1 (Ann)", "wanted 2;") as caught:
         signed.require(2)
+    assert "unknown" not in str(caught.value)
 
 
 @pytest.mark.parametrize("threshold", [0, -1])
@@ -127,7 +129,7 @@ def test_a_threshold_of_nobody_is_refused(ann: Signer, threshold: int) -> None:
 
 
 def test_nothing_is_signed_by_nobody() -> None:
-    with refused(ConfigError, "envelope"):
+    with refused(ConfigError, "envelope: "):
         sign(PAYLOAD, [])
 
 
@@ -169,6 +171,25 @@ def test_a_hundred_megabytes_are_not_read(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
     finally:
         tracemalloc.stop()
+
+
+def test_an_envelope_may_be_as_long_as_that_and_no_longer(
+    ann: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "decision.dsse.json"
+    path.write_bytes(sign(PAYLOAD, [ann]))
+    most = path.stat().st_size
+    monkeypatch.setattr(envelope, "MOST_BYTES", most)
+    content = read_envelope(path)
+    assert content == sign(PAYLOAD, [ann])
+    assert verify(content, [ann.public], where="w").names == ("Ann",)
+    monkeypatch.setattr(envelope, "MOST_BYTES", most - 1)
+    with refused(ConfigError, "envelope: ", most - 1):
+        sign(PAYLOAD, [ann])
+    with refused(SignatureError, "w: ", most - 1):
+        verify(content, [ann.public], where="w")
+    with refused(SignatureError, path, most - 1):
+        read_envelope(path)
 
 
 def test_no_envelope_means_nobody_signed(tmp_path: Path) -> None:

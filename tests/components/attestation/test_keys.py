@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from components.attestation import keys
 from components.attestation.key_files import (
+    MOST_BYTES,
     PASSPHRASE_FILE_VARIABLE,
     PASSPHRASE_VARIABLE,
     read_passphrase,
@@ -50,7 +52,7 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644, 0o601])
 def test_a_key_that_others_can_read_is_not_used(tmp_path: Path, mode: int) -> None:
     private, _, _ = new_key(tmp_path, "Ann")
     private.chmod(mode)
@@ -60,6 +62,7 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path: Path, mode: int) -> No
 def test_a_missing_key(tmp_path: Path) -> None:
     assert "No such file" in refusal_of(load_signer, tmp_path / "Ann.key.pem")
     assert "No such file" in refusal_of(load_public, tmp_path / "Ann.pub.pem")
+    assert "not the name of a file" in refusal_of(load_public, tmp_path / "Ann\0.pub.pem")
 
 
 def test_a_folder_or_a_pipe_for_a_key(tmp_path: Path) -> None:
@@ -76,7 +79,10 @@ def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_key_file_without_end(tmp_path: Path) -> None:
-    assert "more than" in refusal_of(load_signer, written(tmp_path / "a.pem", b"x" * (1 << 17)))
+    most = written(tmp_path / "a.pem", b"x" * MOST_BYTES)
+    assert "no private key" in refusal_of(load_signer, most)
+    more = written(tmp_path / "b.pem", b"x" * (MOST_BYTES + 1))
+    assert f"{more}: more than {MOST_BYTES} " in refusal_of(load_signer, more)
 
 
 def test_the_public_key_given_for_the_private_one(tmp_path: Path) -> None:
@@ -131,7 +137,8 @@ def test_the_environment_names_several_keys(tmp_path: Path, monkeypatch) -> None
     assert [signer.name for signer in load_signers()] == ["Ann", "Bob"]
 
 
-def test_no_variable_no_key() -> None:
+def test_no_variable_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(tmp_path / "missing"))  # nobody reads it
     assert load_signers() == ()
 
 
@@ -147,6 +154,19 @@ def test_the_passphrase_comes_from_a_private_file(tmp_path: Path, monkeypatch) -
     assert [signer.name for signer in load_signers()] == ["Ann"]
     (tmp_path / "p").chmod(0o644)
     assert "mode 644" in refusal_of(load_signers)
+
+
+def test_the_passphrase_comes_from_the_environment(tmp_path: Path, monkeypatch) -> None:
+    private, _, _ = new_key(tmp_path, "Ann", "right")
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "right")
+    assert [signer.name for signer in load_signers([private])] == ["Ann"]
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "")
+    assert read_passphrase() is None
+
+
+def test_a_passphrase_file_loses_the_end_of_its_line_alone(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(written(tmp_path / "p", b" XX\r\n")))
+    assert read_passphrase() == " XX"
 
 
 def test_two_passphrases_are_one_too_many(tmp_path: Path, monkeypatch) -> None:
@@ -178,9 +198,10 @@ def test_a_broken_key_among_the_trusted_is_not_passed_over(tmp_path: Path) -> No
 
 
 def test_the_private_file_is_its_owners_alone(tmp_path: Path) -> None:
-    private, public, _ = new_key(tmp_path / "new", "Ann")
+    private, public, _ = new_key(tmp_path / "a" / "new", "Ann")
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert stat.S_IMODE(private.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(public.stat().st_mode) == 0o644
     assert b"PRIVATE" not in public.read_bytes()
 
 
@@ -201,6 +222,29 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
         new_key(tmp_path, "Ann")
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "mine"
+
+
+@pytest.mark.parametrize("there", ["Ann.key.pem", "Ann.pub.pem"])
+def test_what_came_a_moment_ago_is_not_overwritten(
+    tmp_path: Path, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive = lambda path: (path.parent / there).write_text("mine")  # noqa: E731
+    monkeypatch.setattr(keys, "refuse_in_checkout", arrive)
+    with refused(ConfigError, tmp_path, "File exists"):
+        new_key(tmp_path, "Ann")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(there, "mine")]
+
+
+def test_a_full_disk_leaves_no_half_of_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with refused(ConfigError, tmp_path, "No space left"):
+        new_key(tmp_path, "Ann")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dangling_link_is_not_written_through(tmp_path: Path) -> None:
@@ -229,6 +273,12 @@ def test_a_name_that_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
         new_key(tmp_path / "new", name)
     assert "\n" not in str(refusal.value) and "\u202e" not in str(refusal.value)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_name_has_up_to_64_letters_and_a_refusal_shows_a_few_more(tmp_path: Path) -> None:
+    assert new_key(tmp_path, "x" * 64)[2].name == "x" * 64
+    with refused(ConfigError, f" '{'x' * 70}',"):
+        new_key(tmp_path, "x" * 80)
 
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_another_champion_is_noticed(run: PlantedRun) -> None:
 
 @pytest.mark.parametrize("name", [TRAINING, ENVIRONMENT])
 def test_another_training_set_or_environment_is_noticed(run: PlantedRun, name: str) -> None:
-    releases_nothing(run, f" {name} ", "0" * 12, there={**run.there, name: "0" * 64})
+    there = {**run.there, name: "0" * 64}
+    releases_nothing(run, f"{run.envelope}: {name} ", "0" * 12, there=there)
 
 
 def test_a_redated_decision_is_refused_though_its_own_hash_fits(run: PlantedRun) -> None:

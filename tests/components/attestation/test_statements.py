@@ -17,6 +17,7 @@ from components.attestation.statements import (
     TRAINING,
     Statement,
     check_agreement,
+    check_digest,
     decision_statement,
     from_bytes,
     to_bytes,
@@ -133,6 +134,22 @@ def test_a_decision_that_says_something_else(changed: dict[str, Any]) -> None:
 def test_a_statement_that_is_none_of_ours_is_refused(change: Callable[..., object]) -> None:
     with pytest.raises(SignatureError):
         read_altered(change)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fact"), [({"verdict": "PERFECT"}, "PERFECT"), ({"absent": []}, "absent []")]
+)
+def test_what_nobody_could_read_again_is_not_signed(changed: dict[str, Any], fact: str) -> None:
+    made = stated()
+    with refused(SignatureError, "statement: ", fact):
+        to_bytes(replace(made, predicate={**made.predicate, **changed}))
+
+
+def test_what_was_signed_and_what_is_there_are_named_by_twelve_digits() -> None:
+    signed, found = stated().subjects[TRAINING], sha("another")
+    facts = ("w: training ", f" {found[:12]}...", f" {signed[:12]}...")
+    with refused(SignatureError, *facts):
+        check_digest(TRAINING, found, stated(), where="w")
 
 
 @pytest.mark.parametrize("payload", [b"", b"plain text", b"\xff\xfe", b"[" * 100_000, b"[]"])
