@@ -23,12 +23,10 @@ from pipeline.model.export import Classifier
 from tests.components.scoring import making
 from tests.components.scoring.c_program import build, classify
 from tests.e2e.conftest import Released
-from tests.e2e.making import released_sha256, watched_run
+from tests.e2e.making import OTHER_SEED, released_sha256, watched_run
 from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
-
-OTHER_SEED = "model.seed=21"
 
 
 def casegate(*arguments: object) -> Result:
@@ -117,7 +115,8 @@ def test_a_model_that_nothing_can_run_is_blocked_with_a_decision(
         making.UNSERVABLE[kind][0](Path(directory))
 
     monkeypatch.setattr(export_module, "export", export)
-    outcome = watched_run(released.data.config(OTHER_SEED), released.workspace).outcome
+    config = released.data.config(OTHER_SEED, "model.epochs=1")
+    outcome = watched_run(config, released.workspace).outcome
     decision = load_decision(outcome.report.with_name("decision.json"))
     assert (decision.verdict, decision.exit_code) == (Verdict.FAIL, 1)
     blocking = [check.check for check in decision.checks if check.open]
@@ -126,21 +125,21 @@ def test_a_model_that_nothing_can_run_is_blocked_with_a_decision(
 
 
 def test_files_that_change_between_the_verdict_and_the_push_are_not_released(
-    released: Released, monkeypatch: pytest.MonkeyPatch
+    retrained: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push = pusher_executor.Executor.Do
 
     def altered(self: AtomicPusherExecutor, inputs: dict, outputs: dict, properties: dict) -> None:
         push(self, inputs, outputs, properties)
-        for version in (released.workspace / "serving" / ".incoming" / "pneumonia").iterdir():
+        for version in (retrained.workspace / "serving" / ".incoming" / "pneumonia").iterdir():
             (version / "assets.extra" / "release.json").write_text("{}")
 
     monkeypatch.setattr(pusher_executor.Executor, "Do", altered)
-    before = released_sha256(released.workspace)
+    before = released_sha256(retrained.workspace)
     with refused(IntegrityError, "wanted ", "not those that were judged"):
-        watched_run(released.data.config(OTHER_SEED), released.workspace)
-    assert released_sha256(released.workspace) == before
-    kinds = [entry.kind for entry in Ledger(released.workspace / "ledger.jsonl").entries()]
+        watched_run(retrained.data.config(OTHER_SEED), retrained.workspace)
+    assert released_sha256(retrained.workspace) == before
+    kinds = [entry.kind for entry in Ledger(retrained.workspace / "ledger.jsonl").entries()]
     assert kinds.count("release") == 1
 
 
