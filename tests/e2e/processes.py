@@ -43,7 +43,9 @@ def kill_while_training(data: Path, workspace: Path, output: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_until(lambda: set(models.iterdir()) > known, process, output)
-        time.sleep(2)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            wait_until(lambda: set(models.iterdir()) > known, process, output)
+            time.sleep(2)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
