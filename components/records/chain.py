@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -253,7 +254,7 @@ class HashChain(Generic[T]):
         if not self.path.exists():
             return self.read().last  # refuses where the head knows of entries
         line, end, torn = _last_line(self.path)
-        entry = self._parse(line) if end else None
+        entry = self._parse(line)
         last = Head(entry.seq, entry.entry_sha256) if entry else Head(0, FIRST_PREVIOUS)
         before = Head(entry.seq - 1, entry.previous) if entry else last
         sound = not end or self._fault_in(entry, line) is None
@@ -321,18 +322,14 @@ def _misplaced(entry: ChainEntry | None, number: int, before: str) -> str | None
 
 def _last_line(path: Path) -> tuple[bytes, int, bytes]:
     """The last complete line without its line feed, where it ends, and what follows it."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        window = 1 << 14
-        while True:
-            start = max(0, size - window)
-            file.seek(start)
-            content = file.read(size - start)
-            end = content.rfind(b"\n") + 1
-            begin = content.rfind(b"\n", 0, max(0, end - 1)) + 1
-            if begin or not start:
-                return content[begin : max(0, end - 1)], start + end if end else 0, content[end:]
-            window *= 4
+    if not path.stat().st_size:
+        return b"", 0, b""  # which cannot be mapped
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        end = content.rfind(b"\n") + 1
+        if not end:
+            return b"", 0, content[:]
+        begin = content.rfind(b"\n", 0, end - 1) + 1
+        return content[begin : end - 1], end, content[end:]
 
 
 def _state(path: Path) -> object:

@@ -26,7 +26,7 @@ def merkle_root(records: Iterable[bytes]) -> str:
         node = sha256(LEAF + record).digest()
         while count % 2 == 0:
             node = sha256(NODE + complete.pop() + node).digest()
-            count //= 2
+            count >>= 1
         complete.append(node)
     if not complete:
         return sha256(b"").hexdigest()
@@ -52,11 +52,11 @@ def inclusion_paths(records: Iterable[bytes], indices: Sequence[int]) -> list[tu
     paths: list[list[str]] = [[] for _ in indices]
     positions = list(indices)
     while len(level) > 1:
-        for path, position in zip(paths, positions, strict=True):
+        for path, position in zip(paths, positions):
             if position ^ 1 < len(level):
                 path.append(level[position ^ 1].hex())
         positions = [position // 2 for position in positions]
-        pairs = zip(level[::2], level[1::2], strict=False)
+        pairs = zip(level[::2], level[1::2])
         # One without a partner moves up as it is: that is RFC 6962's split, seen from below.
         rest = level[-1:] if len(level) % 2 else []
         level = [sha256(NODE + left + right).digest() for left, right in pairs] + rest
@@ -83,8 +83,8 @@ def leads_to_root(record: bytes, index: int, path: Sequence[str], *, root: str, 
         if fn % 2 or fn == sn:
             node = sha256(NODE + sibling + node).digest()
             while fn % 2 == 0 and fn:
-                fn, sn = fn // 2, sn // 2
+                fn, sn = fn >> 1, sn >> 1
         else:
             node = sha256(NODE + node + sibling).digest()
-        fn, sn = fn // 2, sn // 2
+        fn, sn = fn >> 1, sn >> 1
     return sn == 0 and node.hex() == root
