@@ -74,8 +74,8 @@ def refuse_in_checkout(path: Path) -> None:
         if (folder / ".git").exists():
             # A hook that runs this has variables that would point git at another repository.
             environ = {key: it for key, it in os.environ.items() if not key.startswith("GIT_")}
-            words = ("check-ignore", "--quiet", "--", str(place))
-            if run_git(folder, *words, environ=environ).failed:  # only a clear yes counts
+            asked = run_git(folder, "check-ignore", str(place), environ=environ)
+            if asked.failed:  # only a clear yes counts
                 raise ConfigError(
                     f"{path}: lies in the git checkout {folder}, which does not ignore it; keep "
                     "private keys outside of repositories"

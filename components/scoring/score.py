@@ -86,7 +86,7 @@ def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Sco
             yield ServedRequest(EXAMPLES, examples)
             if check:
                 yield ServedRequest(IMAGES, images)
-        for _, example, image in single * (-(-LATENCY_CALLS // len(single)) if single else 0):
+        for _, example, image in single * -(-LATENCY_CALLS // max(1, len(single))):
             yield ServedRequest(EXAMPLES, [example], alone=True)
             yield ServedRequest(IMAGES, [image], alone=True)
 

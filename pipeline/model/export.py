@@ -58,5 +58,5 @@ def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) ->
         },
     )
     path = Path(directory) / RELEASE_RECORD
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -211,6 +211,12 @@ def test_both_files_are_of_one_key_and_carry_the_name(tmp_path: Path) -> None:
     assert load_public(public).name == signer.name == "Zoë Müller-O"
 
 
+def test_a_key_may_be_in_a_file_of_another_kind_of_name(tmp_path: Path) -> None:
+    private, public, _ = new_key(tmp_path, "Ann")
+    assert load_signer(private.rename(tmp_path / "laptop.pem")).name == "laptop"
+    assert load_public(public.rename(tmp_path / "laptop.pub")).name == "laptop"
+
+
 def test_no_two_keys_are_alike(tmp_path: Path) -> None:
     assert new_key(tmp_path, "Ann")[2].id != new_key(tmp_path, "Bob")[2].id
 
@@ -269,7 +275,7 @@ def test_an_empty_passphrase_is_refused(tmp_path: Path) -> None:
     "name", ["", "../Ann", "a/b", ".hidden", "Ann\n", "Ann\u202e", "  ", "x" * 65, "Ann.", "a  b"]
 )
 def test_a_name_that_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="--name") as refusal:
+    with pytest.raises(ConfigError, match="^--name: ") as refusal:
         new_key(tmp_path / "new", name)
     assert "\n" not in str(refusal.value) and "\u202e" not in str(refusal.value)
     assert not (tmp_path / "new").exists()

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from components.records.errors import Unservable
+from components.records.files import sha256_tree
 from components.scoring import score
-from components.scoring.score import Scored, read_case_ids, score_model
+from components.scoring.score import Scored, read_case_ids, read_columns, score_model
 from components.scoring.served import ServedAnswer, ServedRequest
 from tests.components.scoring import making
 from tests.components.scoring.making import Sized, save
@@ -53,6 +54,11 @@ def test_every_record_gets_the_models_score(model: Path, records: list[str]) -> 
     assert 0 < scored.latency_ms["median"] <= scored.latency_ms["p95"]
     assert (scored.served.fault, scored.served.cases, scored.served.alone) == (None, 5, 5)
     assert scored.served.largest_difference == 0.0 and scored.served.loader
+    kept = scored.of_model(model, "root")
+    assert (kept.case_ids, kept.operating_point) == (scored.case_ids, scored.operating_point)
+    np.testing.assert_array_equal(kept.scores, scored.scores)
+    assert (kept.model_sha256, kept.scored_case_set) == (sha256_tree(model), "root")
+    assert (kept.latency_ms, kept.served) == (scored.latency_ms, scored.served)
 
 
 def test_scores_alone_are_had_without_the_checks(model: Path, records: list[str]) -> None:
@@ -90,6 +96,8 @@ def test_each_case_is_asked_alone_in_rounds_until_there_are_twenty_calls(
     scored, asked = asked_of(model, [path], monkeypatch)
     alone = [request for request in asked if request.alone]
     assert scored.served.alone == cases
+    # The planted server takes a millisecond more each time; the first image alone warms up.
+    assert scored.latency_ms["median"] == asked.index(alone[0]) + 2 + calls
     assert [request.signature for request in alone] == [score.EXAMPLES, score.IMAGES] * calls
     images = [request.inputs for request in alone[1::2]]
     assert images == [[b"." * (i % cases)] for i in range(calls)]
@@ -135,6 +143,9 @@ def test_a_label_at_the_operating_point_is_positive() -> None:
     told = {(score.EXAMPLES, False): (scores, np.array([1, 1]))}
     fault, _ = score._contradiction(*given, told)
     assert fault is not None and "case b" in fault and "label" in fault
+    told = {(score.EXAMPLES, False): (scores, np.array([0, 0]))}
+    fault, _ = score._contradiction(*given, told)
+    assert fault is not None and "case a the label at probability 0.5 0, wanted 1" in fault
 
 
 def test_an_answer_that_is_no_number_counts_in_no_distance() -> None:
@@ -155,9 +166,9 @@ def test_a_latency_is_that_of_the_calls_after_the_first_to_a_microsecond() -> No
 @pytest.mark.parametrize(
     "kind, facts",
     [
-        (making.Flipped, ("serve_examples", "case a", "label", "0.1", "wanted 0")),
-        (making.Silent, ("serve_examples", "case c", "label", "0.3", "wanted 1")),
-        (making.TwoFaced, ("serving_default", "case a", "probability", "0.101", "wanted 0.1")),
+        (making.Flipped, ("serve_examples gives case a", "label", "0.1", "wanted 0")),
+        (making.Silent, ("serve_examples gives case c", "label", "0.3", "wanted 1")),
+        (making.TwoFaced, ("serving_default gives case a", "the probability 0.101", "wanted 0.1")),
         (making.Crowded, ("one image at a time", "case a", "probability", "wanted 0.05")),
     ],
 )
@@ -195,6 +206,39 @@ def test_a_model_without_an_operating_point_is_refused(records: list[str], tmp_p
     del bare.operating_point
     with refused(Unservable, "operating_point"):
         score_model(save(bare, tmp_path / "bare"), records)
+
+
+def test_why_python_had_to_score_is_cut_to_a_hundred_letters(
+    model: Path, records: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("x" * 500)
+
+    monkeypatch.setattr(tf.train, "load_variable", fails)
+    fault = score_model(model, records).served.fault
+    assert fault is not None and fault.endswith(f" operating_point: {'x' * 100}")
+    monkeypatch.setattr(tf.saved_model, "load", fails)
+    with refused(Unservable, fault) as caught:
+        score_model(model, records)
+    assert str(caught.value).endswith(f" ValueError: {'x' * 200}")
+
+
+def test_what_the_records_say_beside_the_image(tmp_path: Path) -> None:
+    texts = {"case_id": "b", "patient_id": "p", "device": "Köln", "image": "..."}
+    features = {name: feature(text.encode()) for name, text in texts.items()}
+    features["label"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
+    features["mean"] = tf.train.Feature(float_list=tf.train.FloatList(value=[0.5]))
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter(str(tmp_path / "b.gz"), "GZIP") as writer:
+        writer.write(example.SerializeToString())
+    (found,) = read_columns([str(tmp_path / "b.gz")])
+    assert found == {
+        "case_id": "b",
+        "patient_id": "p",
+        "label": 1,
+        "numbers": {"mean": 0.5},
+        "words": {"device": "Köln"},
+    }
 
 
 @pytest.mark.parametrize("kind", ["no variables", "no model", "no serve_examples"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.records.errors import Unservable
 from components.scoring import served, serving_session
@@ -72,7 +73,18 @@ def test_what_the_model_refuses_is_its_fault_and_not_ours(model: Path) -> None:
 @pytest.mark.parametrize(
     "program, words",
     [
-        ("import os, sys; print('Check failed: rank', file=sys.stderr); os.abort()", "SIGABRT: Ch"),
+        (
+            "import os, sys; print('Check failed: rank', file=sys.stderr); os.abort()",
+            "SIGABRT: Check failed: rank",
+        ),
+        (
+            "import os, sys; sys.exit(os.environ['TF_CPP_MIN_LOG_LEVEL'] + ' is the level')",
+            "exit code 1: 3 is the level",
+        ),
+        (
+            r"import os; os.write(2, b'aa\xff' + b'b' * 4094 + b'\n'); raise SystemExit(3)",
+            "exit code 3: \ufffd" + "b" * 299,
+        ),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
         ("raise SystemExit(3)", "exit code 3"),
         ('print(\'{"fault": null, "loader": "x"}\')', "exit code 0"),
@@ -83,8 +95,16 @@ def test_a_process_that_ends_without_its_answers_is_told(
 ) -> None:
     (tmp_path / "program.py").write_text(program)
     monkeypatch.setattr(served, "PROGRAM", tmp_path / "program.py")
-    with refused(Unservable, words):
+    with refused(Unservable) as caught:
         list(ask(tmp_path, [ServedRequest("serving_default", [b"." * 100_000] * 50)] * 20))
+    assert str(caught.value).endswith(f" ended with {words}")
+
+
+@pytest.mark.parametrize("size", [0, 1, *range(96, 131), 16_360, 16_384, 70_000])
+def test_an_example_is_as_tensorflow_serializes_it(size: int) -> None:
+    image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"." * size]))
+    example = tf.train.Example(features=tf.train.Features(feature={"image": image}))
+    assert served._example(b"." * size) == example.SerializeToString()
 
 
 def test_what_fails_while_requests_are_made_is_raised_as_it_is(model: Path) -> None:

@@ -95,6 +95,7 @@ def test_what_is_served_is_what_the_network_says(
 def test_a_probability_at_the_operating_point_is_called_positive() -> None:
     network, images = trained(shipped()), tf.constant(IMAGES)
     before = Classifier(network, Transform(), 0.5)
+    assert not before.operating_point.trainable
     said = before.serving_default(images)["probability"].numpy()
     at_the_highest = Classifier(network, Transform(), float(said.max()))
     answer = at_the_highest.serving_default(images)
@@ -105,6 +106,8 @@ def test_the_release_record_is_beside_the_model_in_one_spelling(tmp_path: Path) 
     export(Classifier(shipped(), Transform(), 0.5), str(tmp_path / "model"), {"b": 1, "a": "ö"})
     record = tmp_path / "model" / "assets.extra" / "release.json"
     assert record.read_bytes() == b'{\n  "a": "\\u00f6",\n  "b": 1\n}\n'
+    export(Classifier(shipped(), Transform(), 0.5), str(tmp_path / "model"), {})
+    assert record.read_bytes() == b"{}\n"
 
 
 def test_nothing_of_the_optimizer_is_released(tmp_path: Path) -> None:

@@ -1,0 +1,269 @@
+"""The program that serves a model, called in this process: what it refuses and how it answers."""
+
+import importlib.util
+import io
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from components.scoring import serving_session
+from components.scoring.serving_session import (
+    Fault,
+    ServingSession,
+    answer,
+    refuse_unservable,
+    serve,
+    tensorflow_folder,
+)
+from tests.components.scoring.making import Column, Sized, save
+
+pytestmark = pytest.mark.tensorflow
+
+IMAGES = [b"." * 100, b"." * 250]
+Meta = Any
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(Sized(), tmp_path_factory.mktemp("model") / "1")
+
+
+@pytest.fixture(scope="module")
+def meta(model: Path) -> Meta:
+    return read(model)
+
+
+def read(folder: Path) -> Meta:
+    """What the program reads, which takes TensorFlow's own package out of the way for itself."""
+    installed = tensorflow_folder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "tensorflow", tf)
+        found = serving_session.read_meta_graph(folder, installed)
+        bare = sys.modules["tensorflow"]
+        assert (bare.__name__, bare.__path__) == ("tensorflow", [str(installed)])
+        assert not hasattr(bare, "constant")
+        return found
+
+
+def fault_of(call: Callable[..., object], *arguments: Any) -> str:
+    with pytest.raises(Fault) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+def test_tensorflow_is_found_where_it_is_installed() -> None:
+    assert tensorflow_folder() == Path(str(tf.__file__)).parent
+
+
+@pytest.mark.parametrize("spec", [None, ModuleSpec("tensorflow", None)])
+def test_a_machine_without_tensorflow(spec: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", {"tensorflow": spec}.get)
+    assert "not installed" in fault_of(tensorflow_folder)
+
+
+@pytest.mark.parametrize(("graphs", "tag"), [(2, "serve"), (0, "serve"), (1, "train")])
+def test_one_graph_is_served(graphs: int, tag: str, model: Path, tmp_path: Path) -> None:
+    saved = SavedModel.FromString((model / "saved_model.pb").read_bytes())
+    one = saved.meta_graphs.pop()
+    one.meta_info_def.tags[:] = [tag]
+    saved.meta_graphs.extend([one] * graphs)
+    (tmp_path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    served = graphs if tag == "serve" else 0
+    assert fault_of(read, tmp_path).startswith(f"{served} graphs have the tag 'serve'")
+
+
+def test_what_can_be_served_is_not_refused(model: Path, meta: Meta) -> None:
+    refuse_unservable(meta, model)
+
+
+IMAGE, EXAMPLES = "serving_default", "serve_examples"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda s: s.pop(IMAGE), "no signature serving_default"),
+        (lambda s: s[IMAGE].inputs["b"], "serving_default takes 'b', 'image', wanted 'image' "),
+        (lambda s: s[EXAMPLES].inputs.clear(), "serve_examples takes nothing, wanted 'examples' "),
+        (lambda s: s[IMAGE].outputs.pop("label"), "gives 'probability', wanted 'label' too"),
+        (
+            lambda s: setattr(s[IMAGE].inputs["image"], "dtype", 1),
+            "serving_default input image has type 1, wanted 7 (string)",
+        ),
+        (
+            lambda s: setattr(s[EXAMPLES].outputs["label"], "dtype", 3),
+            "serve_examples output label has type 3, wanted 9 (int64)",
+        ),
+        (
+            lambda s: s[IMAGE].inputs["image"].tensor_shape.dim.add(size=1),
+            "serving_default input image has shape [-1, 1], wanted [-1]",
+        ),
+        (
+            lambda s: setattr(s[IMAGE].inputs["image"].tensor_shape, "unknown_rank", True),
+            "serving_default input image has shape unknown, wanted [-1]",
+        ),
+        (
+            lambda s: setattr(s[IMAGE].outputs["label"].tensor_shape.dim[0], "size", 2),
+            "serving_default output label has shape [2], wanted [-1]",
+        ),
+    ],
+)
+def test_a_signature_of_another_form(
+    change: Callable[[Any], object], fault: str, model: Path, meta: Meta
+) -> None:
+    other = deepcopy(meta)
+    change(other.signature_def)
+    assert fault in fault_of(refuse_unservable, other, model)
+
+
+@pytest.mark.parametrize(
+    ("count", "named"), [(1, "v0"), (3, "v0, v1, v2"), (5, "v0, v1, v2 and 2 more")]
+)
+def test_variables_that_nothing_restores(count: int, named: str, model: Path, meta: Meta) -> None:
+    other = deepcopy(meta)
+    read_by = other.signature_def[EXAMPLES].outputs["label"].name.split(":")[0]
+    (output,) = (node for node in other.graph_def.node if node.name == read_by)
+    for i in range(count):
+        other.graph_def.node.add(name=f"v{i}", op="VarHandleOp")
+        output.input.append(f"v{i}:0" if i else "^v0")
+    fault = fault_of(refuse_unservable, other, model)
+    assert fault.startswith("serve_examples reads variables")
+    assert fault.endswith(f"does not fill: {named}")
+
+
+def test_where_there_are_variables_their_index_is(tmp_path: Path, meta: Meta) -> None:
+    fault = fault_of(refuse_unservable, meta, tmp_path)
+    assert fault == "variables/variables.index is missing"
+    without = deepcopy(meta)
+    for node in without.graph_def.node:
+        node.op = node.op.replace("VarHandleOp", "Placeholder")
+    refuse_unservable(without, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def session(model: Path, meta: Meta) -> ServingSession:
+    return ServingSession(model, meta, tensorflow_folder())
+
+
+def test_a_session_answers_in_the_order_of_the_inputs(session: ServingSession) -> None:
+    assert session.loader == f"TF_LoadSessionFromSavedModel, TensorFlow {tf.__version__}"
+    probability, label = session.run("serving_default", IMAGES)
+    np.testing.assert_allclose(np.frombuffer(probability, "<f4"), [0.1, 0.25], rtol=1e-6)
+    assert np.frombuffer(label, "<i8").tolist() == [0, 1]
+
+
+def test_tensorflows_error_is_cut_to_one_line(meta: Meta, tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(os.fsdecode(b"a\xff"), "x" * 200, "y" * 200)
+    fault = fault_of(ServingSession, folder, meta, tensorflow_folder())
+    assert len(fault) == 300 and "a\ufffd/xxx" in fault
+
+
+def test_a_tensor_that_is_not_in_the_graph(model: Path, meta: Meta) -> None:
+    other = deepcopy(meta)
+    other.signature_def[IMAGE].outputs["label"].name = "nowhere:0"
+    fault = fault_of(ServingSession, model, other, tensorflow_folder())
+    assert "no operation nowhere " in fault
+
+
+def test_an_answer_of_another_type_or_shape(model: Path, meta: Meta, tmp_path: Path) -> None:
+    swapped = deepcopy(meta)
+    outputs = swapped.signature_def[IMAGE].outputs
+    outputs["probability"].name = outputs["label"].name
+    session = ServingSession(model, swapped, tensorflow_folder())
+    assert fault_of(session.run, IMAGE, IMAGES) == (
+        "serving_default probability came as type 9, shape [2]; wanted type 1, shape [2]"
+    )
+    folder = save(Column(), tmp_path / "column")
+    session = ServingSession(folder, read(folder), tensorflow_folder())
+    assert "type 1, shape [2, 1]; wanted type 1, shape [2]" in fault_of(session.run, IMAGE, IMAGES)
+
+
+class Planted:
+    """A session that answers with its inputs after a while, and notes when it began and ended."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def run(self, signature: str, inputs: Sequence[bytes]) -> list[bytes]:
+        if signature == "broken":
+            raise Fault("no such luck")
+        self.noted.append(f"{inputs[0].decode()} begins")
+        time.sleep(0.1)
+        self.noted.append(f"{inputs[0].decode()} ends")
+        return list(inputs)
+
+
+def test_an_answer_says_how_long_it_took_and_how_many_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(perf_counter=iter([1.0, 1.25, 2.0, 2.5]).__next__)
+    monkeypatch.setattr(serving_session, "time", clock)
+    head, rest = answer(Planted(), "s", [b"one", b"two"]).split(b"\n")
+    assert json.loads(head) == {"fault": None, "milliseconds": 250.0, "count": 2}
+    assert rest == b"onetwo"
+    head, rest = answer(Planted(), "broken", [b"one"]).split(b"\n")
+    assert json.loads(head) == {"fault": "no such luck", "milliseconds": 500.0, "count": 0}
+    assert rest == b""
+
+
+def asked(*inputs: bytes, alone: bool = False) -> bytes:
+    head = {"signature": "s", "alone": alone, "sizes": [len(one) for one in inputs]}
+    return json.dumps(head).encode() + b"\n" + b"".join(inputs)
+
+
+def test_what_is_asked_alone_runs_alone_and_answers_come_in_order() -> None:
+    session, answers = Planted(), io.BytesIO()
+    requests = (
+        asked(b"a") + asked(b"b") + asked(b"c", b"\n", alone=True) + asked(b"d") + asked(b"e")
+    )
+    serve(session, io.BytesIO(requests), answers)
+    assert re.sub(rb"{.*?}", b"", answers.getvalue()) == b"\na\nb\nc\n\nd\ne"
+    assert session.noted[4:6] == ["c begins", "c ends"]
+    assert set(session.noted[:2]) == {"a begins", "b begins"}  # beside one another
+
+
+def test_the_program_answers_what_standard_input_asks(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = {"signature": IMAGE, "alone": True, "sizes": [100, 250]}
+    asked = json.dumps(request).encode() + b"\n" + b"".join(IMAGES)
+    said = run_main(model, asked, tmp_path / "answers", monkeypatch)
+    head, answered, content = said.split(b"\n", 2)
+    loader = f"TF_LoadSessionFromSavedModel, TensorFlow {tf.__version__}"
+    assert json.loads(head) == {"fault": None, "loader": loader}
+    assert json.loads(answered)["count"] == 2
+    assert content[8:] == np.array([0, 1], "<i8").tobytes()
+
+
+def test_a_fault_is_the_programs_only_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = run_main(tmp_path, b"not read", tmp_path / "answers", monkeypatch)
+    head = json.loads(said)
+    assert head.keys() == {"fault", "loader"} and head["loader"] is None
+    assert head["fault"].startswith("saved_model.pb cannot be read: ")
+
+
+def run_main(folder: Path, asked: bytes, to: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """What the program writes where its standard output was, which from then on is for errors."""
+    moved: list[tuple[int, int]] = []
+    outputs = {1: os.open(to, os.O_WRONLY | os.O_CREAT)}
+    monkeypatch.setitem(sys.modules, "tensorflow", tf)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(asked)))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup", outputs.__getitem__)
+        patch.setattr(os, "dup2", lambda *descriptors: moved.append(descriptors))
+        serving_session.main(folder)
+    assert moved == [(2, 1)]
+    return to.read_bytes()
