@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. Both set the environment up where needed.
 
-PYTHON ?= python3
+PYTHON ?=
 UV := .uv/bin/uv
 CASEGATE := .venv/bin/casegate
 PYTEST := .venv/bin/python -m pytest
@@ -10,9 +10,8 @@ PURE := not slow and not tensorflow and not process and not store
 
 # Byte code is compiled once, at installation; importing TFX takes three times as long without.
 unexport PYTHONDONTWRITEBYTECODE
-export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test test-all check lint bench gate-oc mutants shape schemas reference lock clean help
+.PHONY: run test test-all test-next check lint bench gate-oc mutants shape schemas reference lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +24,9 @@ test: lint  ## what every commit must pass
 
 test-all: lint  ## test, and the slower proof
 	$(PYTEST) tests -n 2 --dist loadfile --durations=20
+
+test-next:  ## make run and make test on the newest Python, in a Debian 13 root where needed
+	sh tests/next.sh
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -60,11 +62,11 @@ lock: $(UV)  ## resolves the dependencies of setup.py anew
 clean:  ## removes the environments and what runs left in the checkout
 	rm -rf .venv .uv workspace build *.egg-info
 
-.venv/.synced: setup.py pyproject.toml uv.lock .python-version | $(UV)
-	$(UV) sync --frozen --compile-bytecode
+# On the newest Python that the machine can carry; PYTHON=3.12, or a path, chooses another.
+.venv/.synced: setup.py pyproject.toml uv.lock | $(UV)
+	@sh ci/environment.sh sync $(UV) "$(PYTHON)"
 	@touch $@
 
 # A private uv, so that nothing but a Python with pip has to be on the machine.
 $(UV):
-	@command -v uv >/dev/null 2>&1 && mkdir -p .uv/bin && ln -sf "$$(command -v uv)" $(UV) || \
-	  { $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet "uv>=0.5,<1"; }
+	@sh ci/environment.sh uv $(UV)

@@ -2,6 +2,34 @@
 
 from setuptools import find_packages, setup
 
+# One code base on two lines of TFX; `make` takes the newer where the machine can carry it.
+OLDER = [
+    f'{requirement}; python_version < "3.11"'
+    for requirement in (
+        "tfx==1.16.0",
+        "tensorflow==2.16.2",
+        # Newer Beam resolves on Python 3.10 and then fails to import beside TFX 1.16.
+        "apache-beam>=2.60,<2.62",
+        "dill==0.3.1.1",
+        "numpy>=1.24,<2",
+        "scipy>=1.10",
+        "setuptools<75",
+    )
+]
+NEWER = [
+    f'{requirement}; python_version >= "3.11"'
+    for requirement in (
+        "tfx==1.21.0",
+        "tensorflow==2.21.0",
+        # Floors, because the lock file carries what it can over from the older line.
+        "apache-beam>=2.77,<2.78",
+        "keras>=3.15",
+        "numpy>=2",
+        "scipy>=1.15",
+        "tensorboard>=2.20",
+    )
+]
+
 setup(
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
     package_data={
@@ -15,12 +43,8 @@ setup(
         "components.report": ["*.j2", "*.js"],
     },
     install_requires=[
-        "tfx==1.16.0",
-        "tensorflow==2.16.2",
-        # Newer Beam resolves on Python 3.10 and then fails to import beside TFX 1.16.
-        "apache-beam>=2.60,<2.62",
-        "dill==0.3.1.1",
-        "setuptools<75",
+        *OLDER,
+        *NEWER,
         "click>=8.1",
         "cronsim>=2.6",
         "cyclonedx-python-lib[json-validation]>=8",
@@ -28,7 +52,6 @@ setup(
         "in-toto-attestation>=0.9.3",
         "jinja2>=3.1",
         "jsonschema>=4.20",
-        "numpy>=1.24,<2",
         "openlineage-python>=1.20",
         "orjson>=3.9",
         "pathspec>=1",
@@ -42,11 +65,17 @@ setup(
         "pyyaml>=6",
         "requests>=2.31",
         "rich>=13",
-        "scipy>=1.10",
         "securesystemslib[crypto]>=1.1",
         "sqlalchemy>=2",
         "starlette>=0.40",
         "uvicorn>=0.30",
     ],
+    extras_require={
+        # TensorFlow's own libraries for NVIDIA's cards, about 3 GB.
+        "gpu": [
+            'tensorflow[and-cuda]==2.16.2; python_version < "3.11"',
+            'tensorflow[and-cuda]==2.21.0; python_version >= "3.11"',
+        ],
+    },
     entry_points={"console_scripts": ["casegate = pipeline.cli:main"]},
 )

@@ -85,7 +85,9 @@ def CaseExampleGen(
         with beam_pipeline as pipeline:
             _ = (
                 pipeline
-                | beam.Create(list(enumerate(shards)), reshuffle=False)
+                | beam.Create(
+                    list(enumerate(shards)), reshuffle=True
+                )  # else one worker gets them all
                 | beam.ParDo(WriteShard(opened, examples.uri, index.uri, len(shards)))
             )
         intake = Intake(Path(index.uri), shards=shards, skip_bad_cases=skip_bad_cases)

@@ -150,7 +150,6 @@ def result_key(inputs: Inputs, champion: CaseScores | None) -> str:
             "golden": inputs.golden_sha256,
             "champion": champion.scores_sha256 if champion else None,
             "settings": [data.window, data.window_spans, data.drift],
-            "beam": list(inputs.config.beam.pipeline_args),
         }
     )
 

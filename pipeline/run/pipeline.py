@@ -164,7 +164,6 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
             *_pusher(inputs, trainer, gate, attestor),
         ],
         metadata_connection_config=inputs.workspace.store.tfx_config(),
-        beam_pipeline_args=list(inputs.config.beam.pipeline_args),
         enable_cache=True,
     )
 

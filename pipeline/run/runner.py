@@ -205,7 +205,9 @@ def _run_graph(inputs: Inputs) -> None:
     events.publish("finished", "import TFX")
     workspace = inputs.workspace
     name = workspace.pipeline_run(inputs.run_id)
-    EventfulBeamDagRunner.for_run(name, workspace.store).run(create_pipeline(inputs))
+    arguments = inputs.config.beam.pipeline_args
+    runner = EventfulBeamDagRunner.for_run(name, workspace.store, arguments)
+    runner.run(create_pipeline(inputs))
 
 
 def _outcome(inputs: Inputs, log: Path) -> RunOutcome:
@@ -260,6 +262,20 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
 
 
+class _FirstWarnings(logging.Filter):
+    """TFX repeats at each component what nobody can act on; the first time is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message, before = record.getMessage(), len(self._seen)
+        if record.levelno == logging.WARNING:
+            self._seen.add(message)
+        return record.levelno != logging.WARNING or len(self._seen) > before
+
+
 @contextmanager
 def _noise_to(log: Path) -> Iterator[None]:
     """Sends everything written to the process's own output, C++ included, to the log file."""
@@ -271,6 +287,7 @@ def _noise_to(log: Path) -> Iterator[None]:
         os.dup2(file.fileno(), 2)
         handler = logging.StreamHandler(file)
         handler.addFilter(Redacting([read_password()]))
+        handler.addFilter(_FirstWarnings())
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         root = logging.getLogger()
         level = root.level

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = Path(__file__).resolve().parent / "configs"
 # Sections of what happens around a run; nothing in them changes what a run computes.
-AROUND = ("retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci")
+AROUND = ("beam", "retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci")
 
 
 class Limits:

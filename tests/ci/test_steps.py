@@ -143,7 +143,7 @@ def test_installing_takes_the_locked_versions_of_the_project_that_was_named(
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("gitlab-ci-local"), reason="gitlab-ci-local is not installed")
 def test_gitlabs_job_runs_in_a_local_runner(repo: Repo, machine: Machine, tmp_path: Path) -> None:
-    repo.stage(".gitlab-ci.yml", GITLAB.read_text().replace("  image: python:3.10\n", ""))
+    repo.stage(".gitlab-ci.yml", GITLAB.read_text().replace("  image: python:3.13-trixie\n", ""))
     repo.commit("Check commits")
     repo.stage("README.md", "# Checked\n")
     repo.commit("Say that commits are checked")

@@ -24,7 +24,7 @@ from tests.refusing import refused
 pytestmark = pytest.mark.tensorflow
 
 SOURCE = ("components", "pipeline", "schemas", "baselines")
-FILES = ("pyproject.toml", "setup.py", "uv.lock", ".python-version", "README.md")
+FILES = ("pyproject.toml", "setup.py", "uv.lock", "README.md")
 CONFIG = """\
 signing: {unsigned: true}
 model: {image_size: 32, filters: [8, 16], epochs: 1, batch_size: 64, learning_rate: 0.004}

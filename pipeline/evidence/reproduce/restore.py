@@ -71,7 +71,7 @@ class RestoredCode:
         """This process's own, with this code first and byte code allowed."""
         left_out = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
         kept = {name: value for name, value in os.environ.items() if name not in left_out}
-        return {**kept, "PYTHONPATH": str(self.folder), "UV_PYTHON_DOWNLOADS": "never"}
+        return {**kept, "PYTHONPATH": str(self.folder)}
 
 
 def recorded_code(
@@ -124,7 +124,7 @@ def recorded_code(
         code = RestoredCode(folder, Path(sys.executable), f"{how}, in this environment")
     else:
         say("making its environment from the lock file")
-        _sync(folder, repository)
+        _sync(folder, repository, record.environment.python)
         python = folder / ".venv" / "bin" / "python"
         code = RestoredCode(folder, python, f"{how}, environment made anew")
     _refuse_other_code(code, record)
@@ -171,13 +171,15 @@ def _apply(diff: Path, sha256: str, folder: Path) -> None:
         raise IntegrityError(f"{diff}: does not fit its commit: {_last_line(done.error)}")
 
 
-def _sync(folder: Path, repository: Path) -> None:
+def _sync(folder: Path, repository: Path, python: str) -> None:
+    """The lock file knows several versions of Python, with other packages each."""
     places = (repository / ".uv/bin/uv", REPOSITORY / ".uv/bin/uv")
     uv = next((str(path) for path in places if path.exists()), shutil.which("uv"))
     if uv is None:
         raise ConfigError("uv is not installed, which makes the environment; `make lint` does it")
     code = RestoredCode(folder, Path(sys.executable), "")
-    command = [uv, "sync", "--frozen", "--compile-bytecode"]
+    minor = ".".join(python.split(".")[:2])
+    command = [uv, "sync", "--frozen", "--compile-bytecode", "--python", minor]
     returncode, lines = watched(command, code)
     if returncode != 0:
         last = lines[-1] if lines else "nothing"

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
+from ml_metadata import errors
+from ml_metadata.metadata_store import ListOptions, MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.lineage.address import VARIABLE, StoreAddress
@@ -125,3 +127,41 @@ def test_types_of_a_graph_and_of_tfxs_cache_are_named_once() -> None:
     ]
     names = [message.name for message in types_of(SimpleNamespace(nodes=nodes))]
     assert names == ["execution_cache", "first", "pipeline", "Report", "second"]
+
+
+def without_filters(*_: object) -> None:
+    raise errors.UnimplementedError("filter_query is not supported")
+
+
+@pytest.mark.parametrize("filters", [True, False])
+@pytest.mark.filterwarnings("ignore:.*filter_query")
+def test_executions_of_several_contexts_are_found_with_filters_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool
+) -> None:
+    store = open_store(sqlite_at(tmp_path))
+    kind = store.put_context_type(mlmd.ContextType(name="kind"))
+    of = store.put_execution_type(mlmd.ExecutionType(name="of"))
+    contexts = store.put_contexts([mlmd.Context(type_id=kind, name=name) for name in "abc"])
+    executions = store.put_executions([mlmd.Execution(type_id=of) for _ in range(7)])
+    # The n-th execution is in the contexts that the bits of n name.
+    pairs = [
+        (e, c) for n, e in enumerate(executions, 1) for i, c in enumerate(contexts) if n >> i & 1
+    ]
+    links = [mlmd.Association(execution_id=e, context_id=c) for e, c in pairs]
+    store.put_attributions_and_associations([], links)
+    if not filters:
+        monkeypatch.setattr(MetadataStore, "get_executions", without_filters)
+    for asked in (contexts[:1], contexts[:2], contexts[1:], contexts):
+        query = " AND ".join(f"(contexts_{i}.id = {each})" for i, each in enumerate(asked))
+        found = store.get_executions(ListOptions(filter_query=query))
+        wanted = {e for e in executions if all((e, c) in pairs for c in asked)}
+        assert {each.id for each in found} == wanted
+
+
+def test_another_question_with_a_filter_is_not_answered_by_guess(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(sqlite_at(tmp_path))
+    monkeypatch.setattr(MetadataStore, "get_executions", without_filters)
+    with pytest.raises(errors.UnimplementedError):
+        store.get_executions(ListOptions(filter_query="contexts_0.id = 1 AND type_id = 2"))
