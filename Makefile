@@ -64,9 +64,9 @@ clean:  ## removes the environments and what runs left in the checkout
 
 # On the newest Python that the machine can carry; PYTHON=3.12, or a path, chooses another.
 .venv/.synced: setup.py pyproject.toml uv.lock | $(UV)
-	@sh ci/environment.sh sync $(UV) "$(PYTHON)"
+	@sh environment.sh sync $(UV) "$(PYTHON)"
 	@touch $@
 
 # A private uv, so that nothing but a Python with pip has to be on the machine.
 $(UV):
-	@sh ci/environment.sh uv $(UV)
+	@sh environment.sh uv $(UV)

@@ -101,7 +101,7 @@ def test_a_file_of_no_case_is_left_for_the_gate_to_judge(tmp_path: Path) -> None
 
 def test_a_score_keeps_its_last_bit(tmp_path: Path) -> None:
     score = np.nextafter(0.1, 1)
-    assert read(tmp_path, f"case_id,score\na,{score!r}\n".encode()).scores[0] == score
+    assert read(tmp_path, f"case_id,score\na,{float(score)!r}\n".encode()).scores[0] == score
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.settings import provenance
@@ -168,7 +169,7 @@ def test_the_environment_names_every_package_and_no_secret(
     found = provenance.recorded_environment()
     provenance.recorded_environment.cache_clear()
     assert found.container == "registry/x@sha256:1"
-    assert found.packages["numpy"].startswith("1.") and len(found.packages) > 100
+    assert found.packages["numpy"] == np.__version__ and len(found.packages) > 100
     assert "s3cret" not in str(found)
 
 

@@ -3,8 +3,8 @@
 # that its C library can carry; says which and why. Each thing that is missing is one line, with
 # how to get it.
 #
-#     sh ci/environment.sh uv UV               a uv at the path UV: the machine's, or a private one
-#     sh ci/environment.sh sync UV [PYTHON]    PYTHON: a version (3.12), or a path to an interpreter
+#     sh environment.sh uv UV               a uv at the path UV: the machine's, or a private one
+#     sh environment.sh sync UV [PYTHON]    PYTHON: a version (3.12), or a path to an interpreter
 set -eu
 mode=$1 uv=$2 chosen=${3:-}
 
