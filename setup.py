@@ -49,6 +49,7 @@ setup(
         "cronsim>=2.6",
         "cyclonedx-python-lib[json-validation]>=8",
         "filelock>=3.12",
+        "grpcio>=1.50",
         "in-toto-attestation>=0.9.3",
         "jinja2>=3.1",
         "jsonschema>=4.20",
@@ -77,5 +78,10 @@ setup(
             'tensorflow[and-cuda]==2.21.0; python_version >= "3.11"',
         ],
     },
-    entry_points={"console_scripts": ["casegate = pipeline.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "casegate = pipeline.cli:main",
+            "casegate-worker = pipeline.run.workers:boot",  # started by Beam runners, not by people
+        ]
+    },
 )

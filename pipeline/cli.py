@@ -22,6 +22,7 @@ from pipeline.commands.run import retrain, run
 from pipeline.commands.schedule import schedule
 from pipeline.commands.store import store
 from pipeline.commands.timeline import timeline
+from pipeline.commands.worker import worker
 
 
 @group(name="casegate", context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,5 +57,6 @@ for command in (
     keys,
     store,
     timeline,
+    worker,
 ):
     main.add_command(command)

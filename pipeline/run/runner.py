@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from components.records.ledger.records import releases
 from components.records.problems import read_problem
 from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
 from components.release.serving import Champion, discard_incoming, find_champion, record_release
+from pipeline.run.engine import beam_arguments
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
 from pipeline.settings.config import Config
@@ -132,13 +133,14 @@ def _run(
     if known is not None:
         return known
     refuse_unsigned(inputs)
+    arguments = beam_arguments(config.beam, [workspace.root])
     discard_incoming(inputs.destination)
     folder = workspace.run_folder(inputs.run_id)
     write_atomically(folder / REQUEST, inputs.gate_request().encode())
     log = folder / LOG
     with _noise_to(log):
         try:
-            _run_graph(inputs)
+            _run_graph(inputs, arguments)
         except Exception as error:
             logging.getLogger(__name__).exception("the graph failed")
             words = f"internal error: {_first_line(error)}; the whole story is in {log}"
@@ -197,7 +199,7 @@ def _released(release: Champion, workspace: Workspace) -> Released:
     return Released(last.destination, last.version, last.model_sha256, last.attestation_sha256)
 
 
-def _run_graph(inputs: Inputs) -> None:
+def _run_graph(inputs: Inputs, arguments: Sequence[str]) -> None:
     events.publish("started", "import TFX")
     from components.lineage.tfx_runner import EventfulBeamDagRunner
     from pipeline.run.pipeline import create_pipeline
@@ -205,7 +207,6 @@ def _run_graph(inputs: Inputs) -> None:
     events.publish("finished", "import TFX")
     workspace = inputs.workspace
     name = workspace.pipeline_run(inputs.run_id)
-    arguments = inputs.config.beam.pipeline_args
     runner = EventfulBeamDagRunner.for_run(name, workspace.store, arguments)
     runner.run(create_pipeline(inputs))
 

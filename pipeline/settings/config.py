@@ -161,8 +161,24 @@ class SigningConfig(Section):
 class BeamConfig(Section):
     """Where components run."""
 
+    engine: Literal["direct", "portable", "flink"] = "direct"
+    """direct, in this process; portable, by the job server at `job_endpoint`; flink, on the cluster
+    at `flink_master`."""
+    job_endpoint: Text | None = None
+    """HOST:PORT of a running job server of Beam's; for portable."""
+    flink_master: Text | None = None
+    """HOST:PORT of Flink's job manager; for flink."""
+    flink_job_server_jar: Text | None = None
+    """Beam's job server for that version of Flink, of this Beam's own version; for flink."""
+    parallelism: Positive = 2
+    """How many workers Flink divides the work among."""
+    environment: Literal["loopback", "pool", "process"] = "loopback"
+    """Who does a component's work: loopback, this process; pool, the workers of `worker_pool`;
+    process, a process that each task manager starts by itself."""
+    worker_pool: Text = "127.0.0.1:50000"
+    """HOST:PORT of a `casegate worker pool`, as each task manager reaches it."""
     pipeline_args: Texts = ()
-    """Passed to Beam unchanged, e.g. ["--runner=FlinkRunner", ...]."""
+    """Passed to Beam unchanged, after what the settings above come to."""
 
 
 @dataclass(frozen=True)
