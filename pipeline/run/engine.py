@@ -19,6 +19,8 @@ from pipeline.settings.deciding import deciding_sha256
 # What a runner starts for each worker in its PROCESS environment: one program, without arguments.
 BOOT = Path(sys.executable).with_name("casegate-worker")
 REACH_S = 5
+# A job server answers once its first worker is there, which imports TensorFlow before.
+PATIENCE = "--job_server_timeout=600"
 IDENTITY = "/casegate.Workers/Identity"
 _VERSION_FILE = "org/apache/beam/sdk/sdk.properties"
 
@@ -36,7 +38,7 @@ def beam_arguments(beam: BeamConfig, paths: list[Path]) -> tuple[str, ...]:
     if beam.engine == "direct":
         return beam.pipeline_args
     chosen = _portable(beam) if beam.engine == "portable" else _flink(beam)
-    return (*chosen, *_environment(beam, paths), *beam.pipeline_args)
+    return (*chosen, PATIENCE, *_environment(beam, paths), *beam.pipeline_args)
 
 
 def _portable(beam: BeamConfig) -> list[str]:
