@@ -86,7 +86,7 @@ def split_address(address: str, key: str) -> tuple[str, int]:
       ConfigError: it is not HOST:PORT.
     """
     host, colon, port = address.rpartition(":")
-    if not (host and colon and port.isdecimal() and 0 < int(port) < 2**16):
+    if not (host and colon and port.isdecimal() and int(port) < 2**16):
         raise ConfigError(f"{key}: got {address!r}, wanted HOST:PORT")
     return host.strip("[]"), int(port)
 
