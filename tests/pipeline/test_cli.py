@@ -35,7 +35,7 @@ COMMAND = str(Path(sys.executable).parent / "casegate")
 def no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that gets past its inputs ends with exit code 70 here, not in minutes of training."""
 
-    def refuse(inputs: object) -> None:
+    def refuse(*_: object) -> None:
         raise AssertionError("the graph was started")
 
     monkeypatch.setattr(runner, "_run_graph", refuse)
