@@ -72,8 +72,8 @@ def prepare(room: str) -> Path:
     for name in ("components", "pipeline", *COPIED):
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(ROOT / name)
-    marks = "not slow and not process"
-    marks += "" if room in WITH_TENSORFLOW else " and not tensorflow"
+    tensorflow = room in WITH_TENSORFLOW
+    marks = "not slow and not process" + ("" if tensorflow else " and not tensorflow")
     settings = {
         "source_paths": ["components", "pipeline"],
         "only_mutate": [room if room.endswith(".py") else f"{room}/*.py"],
@@ -81,8 +81,10 @@ def prepare(room: str) -> Path:
         "also_copy": COPIED,
         "pytest_add_cli_args": ["-m", marks, *(f"-pno:{plugin}" for plugin in UNUSED)],
         "pytest_add_cli_args_test_selection": ROOMS[room],
+        # A process that TensorFlow has computed in cannot be forked: its threads are gone.
+        "process_isolation": ["forkserver" if tensorflow else "fork"],
         "timeout_multiplier": ["3"],  # of the time on a quiet machine, and the seconds below
-        "timeout_constant": ["4"],
+        "timeout_constant": ["10" if tensorflow else "4"],  # TensorFlow starts in each
         "on_dependency_change": ["ignore"],
     }
     lines = [
@@ -115,14 +117,15 @@ def run(room: str, names: list[str]) -> int:
     from hypothesis import Phase, settings
     from mutmut.__main__ import cli
     from mutmut.mutation import mutators
-    from mutmut.workers.isolation import ForkRunner
+    from mutmut.workers.isolation import ForkRunner, ForkServerRunner
 
     # The first failing example is enough; tests/conftest.py builds its profile on this one.
     settings.register_profile("quick", phases=(Phase.explicit, Phase.generate))
     settings.load_profile("quick")
     os.register_at_fork(before=gc.freeze)
     # The tests pass: they did when it was recorded which of them reaches which function.
-    ForkRunner.run_clean_tests = lambda *_, **__: 0  # type: ignore[method-assign]
+    for runner in (ForkRunner, ForkServerRunner):
+        runner.run_clean_tests = lambda *_, **__: 0  # type: ignore[method-assign]
     mutators.mutation_operators[:] = operators(mutators)  # type: ignore[index]
     reasons = tomli.loads(REASONS.read_text("utf-8"))
     for path, results in metas():

@@ -49,6 +49,14 @@ def test_what_a_case_does_not_say_is_unknown_and_never_a_value(tmp_path: Path) -
     assert columns["number_mean"][0] == 0.4 and np.isnan(columns["number_mean"][1])
 
 
+def test_of_no_case_the_columns_are_of_the_same_kinds(tmp_path: Path) -> None:
+    assert write_reference(tmp_path / "r.npz", [], scores={}, operating_point=0.5) == 0
+    with np.load(tmp_path / "r.npz", allow_pickle=False) as file:
+        kinds = {name: file[name].dtype.kind for name in file.files if file[name].shape == (0,)}
+    texts = {"case_ids": "U", "patient_ids": "U"}
+    assert kinds == {**texts, "labels": "i", "scores": "f", "positive": "b"}
+
+
 def test_a_case_without_a_score_is_refused(tmp_path: Path) -> None:
     with refused(IntegrityError, "'a'"):
         write_reference(tmp_path / "r.npz", ROWS, scores={"b": 0.5}, operating_point=0.5)

@@ -194,7 +194,9 @@ def test_what_only_python_can_run_is_scored_by_python_and_says_so(
     records: list[str], tmp_path: Path, model: Path
 ) -> None:
     scored = score_model(save(making.OtherType(), tmp_path / "model"), records)
-    np.testing.assert_array_equal(scored.scores, score_model(model, records).scores)
+    by_the_session = score_model(model, records)
+    np.testing.assert_array_equal(scored.scores, by_the_session.scores)
+    assert scored.case_ids == by_the_session.case_ids
     assert scored.served.fault and "label" in scored.served.fault
     assert scored.served.loader is None and scored.operating_point == 0.25
 

@@ -74,7 +74,7 @@ def test_what_the_model_refuses_is_its_fault_and_not_ours(model: Path) -> None:
     "program, words",
     [
         (
-            "import os, sys; print('Check failed: rank', file=sys.stderr); os.abort()",
+            "import os, sys; print('first\\nCheck failed: rank', file=sys.stderr); os.abort()",
             "SIGABRT: Check failed: rank",
         ),
         (

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -130,7 +131,8 @@ def test_a_signature_of_another_form(
 
 
 @pytest.mark.parametrize(
-    ("count", "named"), [(1, "v0"), (3, "v0, v1, v2"), (5, "v0, v1, v2 and 2 more")]
+    ("count", "named"),
+    [(1, "v0"), (3, "v0, v1, v2"), (4, "v0, v1, v2 and 1 more"), (5, "v0, v1, v2 and 2 more")],
 )
 def test_variables_that_nothing_restores(count: int, named: str, model: Path, meta: Meta) -> None:
     other = deepcopy(meta)
@@ -142,6 +144,14 @@ def test_variables_that_nothing_restores(count: int, named: str, model: Path, me
     fault = fault_of(refuse_unservable, other, model)
     assert fault.startswith("serve_examples reads variables")
     assert fault.endswith(f"does not fill: {named}")
+
+
+def test_a_graph_that_restores_nothing(model: Path, meta: Meta) -> None:
+    other = deepcopy(meta)
+    other.saver_def.ClearField("restore_op_name")
+    fault = fault_of(refuse_unservable, other, model)
+    assert fault.startswith("serving_default reads variables")
+    assert fault.endswith("does not fill: Variable, Variable_1")
 
 
 def test_where_there_are_variables_their_index_is(tmp_path: Path, meta: Meta) -> None:
@@ -192,16 +202,17 @@ def test_an_answer_of_another_type_or_shape(model: Path, meta: Meta, tmp_path: P
 
 
 class Planted:
-    """A session that answers with its inputs after a while, and notes when it began and ended."""
+    """A session that answers with its inputs, and notes when it began and ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: Callable[[bytes], object] = len) -> None:
         self.noted: list[str] = []
+        self.meanwhile = meanwhile
 
     def run(self, signature: str, inputs: Sequence[bytes]) -> list[bytes]:
         if signature == "broken":
             raise Fault("no such luck")
         self.noted.append(f"{inputs[0].decode()} begins")
-        time.sleep(0.1)
+        self.meanwhile(inputs[0])
         self.noted.append(f"{inputs[0].decode()} ends")
         return list(inputs)
 
@@ -225,14 +236,43 @@ def asked(*inputs: bytes, alone: bool = False) -> bytes:
 
 
 def test_what_is_asked_alone_runs_alone_and_answers_come_in_order() -> None:
-    session, answers = Planted(), io.BytesIO()
+    both = Barrier(2, timeout=30)
+
+    def meanwhile(name: bytes) -> None:
+        if name in b"ab":
+            both.wait()  # neither goes on without the other
+        time.sleep({b"b": 0.2, b"c": 0.1}.get(name, 0))
+
+    session, answers = Planted(meanwhile), io.BytesIO()
     requests = (
         asked(b"a") + asked(b"b") + asked(b"c", b"\n", alone=True) + asked(b"d") + asked(b"e")
     )
     serve(session, io.BytesIO(requests), answers)
     assert re.sub(rb"{.*?}", b"", answers.getvalue()) == b"\na\nb\nc\n\nd\ne"
     assert session.noted[4:6] == ["c begins", "c ends"]
-    assert set(session.noted[:2]) == {"a begins", "b begins"}  # beside one another
+
+
+class Counted(io.BytesIO):
+    lines = 0
+
+    def __next__(self) -> bytes:
+        self.lines += 1
+        return super().__next__()
+
+
+def test_two_requests_for_each_worker_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_session, "WORKERS", 2)
+    requests, seen = Counted(asked(b"a") * 20), list[int]()
+
+    def meanwhile(name: bytes) -> None:
+        deadline = time.monotonic() + 5
+        while requests.lines < 6 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        seen.append(requests.lines)
+
+    serve(Planted(meanwhile), requests, io.BytesIO())
+    assert seen[0] == 6  # five were handed over, of which more than four may not wait
 
 
 def test_the_program_answers_what_standard_input_asks(
