@@ -30,9 +30,14 @@ END_S = 10
 
 
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Starts a worker, with this interpreter and these packages, for each that Beam asks for."""
+    """Starts a worker, with this interpreter and these packages, for each that Beam asks for.
+
+    Attributes:
+      started: how many so far.
+    """
 
     def __init__(self) -> None:
+        self.started = 0
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
@@ -40,6 +45,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         command = [sys.executable, "-m", __name__, request.control_endpoint.url, request.worker_id]
         with self._lock:
             self._workers[request.worker_id] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            self.started += 1
         return beam_fn_api_pb2.StartWorkerResponse()
 
     def StopWorker(self, request: Any, context: Any) -> Any:

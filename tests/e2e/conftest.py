@@ -16,6 +16,7 @@ from tests.e2e.making import (
     SmallData,
     Watched,
     make_small_data,
+    watched_connections,
     watched_run,
 )
 
@@ -28,6 +29,7 @@ class Released:
         self.data = SmallData(root / "small")
         self.workspace = root / "workspace"
         self.policy = self.workspace / "baselines" / "small" / "policy.yaml"
+        self.connections: list[str]
         self.first: Watched
         self.second: Watched
         self.blocked: RunOutcome
@@ -59,7 +61,8 @@ def honest(tmp_path_factory) -> Released:
     made.policy.parent.mkdir(parents=True)
     made.policy.write_text(POLICY)
     config = made.data.config()
-    made.first = watched_run(config, made.workspace)
+    with watched_connections() as made.connections:
+        made.first = watched_run(config, made.workspace)
     bootstrap_golden(made.workspace, run_id=None, by="A. Tester", reason="first model")
     made.second = watched_run(config, made.workspace)
     return made

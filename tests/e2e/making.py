@@ -3,6 +3,9 @@
 import csv
 import itertools
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,3 +142,27 @@ def rewrite_keeping_times(path: Path, content: bytes) -> None:
     assert len(content) == before.st_size
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+_watching: list[list[str]] = []
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if _watching and event in ("socket.connect", "socket.getaddrinfo", "urllib.Request"):
+        _watching[-1].append(f"{event} {arguments[1] if event == 'socket.connect' else arguments}")
+
+
+@contextmanager
+def watched_connections() -> Iterator[list[str]]:
+    """What Python code connects to, or asks the name of, in this process meanwhile."""
+    if not _hooked:
+        sys.addaudithook(_note)  # for good: it can't be taken away
+        _hooked.append(True)
+    _watching.append([])
+    try:
+        yield _watching[-1]
+    finally:
+        _watching.pop()
+
+
+_hooked: list[bool] = []

@@ -2,6 +2,7 @@
 
 import json
 import random
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.e2e.conftest import Released
 from tests.e2e.making import (
     released_sha256,
     rewrite_keeping_times,
+    watched_connections,
     watched_run,
 )
 from tests.refusing import refused
@@ -28,6 +30,13 @@ def test_first_run_is_inconclusive_and_releases_nothing(honest: Released) -> Non
     assert first.decision.verdict is Verdict.INCONCLUSIVE
     assert first.exit_code == 3
     assert first.release is None
+
+
+def test_a_run_connects_to_nothing_that_nobody_asked_for(honest: Released) -> None:
+    with watched_connections() as seen, socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
+    assert len(seen) >= 1  # it would have been seen
+    assert honest.connections == []
 
 
 def test_candidate_is_released_once_golden_is_approved(honest: Released) -> None:

@@ -1,0 +1,88 @@
+"""A whole run whose components work in other processes, held to the same run in this one."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.baselines.scores import load_scores
+from components.records.run_files import SCORES
+from pipeline.run.workers import start_pool
+from tests.e2e.conftest import Released
+from tests.e2e.making import POLICY, watched_run
+from tests.e2e.processes import wait_until
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.process]
+
+# What says which run it was, and not what was found; a model's hash covers its release record.
+WHICH_RUN = {"created", "run_id", "decision_sha256", "candidate", "candidate_scores"}
+
+
+@contextmanager
+def job_server(folder: Path) -> Iterator[str]:
+    """Beam's own, which runs a job in memory and its work in the workers that it is given."""
+    port_file = folder / "port"
+    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
+    command += ["--port", "0", "--port_file", str(port_file), "--staging_dir", str(folder)]
+    with (folder / "job.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_until(
+            lambda: port_file.exists() and bool(port_file.read_text().strip()),
+            process,
+            folder / "job.log",
+        )
+        yield f"127.0.0.1:{port_file.read_text().strip()}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def differing(here: Any, there: Any, place: str = "") -> list[str]:
+    """Where two documents differ, but for which run made them."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        keys = sorted((here.keys() | there.keys()) - WHICH_RUN)
+        found = [differing(here.get(key), there.get(key), f"{place}.{key}") for key in keys]
+        return [each for places in found for each in places]
+    return [] if here == there else [f"{place}: {here!r} {there!r}"]
+
+
+def test_worker_processes_come_to_the_same_decision_value_by_value(
+    honest: Released, tmp_path: Path
+) -> None:
+    workspace = tmp_path / "workspace"
+    policy = workspace / "baselines" / "small" / "policy.yaml"
+    policy.parent.mkdir(parents=True)
+    policy.write_text(POLICY)
+    pool, server, address = start_pool("127.0.0.1:0")
+    try:
+        with job_server(tmp_path) as endpoint:
+            config = honest.data.config(
+                "beam.engine=portable",
+                f'beam.job_endpoint="{endpoint}"',
+                "beam.environment=pool",
+                f'beam.worker_pool="{address}"',
+                'beam.pipeline_args=["--direct_num_workers=2"]',
+            )
+            there = watched_run(config, workspace)
+            assert pool.started >= 2
+    finally:
+        pool.stop()
+        server.stop(0)
+    here = honest.first.outcome
+    assert there.kinds()["TrainingCases"] == there.kinds()["Evaluator"] == "finished"
+    decisions = [json.loads(one.decision.to_json()) for one in (here, there.outcome)]
+    assert "\n".join(differing(*decisions)) == ""
+    ours, theirs = (load_scores(one.report.with_name(SCORES)) for one in (here, there.outcome))
+    assert ours.case_ids == theirs.case_ids
+    assert ours.scores.tobytes() == theirs.scores.tobytes()
+
+
+def test_another_engine_reruns_nothing(released: Released) -> None:
+    config = released.data.config('beam.pipeline_args=["--direct_num_workers=1"]')
+    assert watched_run(config, released.workspace).outcome.served_from_cache
