@@ -90,6 +90,7 @@ def commands() -> str:
     for words, context in walk_commands(casegate, click.Context(casegate, info_name="casegate")):
         context.max_content_width = context.terminal_width = 90
         command = context.command
+        command._help_option = None  # click keeps that of the first context it was asked in
         parts += [f"## {' '.join(words)}", "", "```text", command.get_help(context), "```", ""]
     return "\n".join(parts).rstrip()
 

@@ -55,7 +55,6 @@ CHANGES: dict[str, Callable[[Inputs], Inputs]] = {
     "drift": _settings("data.drift=report"),
     "window": _settings("data.window=rolling"),
     "model": _settings("model.epochs=3"),
-    "beam": _settings("beam.pipeline_args=[--x]"),
 }
 
 
@@ -63,6 +62,13 @@ CHANGES: dict[str, Callable[[Inputs], Inputs]] = {
 def test_all_that_decides_is_part_of_the_key(small: Small, what: str) -> None:
     inputs = small.prepared()
     assert result_key(CHANGES[what](inputs), None) != result_key(inputs, None)
+
+
+def test_on_which_engine_it_runs_is_no_part_of_the_key(small: Small) -> None:
+    inputs = small.prepared()
+    elsewhere = _settings("beam.pipeline_args=[--x]")
+    assert result_key(elsewhere(inputs), None) == result_key(_settings()(inputs), None)
+    assert elsewhere(inputs).fingerprint == _settings()(inputs).fingerprint
 
 
 def test_the_champion_is_part_of_the_key(small: Small) -> None:

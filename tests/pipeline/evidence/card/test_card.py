@@ -1,5 +1,6 @@
 """What a card derives, and what it must not believe."""
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 
 from components.card.card import Card, CardSection
 from components.lineage.training import manifest_path, write_manifest
-from components.records.errors import IntegrityError
+from components.records.errors import IntegrityError, SignatureError
+from components.records.run_files import DECISION_ATTESTATION
 from pipeline.evidence.card.card import (
     TrainedOn,
     card_of,
@@ -20,6 +22,7 @@ from pipeline.evidence.card.card import (
 from pipeline.evidence.card.stated import Stated, stated
 from pipeline.evidence.judged import JudgedRun, judged
 from pipeline.evidence.questions.performance import dividing_attributes, figures
+from pipeline.evidence.signatures import trusted_folder
 from pipeline.evidence.subject import Evidence
 from tests.pipeline.evidence.releasing import RUN, VERSION, ReleasedRun, released, training
 from tests.refusing import refused
@@ -86,7 +89,11 @@ def test_an_altered_manifest_is_not_taken_for_none(run: ReleasedRun) -> None:
 def test_a_file_that_merely_lies_there_is_no_signature(run: ReleasedRun) -> None:
     made = card(run)
     assert section(made, "Approvals").facts["decision signed by"] == "nobody"
-    (run.workspace.run_folder(RUN) / "decision.dsse.json").write_text("{}")
+    folder = run.workspace.run_folder(RUN)
+    (folder / DECISION_ATTESTATION).write_text("{}")
+    with refused(SignatureError, folder / DECISION_ATTESTATION):
+        card(run)
+    shutil.rmtree(trusted_folder(folder))  # nobody's key counts any more
     assert section(card(run), "Approvals").facts["decision signed by"] is None
 
 
