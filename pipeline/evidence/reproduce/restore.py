@@ -5,6 +5,7 @@ scratch workspace, and keeps its ML Metadata there.
 """
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -178,8 +179,9 @@ def _sync(folder: Path, repository: Path, python: str) -> None:
     if uv is None:
         raise ConfigError("uv is not installed, which makes the environment; `make lint` does it")
     code = RestoredCode(folder, Path(sys.executable), "")
-    minor = ".".join(python.split(".")[:2])
-    command = [uv, "sync", "--frozen", "--compile-bytecode", "--python", minor]
+    minor, here = (".".join(one.split(".")[:2]) for one in (python, platform.python_version()))
+    wanted = sys.executable if minor == here else minor  # uv does not find every Python by its name
+    command = [uv, "sync", "--frozen", "--compile-bytecode", "--python", wanted]
     returncode, lines = watched(command, code)
     if returncode != 0:
         last = lines[-1] if lines else "nothing"
