@@ -39,7 +39,8 @@ if [ ! -e "$root/made" ]; then
   touch "$root/made"
 fi
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-cp -RL /etc/ssl/certs/. "$root/etc/ssl/certs/" # where a proxy has a certificate of its own
+# Where a proxy has a certificate of its own.
+cp -RL --remove-destination /etc/ssl/certs/. "$root/etc/ssl/certs/"
 copy_to "$root/root/casegate"
 export root steps
 # Its mounts end with it.
