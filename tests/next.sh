@@ -18,6 +18,7 @@ skip() {
 # A checkout of its own, with what is not committed yet; its environment stays from time to time.
 copy_to() {
   mkdir -p "$1"
+  find "$1" -mindepth 1 -maxdepth 1 ! -name .venv ! -name .uv ! -name build -exec rm -rf {} +
   git ls-files -z | tar --create --null --files-from=- --ignore-failed-read .git 2>/dev/null |
     tar --extract --directory="$1"
 }

@@ -357,7 +357,7 @@ class CaseOrder:
             return
         others = np.flatnonzero((places >= 0) & (self._labels[places] != labels))
         if others.size:
-            named = first_few(case_ids[place] for place in others)
+            named = first_few(case_ids[place] for place in others.tolist())
             raise IntegrityError(
                 f"{where}: labels differ from those of {self._name}: {named}; mend the file, or "
                 "amend the case set by name"
