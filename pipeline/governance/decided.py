@@ -107,16 +107,21 @@ def decided_runs(workspace: Workspace) -> list[Path]:
 def baseline_named_by(folder: Path) -> Path:
     """The baseline's folder as a run's request names it, unverified.
 
+    One inside the workspace moved with it, where the workspace was moved since.
+
     Raises:
       IntegrityError: there is no such request, or it names none.
     """
     path = folder / REQUEST
     try:
-        named = Path(json.loads(path.read_text(encoding="utf-8"))["case_set"][0])
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        request = json.loads(path.read_text(encoding="utf-8"))
+        named, before = Path(request["case_set"][0]), Path(request.get("ledger", "")).parent
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{path}: names no case set ({error}); run again") from error
     if named.name != CASE_SET or not named.is_absolute():
         raise IntegrityError(f"{path}: got '{named}', wanted the full path of a {CASE_SET}")
+    if named.is_relative_to(before):
+        named = folder.resolve().parents[1] / named.relative_to(before)
     return named.resolve().parent
 
 

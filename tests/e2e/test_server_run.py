@@ -1,6 +1,7 @@
 """The real pipeline with ML Metadata on a real server, read by a role that may only SELECT."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_a_run_is_recorded_on_a_server_and_read_with_select_alone(
         (("trace", run_id), "training"),
         (("sql", "SELECT state FROM runs"), "blocked"),
         (("verify", "--all"), "as recorded"),
-        (("impact", "--package", "tensorflow==2.16.2"), run_id),
+        (("impact", "--package", f"tensorflow=={version('tensorflow')}"), run_id),
     ):
         said = casegate("lineage", *words, "--workspace", workspace)
         assert said.exit_code == 0 and named in said.output, (words, said.output)
