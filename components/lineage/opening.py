@@ -30,9 +30,8 @@ from components.records.text import brief
 
 _KIND = {str: mlmd.STRING, int: mlmd.INT, float: mlmd.DOUBLE}
 _WAIT_SECONDS = 60
-_CONTEXT = re.compile(
-    r"\(?contexts_\d+\.id = (\d+)\)?"
-)  # as TFX asks for what is in all of several
+# As TFX asks for what is in all of several contexts.
+_CONTEXT = re.compile(r"\(?contexts_\d+\.id = (\d+)\)?")
 # What TFX keeps its cache under; no graph names it.
 _CACHE = "execution_cache"
 # Compares bytes, as SQLite and PostgreSQL do: other collations take 'Case1' for 'case1'. Latin-1,
