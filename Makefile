@@ -11,7 +11,7 @@ PURE := not slow and not tensorflow and not process and not store
 # Byte code is compiled once, at installation; importing TFX takes three times as long without.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-next check lint bench gate-oc mutants shape schemas reference lock clean help
+.PHONY: run test test-all test-next test-flink check lint bench gate-oc mutants shape schemas reference lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test-all: lint  ## test, and the slower proof
 
 test-next:  ## make run and make test on the newest Python, in a Debian 13 root where needed
 	sh tests/next.sh
+
+test-flink: .venv/.synced $(if $(CASEGATE_FLINK_JOB_SERVER),build/flink)  ## a whole run on a cluster of Flink's
+	$(PYTEST) tests/e2e/test_flink.py --durations=5
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -65,6 +68,11 @@ clean:  ## removes the environments and what runs left in the checkout
 # On the newest Python that the machine can carry; PYTHON=3.12, or a path, chooses another.
 .venv/.synced: setup.py pyproject.toml uv.lock | $(UV)
 	@sh environment.sh sync $(UV) "$(PYTHON)"
+	@touch $@
+
+# Flink's jars, which only a test needs; they have no scripts.
+build/flink: tests/e2e/flink.txt | $(UV)
+	$(UV) pip install --quiet --python .venv/bin/python --target $@ --no-deps --require-hashes -r $<
 	@touch $@
 
 # A private uv, so that nothing but a Python with pip has to be on the machine.

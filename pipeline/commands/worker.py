@@ -21,7 +21,7 @@ def worker() -> None:
     help="The one address to listen on, as beam.worker_pool names it.",
 )
 def pool(bind: str) -> int:
-    """Starts workers for the runs that ask, until it is stopped; one pool for each task manager.
+    """Starts workers for the runs that ask, until it is stopped; one pool for each machine.
 
     Whoever reaches the address may run code here: keep it on a network of your own.
     """

@@ -24,7 +24,7 @@ from components.records.ledger.records import releases
 from components.records.problems import read_problem
 from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
 from components.release.serving import Champion, discard_incoming, find_champion, record_release
-from pipeline.run.engine import beam_arguments
+from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
 from pipeline.settings.config import Config
@@ -140,7 +140,8 @@ def _run(
     log = folder / LOG
     with _noise_to(log):
         try:
-            _run_graph(inputs, arguments)
+            with job_server(arguments) as served:
+                _run_graph(inputs, served)
         except Exception as error:
             logging.getLogger(__name__).exception("the graph failed")
             words = f"internal error: {_first_line(error)}; the whole story is in {log}"

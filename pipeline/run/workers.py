@@ -6,6 +6,7 @@ writes into a pipe that nobody reads.
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -23,7 +24,8 @@ from apache_beam.portability.api import (
 )
 
 from components.records.errors import ConfigError
-from pipeline.run.engine import IDENTITY, split_address
+from pipeline.run.engine import IDENTITY, WANTED, split_address
+from pipeline.settings.config import REPOSITORY
 from pipeline.settings.deciding import deciding_sha256
 
 END_S = 10
@@ -38,19 +40,26 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def __init__(self) -> None:
         self.started = 0
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        # By who asked, too: task managers name their workers alike.
+        self._workers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
     def StartWorker(self, request: Any, context: Any) -> Any:
+        unfit = refusal(request.params[WANTED])
+        if unfit:
+            error = f"the workers of {platform.node()} {unfit}"
+            return beam_fn_api_pb2.StartWorkerResponse(error=error)
         command = [sys.executable, "-m", __name__, request.control_endpoint.url, request.worker_id]
         with self._lock:
-            self._workers[request.worker_id] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            running = {key: one for key, one in self._workers.items() if one.poll() is None}
+            worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            self._workers = {**running, (context.peer(), request.worker_id): worker}
             self.started += 1
         return beam_fn_api_pb2.StartWorkerResponse()
 
     def StopWorker(self, request: Any, context: Any) -> Any:
         with self._lock:
-            worker = self._workers.pop(request.worker_id, None)
+            worker = self._workers.pop((context.peer(), request.worker_id), None)
         if worker is not None:
             _end(worker)
         return beam_fn_api_pb2.StopWorkerResponse()
@@ -88,9 +97,25 @@ def start_pool(address: str) -> tuple[WorkerPool, grpc.Server, str]:
 
 
 def _identity(question: bytes, context: Any) -> bytes:
-    """What decides about results here, and which of the paths are not seen."""
-    unseen = [path for path in json.loads(question) if not Path(path).exists()]
-    return json.dumps({"deciding_sha256": deciding_sha256(), "unseen": unseen}).encode()
+    return refusal(question.decode()).encode()
+
+
+def refusal(wanted: str) -> str:
+    """Why a run's work must not be done here; an empty text where it may.
+
+    Args:
+      wanted: a JSON list: what decides about the run's results, then the paths that it needs.
+    """
+    theirs, *paths = json.loads(wanted or '[""]')
+    if theirs != deciding_sha256():
+        return (
+            f"have other code or packages ({deciding_sha256()[:12]}) than the run ({theirs[:12]}); "
+            f"start them from its commit and lock file; {REPOSITORY} has both here"
+        )
+    unseen = next((path for path in paths if not Path(path).exists()), None)
+    if unseen is None:
+        return ""
+    return f"do not see {unseen}; give them the data and the workspace under the same paths"
 
 
 def _end(worker: "subprocess.Popen[bytes]") -> None:
@@ -130,6 +155,9 @@ def boot(arguments: Sequence[str] | None = None) -> None:
     It gets an id and one address, where everything else is asked for.
     """
     given = dict(each.lstrip("-").split("=", 1) for each in arguments or sys.argv[1:])
+    unfit = refusal(os.environ.get(WANTED, ""))
+    if unfit:
+        sys.exit(f"the workers of {platform.node()} {unfit}")
     with grpc.insecure_channel(given["provision_endpoint"]) as channel:
         stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
         request = beam_provision_api_pb2.GetProvisionInfoRequest()

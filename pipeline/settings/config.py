@@ -169,7 +169,7 @@ class BeamConfig(Section):
     flink_master: Text | None = None
     """HOST:PORT of Flink's job manager; for flink."""
     flink_job_server_jar: Text | None = None
-    """Beam's job server for that version of Flink, of this Beam's own version; for flink."""
+    """Beam's job server for that version of Flink, of this Beam's version or newer; for flink."""
     parallelism: Positive = 2
     """How many workers Flink divides the work among."""
     environment: Literal["loopback", "pool", "process"] = "loopback"

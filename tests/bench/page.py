@@ -160,7 +160,7 @@ def _memory(peaks: Sequence[MemoryPeak]) -> str:
     if not peaks:
         return (
             "Not measured in this invocation; `--memory` does, and takes many minutes. The figures "
-            "of the\nlast one that did stand in [shared-store.md](shared-store.md#beam)."
+            "of the\nlast one that did stand in [scale.md](scale.md)."
         )
     rows = [[str(peak.cases), f"{peak.mib:.0f}", f"{peak.seconds:.0f}"] for peak in peaks]
     return table(["cases N", "MiB", "seconds"], rows, texts=0)

@@ -2,25 +2,69 @@
 
 import json
 import os
+import platform
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
 import pytest
 
 from components.records.errors import ConfigError
-from pipeline.run.engine import BOOT, IDENTITY, beam_arguments, split_address
+from pipeline.run.engine import BOOT, IDENTITY, WANTED, beam_arguments, job_server, split_address
 from pipeline.run.workers import start_pool
 from pipeline.settings.config import BeamConfig
+from pipeline.settings.deciding import deciding_sha256
 from tests.refusing import refused
 
 OURS = metadata.version("apache-beam")
+NAME = f"casegate {platform.node()}:/ward"
+
+
+class Flink(ThreadingHTTPServer):
+    """What a job manager answers, to whom, and what was asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.master = f"127.0.0.1:{self.server_address[1]}"
+        self.answers: dict[str, Any] = {
+            "/overview": {"flink-version": "1.19.3", "slots-total": 4},
+            "/taskmanagers": {"taskmanagers": [{"path": "pekko.tcp://flink@127.0.0.1:6122/user"}]},
+            "/jobs/overview": {"jobs": []},
+        }
+        self.asked: list[str] = []
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Flink
+
+    def do_GET(self) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(self.server.answers.get(self.path, {})).encode())
+
+    do_PATCH = do_GET
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def flink() -> Iterator[Flink]:
+    with Flink() as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield server
+        server.shutdown()
 
 
 @pytest.fixture
@@ -44,11 +88,12 @@ def pool() -> Iterator[str]:
     server.stop(0)
 
 
-def jar(folder: Path, version: str | None = OURS) -> str:
+def jar(folder: Path, version: str | None = OURS, *, flink: str = "1.19.1") -> str:
     path = folder / "job-server.jar"
     with zipfile.ZipFile(path, "w") as archive:
         text = f"# made\nversion={version}\nbuild.date=then\n"
         archive.writestr("org/apache/beam/sdk/sdk.properties" if version else "other", text)
+        archive.writestr(".flink-runtime.version.properties", f"project.version={flink}\n")
     return str(path)
 
 
@@ -70,28 +115,102 @@ def test_a_job_server_is_named_with_who_does_the_work(listening: str) -> None:
     assert found[-2:] == ("--environment_type=LOOPBACK", "--x=1")
 
 
+def clustered(flink: Flink, named: str, **settings: Any) -> BeamConfig:
+    settings = {"environment": "process", **settings}
+    return BeamConfig(
+        engine="flink", flink_master=flink.master, flink_job_server_jar=named, **settings
+    )
+
+
 def test_flink_is_named_with_its_job_server_and_a_program_that_each_task_manager_starts(
-    listening: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     java(tmp_path, monkeypatch)
     named = jar(tmp_path)
-    beam = BeamConfig(
-        engine="flink",
-        flink_master=listening,
-        flink_job_server_jar=named,
-        parallelism=4,
-        environment="process",
-    )
-    found = beam_arguments(beam, [])
-    assert found[:4] == (
+    found = beam_arguments(clustered(flink, named, parallelism=4), [Path("/ward")])
+    assert found[:5] == (
         "--runner=FlinkRunner",
-        f"--flink_master={listening}",
+        f"--flink_master=http://{flink.master}",
         f"--flink_job_server_jar={named}",
         "--parallelism=4",
+        f"--job_name={NAME}",
     )
     assert found[-2] == "--environment_type=PROCESS"
     config = json.loads(found[-1].removeprefix("--environment_config="))
-    assert config == {"command": str(BOOT)} and os.access(BOOT, os.X_OK)
+    assert config["command"] == str(BOOT) and os.access(BOOT, os.X_OK)
+    assert json.loads(config["env"][WANTED]) == [deciding_sha256(), "/ward"]
+
+
+@pytest.mark.parametrize(
+    "answers, facts",
+    [
+        ({"flink-version": "1.20.1"}, ["flink_job_server_jar", "1.19.1", "1.20.1"]),
+        ({"slots-total": 1}, ["beam.parallelism", "2", "1 slots"]),
+    ],
+)
+def test_a_cluster_that_cannot_do_the_work_is_refused(
+    flink: Flink,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: dict[str, Any],
+    facts: list[str],
+) -> None:
+    java(tmp_path, monkeypatch)
+    flink.answers["/overview"] |= answers
+    with refused(ConfigError, *facts):
+        beam_arguments(clustered(flink, jar(tmp_path)), [tmp_path])
+
+
+def test_task_managers_elsewhere_cannot_reach_this_process(
+    flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java(tmp_path, monkeypatch)
+    beam = clustered(flink, jar(tmp_path), environment="loopback")
+    assert "--environment_type=LOOPBACK" in beam_arguments(beam, [tmp_path])
+    away = {"path": "akka.tcp://flink@192.0.2.7:6122/user/rpc/taskmanager_0"}
+    flink.answers["/taskmanagers"]["taskmanagers"].append(away)
+    with refused(ConfigError, "beam.environment", "192.0.2.7"):
+        beam_arguments(beam, [tmp_path])
+
+
+def test_what_is_no_job_manager_is_said(
+    pool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java(tmp_path, monkeypatch)
+    beam = BeamConfig(engine="flink", flink_master=pool, flink_job_server_jar=jar(tmp_path))
+    with refused(ConfigError, "beam.flink_master", pool, "rest.port"):
+        beam_arguments(beam, [tmp_path])
+
+
+def test_one_job_server_does_for_a_run_and_leaves_no_job_behind(
+    flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
+
+    java(tmp_path, monkeypatch)
+    happened: list[str] = flink.asked
+    monkeypatch.setattr(FlinkJarJobServer, "start", lambda self: happened.append("start"))
+    monkeypatch.setattr(FlinkJarJobServer, "stop", lambda self: happened.append("stop"))
+    flink.answers["/jobs/overview"]["jobs"] = [
+        {"jid": "a", "name": NAME, "state": "RESTARTING"},
+        {"jid": "b", "name": NAME, "state": "FINISHED"},
+        {"jid": "c", "name": "another's", "state": "RUNNING"},
+    ]
+    arguments = beam_arguments(clustered(flink, jar(tmp_path)), [Path("/ward")])
+    happened.clear()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), job_server(arguments) as served:
+        assert served[: len(arguments)] == list(arguments)
+        assert served[-1].startswith("--job_endpoint=localhost:")
+        raise KeyboardInterrupt
+    cancelled = ["GET /jobs/overview", "PATCH /jobs/a?mode=cancel"]
+    assert happened == [*cancelled, "start", *cancelled, "stop"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_engines_need_no_job_server_of_ours() -> None:
+    with job_server(("--x=1",)) as served:
+        assert served == ("--x=1",)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +249,8 @@ def test_flink_without_java_is_said(
         beam_arguments(beam, [])
 
 
-@pytest.mark.parametrize("version, facts", [("2.60.0", ["2.60.0", OURS]), (None, ["job server"])])
-def test_a_job_server_of_another_version_is_refused(
+@pytest.mark.parametrize("version, facts", [("2.9.0", ["2.9.0", OURS]), (None, ["job server"])])
+def test_a_job_server_of_an_older_version_is_refused(
     listening: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -155,7 +274,10 @@ def test_workers_of_the_same_code_that_see_the_workspace_are_taken(
     listening: str, pool: str, tmp_path: Path
 ) -> None:
     found = beam_arguments(pooled(listening, pool), [tmp_path])
-    assert found[-2:] == ("--environment_type=EXTERNAL", f"--environment_config={pool}")
+    assert found[-2] == "--environment_type=EXTERNAL"
+    config = json.loads(found[-1].removeprefix("--environment_config="))
+    wanted = json.dumps([deciding_sha256(), str(tmp_path)])
+    assert config == {"url": pool, "params": {WANTED: wanted}}
 
 
 def test_workers_that_do_not_see_the_workspace_are_refused(
@@ -204,7 +326,7 @@ def test_the_command_ends_when_it_is_told_to(closed: str) -> None:
     assert process.stdout is not None
     assert closed in process.stdout.readline()
     with grpc.insecure_channel(closed) as channel:
-        answer = json.loads(channel.unary_unary(IDENTITY)(b"[]", timeout=30))
-    assert answer["unseen"] == []
+        question = json.dumps([deciding_sha256()]).encode()
+        assert channel.unary_unary(IDENTITY)(question, timeout=30) == b""
     process.terminate()
     assert process.wait(30) == 0
