@@ -4,6 +4,7 @@ What could keep a run waiting for ever is asked before anything starts, and said
 """
 
 import json
+import os
 import platform
 import shutil
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.records.errors import ConfigError
+from pipeline.run import bound
 from pipeline.settings.config import BeamConfig
 from pipeline.settings.deciding import deciding_sha256
 
@@ -59,8 +61,7 @@ def _portable(beam: BeamConfig) -> list[str]:
 def _flink(beam: BeamConfig, paths: list[Path]) -> list[str]:
     master = _needed("flink_master", beam.flink_master, "flink", "the job manager's HOST:PORT")
     named = _needed("flink_job_server_jar", beam.flink_job_server_jar, "flink", "its file")
-    if shutil.which("java") is None:
-        raise ConfigError("beam.engine: flink needs Java, and no `java` is on the path; install it")
+    _java()
     _refuse_older_jar(Path(named))
     _refuse_unreachable("flink_master", master, "a Flink job manager")
     _refuse_unfit_cluster(beam, master, Path(named))
@@ -87,30 +88,49 @@ def _environment(beam: BeamConfig, paths: list[Path]) -> list[str]:
     return ["--environment_type=EXTERNAL", f"--environment_config={config}"]
 
 
+def _java() -> str:
+    path = shutil.which("java")
+    if path is None:
+        raise ConfigError("beam.engine: flink needs Java, and no `java` is on the path; install it")
+    return path
+
+
 @contextmanager
 def job_server(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
     """Beam's arguments, with one job server for all that a run asks of Flink.
 
-    Beam itself would start one for each component, keep all of them until this process ends, and
-    take the interrupt signal for itself. Flink goes on with the jobs of a run that is dead: those
-    that are left of this workspace's are cancelled, before and after.
+    Beam itself would start one for each component, take the interrupt signal for itself, and leave
+    all of them where this process is killed. Flink goes on with the jobs of a run that is dead:
+    those that are left of this workspace's are cancelled, before and after.
     """
     if "--runner=FlinkRunner" not in arguments:
         yield arguments
         return
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
-    from apache_beam.utils.subprocess_server import pick_port
 
-    (port,) = pick_port(None)
-    options = PipelineOptions([*arguments, f"--job_port={port}"])
+    class Bound(FlinkJarJobServer):
+        def subprocess_cmd_and_endpoint(self) -> tuple[list[str], str]:
+            (_, *flags), self.endpoint = super().subprocess_cmd_and_endpoint()
+            command = [
+                sys.executable,
+                "-I",
+                "-S",
+                bound.__file__,
+                str(os.getpid()),
+                _java(),
+                *flags,
+            ]
+            return command, self.endpoint
+
+    options = PipelineOptions(list(arguments))
     given = options.get_all_options()
     master, name = given["flink_master"].removeprefix("http://"), given["job_name"]
     _cancel_jobs(master, name)
-    server = FlinkJarJobServer(options)
+    server = Bound(options)
     server.start()
     try:
-        yield [*arguments, f"--job_endpoint=localhost:{port}"]
+        yield [*arguments, f"--job_endpoint={server.endpoint}"]
     finally:
         with suppress(ConfigError):  # what ended the run matters more
             _cancel_jobs(master, name)

@@ -21,12 +21,12 @@ from typing import IO
 from components.records.errors import CasegateError
 from components.records.problems import parse_json_line
 from components.records.text import printable
+from pipeline.run import bound
 
 HIDDEN = "[secret]"
 GRACE_S = 10.0  # between asking a child to end and killing it
 SAMPLE_S = 0.5  # between two looks at time and memory
 LAST_READS = 32  # of 64 KiB: more than a pipe holds, and an end to what a grandchild writes
-_BOUND = str(Path(__file__).with_name("bound.py"))
 
 
 class Lines:
@@ -126,7 +126,7 @@ def supervise(
     begun = time.monotonic()
     lines = Lines(log, say, tuple(secrets))
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", _BOUND, str(os.getpid()), *command],
+        [sys.executable, "-I", "-S", bound.__file__, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

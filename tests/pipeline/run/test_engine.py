@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from components.records.errors import ConfigError
+from pipeline.run import bound
 from pipeline.run.engine import BOOT, IDENTITY, WANTED, beam_arguments, job_server, split_address
 from pipeline.run.workers import start_pool
 from pipeline.settings.config import BeamConfig
@@ -185,18 +186,21 @@ def test_what_is_no_job_manager_is_said(
 def test_one_job_server_does_for_a_run_and_leaves_no_job_behind(
     flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
+    from apache_beam.utils.subprocess_server import SubprocessServer
 
     java(tmp_path, monkeypatch)
     happened: list[str] = flink.asked
-    monkeypatch.setattr(FlinkJarJobServer, "start", lambda self: happened.append("start"))
-    monkeypatch.setattr(FlinkJarJobServer, "stop", lambda self: happened.append("stop"))
+    monkeypatch.setattr(
+        SubprocessServer, "start", lambda self: happened.append(" ".join(self._cmd))
+    )
+    monkeypatch.setattr(SubprocessServer, "stop", lambda self: happened.append("stop"))
     flink.answers["/jobs/overview"]["jobs"] = [
         {"jid": "a", "name": NAME, "state": "RESTARTING"},
         {"jid": "b", "name": NAME, "state": "FINISHED"},
         {"jid": "c", "name": "another's", "state": "RUNNING"},
     ]
-    arguments = beam_arguments(clustered(flink, jar(tmp_path)), [Path("/ward")])
+    named = jar(tmp_path)
+    arguments = beam_arguments(clustered(flink, named), [Path("/ward")])
     happened.clear()
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), job_server(arguments) as served:
@@ -204,7 +208,10 @@ def test_one_job_server_does_for_a_run_and_leaves_no_job_behind(
         assert served[-1].startswith("--job_endpoint=localhost:")
         raise KeyboardInterrupt
     cancelled = ["GET /jobs/overview", "PATCH /jobs/a?mode=cancel"]
-    assert happened == [*cancelled, "start", *cancelled, "stop"]
+    (started,) = (each for each in happened if named in each)
+    assert happened == [*cancelled, started, *cancelled, "stop"]
+    dying_with_the_run = f"{bound.__file__} {os.getpid()} {tmp_path}/java -jar {named} "
+    assert f"{dying_with_the_run}--flink-master http://{flink.master}" in started
     assert signal.getsignal(signal.SIGINT) is before
 
 

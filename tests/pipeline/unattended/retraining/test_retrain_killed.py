@@ -1,12 +1,10 @@
 """`kill -9` and SIGTERM of a retraining, as real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -122,10 +120,3 @@ def test_one_that_is_told_to_end_leaves_a_closed_record(
     assert [told["event"] for told in unattended.told] == ["failed"]
     state = json.loads((unattended.workspace.root / "retraining" / "state.json").read_text())
     assert state["running"] is None
-
-
-def test_a_child_whose_parent_is_gone_never_starts(tmp_path: Path) -> None:
-    bound = REPOSITORY / "pipeline" / "unattended" / "retraining" / "bound.py"
-    command = [sys.executable, str(bound), str(os.getpid() + 1), "/bin/touch", str(tmp_path / "x")]
-    assert subprocess.run(command).returncode == -signal.SIGKILL
-    assert not (tmp_path / "x").exists()
