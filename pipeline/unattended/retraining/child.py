@@ -52,9 +52,13 @@ class Lines:
         if self._rest:
             self._take_line(self._rest)
             self._rest = b""
+        self._close_log()
+
+    def _close_log(self) -> None:
         if self._log:
             with contextlib.suppress(OSError):
                 self._log.close()
+            self._log = None
 
     def _take_line(self, raw: bytes) -> None:
         line = raw.decode("utf-8", errors="replace")
@@ -73,7 +77,7 @@ class Lines:
                 self._log.write(text + "\n")
                 self._log.flush()
             except OSError:  # a full disk: the run matters more than its log
-                self._log = None
+                self._close_log()
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
