@@ -88,8 +88,13 @@ uv)
   mkdir -p "$(dirname "$uv")"
   if found=$(command -v uv); then ln -sf "$found" "$uv" && exit; fi
   folder=$(dirname "$(dirname "$uv")")
-  { python3 -m venv "$folder" && "$folder/bin/python" -m pip install --quiet "uv>=0.5,<1"; } ||
-    fail "uv could not be installed; it needs a Python 3 with venv, and a way to a package index: \
+  # Not `python3` alone: `make altinstall` leaves none.
+  for version in $newer $older 3; do
+    "python$version" -m venv --clear "$folder" >/dev/null 2>&1 || continue
+    "$folder/bin/python" -m pip install --quiet "uv>=0.5,<1" && exit
+    break
+  done
+  fail "uv could not be installed; it needs a Python 3 with venv, and a way to a package index: \
 Debian and Ubuntu: apt install python3-venv; Fedora: dnf install python3"
   ;;
 sync)

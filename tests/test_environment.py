@@ -131,17 +131,34 @@ def test_uv_fetches_a_python_where_there_is_none(tmp_path: Path) -> None:
     assert done.returncode == 0 and f"Python 3.13 ({tmp_path}/python3.13): " in done.stdout
 
 
-def test_without_uv_and_venv_it_says_what_to_install(tmp_path: Path) -> None:
-    computer = Computer(tmp_path)
-    computer.program("python3", 'echo "no ensurepip" >&2; exit 1')
-    for name in ("sh", "mkdir", "dirname", "ln"):
-        tmp_path.joinpath(name).symlink_to(shutil.which(name) or name)
-    done = subprocess.run(
+def make_uv(folder: Path, **pythons: str) -> "subprocess.CompletedProcess[str]":
+    """`environment.sh uv` where these programs and no others can be had."""
+    computer = Computer(folder)
+    for name, text in pythons.items():
+        computer.program(name.replace("_", "."), text)
+    for name in ("sh", "mkdir", "dirname", "ln", "cp"):
+        folder.joinpath(name).symlink_to(shutil.which(name) or name)
+    return subprocess.run(
         ["sh", str(SCRIPT), "uv", ".uv/bin/uv"],
-        env={"PATH": str(tmp_path)},
-        cwd=tmp_path,
+        env={"PATH": str(folder)},
+        cwd=folder,
         capture_output=True,
         text=True,
     )
+
+
+def test_without_uv_and_venv_it_says_what_to_install(tmp_path: Path) -> None:
+    done = make_uv(tmp_path, python3='echo "no ensurepip" >&2; exit 1')
     refusal(done, "python3-venv", "dnf install")
+    assert len(done.stderr.splitlines()) == 1
     assert not os.path.lexists(tmp_path / ".uv/bin/uv")
+
+
+def test_a_python_that_is_no_python3_makes_the_uv_too(tmp_path: Path) -> None:
+    venv = 'mkdir -p "$4/bin" && cp "$0" "$4/bin/python"'
+    done = make_uv(
+        tmp_path,
+        python3="exit 1",
+        python3_12=f'case "$2" in venv) {venv} ;; *) echo "$@" ;; esac',
+    )
+    assert done.returncode == 0 and done.stdout.startswith("-m pip install --quiet uv>=")
