@@ -87,7 +87,7 @@ def RegressionGate(
                 blessed=evaluator_blessing.get_int_custom_property("blessed") == 1,
                 cases=len(case_set.cases),
             ),
-            findings=[*summary["findings"], *admitted["findings"]],
+            findings=[*summary["findings"], *admitted["findings"], *asked["findings"]],
             trained_on=summary["trained_on"],
             run_id=asked["run_id"],
             same_inputs=_same_inputs(asked, models),

@@ -16,18 +16,19 @@ from components.cases.sources import open_source
 from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
+from components.lineage.record import load_record
 from components.records.case import Source
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
 from components.records.files import sha256_file, sha256_json, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import waivers, withdrawn
-from components.records.run_files import STATISTICS
+from components.records.run_files import RUN_RECORD, STATISTICS
 from components.release.serving import Champion, find_champion
 from pipeline.settings.baselines import resolve_baseline
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.deciding import deciding_sha256
-from pipeline.settings.provenance import recorded_environment
+from pipeline.settings.provenance import new_platform, recorded_environment
 from pipeline.settings.workspace import Workspace
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
@@ -119,6 +120,14 @@ class Inputs:
     def previous_statistics_sha256(self) -> str:
         return sha256_file(Path(self.previous_statistics)) if self.previous_statistics else ""
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Remarks for the decision: whether other software trained the champion."""
+        record = self.champion.decision.with_name(RUN_RECORD) if self.champion else None
+        if record is None or not record.exists():
+            return ()
+        return new_platform(load_record(record).environment)
+
     def compared_spans(self) -> str:
         """Which spans DataGate compares, as one JSON parameter."""
         names = self.spans.names if self.spans else ()
@@ -155,6 +164,7 @@ class Inputs:
                 "policy": [str(self.baseline / POLICY), self.policy.sha256],
                 "golden": [str(self.golden_path), self.golden_sha256],
                 "champion": [str(part) for part in self.champion_scores or ("", "")],
+                "findings": self.findings,
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
                 "run_folder": str(self.workspace.run_folder(self.run_id)),

@@ -44,6 +44,20 @@ def environment() -> dict[str, str]:
     }
 
 
+def new_platform(before: Environment) -> tuple[str, ...]:
+    """What decides beside casegate and has another version than `before`, as at most one remark."""
+    old, new = (
+        {"Python": side.python, **{name: side.packages.get(name) for name in DECIDING}}
+        for side in (before, recorded_environment())
+    )
+    moved = [
+        f"{name} {old[name]} -> {new[name]}"
+        for name in new
+        if old[name] != new[name] and name != "casegate"
+    ]
+    return (f"new software platform since the champion: {', '.join(moved)}",) if moved else ()
+
+
 def git_state(repository: Path = REPOSITORY) -> dict[str, Any]:
     """Commit and dirty flag; both null where the code does not come from a git checkout."""
     if not _is_checkout(repository):

@@ -10,10 +10,11 @@ from components.baselines.golden import save_golden
 from components.baselines.scores import save_scores
 from components.cases.draw import draw
 from components.cases.sources import open_source
+from components.lineage.record import save_record
 from components.records.errors import ConfigError, IntegrityError, PolicyError
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
-from components.records.run_files import STATISTICS
+from components.records.run_files import RUN_RECORD, STATISTICS
 from components.release.serving import Champion
 from pipeline.run import inputs as inputs_module
 from pipeline.run.inputs import SCHEMA, Inputs, prepare
@@ -21,6 +22,7 @@ from pipeline.settings import baselines as baselines_module
 from pipeline.settings.baselines import FIRST_RUN_POLICY
 from tests.components.cases.making import write_npz
 from tests.components.gate.test_waiving import waiver
+from tests.components.lineage.test_record import record
 from tests.components.planting import approved, locked, scored
 from tests.pipeline.making import Small
 from tests.refusing import refused
@@ -207,6 +209,17 @@ def test_drift_is_measured_from_the_champions_data(small: Small, tmp_path: Path)
     (tmp_path / STATISTICS).write_bytes(b"statistics")
     assert released.previous_statistics == str(tmp_path / STATISTICS)
     assert len(released.previous_statistics_sha256) == 64
+
+
+def test_a_champion_of_other_software_is_named_to_the_gate(small: Small, tmp_path: Path) -> None:
+    inputs = small.prepared()
+    assert json.loads(inputs.gate_request())["findings"] == []
+    released = with_champion(inputs, tmp_path)
+    assert json.loads(released.gate_request())["findings"] == []
+    save_record(record(), tmp_path / RUN_RECORD)
+    [finding] = json.loads(released.gate_request())["findings"]
+    assert f"Python {record().environment.python} -> " in finding
+    assert released.fingerprint == inputs.fingerprint
 
 
 # Spans, and a champion that is released elsewhere

@@ -1,6 +1,7 @@
 import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,20 @@ def test_the_environment_names_every_package_and_no_secret(
     assert found.container == "registry/x@sha256:1"
     assert found.packages["numpy"] == np.__version__ and len(found.packages) > 100
     assert "s3cret" not in str(found)
+
+
+def test_other_versions_of_what_decides_are_a_new_platform() -> None:
+    now = provenance.recorded_environment()
+    other = {**now.packages, "tensorflow": "2.1", "rich": "1", "casegate": "0"}
+    [remark] = provenance.new_platform(replace(now, python="3.9.1", packages=other))
+    assert remark.startswith("new software platform")
+    for moved in (
+        f"Python 3.9.1 -> {now.python}",
+        f"tensorflow 2.1 -> {now.packages['tensorflow']}",
+    ):
+        assert moved in remark
+    assert not any(name in remark for name in ("rich", "casegate", "numpy"))
+    assert provenance.new_platform(replace(now, cpu="another")) == ()
 
 
 def test_the_difference_is_kept_to_the_byte_and_applies_again(checkout: Path) -> None:
