@@ -155,6 +155,14 @@ def test_an_answer_that_is_no_number_counts_in_no_distance() -> None:
     assert score._contradiction(["a", "b"], scores, rows, np.float32(0.5), told) == (None, 0.0)
 
 
+def test_how_far_answers_lie_apart_is_told_of_those_that_are_numbers() -> None:
+    scores, rows = np.float32([0.5, np.nan, 0.75]), np.zeros(0, np.int64)
+    told = {(score.IMAGES, False): (np.float32([np.nan, 0.5, 0.875]), np.array([0, 1, 1]))}
+    fault, largest = score._contradiction(["a", "b", "c"], scores, rows, np.float32(0.5), told)
+    assert largest == 0.125
+    assert fault is not None and "case a the probability nan" in fault and "(3 such" in fault
+
+
 def test_a_latency_is_that_of_the_calls_after_the_first_to_a_microsecond() -> None:
     nothing = np.zeros(0, np.float32)
     answers = [ServedAnswer("", nothing, nothing, ms) for ms in (99.0, 3.12345, 1.00049, 2.00061)]
@@ -198,6 +206,7 @@ def test_what_only_python_can_run_is_scored_by_python_and_says_so(
     np.testing.assert_array_equal(scored.scores, by_the_session.scores)
     assert scored.case_ids == by_the_session.case_ids
     assert scored.served.fault and "label" in scored.served.fault
+    assert str(tmp_path) not in scored.served.fault
     assert scored.served.loader is None and scored.operating_point == 0.25
 
 

@@ -42,6 +42,7 @@ def test_what_cannot_be_served_is_named(kind: str, tmp_path: Path) -> None:
     make, words = making.UNSERVABLE[kind]
     fault = probe(make(tmp_path / "model")).fault
     assert fault is not None and "\n" not in fault
+    assert not fault.startswith(f"{tmp_path / 'model'}: ")  # whoever asks knows where it lies
     with refused(Unservable, words):
         list(ask(tmp_path / "model", [ServedRequest("serving_default", IMAGES)]))
 
