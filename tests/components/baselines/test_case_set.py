@@ -11,6 +11,7 @@ from components.baselines.case_set import (
     LockedCase,
     load_case_set,
     lock_cases,
+    nearest,
     save_case_set,
     verify_cases,
 )
@@ -182,3 +183,10 @@ def test_other_cases_are_named(fault: str, seen: list[CaseRecord]) -> None:
 def test_a_changed_case_is_named(fault: str, change: Callable[[CaseRecord], CaseRecord]) -> None:
     with refused(IntegrityError, f"{fault}: 1 (case-0003)"):
         verify_cases(locked(5, 7), [*SEEN[:3], change(SEEN[3]), *SEEN[4:]])
+
+
+@pytest.mark.parametrize("far, close", [("lz", "lango-1"), ("mz", "nango-1")])
+def test_a_misspelt_id_is_compared_with_five_hundred_on_either_side(far: str, close: str) -> None:
+    between = [f"{far}{i:05d}" for i in range(500)]
+    assert nearest("mango-1", [close, *between[:499]]) == f"; did you mean '{close}'?"
+    assert nearest("mango-1", [close, *between]) == ""

@@ -245,6 +245,15 @@ def test_a_missing_column_is_refused_with_a_suggestion(tmp_path: Path) -> None:
         columns_of(tmp_path, {"case_id": ["a"], "scores": [0.5]})
 
 
+def test_six_of_the_columns_that_are_there_instead_are_named(tmp_path: Path) -> None:
+    with refused(SourceError) as caught:
+        columns_of(tmp_path, {name: ["1"] for name in "gfedcba"})
+    assert str(caught.value).endswith("; found g, f, e, d, c, b, ...")
+    with refused(SourceError) as caught:
+        columns_of(tmp_path, {name: ["1"] for name in "fedcba"})
+    assert str(caught.value).endswith("; found f, e, d, c, b, a")
+
+
 def test_pandas_is_never_imported(tmp_path: Path) -> None:
     columns_of(tmp_path, {"case_id": ["a", "b"], "score": [0.5, None], "label": [1, 0]})
     program = (
@@ -319,3 +328,9 @@ def test_the_first_labels_that_differ_are_named() -> None:
     named = "4 (case-0000, case-0001, case-0002, ...)"
     with refused(IntegrityError, "champion.csv: ", "labels", "planted version 1", named):
         ORDER.scores(wrong, 0.5, where="champion.csv")
+
+
+def test_no_label_differs_from_those_of_a_case_set_of_no_case() -> None:
+    rows = table([0, 1], labels=[1, 0])
+    found = CaseOrder(replace(CASES, cases=())).scores(rows, 0.5, where="x")
+    assert found.case_ids == (IDS[0], IDS[1])
