@@ -217,11 +217,14 @@ def as_recorded(path: Path, sha256: str) -> bytes:
     """A file's content, if it is still what was recorded.
 
     Raises:
-      IntegrityError: it was altered or is gone.
+      IntegrityError: it was altered, is gone, or cannot be read.
     """
-    if not path.exists():
-        raise IntegrityError(f"{path}: is missing; {sha256[:12]}... was recorded; restore it")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(
+            f"{path}: cannot be read: {error.strerror}; {sha256[:12]}... was recorded; restore it"
+        ) from None
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise IntegrityError(
             f"{path}: was altered since the run: its SHA-256 is {found[:12]}..., "

@@ -51,6 +51,7 @@ Count = Annotated[int, Limits(ge=0)]
 Positive = Annotated[int, Limits(ge=1)]
 Retries = Annotated[int, Limits(ge=0, le=10)]
 Texts = tuple[Text, ...]
+Channels = Annotated[tuple[Positive, ...], Limits(strict=False, min_length=1, max_length=6)]
 Notice = Literal["released", "blocked", "inconclusive", "failed", "drift", "nothing_new"]
 
 
@@ -99,12 +100,7 @@ class ModelConfig(Section):
 
     image_size: Annotated[int, Limits(ge=16, le=1024)] = 64
     """Side of the network's input, in pixels."""
-    filters: Annotated[tuple[Positive, ...], Limits(strict=False, min_length=1, max_length=6)] = (
-        8,
-        16,
-        32,
-        64,
-    )
+    filters: Channels = (8, 16, 32, 64)
     """Channels of each strided convolution, each of which halves the image."""
     dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.2
     """Share of the features that training leaves out at random."""
@@ -391,8 +387,8 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2001-99-99; [[[[...
-        where = getattr(error, "problem_mark", None)
-        line = f":{where.line + 1}" if where else ""
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
     if loaded is not None and not isinstance(loaded, dict):
@@ -411,10 +407,9 @@ def _override(tree: dict[str, Any], setting: str) -> None:
     *sections, key = dotted.split(".")
     place = tree
     for section in sections:
-        inner = place.setdefault(section, {})
-        if not isinstance(inner, dict):
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
             raise ConfigError(f"--set {setting}: '{section}' has no keys of its own")
-        place = inner
     place[key] = value
 
 

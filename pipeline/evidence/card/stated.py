@@ -13,8 +13,8 @@ import yaml
 from components.card.card import NOT_STATED
 from components.records.errors import ConfigError
 from components.records.files import sha256_file
-from components.records.git import ask_git
 from components.records.schema import check_document
+from pipeline.settings.provenance import committed
 
 FILE = "card.yaml"
 TEXTS = {
@@ -60,12 +60,4 @@ def stated(baseline: Path) -> Stated:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     check_document(document, "card", locate=lambda at: str(path), error=ConfigError)
-    return Stated(dict(document), sha256_file(path), _commit(path))
-
-
-def _commit(path: Path) -> str | None:
-    """The commit that has the file as it is; None where none has, or git cannot be asked."""
-    changed = ask_git(path.parent, "status", "--porcelain", "--ignored", "--", path.name)
-    if changed is None or changed.strip():
-        return None
-    return (ask_git(path.parent, "log", "-1", "--format=%H", "--", path.name) or "").strip() or None
+    return Stated(dict(document), sha256_file(path), committed(path)[0])
