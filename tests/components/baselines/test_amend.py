@@ -166,6 +166,11 @@ def test_added_and_retired_cases_are_named() -> None:
         (1, {"sentinel": True}, {"sentinels_added": ("case-0001",)}),
         (0, {"sentinel": False}, {"sentinels_removed": ("case-0000",)}),
         (2, {"pixels_sha256": sha("x")}, {"pictures": ("case-0002",)}),
+        (
+            2,
+            {"pixels_sha256": sha("x"), "bytes_sha256": sha("y")},
+            {"pictures": ("case-0002",)},
+        ),
         (2, {"bytes_sha256": sha("x")}, {"recoded": ("case-0002",)}),
         (
             1,
