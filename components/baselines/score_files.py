@@ -222,21 +222,22 @@ def _read_parquet(path: Path) -> ScoreTable:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{path}: not a Parquet file that can be read: {reason}") from None
     point, label = columns.get("operating_point"), columns.get("label")
-    stated = () if point is None else map(repr, np.unique(_numbers(point, path)).tolist())
+    name = "operating_point"
+    stated = () if point is None else map(repr, np.unique(_numbers(point, path, name)).tolist())
     return ScoreTable(
         case_ids=_ids(columns["case_id"], path),
-        scores=_numbers(columns["score"], path),
+        scores=_numbers(columns["score"], path, "score"),
         labels=None if label is None else _labels(label, path),
         operating_point=one_point(points, path) if (points := set(stated)) else None,
         ignored=ignored_of(names),
     )
 
 
-def _numbers(column: Column, path: Path) -> NDArray[np.float64]:
+def _numbers(column: Column, path: Path, name: str) -> NDArray[np.float64]:
     """The values as float64; NaN where there is none."""
     kind = str(column.type)
     if kind not in (*NUMBERS, "null"):
-        raise SourceError(f"{path}: got a column of {kind} for the scores, wanted numbers")
+        raise SourceError(f"{path}: column '{name}': got {kind}, wanted numbers")
     return np.where(_there(column), _values(column, "float64"), np.nan)
 
 

@@ -16,6 +16,7 @@ from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.splits import SplitCheck, require_both_classes
 from components.records.case import NEGATIVE, POSITIVE, Case, CaseRecord, Shard, is_case_row
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
+from components.records.json_lines import parse_object
 
 NAMED = 5  # cases that an error spells out
 
@@ -59,14 +60,10 @@ class Leak:
 REASONS = ("same bytes", "same pixels", "same patient")
 
 
-def write_records(path: Path, records: Iterable[CaseRecord]) -> int:
-    """Writes records as JSON lines while they come; returns how many."""
-    count = 0
-    with path.open("w", encoding="utf-8") as stream:
-        for record in records:
-            stream.write(json.dumps(dataclasses.asdict(record), sort_keys=True) + "\n")
-            count += 1
-    return count
+def write_records(path: Path, records: Iterable[CaseRecord]) -> None:
+    """Writes records as JSON lines while they come."""
+    with path.open("wb") as stream:
+        stream.writelines(record.line() + b"\n" for record in records)
 
 
 def read_records(path: Path) -> Iterator[CaseRecord]:
@@ -76,20 +73,18 @@ def read_records(path: Path) -> Iterator[CaseRecord]:
       IntegrityError: naming the line that is not a record.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
-                try:
-                    row = json.loads(line)
-                    if not is_case_row(row):
-                        names = ", ".join(sorted(CaseRecord.__dataclass_fields__))
-                        raise ValueError(f"wanted {names}, each of its type")
-                    yield CaseRecord(**row)
-                except (TypeError, ValueError) as error:
+                row = parse_object(line)
+                if row is None or not is_case_row(row):
+                    names = ", ".join(sorted(CaseRecord.__dataclass_fields__))
                     raise IntegrityError(
-                        f"{path}:{number}: not a case record ({error}); write the index again"
-                    ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"{path}: cannot be read ({error})") from None
+                        f"{path}:{number}: not a case record, wanted {names}, each of its type; "
+                        "write the index again"
+                    )
+                yield CaseRecord(**row)
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def check_index(splits: Mapping[str, Iterable[CaseRecord]]) -> dict[str, SplitCounts]:

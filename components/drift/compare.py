@@ -39,7 +39,7 @@ def compare(
 
     Args:
       reference: the cases behind the model, with its scores.
-      current: the window that is rates.judged.
+      current: the window that is judged.
       limits: by feature; one without a limit, or that no sample has, is not compared.
       alpha: chance of a false alarm anywhere in the report, in (0, 0.5).
       min_cases: that a feature needs in either sample; with fewer it is not enough data.

@@ -8,7 +8,8 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -159,6 +160,19 @@ class StoreAddress:
             engine.dispose()
             raise connection_error(self, error) from None
         return engine
+
+    @contextmanager
+    def opened(self, *, read_only: bool = True) -> Iterator[Any]:
+        """As `engine`, closed afterwards; what the database refuses is a ConfigError."""
+        import sqlalchemy
+
+        engine = self.engine(read_only=read_only)
+        try:
+            yield engine
+        except sqlalchemy.exc.DBAPIError as error:
+            raise connection_error(self, error) from None
+        finally:
+            engine.dispose()
 
     def tfx_config(self) -> Any:
         """ML Metadata's connection without the password: TFX logs what the graph is given."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
-from components.lineage.address import POSTGRESQL, StoreAddress, connection_error, database_message
+from components.lineage.address import POSTGRESQL, StoreAddress, database_message
 from components.lineage.opening import connect_store, lock_schema
 from components.lineage.tables import (
     COUNTED,
@@ -47,37 +47,29 @@ def migrate(
       ConfigError: the target holds something else, or cannot hold this.
       IntegrityError: the copy differs.
     """
-    import sqlalchemy
-
     if source.path is None or target.path is not None:
         raise ConfigError(f"{source} to {target}: only from a SQLite file to a server")
-    reading = source.engine()
-    with lock_schema(target):
-        writing = target.engine(read_only=False)
-        try:
-            with reading.connect() as old:
-                _require_version(old, source)
-                wanted = _contents(old, "reading", progress)
-                _prepare(writing, source, target, wanted)
-                for table in TABLES:
-                    _copy(old, writing, table, wanted[table].rows, progress, batch)
-                _count_on(old, writing)
-            with writing.connect() as new:
-                _compare(wanted, _contents(new, "checking", progress), target)
-        except sqlalchemy.exc.DBAPIError as error:
-            raise connection_error(target, error) from None
-        finally:
-            reading.dispose()
-            writing.dispose()
+    with source.opened() as reading, lock_schema(target), target.opened(read_only=False) as writing:
+        with reading.connect() as old:
+            _require_version(old, source)
+            wanted = _contents(old, "reading", progress)
+            _prepare(writing, source, target, wanted)
+            for table in TABLES:
+                _copy(old, writing, table, wanted[table].rows, progress, batch)
+            _count_on(old, writing)
+        with writing.connect() as new:
+            _compare(wanted, _contents(new, "checking", progress), target)
     return wanted
 
 
 def unmark(target: StoreAddress) -> None:
-    """Takes the mark away, once the workspace says that its store is the copy."""
-    engine = target.engine(read_only=False)
-    with engine.begin() as connection:
+    """Takes the mark away, once the workspace says that its store is the copy.
+
+    Raises:
+      ConfigError: the database refuses.
+    """
+    with target.opened(read_only=False) as engine, engine.begin() as connection:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_MARK}")
-    engine.dispose()
 
 
 def _require_version(connection: Any, address: StoreAddress) -> None:

@@ -155,12 +155,8 @@ def lock_schema(address: StoreAddress) -> Iterator[None]:
         except filelock.Timeout:
             raise _busy(address) from None
         return
-    engine = address.engine(read_only=False)
-    try:
-        with engine.connect() as connection:
-            yield from _server_lock(address, connection)
-    finally:
-        engine.dispose()
+    with address.opened(read_only=False) as engine, engine.connect() as connection:
+        yield from _server_lock(address, connection)
 
 
 def _server_lock(address: StoreAddress, connection: Any) -> Iterator[None]:

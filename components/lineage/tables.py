@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.lineage.address import POSTGRESQL, SQLITE, StoreAddress, connection_error
+from components.lineage.address import POSTGRESQL, SQLITE, StoreAddress
 
 SCHEMA_VERSION = 10  # of ML Metadata 1.16
 
@@ -147,23 +147,15 @@ def store_facts(address: StoreAddress) -> StoreFacts:
     Raises:
       ConfigError: the store cannot be reached, or holds nothing of ML Metadata.
     """
-    import sqlalchemy
-
-    engine = address.engine()
-    try:
-        with engine.connect() as connection:
-            version = connection.exec_driver_sql("SELECT schema_version FROM MLMDEnv").scalar()
-            return StoreFacts(
-                database=_product(connection),
-                schema_version=int(version),
-                bytes=_bytes(connection, address),
-                rights=_rights(connection, address),
-                rows={table: count(connection, table) for table in TABLES},
-            )
-    except sqlalchemy.exc.DBAPIError as error:
-        raise connection_error(address, error) from None
-    finally:
-        engine.dispose()
+    with address.opened() as engine, engine.connect() as connection:
+        version = connection.exec_driver_sql("SELECT schema_version FROM MLMDEnv").scalar()
+        return StoreFacts(
+            database=_product(connection),
+            schema_version=int(version),
+            bytes=_bytes(connection, address),
+            rights=_rights(connection, address),
+            rows={table: count(connection, table) for table in TABLES},
+        )
 
 
 def _product(connection: Any) -> str:

@@ -86,7 +86,7 @@ class NoticeJournal:
             for line in self.sent()
         )
 
-    def bury(self, delivery: Delivery, notice: Notice) -> None:
+    def add_dead(self, delivery: Delivery, notice: Notice) -> None:
         """Keeps what could not be delivered."""
         line = {
             "channel": delivery.channel,
@@ -102,7 +102,7 @@ class NoticeJournal:
         letters = tuple(letter for letter in found if letter is not None)
         return DeadLetters(letters, len(found) - len(letters))
 
-    def unearth(self, names: Collection[tuple[str, str]]) -> None:
+    def remove_dead(self, names: Collection[tuple[str, str]]) -> None:
         """Takes out the dead letters of these names; what others add meanwhile stays."""
         with self._locked():
             lines = read_lines(self.dead_path)

@@ -61,7 +61,7 @@ def mark(verdict: Verdict, x: float, y: float, size: float = 6) -> Markup:
         path += f"m0 {_value(-2 * arm)}l{_value(-2 * arm)} {_value(2 * arm)}"
         return element("path", d=path, class_="mark cross fail")
     points = [(x, y - size), (x + size, y + 0.8 * size), (x - size, y + 0.8 * size)]
-    return element("polygon", points=_points(points), class_="mark inconclusive")
+    return polygon(points, "mark inconclusive")
 
 
 def sign(verdict: Verdict) -> Markup:
@@ -75,6 +75,10 @@ def line(x1: float, y1: float, x2: float, y2: float, css: str) -> Markup:
 
 def polyline(points: Iterable[tuple[float, float]], css: str) -> Markup:
     return element("polyline", points=_points(points), class_=css)
+
+
+def polygon(points: Iterable[tuple[float, float]], css: str) -> Markup:
+    return element("polygon", points=_points(points), class_=css)
 
 
 def whisker(left: float, right: float, y: float, css: str) -> list[Markup]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from components.baselines.scores import aligned
-from components.pages.svg import Scale, drawing, element, label, line, polyline
+from components.pages.svg import Scale, drawing, element, label, line, polygon, polyline
 from components.records.errors import CasegateError
 from components.report.evidence import ReportEvidence
 from components.report.words import number
@@ -154,8 +154,7 @@ def model_mark(model: str, x: float, y: float) -> Markup:
     if model == "champion":
         return element("rect", x=x - 5.5, y=y - 5.5, width=11, height=11, class_=css)
     corners = ((x, y - 7.5), (x + 7.5, y), (x, y + 7.5), (x - 7.5, y))
-    points = " ".join(f"{a:.2f},{b:.2f}" for a, b in corners)
-    return element("polygon", points=points, class_=css)
+    return polygon(corners, css)
 
 
 def legend(model: str) -> Markup:

@@ -102,7 +102,7 @@ def _resent(config: NotifyConfig, notes: NoticeJournal, letter: DeadLetter) -> D
     if delivery.state == "failed":
         return replace(delivery, kept=True)
     notes.note_sent(letter.channel, letter.notice)
-    notes.unearth({letter.name})
+    notes.remove_dead({letter.name})
     return delivery
 
 
@@ -129,7 +129,7 @@ def _noted(notes: NoticeJournal, delivery: Delivery, notice: Notice) -> Delivery
         if delivery.state == "sent":
             notes.note_sent(delivery.channel, notice)
             return delivery
-        notes.bury(delivery, notice)
+        notes.add_dead(delivery, notice)
     except UNUSABLE as error:
         reason = f"{notes.folder}: cannot be written: {_reason(error)}"
         return replace(delivery, reasons=(*delivery.reasons, reason))

@@ -263,3 +263,9 @@ def test_progress_says_how_far_each_table_is(source, postgresql) -> None:
 def test_only_a_file_can_be_copied_to_a_server(source) -> None:
     with refused(ConfigError, "SQLite"):
         migrate(source, source, progress=silent)
+
+
+def test_a_database_that_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "metadata.sqlite").write_bytes(b"no database" * 100)
+    with refused(ConfigError, tmp_path / "metadata.sqlite", "cannot be opened"):
+        unmark(StoreAddress.parse("metadata.sqlite", root=tmp_path))

@@ -15,8 +15,8 @@ from tests.refusing import refused
 NOW = datetime.now(timezone.utc)
 
 
-def bury(journal: NoticeJournal, told: Notice, channel: str = "webhook") -> Notice:
-    journal.bury(Delivery(channel, "failed", told.delivery, ("busy", "gone")), told)
+def add_dead(journal: NoticeJournal, told: Notice, channel: str = "webhook") -> Notice:
+    journal.add_dead(Delivery(channel, "failed", told.delivery, ("busy", "gone")), told)
     return told
 
 
@@ -51,7 +51,7 @@ def test_a_damaged_line_of_what_was_sent_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_dead_letter_is_kept_whole(tmp_path: Path) -> None:
     journal = NoticeJournal(tmp_path)
-    told = bury(journal, notice())
+    told = add_dead(journal, notice())
     (letter,) = journal.dead().letters
     assert letter.notice.body() == told.body()
     assert letter.reasons == ("busy", "gone")
@@ -59,22 +59,22 @@ def test_a_dead_letter_is_kept_whole(tmp_path: Path) -> None:
 
 def test_one_is_taken_out_and_the_others_stay(tmp_path: Path) -> None:
     journal = NoticeJournal(tmp_path)
-    first, second = bury(journal, notice()), notice()
-    bury(journal, second, "webhook")
-    bury(journal, second, "smtp")
-    journal.unearth({("webhook", second.delivery)})
+    first, second = add_dead(journal, notice()), notice()
+    add_dead(journal, second, "webhook")
+    add_dead(journal, second, "smtp")
+    journal.remove_dead({("webhook", second.delivery)})
     left = [letter.name for letter in journal.dead().letters]
     assert left == [("webhook", first.delivery), ("smtp", second.delivery)]
 
 
 def test_an_unreadable_line_is_counted_and_left_alone(tmp_path: Path) -> None:
     journal = NoticeJournal(tmp_path)
-    told = bury(journal, notice())
+    told = add_dead(journal, notice())
     with journal.dead_path.open("ab") as file:
         file.write(b'{"half": ')
-    second = bury(journal, notice())
+    second = add_dead(journal, notice())
     assert journal.dead().unreadable == 1
-    journal.unearth({("webhook", told.delivery)})
+    journal.remove_dead({("webhook", told.delivery)})
     assert journal.dead_path.read_bytes().startswith(b'{"half": \n')
     assert [letter.notice.delivery for letter in journal.dead().letters] == [second.delivery]
 
@@ -90,21 +90,21 @@ def test_who_resends_is_alone(tmp_path: Path) -> None:
         pass
 
 
-def _bury_many(folder: Path, count: int) -> None:
+def _add_many(folder: Path, count: int) -> None:
     for _ in range(count):
-        bury(NoticeJournal(folder), notice())
+        add_dead(NoticeJournal(folder), notice())
 
 
 @pytest.mark.process
 def test_letters_that_are_added_while_others_are_taken_out_all_stay(tmp_path: Path) -> None:
     journal = NoticeJournal(tmp_path)
-    old = [bury(journal, notice()) for _ in range(20)]
+    old = [add_dead(journal, notice()) for _ in range(20)]
     context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_bury_many, args=(tmp_path, 40)) for _ in range(3)]
+    writers = [context.Process(target=_add_many, args=(tmp_path, 40)) for _ in range(3)]
     for writer in writers:
         writer.start()
     for told in old:
-        journal.unearth({("webhook", told.delivery)})
+        journal.remove_dead({("webhook", told.delivery)})
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
@@ -119,12 +119,12 @@ def test_a_crash_while_taking_out_loses_no_letter(tmp_path: Path) -> None:
 
     def prepare() -> None:
         journal.dead_path.unlink(missing_ok=True)
-        bury(journal, first)
-        bury(journal, second)
+        add_dead(journal, first)
+        add_dead(journal, second)
 
     deaths = 0
     for _ in killed_before_each_change(
-        prepare, lambda: journal.unearth({("webhook", first.delivery)})
+        prepare, lambda: journal.remove_dead({("webhook", first.delivery)})
     ):
         deaths += 1
         assert second.delivery in {letter.notice.delivery for letter in journal.dead().letters}
