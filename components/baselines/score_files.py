@@ -55,7 +55,8 @@ def parse_point(text: str) -> float | None:
         point = float(text)
     except ValueError:
         return None
-    return point if math.isfinite(point) else None
+    # Python takes 0_5 for 5, and nobody else does.
+    return point if math.isfinite(point) and "_" not in text else None
 
 
 def one_point(texts: Iterable[str], path: Path) -> float:

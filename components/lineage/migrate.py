@@ -21,6 +21,7 @@ from components.lineage.tables import (
     content,
     count,
     read_rows,
+    schema_version,
 )
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_json
@@ -73,7 +74,7 @@ def unmark(target: StoreAddress) -> None:
 
 
 def _require_version(connection: Any, address: StoreAddress) -> None:
-    version = connection.exec_driver_sql("SELECT schema_version FROM MLMDEnv").scalar()
+    version = schema_version(connection, address)
     if version != SCHEMA_VERSION:
         raise ConfigError(f"{address}: got schema version {version}, wanted {SCHEMA_VERSION}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.lineage.address import POSTGRESQL, SQLITE, StoreAddress
+from components.records.errors import ConfigError
 
 SCHEMA_VERSION = 10  # of ML Metadata 1.16
 
@@ -53,6 +54,14 @@ def columns_of(connection: Any, table: str) -> tuple[str, ...]:
     """The columns, by name, in the order of the alphabet."""
     found = connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0")
     return tuple(sorted(found.keys()))
+
+
+def schema_version(connection: Any, address: StoreAddress) -> int:
+    """ML Metadata's; ConfigError where the making of its tables was interrupted."""
+    version = connection.exec_driver_sql("SELECT schema_version FROM MLMDEnv").scalar()
+    if version is None:
+        raise ConfigError(f"{address}: its tables are not complete; a run completes them")
+    return int(version)
 
 
 def count(connection: Any, table: str) -> int:
@@ -148,10 +157,9 @@ def store_facts(address: StoreAddress) -> StoreFacts:
       ConfigError: the store cannot be reached, or holds nothing of ML Metadata.
     """
     with address.opened() as engine, engine.connect() as connection:
-        version = connection.exec_driver_sql("SELECT schema_version FROM MLMDEnv").scalar()
         return StoreFacts(
             database=_product(connection),
-            schema_version=int(version),
+            schema_version=schema_version(connection, address),
             bytes=_bytes(connection, address),
             rights=_rights(connection, address),
             rows={table: count(connection, table) for table in TABLES},

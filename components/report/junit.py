@@ -118,7 +118,8 @@ def _numbers(check: CheckResult) -> str:
     """The figures in full, one per line."""
     names = ("n", "estimate", "lower", "upper", "limit", "method")
     found = {name: getattr(check, name) for name in names}
-    return "".join(f"\n{name}: {value}" for name, value in found.items() if value not in (None, 0))
+    found["n"] = check.n or None
+    return "".join(f"\n{name}: {value}" for name, value in found.items() if value is not None)
 
 
 def _facts(decision: Decision, context: ReportContext) -> dict[str, str]:

@@ -89,6 +89,11 @@ def test_an_operating_point_in_every_row_is_the_model_s(tmp_path: Path) -> None:
     assert table.operating_point == 0.4
 
 
+def test_an_operating_point_that_only_python_reads_is_refused(tmp_path: Path) -> None:
+    with refused(SourceError, "operating_point: ", "'0_5'"):
+        read(tmp_path, b"case_id,score,operating_point\na,0.5,0_5\n")
+
+
 def test_other_columns_are_named_and_ignored(tmp_path: Path) -> None:
     table = read(tmp_path, b"site,case_id,score,age\nx,a,0.5,7\n")
     assert table.ignored == ("age", "site") and table.scores.tolist() == [0.5]

@@ -13,7 +13,7 @@ from components.lineage.address import VARIABLE, StoreAddress
 from components.lineage.migrate import migrate, unmark
 from components.lineage.opening import WritableStore, open_store
 from components.lineage.reader import MetadataStore
-from components.lineage.tables import TABLES, content
+from components.lineage.tables import TABLES, content, store_facts
 from components.records.errors import ConfigError, IntegrityError
 from tests.refusing import refused
 
@@ -269,3 +269,10 @@ def test_a_database_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "metadata.sqlite").write_bytes(b"no database" * 100)
     with refused(ConfigError, tmp_path / "metadata.sqlite", "cannot be opened"):
         unmark(StoreAddress.parse("metadata.sqlite", root=tmp_path))
+
+
+def test_tables_whose_making_was_interrupted_are_one_line(tmp_path: Path) -> None:
+    made = sqlite3.connect(tmp_path / "metadata.sqlite")
+    made.execute("CREATE TABLE MLMDEnv (schema_version INT)").connection.commit()
+    with refused(ConfigError, tmp_path / "metadata.sqlite", "not complete"):
+        store_facts(StoreAddress.parse("metadata.sqlite", root=tmp_path))

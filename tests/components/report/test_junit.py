@@ -37,6 +37,11 @@ def test_a_failed_check_is_a_failure_with_its_reason_and_figures() -> None:
     assert "lower: -0.19\n" in (failure.text or "")
 
 
+def test_an_estimate_of_0_is_among_the_figures() -> None:
+    (failure,) = case(decision(replace(making.MARGIN, estimate=0.0)), making.MARGIN.check)
+    assert "estimate: 0.0\n" in (failure.text or "")
+
+
 def test_inconclusive_is_a_failure_and_never_skipped() -> None:
     made = making.first_run()
     (failure,) = case(made, "baseline.golden")
