@@ -46,9 +46,8 @@ class LockedCase(CaseRecord):
     sentinel: bool = False
 
     @classmethod
-    def of(cls, case: CaseRecord, *, sentinel: bool = False) -> "LockedCase":
-        named = {name: getattr(case, name) for name in CaseRecord.__dataclass_fields__}
-        return cls(**named, sentinel=sentinel)
+    def of(cls, case: CaseRecord) -> "LockedCase":
+        return cls(**{name: getattr(case, name) for name in CaseRecord.__dataclass_fields__})
 
 
 def parse_case(row: Any) -> LockedCase | None:
@@ -112,27 +111,20 @@ def lock_cases(
     reason: str,
     date: str,
     source: str,
-    sentinels: Iterable[str] = (),
 ) -> CaseSet:
     """Version 1 of a case set, from what a source shows now.
 
     Args:
       date: ISO 8601, such as 2025-03-31.
-      sentinels: ids of never-miss cases.
 
     Raises:
       NothingEvaluated: no case.
-      IntegrityError: an id stands twice, or a sentinel is not among the cases.
+      IntegrityError: an id stands twice.
     """
-    never_miss = frozenset(sentinels)
-    cases = tuple(LockedCase.of(case, sentinel=case.case_id in never_miss) for case in seen)
+    cases = tuple(map(LockedCase.of, seen))
     if not cases:
         raise NothingEvaluated(f"case set {name}: got no case to lock, wanted at least one")
     refuse_duplicates((case.case_id for case in cases), where=f"case set {name}")
-    if unknown := never_miss - {case.case_id for case in cases}:
-        raise IntegrityError(
-            f"case set {name}: sentinels not among its cases: {first_few(unknown)}"
-        )
     return CaseSet(name, 1, None, author, reason, date, source, cases, cases_root(cases))
 
 

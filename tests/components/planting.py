@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from components.baselines.case_set import CaseSet, lock_cases
+from components.baselines.case_set import CaseSet, cases_root, lock_cases
 from components.baselines.golden import Approval, Golden
 from components.baselines.scores import CaseScores, Servability
 from components.gate.policy import BASELINES, Check, NegativeFlips, Policy
@@ -44,15 +45,16 @@ def seen_case(i: int, label: int, **attributes: str) -> CaseRecord:
 
 def locked(positives: int, negatives: int, *, sentinels: Sequence[int] = ()) -> CaseSet:
     """Positives first, negatives after them, on two devices in turn."""
-    return lock_cases(
+    case_set = lock_cases(
         [seen_case(i, int(i < positives)) for i in range(positives + negatives)],
         name="planted",
         author="A. Radiologist",
         reason="test",
         date="2025-03-31",
         source="planted",
-        sentinels=[f"case-{i:04d}" for i in sentinels],
     )
+    cases = tuple(replace(c, sentinel=i in sentinels) for i, c in enumerate(case_set.cases))
+    return replace(case_set, cases=cases, merkle_root=cases_root(cases))
 
 
 def scored(case_set: CaseSet, *, wrong: Sequence[int] = (), model: str = "candidate") -> CaseScores:

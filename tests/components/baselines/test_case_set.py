@@ -135,11 +135,6 @@ def test_locking_a_case_twice_is_an_error() -> None:
         lock_cases([seen_case(1, 0), seen_case(1, 0)], **LOCK)
 
 
-def test_a_sentinel_that_is_no_case_is_an_error() -> None:
-    with refused(IntegrityError, "case-7777"):
-        lock_cases([seen_case(1, 0)], **LOCK, sentinels=["case-7777"])
-
-
 def test_every_field_of_a_case_is_under_the_root() -> None:
     row = json.loads(json.dumps(dataclasses.asdict(locked(1, 1).cases[0])))
     assert set(row) == {field.name for field in dataclasses.fields(LockedCase)}
