@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.baselines.amend import CaseChanges, Diff, amend_case_set, diff_case_sets
-from components.baselines.case_set import CaseSet, LockedCase, cases_root, lock_cases, nearest
+from components.baselines.case_set import CaseSet, LockedCase, cases_root, lock_cases
 from components.records.errors import ConfigError
 from tests.components.planting import locked, seen_case, sha
 from tests.refusing import refused
@@ -127,13 +127,6 @@ def test_any_text_can_be_an_id(case_id: str) -> None:
     )  # fmt: skip
     assert amended(odd, retire=(case_id,)).retired == (case_id,)
     assert amended(odd, relabel=((case_id, 0),)).relabelled == (case_id,)
-
-
-def test_a_misspelt_id_is_looked_up_near_its_place() -> None:
-    ids = [f"case-{i:06d}" for i in range(150_000, 200_000)]
-    assert nearest("case-17345x", ids) == "; did you mean 'case-173459'?"
-    assert nearest("case-0160177", ids) == "; did you mean 'case-160177'?"
-    assert nearest("zebra", ids) == ""
 
 
 FIRST_VERSION = locked(3, 3, sentinels=[0])

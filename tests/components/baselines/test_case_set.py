@@ -180,6 +180,13 @@ def test_a_changed_case_is_named(fault: str, change: Callable[[CaseRecord], Case
         verify_cases(locked(5, 7), [*SEEN[:3], change(SEEN[3]), *SEEN[4:]])
 
 
+def test_a_misspelt_id_is_looked_up_near_its_place() -> None:
+    ids = [f"case-{i:06d}" for i in range(150_000, 200_000)]
+    assert nearest("case-17345x", ids) == "; did you mean 'case-173459'?"
+    assert nearest("case-0160177", ids) == "; did you mean 'case-160177'?"
+    assert nearest("zebra", ids) == ""
+
+
 @pytest.mark.parametrize("far, close", [("lz", "lango-1"), ("mz", "nango-1")])
 def test_a_misspelt_id_is_compared_with_five_hundred_on_either_side(far: str, close: str) -> None:
     between = [f"{far}{i:05d}" for i in range(500)]
