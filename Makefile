@@ -1,6 +1,8 @@
 # Two commands matter: `make run` and `make test`. Both set the environment up where needed.
 
 PYTHON ?=
+QUICK ?=
+ONLY ?=
 UV := .uv/bin/uv
 CASEGATE := .venv/bin/casegate
 PYTEST := .venv/bin/python -m pytest
@@ -40,8 +42,8 @@ lint: .venv/.synced  ## style, types, import rules
 	.venv/bin/mypy pipeline components
 	.venv/bin/lint-imports
 
-bench: .venv/.synced  ## the figures of docs/benchmarks.md
-	.venv/bin/python -m tests.bench.run
+bench: .venv/.synced  ## the figures of docs/benchmarks.md; QUICK=1 at small sizes, ONLY=judging for a part
+	.venv/bin/python -m tests.bench.run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 gate-oc: .venv/.synced  ## how often the policies pass honest retrainings and block damaged ones
 	.venv/bin/python -m tests.measure.collect

@@ -1,12 +1,13 @@
 """Two judges of one SavedModel on the same cases: casegate's scores and gate, and TFMA's evaluator.
 
-`records` draws the cases and locks them; `gate` and `tfma` judge, each in a process of its own,
-and print one line of JSON. Importing the libraries is not counted for either.
+`records` draws the cases and locks them; `gate` and `tfma` judge, and `graph` only asks the model,
+each in a process of its own that prints one line of JSON. Importing the libraries is not counted.
 """
 
 import argparse
 import json
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -31,7 +32,7 @@ CASES_PER_FILE = 4096
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("step", choices=["records", "gate", "tfma"])
+    parser.add_argument("step", choices=["records", "gate", "graph", "tfma"])
     parser.add_argument("--cases", type=int, default=0)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--folder", type=Path, required=True)
@@ -39,7 +40,9 @@ def main() -> None:
     if arguments.step == "records":
         write_records(arguments.cases, arguments.folder)
         return
-    judge = {"gate": judged_by_gate, "tfma": judged_by_tfma}[arguments.step]
+    judge = {"gate": judged_by_gate, "graph": answered_by_graph, "tfma": judged_by_tfma}[
+        arguments.step
+    ]
     print(json.dumps(judge(arguments.model, arguments.folder)))
 
 
@@ -87,6 +90,10 @@ def judged_by_gate(model: Path, folder: Path) -> dict[str, float]:
     start = time.monotonic()
     scored = score_model(model, [str(path) for path in (folder / "records").glob("*.gz")])
     scoring = time.monotonic() - start
+    scoring_mib = sum(
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     case_set = load_case_set(folder / "case_set.json")
     scores = {
         name: CaseScores(
@@ -117,8 +124,37 @@ def judged_by_gate(model: Path, folder: Path) -> dict[str, float]:
         "cases": len(scored.case_ids),
         "seconds": seconds,
         "scoring_seconds": scoring,
+        "scoring_mib": scoring_mib,
         "checks": len(decision.checks),
     }
+
+
+def answered_by_graph(model: Path, folder: Path) -> dict[str, float]:
+    """Seconds of the model's own graph, called batch by batch in both signatures.
+
+    Nothing else is counted: no reading, no loading, no first call.
+    """
+    import tensorflow as tf
+
+    from components.scoring.score import BATCH, EXAMPLES, IMAGES
+
+    loaded = tf.saved_model.load(str(model))
+    files = sorted(str(path) for path in (folder / "records").glob("*.gz"))
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(BATCH)
+    image = {"image": tf.io.FixedLenFeature([], tf.string)}
+    cases, seconds = 0, {EXAMPLES: 0.0, IMAGES: 0.0}
+    for number, examples in enumerate(records):
+        images = tf.io.parse_example(examples, image)["image"]
+        for signature, given in ((EXAMPLES, {"examples": examples}), (IMAGES, {"image": images})):
+            serve = loaded.signatures[signature]
+            if number == 0:
+                serve(**given)
+            start = time.monotonic()
+            serve(**given)["probability"].numpy()
+            seconds[signature] += time.monotonic() - start
+        cases += len(images)
+    total = sum(seconds.values())
+    return {"cases": cases, "seconds": total, "examples_seconds": seconds[EXAMPLES]}
 
 
 def judged_by_tfma(model: Path, folder: Path) -> dict[str, float]:

@@ -54,8 +54,10 @@ def figures(**changes: object) -> Figures:
         repeat=1,
         help_seconds=(0.2, 0.3, 0.1),
         import_seconds=(6.5, 6.0, 5.5),
+        public_import_seconds=(9.0,),
+        without_bigquery_seconds=(5.0,),
         data=(data,),
-        judging=(Judging(20_000, 2.0, 1.5, 15.0),),
+        judging=(Judging(20_000, 2.0, 1.5, 15.0, 1.0, 0.4, 600.0),),
         gate=(GateCommand(1000, (0.7, 0.8, 0.6), 90.0), GateCommand(1_000_000, (16.0,), 830.0)),
         memory=(MemoryPeak(10_000, 1000.0, 60.0), MemoryPeak(100_000, 1200.0, 600.0)),
     )

@@ -91,7 +91,9 @@ def _starting(figures: Figures) -> str:
         [name, *(f"{pick(values):.2f}" for pick in (min, statistics.median, max))]
         for name, values in (
             ("`casegate --help`", figures.help_seconds),
-            ("`import tfx.v1`", figures.import_seconds),
+            ("the cheapest import of TFX", figures.import_seconds),
+            ("- without BigQuery's client", figures.without_bigquery_seconds),
+            ("`import tfx.v1`", figures.public_import_seconds),
         )
     ]
     return table(["seconds", "min", "median", "max"], rows)
@@ -137,6 +139,8 @@ def _judging(judgings: Sequence[Judging]) -> str:
     rows = []
     for found in judgings:
         for judge, seconds in (
+            ("the model's own graph", found.graph_seconds),
+            ("- `serve_examples` alone", found.examples_seconds),
             ("casegate: scoring", found.scoring_seconds),
             ("casegate: scoring and the whole gate", found.gate_seconds),
             ("TFMA's evaluator", found.tfma_seconds),

@@ -1,11 +1,14 @@
 """Measures what casegate costs and prints the page; `--write` makes it docs/benchmarks.md.
 
+`--quick` measures all but the lineage section at small sizes, to see that it can be measured.
+
 Progress goes to standard error, the page to standard output.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Set
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -26,6 +29,11 @@ STARTS = 5
 MEMORY_CASES = (10_000, 100_000)
 JUDGED_CASES = (20_000, 100_000)
 GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
+STORE_RUNS = (10, 300, 1000)
+QUICK_DATA = ["phantom:n=400"]
+QUICK_JUDGED, QUICK_GATE, QUICK_STORE = (500, 1000), ((1000, 1), (10_000, 1)), (2, 10)
+SECTIONS = ("lineage", "use", "store")
+PARTS = ("starting", "runs", "judging", "gate", "memory")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
 
 
@@ -34,17 +42,28 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="render docs/benchmarks.md")
     parser.add_argument("--memory", action="store_true", help="peak memory too; many minutes")
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="of whole runs")
-    parser.add_argument("--only", choices=["lineage", "use"], help="one section; the others stay")
+    parser.add_argument(
+        "--only",
+        choices=[*SECTIONS, *PARTS],
+        help="one section, and the others stay; or one part of the first, which is not written",
+    )
+    parser.add_argument("--quick", action="store_true", help="at small sizes; is not written")
     arguments = parser.parse_args()
+    only, quick = arguments.only, arguments.quick
+    if arguments.write and (quick or only in PARTS):
+        parser.error("--write: got part of the figures, wanted all of one invocation or a section")
     try:
-        if arguments.only:
-            page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        if only in SECTIONS:
+            page = PAGE.read_text(encoding="utf-8") if PAGE.exists() and not quick else ""
         else:
-            page = render(measured(arguments.repeat, memory=arguments.memory))
-        if arguments.only != "use":
+            parts = {only} if only else {*PARTS} - (set() if arguments.memory else {"memory"})
+            page = render(measured(arguments.repeat, parts, quick=quick))
+        if only == "lineage" or not (only or quick):
             page = with_section(page, section(measured_lineage()))
-        if arguments.only != "lineage":
-            page = with_section(page, measured_use_section())
+        if only in (None, "use"):
+            page = with_section(page, measured_use_section(quick=quick))
+        if only in (None, "store"):
+            page = with_section(page, measured_store_section(quick=quick))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -54,12 +73,15 @@ def main() -> None:
         measure.say(f"written: {PAGE.relative_to(REPOSITORY)}")
 
 
-def measured(repeat: int, *, memory: bool) -> Figures:
-    """Every figure, one after the other, on the same cores."""
+def measured(repeat: int, parts: Set[str], *, quick: bool = False) -> Figures:
+    """The figures of these parts, one after the other, on the same cores; starting is in each."""
     load = os.getloadavg()[0]
     cores = use_cores(CORES)
     measure.say(f"{cpu_model()}, {cores} cores, load {load:.1f}")
-    starts = max(STARTS, repeat)
+    starts = 1 if quick else max(STARTS, repeat)
+    cheapest, without_bigquery, public = measure.import_seconds(starts)
+    judged, gate = (QUICK_JUDGED, QUICK_GATE) if quick else (JUDGED_CASES, GATE_CASES)
+    data = QUICK_DATA if quick else sources()
     return Figures(
         machine=cpu_model(),
         cores=cores,
@@ -68,11 +90,13 @@ def measured(repeat: int, *, memory: bool) -> Figures:
         versions=versions(),
         repeat=repeat,
         help_seconds=measure.help_seconds(starts),
-        import_seconds=measure.import_seconds(starts),
-        data=tuple(measure.data_figures(data, repeat) for data in sources()),
-        judging=measure.judgings(JUDGED_CASES),
-        gate=tuple(measure.gate_command(n, times) for n, times in GATE_CASES),
-        memory=tuple(measure.memory_peak(n) for n in MEMORY_CASES) if memory else (),
+        import_seconds=cheapest,
+        public_import_seconds=public,
+        without_bigquery_seconds=without_bigquery,
+        data=tuple(measure.data_figures(each, repeat) for each in data if "runs" in parts),
+        judging=measure.judgings(judged) if "judging" in parts else (),
+        gate=tuple(measure.gate_command(n, times) for n, times in gate if "gate" in parts),
+        memory=tuple(measure.memory_peak(n) for n in MEMORY_CASES if "memory" in parts),
     )
 
 
@@ -93,16 +117,29 @@ def measured_lineage() -> LineageFigures:
     )
 
 
-def measured_use_section() -> str:
+def measured_use_section(*, quick: bool = False) -> str:
     """The section on what a commit and a server wait for, on the same cores."""
+    from tests.bench.use_measure import STARTS as USE_STARTS
     from tests.bench.use_measure import measured_use
     from tests.bench.use_page import section as use_section
 
-    load = os.getloadavg()[0]
-    cores = use_cores(CORES)
-    found = measured_use(measure.say)
+    setting = _setting()
+    return use_section(measured_use(measure.say, starts=1 if quick else USE_STARTS), setting)
+
+
+def measured_store_section(*, quick: bool = False) -> str:
+    """The section on what a run asks ML Metadata, on the same cores."""
+    from tests.bench.store_measure import measured_store
+    from tests.bench.store_measure import section as store_section
+
+    setting = _setting()
+    return store_section(measured_store(QUICK_STORE if quick else STORE_RUNS, measure.say), setting)
+
+
+def _setting() -> Setting:
+    load, cores = os.getloadavg()[0], use_cores(CORES)
     today = datetime.now(timezone.utc).date().isoformat()
-    return use_section(found, Setting(cpu_model(), cores, load, today, versions()))
+    return Setting(cpu_model(), cores, load, today, versions())
 
 
 def sources() -> list[str]:

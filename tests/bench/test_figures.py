@@ -53,9 +53,21 @@ def test_epochs_are_read_from_the_trainer() -> None:
     assert casegate_run(components=component_times(LINES[:3])).epochs is None
 
 
-def test_judging_is_held_against_tfma_by_the_seconds_of_both() -> None:
-    (found,) = [target for target in targets(figures()) if "TFMA" in target.name]
-    assert found.got == pytest.approx(2.0 / 15.0) and found.met is False
+def test_scoring_is_held_against_the_graph_by_the_seconds_of_both() -> None:
+    found = target("own graph")
+    assert found.got == pytest.approx(1.5 / 1.0) and found.met is False
+
+
+def test_memory_of_scoring_is_that_of_most_cases_over_that_of_fewest() -> None:
+    small = figures().judging[0]
+    large = replace(small, cases=100_000, scoring_mib=900.0)
+    found = target("memory of scoring", judging=(large, small))
+    assert found.got == pytest.approx(1.5) and found.met is False
+
+
+def test_whole_run_is_held_against_stock_tfx() -> None:
+    found = target("stock TFX")
+    assert found.got == pytest.approx(30 / 25) and found.met is False
 
 
 def test_whole_run_is_held_against_plain_keras_and_the_import() -> None:

@@ -45,14 +45,15 @@ class UseFigure:
         return statistics.median(self.seconds)
 
 
-def measured_use(say: Callable[[str], None]) -> list[UseFigure]:
-    """Every figure, one after the other."""
+def measured_use(say: Callable[[str], None], *, starts: int = STARTS) -> list[UseFigure]:
+    """Every figure, one after the other, each from so many starts but for the run on code."""
     with tempfile.TemporaryDirectory(prefix="casegate-bench-") as name:
         folder = Path(name)
-        return [*_commits(folder / "commits", say), *_server(folder / "server", say)]
+        commits = _commits(folder / "commits", say, starts)
+        return [*commits, *_server(folder / "server", say, starts)]
 
 
-def _commits(folder: Path, say: Callable[[str], None]) -> Iterator[UseFigure]:
+def _commits(folder: Path, say: Callable[[str], None], starts: int) -> Iterator[UseFigure]:
     repository = Repository(folder / "work")
     shutil.copytree(
         REPOSITORY / "baselines" / "phantom-development",
@@ -61,30 +62,32 @@ def _commits(folder: Path, say: Callable[[str], None]) -> Iterator[UseFigure]:
     repository.commit(**{"casegate.yaml": CONFIG, "README.md": "a", "model.py": "a"})
     place = repository.root
     repository.commit(**{"README.md": "b"})
-    yield _timed("commit: documentation alone", _ci(), 1.0, say, folder=place)
+    yield _timed("commit: documentation alone", _ci(), 1.0, say, starts=starts, folder=place)
     policy = place / "baselines" / "phantom-development" / "policy.yaml"
     policy.write_text(policy.read_text().replace("floor: 0.92", "floor: 0.91"))
     repository.commit()
-    yield _timed("commit: a policy", _ci(), 5.0, say, folder=place)
+    yield _timed("commit: a policy", _ci(), 5.0, say, starts=starts, folder=place)
     repository.commit(**{"model.py": "b"})
     cached = _ci("--cache", str(folder / "cache"))
     name = "commit: code, phantom, nothing cached"
     yield _timed(name, cached, 90.0, say, starts=1, folder=place)
-    yield _timed("commit: the same again, from the cache", cached, 5.0, say, folder=place)
+    yield _timed(
+        "commit: the same again, from the cache", cached, 5.0, say, starts=starts, folder=place
+    )
 
 
 def _ci(*words: str) -> list[str]:
     return [CASEGATE, "ci", "--config", "casegate.yaml", *words]
 
 
-def _server(folder: Path, say: Callable[[str], None]) -> Iterator[UseFigure]:
+def _server(folder: Path, say: Callable[[str], None], starts: int) -> Iterator[UseFigure]:
     service = Service(folder)
     service.release()
     service.serve(count=PREDICTIONS, days=60)
     root = str(service.workspace.root)
     words = [CASEGATE, "monitor", "--workspace", root, "--log", str(service.log)]
     name = f"monitor: {PREDICTIONS:,} predictions"
-    yield _timed(name, words, 5.0, say, allowed=(0, 1, 3))
+    yield _timed(name, words, 5.0, say, starts=starts, allowed=(0, 1, 3))
 
 
 def _timed(
@@ -93,7 +96,7 @@ def _timed(
     limit: float,
     say: Callable[[str], None],
     *,
-    starts: int = STARTS,
+    starts: int,
     allowed: tuple[int, ...] = (0,),
     folder: Path = REPOSITORY,
 ) -> UseFigure:
