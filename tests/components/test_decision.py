@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from components import decision
 from components.decision import decision_from_json, load_decision, save_decision
 from components.records.errors import IntegrityError
 from tests.components.gate.test_decide import CASES, judged
@@ -69,3 +70,15 @@ def test_an_unknown_verdict_is_refused() -> None:
     document = {**json.loads(DECISION.to_json()), "verdict": "PASSED"}
     with refused(IntegrityError, "did you mean 'PASS'"):
         decision_from_json(json.dumps(document))
+
+
+def test_the_exit_codes_are_those_that_are_documented() -> None:
+    codes = {name: code for name, code in vars(decision).items() if name.startswith("EXIT_")}
+    assert codes == {
+        "EXIT_PASS": 0,
+        "EXIT_FAIL": 1,
+        "EXIT_INCONCLUSIVE": 3,
+        "EXIT_INTEGRITY": 4,
+        "EXIT_NOTHING_EVALUATED": 5,
+        "EXIT_BROKEN": 70,
+    }

@@ -96,3 +96,8 @@ def test_scores_of_another_case_set_are_refused() -> None:
 def test_one_score_per_id_is_required() -> None:
     with refused(IntegrityError, "score"):
         replace(scored(CASES), scores=np.zeros(3))
+
+
+def test_ids_given_as_a_list_are_kept_as_what_cannot_change() -> None:
+    scores = scored(CASES)
+    assert replace(scores, case_ids=list(scores.case_ids)).case_ids == scores.case_ids
