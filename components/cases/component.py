@@ -6,7 +6,9 @@ does not grow with the data; training shuffles for itself.
 """
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +43,7 @@ from components.records.files import sha256_file
 from components.records.problems import report_error
 
 CASES_PER_SHARD = 512
+LOOK_S = 0.5  # between two looks at how many shards are written
 GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
@@ -82,15 +85,15 @@ def CaseExampleGen(
         )
         for name in names:
             (Path(examples.uri) / f"Split-{name}").mkdir(parents=True, exist_ok=True)
-        with beam_pipeline as pipeline:
+        intake = Intake(Path(index.uri), shards=shards, skip_bad_cases=skip_bad_cases)
+        with show_progress(intake), beam_pipeline as pipeline:
             _ = (
                 pipeline
                 | beam.Create(
                     list(enumerate(shards)), reshuffle=True
                 )  # else one worker gets them all
-                | beam.ParDo(WriteShard(opened, examples.uri, index.uri, len(shards)))
+                | beam.ParDo(WriteShard(opened, examples.uri, index.uri))
             )
-        intake = Intake(Path(index.uri), shards=shards, skip_bad_cases=skip_bad_cases)
         summary = (
             check_case_set(intake, lock)
             if names == ["test"]
@@ -102,6 +105,30 @@ def CaseExampleGen(
         examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
 
 
+@contextmanager
+def show_progress(intake: Intake) -> Iterator[None]:
+    """Publishes how many shards are written: workers may be processes that nobody listens to."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        before, last = 0, False
+        while not last:
+            last = ended.wait(LOOK_S)
+            written, total = intake.written(), len(intake.shards)
+            if written > before:
+                detail = f"{written} of {total} shards"
+                events.publish("progress", detail=detail, done=written, total=total)
+            before = written
+
+    watcher = threading.Thread(target=watch, name="progress")
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
 @dataclass(eq=False)
 class WriteShard(beam.DoFn):
     """Writes a shard's records, and beside them what the checks need to know of each case."""
@@ -109,7 +136,6 @@ class WriteShard(beam.DoFn):
     source: Source
     examples: str
     index: str
-    shards: int
 
     def process(self, numbered: tuple[int, Shard]) -> None:
         number, shard = numbered
@@ -121,12 +147,6 @@ class WriteShard(beam.DoFn):
             write_records(Path(self.index) / f"{name}.jsonl", records)
         lines = "".join(f"{json.dumps([case.where, case.reason])}\n" for case in bad)
         (Path(self.index) / f"{name}.bad").write_text(lines, encoding="utf-8")
-        events.publish(
-            "progress",
-            detail=f"{number + 1} of {self.shards} shards",
-            done=number + 1,
-            total=self.shards,
-        )
 
     def _write(
         self, shard: Shard, writer: tf.io.TFRecordWriter, bad: list[BadCase]

@@ -186,6 +186,10 @@ class Intake:
         for path in sorted(self.folder.glob(f"{split}-*.jsonl")):
             yield from read_records(path)
 
+    def written(self) -> int:
+        """How many shards are written; the file of its unusable cases is a shard's last."""
+        return sum(1 for _ in self.folder.glob("*.bad"))
+
     def skipped(self) -> list[str]:
         """The unusable cases, "where: reason" each.
 

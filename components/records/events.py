@@ -1,7 +1,8 @@
 """What a running pipeline tells whoever watches: components, epochs, cases.
 
 TFX runs components inside Beam, which serialises what it runs; a module-level list of
-listeners is what both sides can reach. On a remote runner nobody listens, and nothing breaks.
+listeners is what both sides can reach. In a worker process nobody listens, and nothing breaks:
+what is done there is seen by its files.
 """
 
 from collections.abc import Callable, Iterator

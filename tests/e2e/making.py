@@ -125,6 +125,15 @@ class Watched:
                 ended[event.component or current] = event.kind
         return ended
 
+    def progress(self, component: str) -> list[Event]:
+        """What a component published while it worked, in order."""
+        found, current = [], ""
+        for event in self.events:
+            current = event.component if event.kind == "started" else current
+            if event.kind == "progress" and current == component:
+                found.append(event)
+        return found
+
 
 def watched_run(config: Config, workspace: Path, events: list[Event] | None = None) -> Watched:
     seen: list[Event] = [] if events is None else events

@@ -83,6 +83,10 @@ def test_worker_processes_come_to_the_same_decision_value_by_value(
     here = honest.first.outcome
     assert built == []
     assert there.kinds()["TrainingCases"] == there.kinds()["Evaluator"] == "finished"
+    for component in ("TrainingCases", "CaseSet"):
+        shown = [event.values for event in there.progress(component)]
+        assert shown and shown[-1]["done"] == shown[-1]["total"]
+        assert shown == sorted(shown, key=lambda values: values["done"])
     decisions = [json.loads(one.decision.to_json()) for one in (here, there.outcome)]
     assert "\n".join(differing(*decisions)) == ""
     ours, theirs = (load_scores(one.report.with_name(SCORES)) for one in (here, there.outcome))

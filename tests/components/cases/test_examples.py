@@ -31,7 +31,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     for name in ("Split-train", "index"):
         (folder / name).mkdir()
     shards = list(source().shards("train"))
-    worker = WriteShard(source(), str(folder), str(folder / "index"), len(shards))
+    worker = WriteShard(source(), str(folder), str(folder / "index"))
     for numbered in enumerate(shards):
         worker.process(numbered)
     return sorted(map(str, (folder / "Split-train").iterdir()))
