@@ -39,6 +39,7 @@ from components.records.run_files import (
     REQUEST,
     SCORES,
     STATISTICS,
+    read_request,
 )
 
 
@@ -130,7 +131,7 @@ def _same_inputs(asked: dict[str, Any], models: dict[str, str | None]) -> set[st
         request = path.parent / REQUEST
         if not request.exists():
             continue
-        known = json.loads(request.read_text(encoding="utf-8"))
+        known = read_request(request)
         if known["training_sha256"] == asked["training_sha256"]:
             trained.add(load_decision(path).hashes["candidate"])
     return {name for name, sha256 in models.items() if sha256 in trained}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.gate.yaml_lines import YamlDocument, read_yaml
 from components.metrics import METRICS
 from components.records.errors import PolicyError
 from components.records.schema import check_document
+from components.records.yaml_lines import YamlDocument, read_yaml
 
 DEFAULT_ALPHA = 0.025
 DEFAULT_DISCORDANCE = 0.04

@@ -1,5 +1,11 @@
 """Names of the files in a run's folder, which outlive it, and of the states that it can be in."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+from components.records.errors import IntegrityError
+
 DECISION = "decision.json"
 REQUEST = "request.json"
 SCORES = "scores.json"  # the candidate's, for the approval that may follow
@@ -29,3 +35,19 @@ RUN_STATES = (
     *("running", "released", "passed", "already_released", "blocked", "inconclusive"),
     *("failed", "killed", "unchanged"),
 )
+
+
+def read_request(path: Path) -> dict[str, Any]:
+    """What a run asked its gate.
+
+    Raises:
+      IntegrityError: it cannot be read, or names neither what the run judged nor what it trained.
+    """
+    try:
+        request: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        str(request["fingerprint"] + request["training_sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"{path}: not what a run asked its gate ({type(error).__name__}: {error}); restore it"
+        ) from None
+    return request

@@ -22,7 +22,7 @@ from components.records.files import write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.problems import read_problem
-from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST
+from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST, read_request
 from components.release.serving import Champion, discard_incoming, find_champion, record_release
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
@@ -237,7 +237,7 @@ def _unchanged(inputs: Inputs) -> RunOutcome | None:
     synthetic = inputs.case_source.synthetic
     now_released = inputs.champion.sha256 if inputs.champion else None
     for path in sorted(inputs.workspace.runs.glob(f"*/{REQUEST}"), reverse=True):
-        request = json.loads(path.read_text(encoding="utf-8"))
+        request = read_request(path)
         decided = path.parent / DECISION
         if request["fingerprint"] != inputs.fingerprint or not decided.exists():
             continue

@@ -58,7 +58,7 @@ def context_of(gated: Gated) -> ReportContext:
 def _policy_lines(path: Path) -> dict[str, int]:
     """The line of each part of a policy, by the name that its checks begin with."""
     from components.gate.policy import load_policy
-    from components.gate.yaml_lines import read_yaml
+    from components.records.yaml_lines import read_yaml
 
     document = read_yaml(path, path.read_bytes(), error=PolicyError)
     places = {check.name: ("checks", i) for i, check in enumerate(load_policy(path).checks)}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 import yaml
 
 from components.records.errors import ConfigError, suggestion
+from components.records.yaml_lines import read_yaml
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -383,14 +384,10 @@ def checker() -> "TypeAdapter[Config]":
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2001-99-99; [[[[...
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
+    loaded = read_yaml(path, content, error=ConfigError).data
     if loaded is not None and not isinstance(loaded, dict):
         raise ConfigError(f"{path}: got {type(loaded).__name__}, wanted keys with values")
     return loaded or {}

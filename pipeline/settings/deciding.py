@@ -23,14 +23,14 @@ MODULES = {
     """,
     "components.gate": """
         component conditions decide describe evaluation judged_cases policy
-        preconditions record rules self_test waiving yaml_lines
+        preconditions record rules self_test waiving
     """,
     "components.lineage": "record",
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings source spec",
     "components.records": """
         case chain clock errors events files git json_lines merkle problems rows
-        run_files schema text
+        run_files schema text yaml_lines
     """,
     "components.records.ledger": "ledger records",
     "components.scoring": "component reference score served serving_session",

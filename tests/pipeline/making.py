@@ -42,6 +42,10 @@ def write_run(
     folder.mkdir(parents=True)
     save_decision(decision, folder / DECISION)
     save_scores(scores, folder / SCORES)
-    request = {"case_set": [str(baseline / "case_set.json"), ""], "fingerprint": run_id}
+    request = {
+        "case_set": [str(baseline / "case_set.json"), ""],
+        "fingerprint": run_id,
+        "training_sha256": "",
+    }
     (folder / REQUEST).write_text(json.dumps(request))
     return folder

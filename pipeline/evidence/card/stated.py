@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from components.card.card import NOT_STATED
 from components.records.errors import ConfigError
 from components.records.files import sha256_file
 from components.records.schema import check_document
+from components.records.yaml_lines import read_yaml
 from pipeline.settings.provenance import committed
 
 FILE = "card.yaml"
@@ -48,7 +47,7 @@ def stated(baseline: Path) -> Stated:
     """The texts in the baseline's `card.yaml`.
 
     Raises:
-      ConfigError: it is not YAML, or not as schemas/card.json has it.
+      ConfigError: it is not YAML, a key stands twice, or it is not as schemas/card.json has it.
     """
     path = baseline / FILE
     if not baseline.is_dir():
@@ -56,8 +55,9 @@ def stated(baseline: Path) -> Stated:
     if not path.exists():
         return Stated()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    check_document(document, "card", locate=lambda at: str(path), error=ConfigError)
-    return Stated(dict(document), sha256_file(path), committed(path)[0])
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    document = read_yaml(path, content, error=ConfigError)
+    check_document(document.data or {}, "card", locate=document.locate, error=ConfigError)
+    return Stated(dict(document.data or {}), sha256_file(path), committed(path)[0])

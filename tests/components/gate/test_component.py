@@ -24,7 +24,7 @@ def kept(runs: Path, name: str, training: str | None) -> None:
     (runs / name).mkdir()
     save_decision(judged(scored(CASES, model=name)), runs / name / DECISION)
     if training:
-        request = json.dumps({"training_sha256": sha(training)})
+        request = json.dumps({"training_sha256": sha(training), "fingerprint": ""})
         (runs / name / REQUEST).write_text(request, encoding="utf-8")
 
 

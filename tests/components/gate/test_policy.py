@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from components.gate.policy import load_policy, slice_name
-from components.gate.yaml_lines import read_yaml
 from components.records.errors import PolicyError
+from components.records.yaml_lines import read_yaml
 from tests.refusing import refused
 
 BROKEN = Path(__file__).parents[2] / "broken" / "policies"

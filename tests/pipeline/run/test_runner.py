@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from components.attestation.keys import VARIABLE
-from components.records.errors import ConfigError
+from components.records.errors import ConfigError, IntegrityError
 from pipeline.run.inputs import Inputs
-from pipeline.run.runner import refuse_unsigned
+from pipeline.run.runner import refuse_unsigned, run
 from tests.pipeline.making import Small
 from tests.pipeline.test_cli import casegate
 from tests.refusing import refused
@@ -66,3 +66,13 @@ def test_a_run_that_releases_nothing_needs_no_key(
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     refuse_unsigned(judged(small, SIGNED, "serving.release=false"))
+
+
+def test_an_earlier_run_whose_request_is_damaged_is_named_before_anything_starts(
+    small: Small,
+) -> None:
+    damaged = small.workspace.run_folder("20200101T000000.000000Z") / "request.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{")
+    with refused(IntegrityError, str(damaged)):
+        run(small.config(), small.workspace.root, listener=lambda event: None)

@@ -57,6 +57,10 @@ def test_a_setting_may_give_null() -> None:
         ("owner: 2001-99-99", "not valid YAML"),
         ("owner: !!python/name:os.system", "run.yaml:1: not valid YAML"),
         ("owner: " + "[" * 600, "not valid YAML"),
+        ("model: {epochs: 3}\nowner: x\nmodel: {}", "run.yaml:3: key 'model' stands twice"),
+        ("model:\n  seed: 1\n  seed: 2", "run.yaml:3: key 'seed' stands twice"),
+        ("owner: &a x\nmodel: *a", "run.yaml:2: got alias '*a'"),
+        ("model: {dropout: .nan}", "run.yaml:1: got .nan"),
     ],
 )
 def test_a_broken_file_is_one_line_that_names_it(tmp_path: Path, text: str, message: str) -> None:

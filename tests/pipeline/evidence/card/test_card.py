@@ -8,7 +8,7 @@ import pytest
 
 from components.card.card import Card, CardSection
 from components.lineage.training import manifest_path, write_manifest
-from components.records.errors import IntegrityError, SignatureError
+from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.run_files import DECISION_ATTESTATION
 from pipeline.evidence.card.card import (
     TrainedOn,
@@ -162,6 +162,12 @@ def test_what_nobody_committed_is_not_approved(tmp_path: Path) -> None:
 def test_uncommitted_words_are_warned_of(run: ReleasedRun) -> None:
     (run.workspace.baselines / "planted" / "card.yaml").write_text("contact: a\n")
     assert any("not committed in git" in warning for warning in card(run).warnings)
+
+
+def test_words_that_stand_twice_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "card.yaml").write_text("contact: a\ncontact: b\n")
+    with refused(ConfigError, "card.yaml:2", "contact"):
+        stated(tmp_path)
 
 
 def test_a_baseline_that_is_not_here_states_nothing_known(tmp_path: Path) -> None:
