@@ -15,7 +15,8 @@ verify() {
 
 across() {
   verify "$1"
-  .venv/bin/casegate run --data phantom --workspace "$1" | tee "$1.txt"
+  .venv/bin/casegate run --data phantom --workspace "$1" > "$1.txt" || { cat "$1.txt"; false; }
+  cat "$1.txt"
   grep --quiet "new software platform" "$1.txt"
   verify "$1"
 }

@@ -74,7 +74,7 @@ class OneLineGroup(OneLineCommand, click.Group):
             given = options.get("args", arguments[0] if arguments else None)
             code = _refuse(UsageError(words), words, as_json=_asked_for_json(given))
         except (click.Abort, KeyboardInterrupt):
-            click.echo("interrupted: nothing was released", err=True)
+            click.echo("interrupted", err=True)
             code = 130
         sys.exit(code or 0)
 

@@ -144,6 +144,8 @@ def _run(
                 _run_graph(inputs, served)
         except Exception as error:
             logging.getLogger(__name__).exception("the graph failed")
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from None
             words = f"internal error: {_first_line(error)}; the whole story is in {log}"
             raise read_problem(workspace.problems) or CasegateError(words) from None
     return _outcome(inputs, log)
@@ -256,6 +258,13 @@ def _unchanged(inputs: Inputs) -> RunOutcome | None:
                 decision, decision.exit_code, True, inputs.champion, synthetic, report, None
             )
     return None
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether a person ended it; Beam makes a RuntimeError of whatever ends a component."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _first_line(error: BaseException) -> str:

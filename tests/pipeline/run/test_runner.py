@@ -1,12 +1,17 @@
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
 
 from components.attestation.keys import VARIABLE
 from components.records.errors import ConfigError, IntegrityError
+from components.records.run_files import RUN_RECORD
+from pipeline.run import runner
 from pipeline.run.inputs import Inputs
-from pipeline.run.runner import refuse_unsigned, run
+from pipeline.run.runner import refuse_unsigned
 from tests.pipeline.making import Small
 from tests.pipeline.test_cli import casegate
 from tests.refusing import refused
@@ -75,4 +80,24 @@ def test_an_earlier_run_whose_request_is_damaged_is_named_before_anything_starts
     damaged.parent.mkdir(parents=True)
     damaged.write_text("{")
     with refused(IntegrityError, str(damaged)):
-        run(small.config(), small.workspace.root, listener=lambda event: None)
+        runner.run(small.config(), small.workspace.root, listener=lambda event: None)
+
+
+@pytest.mark.tensorflow
+def test_an_interrupt_inside_a_component_ends_a_run_as_one_elsewhere_does(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.lineage.tfx_runner import IN_MEMORY
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    def graph(inputs: Inputs, arguments: Sequence[str]) -> None:
+        with beam.Pipeline(IN_MEMORY) as pipeline:
+            _ = pipeline | beam.Create([1]) | beam.Map(interrupt)
+
+    monkeypatch.setattr(runner, "_run_graph", graph)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(small.config(), small.workspace.root, listener=lambda event: None)
+    (record,) = small.workspace.runs.glob(f"*/{RUN_RECORD}")
+    assert json.loads(record.read_text())["state"] == "failed"
