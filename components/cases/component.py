@@ -37,12 +37,11 @@ from components.cases.index import (
 from components.cases.lock import apply_lock
 from components.cases.sources import open_source
 from components.records import events
-from components.records.case import BadCase, CaseRecord, Shard, Source
+from components.records.case import CASES_PER_SHARD, BadCase, CaseRecord, Shard, Source
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file
 from components.records.problems import report_error
 
-CASES_PER_SHARD = 512
 LOOK_S = 0.5  # between two looks at how many shards are written
 GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 

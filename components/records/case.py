@@ -16,6 +16,7 @@ from components.records.errors import IntegrityError
 SPLITS = ("train", "tune", "test")
 POSITIVE = 1
 NEGATIVE = 0
+CASES_PER_SHARD = 512  # what one file of records holds at most
 
 
 @dataclass(frozen=True)

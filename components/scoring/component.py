@@ -5,13 +5,20 @@ TFMA evaluates, but keeps no score of a case.
 
 import logging
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as evaluator_executor
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.annotations import (
+    BeamComponentParameter,
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model
@@ -25,9 +32,12 @@ from components.records.run_files import REFERENCE, SCORES
 from components.scoring.reference import write_reference
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
 from components.scoring.served import probe
+from components.scoring.spread import ask_workers, is_spread
+
+PARTS = "parts"  # of answers, while workers are asked
 
 
-@component
+@component(use_beam=True)
 def CaseScorer(
     examples: InputArtifact[Examples],
     model: InputArtifact[Model],
@@ -35,30 +45,33 @@ def CaseScorer(
     case_set_root: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Writes `scores.json`: the model's scores of the `test` split, and whose they are."""
     with report_error(problems):
         path = Path(path_utils.serving_model_path(model.uri))
-        scored = _scored(path, artifact_utils.get_split_uri([examples], "test"))
+        records = _records(artifact_utils.get_split_uri([examples], "test"))
+        scored = _scored(path, records, beam_pipeline, Path(scores.uri) / PARTS)
         save_scores(scored.of_model(path, case_set_root), Path(scores.uri) / SCORES)
 
 
-@component
+@component(use_beam=True)
 def ReferenceScorer(
     examples: InputArtifact[Examples],
     model: InputArtifact[Model],
     reference: OutputArtifact[ReferenceArtifact],
     code_sha256: Parameter[str],
     problems: Parameter[str],
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Writes `reference.npz`: quality, attributes, labels and scores of the `tune` split."""
     with report_error(problems):
         path = Path(path_utils.serving_model_path(model.uri))
-        folder = artifact_utils.get_split_uri([examples], "tune")
-        scored = _scored(path, folder, check=False)
+        records = _records(artifact_utils.get_split_uri([examples], "tune"))
+        scored = _scored(path, records, beam_pipeline, Path(reference.uri) / PARTS, check=False)
         write_reference(
             Path(reference.uri) / REFERENCE,
-            read_columns(_records(folder)),
+            read_columns(records),
             scores=dict(zip(scored.case_ids, scored.scores.tolist(), strict=True)),
             operating_point=scored.operating_point,
         )
@@ -90,12 +103,17 @@ class SparedEvaluatorExecutor(evaluator_executor.Executor):
             )
 
 
-def _scored(model: Path, folder: str, *, check: bool = True) -> Scored:
+def _scored(
+    model: Path, records: list[str], pipeline: beam.Pipeline, parts: Path, *, check: bool = True
+) -> Scored:
     """As `score_model`, but a model that nothing can run scores NaN."""
+    asked = partial(ask_workers, pipeline, model, records, parts, check=check)
     try:
-        return score_model(model, _records(folder), check=check)
+        return score_model(
+            model, records, check=check, asked=asked if is_spread(pipeline, records) else None
+        )
     except Unservable as error:
-        ids = tuple(read_case_ids(_records(folder)))
+        ids = tuple(read_case_ids(records))
         return Scored(ids, np.full(len(ids), math.nan), math.nan, {}, Servability(str(error)))
 
 

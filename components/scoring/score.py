@@ -1,6 +1,6 @@
 """Per-case scores of a SavedModel, as it answers where it is served."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,32 @@ class Scored:
         )
 
 
-def score_model(model_path: Path, records: Sequence[str], *, check: bool = True) -> Scored:
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model answered to some of the cases.
+
+    Attributes:
+      ids: n, in the order of the records.
+      rows: int64, which of them were asked one by one, in the order of their first round.
+      outputs: probabilities (float32) and labels (int64), each (n,) or as long as what was asked
+        one by one; by signature, and whether each case was asked alone.
+      latency_ms: as in `Scored`.
+      loader: what loaded the model, with TensorFlow's version; None where nothing was asked.
+    """
+
+    ids: tuple[str, ...]
+    rows: np.ndarray
+    outputs: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]]
+    latency_ms: dict[str, float]
+    loader: str | None
+
+
+Asked = Callable[[], Sequence[Answers]]
+
+
+def score_model(
+    model_path: Path, records: Sequence[str], *, check: bool = True, asked: Asked | None = None
+) -> Scored:
     """Scores every record with the model's `serve_examples`, in the loader that serves it.
 
     A model that cannot be served is scored by Python's loader, and `served` says why it cannot.
@@ -63,23 +88,34 @@ def score_model(model_path: Path, records: Sequence[str], *, check: bool = True)
       records: gzipped TFRecord files of serialized Examples with `case_id` and `image`.
       check: whether to hold `serving_default` and calls with one image against the scores, and to
         measure how long such a call takes.
+      asked: gets the answers to the records, in parts; without it they are asked for here.
 
     Raises:
       Unservable: Python's loader cannot run it either.
     """
     try:
-        return _by_session(model_path, records, check=check)
+        parts = asked() if asked else [ask_model(model_path, records, check=check, alone=True)]
+        return _judged(model_path, parts)
     except Unservable as error:
         return _by_python(model_path, records, fault=str(error).removeprefix(f"{model_path}: "))
 
 
-def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Scored:
+def ask_model(model_path: Path, records: Sequence[str], *, check: bool, alone: bool) -> Answers:
+    """Asks the model in the loader that serves it, for every record.
+
+    Args:
+      check: whether to ask by `serving_default`, too.
+      alone: whether to ask some of the first cases one by one, if `check`.
+
+    Raises:
+      Unservable: the model cannot be loaded there, or does not answer.
+    """
     ids: list[str] = []
     single: list[tuple[int, bytes, bytes]] = []  # row, Example, image
 
     def requests() -> Iterator[ServedRequest]:
         for names, examples, images in _batches(records):
-            if check and len(single) < ALONE:
+            if check and alone and len(single) < ALONE:
                 picked = range(0, len(names), max(1, len(names) // ALONE_OF_BATCH))
                 single.extend((len(ids) + i, examples[i], images[i]) for i in picked)
             ids.extend(names)
@@ -93,21 +129,35 @@ def _by_session(model_path: Path, records: Sequence[str], *, check: bool) -> Sco
     answered: dict[tuple[str, bool], list[ServedAnswer]] = {}
     for request, answer in ask(model_path, requests()):
         answered.setdefault((request.signature, request.alone), []).append(answer)
-    outputs = {way: _joined(answers) for way, answers in answered.items()}
+    return Answers(
+        ids=tuple(ids),
+        rows=np.array([row for row, _, _ in single], np.int64),
+        outputs={way: _joined(answers) for way, answers in answered.items()},
+        latency_ms=_latency(answered.get((IMAGES, True), [])),
+        loader=next((answers[0].loader for answers in answered.values()), None),
+    )
+
+
+def _judged(model_path: Path, parts: Sequence[Answers]) -> Scored:
+    """The scores that all parts come to, in their order; the first has what was asked alone."""
+    first, ids = parts[0], tuple(case_id for part in parts for case_id in part.ids)
+    outputs = {
+        way: _concatenated([part.outputs[way] for part in parts if way in part.outputs])
+        for way in {way: None for part in parts for way in part.outputs}
+    }
     point = _operating_point(model_path)
     scores = outputs[EXAMPLES, False][0] if ids else np.zeros(0, np.float32)
-    rows = np.array([row for row, _, _ in single], np.int64)
-    fault, largest = _contradiction(ids, scores, rows, np.float32(point), outputs)
+    fault, largest = _contradiction(ids, scores, first.rows, np.float32(point), outputs)
     return Scored(
-        case_ids=tuple(ids),
+        case_ids=ids,
         scores=scores.astype(np.float64),
         operating_point=point,
-        latency_ms=_latency(answered.get((IMAGES, True), [])),
+        latency_ms=first.latency_ms,
         served=Servability(
             fault=fault,
-            loader=next((answers[0].loader for answers in answered.values()), None),
+            loader=first.loader,
             cases=len(ids),
-            alone=len(single),
+            alone=len(first.rows),
             largest_difference=largest,
         ),
     )
@@ -137,9 +187,16 @@ def read_case_ids(records: Sequence[str]) -> list[str]:
 
 
 def _batches(records: Sequence[str]) -> Iterator[tuple[list[str], list[bytes], list[bytes]]]:
-    """Case ids, serialized Examples and encoded images of up to `BATCH` records at a time."""
+    """Case ids, serialized Examples and encoded images of up to `BATCH` records at a time.
+
+    No batch is of two files: so a case has the same neighbours, and the same score to the bit,
+    whichever files are read in one go.
+    """
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("case_id", "image")}
-    dataset = tf.data.TFRecordDataset(sorted(records), compression_type="GZIP").batch(BATCH)
+    files = tf.data.Dataset.from_tensor_slices(tf.constant(sorted(records), tf.string))
+    dataset = files.flat_map(
+        lambda file: tf.data.TFRecordDataset(file, compression_type="GZIP").batch(BATCH)
+    )
     parsed = dataset.map(lambda batch: (batch, tf.io.parse_example(batch, spec)))
     for examples, features in parsed.prefetch(1).as_numpy_iterator():
         ids = [name.decode() for name in features["case_id"]]
@@ -156,10 +213,12 @@ def _operating_point(model_path: Path) -> float:
 
 def _joined(answers: Sequence[ServedAnswer]) -> tuple[np.ndarray, np.ndarray]:
     """The probabilities and labels of all answers, each (n,)."""
-    return (
-        np.concatenate([answer.probability for answer in answers]),
-        np.concatenate([answer.label for answer in answers]),
-    )
+    return _concatenated([(answer.probability, answer.label) for answer in answers])
+
+
+def _concatenated(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, labels = zip(*pairs, strict=True)
+    return np.concatenate(probabilities), np.concatenate(labels)
 
 
 def _contradiction(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from components.records.case import CASES_PER_SHARD
 from components.records.errors import ConfigError
 from pipeline.run import bound
 from pipeline.settings.config import BeamConfig
@@ -49,7 +50,8 @@ def beam_arguments(beam: BeamConfig, paths: list[Path]) -> tuple[str, ...]:
     if beam.engine == "direct":
         return beam.pipeline_args
     chosen = _portable(beam) if beam.engine == "portable" else _flink(beam, paths)
-    return (*chosen, PATIENCE, *_environment(beam, paths), *beam.pipeline_args)
+    scoring = f"--score_from_files={-(-beam.score_from_cases // CASES_PER_SHARD)}"
+    return (*chosen, PATIENCE, scoring, *_environment(beam, paths), *beam.pipeline_args)
 
 
 def _portable(beam: BeamConfig) -> list[str]:

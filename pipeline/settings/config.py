@@ -174,6 +174,9 @@ class BeamConfig(Section):
     process, a process that each task manager starts by itself."""
     worker_pool: Text = "127.0.0.1:50000"
     """HOST:PORT of a `casegate worker pool`, as each task manager reaches it."""
+    score_from_cases: Count = 200_000
+    """From how many cases on scoring is divided among workers, on another engine than direct; fewer
+    are scored sooner by the run itself. 0 divides never."""
     pipeline_args: Texts = ()
     """Passed to Beam unchanged, after what the settings above come to."""
 

@@ -33,7 +33,7 @@ MODULES = {
         run_files schema text yaml_lines
     """,
     "components.records.ledger": "ledger records",
-    "components.scoring": "component reference score served serving_session",
+    "components.scoring": "component reference score served serving_session spread",
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,

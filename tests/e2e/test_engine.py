@@ -13,6 +13,9 @@ from tfx.utils import dependency_utils
 
 from components.baselines.scores import load_scores
 from components.records.run_files import SCORES
+from components.scoring import spread
+from components.scoring.score import Answers
+from components.scoring.spread import read_answers
 from pipeline.run.workers import start_pool
 from tests.e2e.conftest import Released
 from tests.e2e.making import POLICY, watched_run
@@ -61,6 +64,13 @@ def test_worker_processes_come_to_the_same_decision_value_by_value(
         dependency_utils, "build_ephemeral_package", lambda: built.append("package")
     )
     built: list[str] = []
+    parts: list[Path] = []  # of answers that workers wrote
+
+    def read(path: Path) -> Answers:
+        parts.append(path)
+        return read_answers(path)
+
+    monkeypatch.setattr(spread, "read_answers", read)
     workspace = tmp_path / "workspace"
     policy = workspace / "baselines" / "small" / "policy.yaml"
     policy.parent.mkdir(parents=True)
@@ -73,6 +83,7 @@ def test_worker_processes_come_to_the_same_decision_value_by_value(
                 f'beam.job_endpoint="{endpoint}"',
                 "beam.environment=pool",
                 f'beam.worker_pool="{address}"',
+                "beam.score_from_cases=1",
                 'beam.pipeline_args=["--direct_num_workers=2"]',
             )
             there = watched_run(config, workspace)
@@ -83,6 +94,7 @@ def test_worker_processes_come_to_the_same_decision_value_by_value(
     here = honest.first.outcome
     assert built == []
     assert there.kinds()["TrainingCases"] == there.kinds()["Evaluator"] == "finished"
+    assert {path.parts[-4] for path in parts} == {"CandidateScorer", "ReferenceScorer"}
     for component in ("TrainingCases", "CaseSet"):
         shown = [event.values for event in there.progress(component)]
         assert shown and shown[-1]["done"] == shown[-1]["total"]
