@@ -94,7 +94,7 @@ def test_worker_processes_come_to_the_same_decision_value_by_value(
     here = honest.first.outcome
     assert built == []
     assert there.kinds()["TrainingCases"] == there.kinds()["Evaluator"] == "finished"
-    assert {path.parts[-4] for path in parts} == {"CandidateScorer", "ReferenceScorer"}
+    assert {path.parts[-5] for path in parts} == {"CandidateScorer", "ReferenceScorer"}
     for component in ("TrainingCases", "CaseSet"):
         shown = [event.values for event in there.progress(component)]
         assert shown and shown[-1]["done"] == shown[-1]["total"]
