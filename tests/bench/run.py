@@ -32,7 +32,7 @@ GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
 STORE_RUNS = (10, 300, 1000)
 QUICK_DATA = ["phantom:n=400"]
 QUICK_JUDGED, QUICK_GATE, QUICK_STORE = (500, 1000), ((1000, 1), (10_000, 1)), (2, 10)
-SECTIONS = ("lineage", "use", "store")
+SECTIONS = {"lineage": "## Lineage", "use": "## In use", "store": "## The store"}
 PARTS = ("starting", "runs", "judging", "gate", "memory")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="of whole runs")
     parser.add_argument(
         "--only",
-        choices=[*SECTIONS, *PARTS],
+        choices=["first", *SECTIONS, *PARTS],
         help="one section, and the others stay; or one part of the first, which is not written",
     )
     parser.add_argument("--quick", action="store_true", help="at small sizes; is not written")
@@ -56,8 +56,10 @@ def main() -> None:
         if only in SECTIONS:
             page = PAGE.read_text(encoding="utf-8") if PAGE.exists() and not quick else ""
         else:
-            parts = {only} if only else {*PARTS} - (set() if arguments.memory else {"memory"})
+            parts = {only} & {*PARTS} or {*PARTS} - (set() if arguments.memory else {"memory"})
             page = render(measured(arguments.repeat, parts, quick=quick))
+        if only == "first":
+            page = with_sections_of(PAGE.read_text(encoding="utf-8"), page)
         if only == "lineage" or not (only or quick):
             page = with_section(page, section(measured_lineage()))
         if only in (None, "use"):
@@ -71,6 +73,13 @@ def main() -> None:
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(page, encoding="utf-8")
         measure.say(f"written: {PAGE.relative_to(REPOSITORY)}")
+
+
+def with_sections_of(before: str, page: str) -> str:
+    """The page with what another one has from the first heading of SECTIONS on."""
+    places = [before.find(f"\n{heading}\n") for heading in SECTIONS.values()]
+    found = [place for place in places if place >= 0]
+    return page + before[min(found) :] if found else page
 
 
 def measured(repeat: int, parts: Set[str], *, quick: bool = False) -> Figures:

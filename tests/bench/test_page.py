@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from tests.bench.making import casegate_run, figures
 from tests.bench.page import render, spread, table
+from tests.bench.run import with_sections_of
 
 
 def row(page: str, *words: str) -> str:
@@ -76,3 +77,11 @@ def test_spread_is_the_median_with_the_extremes() -> None:
 
 def test_table_aligns_numbers_to_the_right() -> None:
     assert table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+
+
+def test_sections_that_were_measured_before_stay() -> None:
+    before = "# Old\n\n## Memory\n\nold\n\n## In use\n\nkept\n\n## The store\n\nkept\n"
+    assert with_sections_of(before, "# New\n") == (
+        "# New\n\n## In use\n\nkept\n\n## The store\n\nkept\n"
+    )
+    assert with_sections_of("# Old\n", "# New\n") == "# New\n"
