@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -94,9 +95,10 @@ def write_answers(path: Path, answers: Answers | str) -> None:
         "latency_ms": answers.latency_ms,
         "loader": answers.loader,
     }
-    probabilities = {f"probability{i}": answers.outputs[way][0] for i, way in enumerate(ways)}
-    labels = {f"label{i}": answers.outputs[way][1] for i, way in enumerate(ways)}
-    np.savez(path, facts=_bytes(facts), rows=answers.rows, **probabilities, **labels)
+    arrays: dict[str, Any] = {"facts": _bytes(facts), "rows": answers.rows}
+    for i, way in enumerate(ways):
+        arrays[f"probability{i}"], arrays[f"label{i}"] = answers.outputs[way]
+    np.savez(path, **arrays)
 
 
 def read_answers(path: Path) -> Answers:
