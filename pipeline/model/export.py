@@ -14,6 +14,11 @@ from pipeline.model.features import IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_S
 RELEASE_RECORD = Path("assets.extra") / "release.json"
 
 
+def _traced(given: tf.TensorSpec) -> Callable[..., Any]:
+    # AutoGraph would rewrite Keras' own code, for seconds; nothing here is Python's control flow.
+    return tf.function(input_signature=[given], autograph=False)
+
+
 class Classifier(tf.Module):
     """Transform's graph, the network and the operating point, as one servable object."""
 
@@ -27,21 +32,24 @@ class Classifier(tf.Module):
         # the network is kept in a function, which is not.
         self.weights = [variable.value for variable in network.variables]
         self._network: Callable[[tf.Tensor], Any] = lambda pixels: network(pixels, training=False)
-        self.prepare = transform.transform_features_layer()
+        # So is the layer, which would be saved as a Keras model, too. Its graph has no state: what
+        # nothing tracks TensorFlow refuses to save.
+        prepare = transform.transform_features_layer()
+        self._prepare: Callable[[dict[str, tf.Tensor]], Any] = lambda features: prepare(features)
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    @_traced(tf.TensorSpec([None], tf.string, name="image"))
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encoded PNG or JPEG bytes, shape (n,) -> probability and label, each (n,)."""
         return self._judged({IMAGE: image})
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @_traced(tf.TensorSpec([None], tf.string, name="examples"))
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized tf.train.Example, shape (n,) -> probability and label, each (n,)."""
         return self._judged(tf.io.parse_example(examples, SERVING_SPEC))
 
     def _judged(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        pixels = self.prepare(features)[PIXELS]
+        pixels = self._prepare(features)[PIXELS]
         probability = tf.squeeze(self._network(pixels), axis=-1)
         label = tf.cast(probability >= self.operating_point, tf.int64)
         return {PROBABILITY: probability, LABEL: label}

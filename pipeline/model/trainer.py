@@ -60,6 +60,8 @@ class Records:
     def prepared(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
         """Batches (pixels float32 (n, size, size, 1), label float32 (n,)) of serialized records."""
 
+        # AutoGraph would rewrite Keras' own code on the way to the layer, for four seconds.
+        @tf.autograph.experimental.do_not_convert
         def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             raw = tf.io.parse_example(serialized, RECORD_SPEC)
             features = self.prepare(raw)

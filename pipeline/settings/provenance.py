@@ -93,10 +93,12 @@ def recorded_environment() -> Environment:
         memory_bytes=_memory_bytes(),
         container=_container(),
         lock_file_sha256=_lock_file_sha256(),
-        packages={
-            found.metadata["Name"]: found.version
-            for found in sorted(metadata.distributions(), key=lambda one: one.metadata["Name"])
-        },
+        packages=dict(
+            sorted(
+                (about["Name"], about["Version"])
+                for about in (found.metadata for found in metadata.distributions())
+            )
+        ),
     )
 
 

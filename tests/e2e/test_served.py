@@ -39,7 +39,7 @@ class TrackedClassifier(Classifier):
     def __init__(self, network: object, transform: object, operating_point: float) -> None:
         tf.Module.__init__(self, name="casegate")
         self._network = network
-        self.prepare = transform.transform_features_layer()  # type: ignore[attr-defined]
+        self._prepare = transform.transform_features_layer()  # type: ignore[attr-defined]
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.python.autograph.impl import api as autograph
 
 from components.scoring.served import ServedRequest, ask, probe
 from pipeline.model.export import Classifier, export
@@ -22,7 +26,7 @@ SIZE = 16
 IMAGES = [encoded(picture(seed, (20, 24))) for seed in range(5)]
 
 
-class Prepared(tf.keras.layers.Layer):
+class Prepared(tf_keras.layers.Layer):
     """What Transform's layer does, without Transform."""
 
     def call(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -68,13 +72,17 @@ def trained(network: keras.Model) -> keras.Model:
     return network
 
 
+def read_saved_model(model: Path) -> SavedModel:
+    return SavedModel.FromString((model / "saved_model.pb").read_bytes())
+
+
 class TrackedClassifier(Classifier):
     """As models were released before anybody served one."""
 
     def __init__(self, network: keras.Model, transform: Transform, operating_point: float) -> None:
         tf.Module.__init__(self, name="casegate")
         self._network = network
-        self.prepare = transform.transform_features_layer()
+        self._prepare = transform.transform_features_layer()
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
 
@@ -90,6 +98,50 @@ def test_what_is_served_is_what_the_network_says(
     np.testing.assert_allclose(answer.probability, wanted, atol=1e-6)
     assert answer.label.tolist() == (wanted >= 0.5).astype(int).tolist()
     assert probe(tmp_path / "model").fault is None  # by serve_examples too
+
+
+def test_nothing_of_kerases_is_saved_or_rewritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewritten: list[str] = []
+    rewrite = autograph._convert_actual
+
+    def convert(function: Callable[..., Any], *context: object) -> Any:
+        rewritten.append(function.__module__)
+        return rewrite(function, *context)
+
+    monkeypatch.setattr(autograph, "_convert_actual", convert)
+    export(Classifier(shipped(), Transform(), 0.5), str(tmp_path / "model"), {})
+    assert not [module for module in rewritten if "keras" in module]
+    (graph,) = read_saved_model(tmp_path / "model").meta_graphs
+    nodes = graph.object_graph_def.nodes
+    assert {node.WhichOneof("kind") for node in nodes} >= {"user_object", "variable", "function"}
+    kinds = {node.user_object.identifier for node in nodes}
+    assert not any("keras" in kind for kind in kinds), kinds
+
+
+class Looked(Prepared):
+    """With a table, which a vocabulary would need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        keys, values = tf.constant([0, 1], tf.int64), tf.constant([0.0, 1.0])
+        pairs = tf.lookup.KeyValueTensorInitializer(keys, values)
+        self.table = tf.lookup.StaticHashTable(pairs, 0.5)
+
+    def call(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        pixels = super().call(features)[PIXELS]
+        return {PIXELS: pixels + self.table.lookup(tf.constant(1, tf.int64))}
+
+
+class LookingTransform:
+    def transform_features_layer(self) -> Looked:
+        return Looked()
+
+
+def test_state_of_the_preprocessing_is_never_left_behind(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="untracked"):
+        export(Classifier(shipped(), LookingTransform(), 0.5), str(tmp_path / "model"), {})
 
 
 def test_a_probability_at_the_operating_point_is_called_positive() -> None:

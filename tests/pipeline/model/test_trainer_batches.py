@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.autograph.impl import api as autograph
 
 from pipeline.model import trainer
 from pipeline.model.features import IMAGE, LABEL, PIXELS
@@ -44,6 +45,16 @@ def records(tmp_path: Path) -> Records:
                 example = tf.train.Example(features=tf.train.Features(feature=features))
                 writer.write(example.SerializeToString())
     return open_records([str(tmp_path / "cases-*.gz")], Transform(), SIZE)  # type: ignore[arg-type]
+
+
+def test_the_layer_is_called_as_it_is_and_not_rewritten(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewritten: list[object] = []
+    monkeypatch.setattr(autograph, "_convert_actual", lambda one, *_: rewritten.append(one))
+    pixels, labels = records.arrays()
+    assert pixels.shape == (COUNT, SIZE, SIZE, 1) and labels.shape == (COUNT,)
+    assert rewritten == []
 
 
 @pytest.fixture(params=["cached", "streamed"])
