@@ -1,5 +1,6 @@
 """Scoring divided among Beam's workers, which comes to the same answers as one process does."""
 
+import io
 import json
 import shutil
 from argparse import ArgumentParser
@@ -13,6 +14,7 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.records.errors import Unservable
+from components.records.files import write_atomically
 from components.scoring.score import Answers, ask_model
 
 # Each part is a process that loads the model first, which takes as long as some ten thousand cases.
@@ -86,7 +88,7 @@ def _path(folder: Path, number: int) -> Path:
 def write_answers(path: Path, answers: Answers | str) -> None:
     """Writes the answers, or why there are none."""
     if isinstance(answers, str):
-        np.savez(path, facts=_bytes({"fault": answers}))
+        _write(path, facts=_bytes({"fault": answers}))
         return
     ways = list(answers.outputs)
     facts = {
@@ -98,7 +100,7 @@ def write_answers(path: Path, answers: Answers | str) -> None:
     arrays: dict[str, Any] = {"facts": _bytes(facts), "rows": answers.rows}
     for i, way in enumerate(ways):
         arrays[f"probability{i}"], arrays[f"label{i}"] = answers.outputs[way]
-    np.savez(path, **arrays)
+    _write(path, **arrays)
 
 
 def read_answers(path: Path) -> Answers:
@@ -119,6 +121,13 @@ def read_answers(path: Path) -> Answers:
         return Answers(
             tuple(facts["ids"]), kept["rows"], outputs, facts["latency_ms"], facts["loader"]
         )
+
+
+def _write(path: Path, **arrays: np.ndarray) -> None:
+    # Whole or not at all: an engine may do a part again while its first worker is dying.
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    write_atomically(path, stream.getvalue())
 
 
 def _bytes(document: object) -> np.ndarray:

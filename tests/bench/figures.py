@@ -15,7 +15,6 @@ HELP_SECONDS = 0.5
 WHOLE_RUN_RATIO = 1.5
 STOCK_RATIO = 1.0
 UNCHANGED_RATIO = 0.25
-MEMORY_RATIO = 1.5
 SCORING_RATIO = 1.25  # eight tenths of the cases a second of the model's own graph
 SCORING_MEMORY_RATIO = 1.25
 GATE_CASES, GATE_SECONDS = 1000, 1.0
@@ -130,17 +129,8 @@ class GateCommand:
 
 
 @dataclass(frozen=True)
-class MemoryPeak:
-    """The largest resident set of one run."""
-
-    cases: int
-    mib: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Figures:
-    """Everything one invocation measured; `memory` is empty where it was not asked for.
+    """Everything one invocation measured.
 
     Attributes:
       load: how busy the machine was before the start: processes running or waiting.
@@ -162,7 +152,6 @@ class Figures:
     data: tuple[DataFigures, ...]
     judging: tuple[Judging, ...]
     gate: tuple[GateCommand, ...]
-    memory: tuple[MemoryPeak, ...]
 
 
 @dataclass(frozen=True)
@@ -241,7 +230,7 @@ def targets(figures: Figures) -> list[Target]:
         for gate in figures.gate
         if gate.cases <= GATE_CASES
     ]
-    return [*found, *_scoring_memory(figures.judging), _memory_target(figures.memory)]
+    return [*found, *_scoring_memory(figures.judging)]
 
 
 def _judging_target(judging: Judging) -> Target:
@@ -267,12 +256,3 @@ def _scoring_memory(judgings: Sequence[Judging]) -> list[Target]:
             f"{large.scoring_mib:.0f} MiB / {small.scoring_mib:.0f} MiB",
         )
     ]
-
-
-def _memory_target(memory: Sequence[MemoryPeak]) -> Target:
-    name = "peak memory, ten times the cases over once"
-    if len(memory) < 2:
-        return Target(name, " x", None, MEMORY_RATIO, "run with `--memory`")
-    small, *_, large = sorted(memory, key=lambda peak: peak.cases)
-    reckoning = f"{large.mib:.0f} MiB / {small.mib:.0f} MiB"
-    return Target(name, " x", large.mib / small.mib, MEMORY_RATIO, reckoning)

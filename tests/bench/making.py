@@ -8,7 +8,6 @@ from tests.bench.figures import (
     Figures,
     GateCommand,
     Judging,
-    MemoryPeak,
     PlainRun,
     StockRun,
     component_times,
@@ -59,6 +58,5 @@ def figures(**changes: object) -> Figures:
         data=(data,),
         judging=(Judging(20_000, 2.0, 1.5, 15.0, 1.0, 0.4, 600.0),),
         gate=(GateCommand(1000, (0.7, 0.8, 0.6), 90.0), GateCommand(1_000_000, (16.0,), 830.0)),
-        memory=(MemoryPeak(10_000, 1000.0, 60.0), MemoryPeak(100_000, 1200.0, 600.0)),
     )
     return replace(made, **changes)  # type: ignore[arg-type]

@@ -15,7 +15,6 @@ from tests.bench.figures import (
     DataFigures,
     GateCommand,
     Judging,
-    MemoryPeak,
     PlainRun,
     StockRun,
     component_times,
@@ -176,22 +175,6 @@ def gate_command(cases: int, repeat: int) -> GateCommand:
     times = tuple(run.seconds for run in runs)
     say(f"casegate gate, {cases} cases: {statistics.median(times):.2f} s, median of {repeat}")
     return GateCommand(cases, times, max(run.peak_mib for run in runs))
-
-
-def memory_peak(cases: int) -> MemoryPeak:
-    """The largest resident set of a run on so many phantom cases, trained for one epoch."""
-    say(f"memory, {cases} cases ...")
-    with _folder() as folder:
-        finished = run_fresh(
-            casegate(
-                *("run", "--data", f"phantom:n={cases}", "--set", "model.epochs=1"),
-                *("--workspace", str(folder / "workspace"), "--format", "json"),
-            ),
-            allowed=JUDGED,
-            on_line=_echo,
-        )
-    say(f"  {finished.peak_mib:.0f} MiB, {finished.seconds:.0f} s")
-    return MemoryPeak(cases, finished.peak_mib, finished.seconds)
 
 
 def _warm_then_timed(command: list[str], repeat: int, name: str) -> tuple[float, ...]:

@@ -10,7 +10,6 @@ from tests.bench.figures import (
     Figures,
     GateCommand,
     Judging,
-    MemoryPeak,
     Setting,
     Target,
     targets,
@@ -31,7 +30,6 @@ def render(figures: Figures) -> str:
         components=_components(figures.data),
         judging=_judging(figures.judging),
         gate=_gate(figures.gate),
-        memory=_memory(figures.memory),
     )
 
 
@@ -158,13 +156,3 @@ def _gate(commands: Sequence[GateCommand]) -> str:
         for found in commands
     ]
     return table(["cases", "seconds", "peak MiB"], rows, texts=0)
-
-
-def _memory(peaks: Sequence[MemoryPeak]) -> str:
-    if not peaks:
-        return (
-            "Not measured in this invocation; `--memory` does, and takes many minutes. The figures "
-            "of the\nlast one that did stand in [scale.md](scale.md)."
-        )
-    rows = [[str(peak.cases), f"{peak.mib:.0f}", f"{peak.seconds:.0f}"] for peak in peaks]
-    return table(["cases N", "MiB", "seconds"], rows, texts=0)

@@ -26,21 +26,26 @@ from tests.conftest import BESIDE_THE_CHECKOUT
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 CORES = 2
 STARTS = 5
-MEMORY_CASES = (10_000, 100_000)
 JUDGED_CASES = (20_000, 100_000)
 GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
 STORE_RUNS = (10, 300, 1000)
+GROWTH = (20_000, (10_000, 100_000, 1_000_000))  # cases by workers, and for memory
 QUICK_DATA = ["phantom:n=400"]
+QUICK_GROWTH = (300, (400, 800))
 QUICK_JUDGED, QUICK_GATE, QUICK_STORE = (500, 1000), ((1000, 1), (10_000, 1)), (2, 10)
-SECTIONS = {"lineage": "## Lineage", "use": "## In use", "store": "## The store"}
-PARTS = ("starting", "runs", "judging", "gate", "memory")
+SECTIONS = {
+    "lineage": "## Lineage",
+    "use": "## In use",
+    "store": "## The store",
+    "growth": "## Growth",
+}
+PARTS = ("starting", "runs", "judging", "gate")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__)
     parser.add_argument("--write", action="store_true", help="render docs/benchmarks.md")
-    parser.add_argument("--memory", action="store_true", help="peak memory too; many minutes")
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="of whole runs")
     parser.add_argument(
         "--only",
@@ -56,7 +61,7 @@ def main() -> None:
         if only in SECTIONS:
             page = PAGE.read_text(encoding="utf-8") if PAGE.exists() and not quick else ""
         else:
-            parts = {only} & {*PARTS} or {*PARTS} - (set() if arguments.memory else {"memory"})
+            parts = {only} & {*PARTS} or {*PARTS}
             page = render(measured(arguments.repeat, parts, quick=quick))
         if only == "first":
             page = with_sections_of(PAGE.read_text(encoding="utf-8"), page)
@@ -66,6 +71,8 @@ def main() -> None:
             page = with_section(page, measured_use_section(quick=quick))
         if only in (None, "store"):
             page = with_section(page, measured_store_section(quick=quick))
+        if only == "growth" or (quick and only is None):
+            page = with_section(page, measured_growth_section(quick=quick))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -105,7 +112,6 @@ def measured(repeat: int, parts: Set[str], *, quick: bool = False) -> Figures:
         data=tuple(measure.data_figures(each, repeat) for each in data if "runs" in parts),
         judging=measure.judgings(judged) if "judging" in parts else (),
         gate=tuple(measure.gate_command(n, times) for n, times in gate if "gate" in parts),
-        memory=tuple(measure.memory_peak(n) for n in MEMORY_CASES if "memory" in parts),
     )
 
 
@@ -143,6 +149,16 @@ def measured_store_section(*, quick: bool = False) -> str:
 
     setting = _setting()
     return store_section(measured_store(QUICK_STORE if quick else STORE_RUNS, measure.say), setting)
+
+
+def measured_growth_section(*, quick: bool = False) -> str:
+    """The section on more workers and more cases, on the same cores."""
+    from tests.bench.growth_measure import measured_growth
+    from tests.bench.growth_measure import section as growth_section
+
+    setting = _setting()
+    cases, peaks = QUICK_GROWTH if quick else GROWTH
+    return growth_section(measured_growth(cases, peaks, measure.say), setting)
 
 
 def _setting() -> Setting:

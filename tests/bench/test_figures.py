@@ -6,7 +6,6 @@ from components.records.events import Event
 from tests.bench.figures import (
     WHOLE_RUN_RATIO,
     ComponentTime,
-    MemoryPeak,
     Target,
     component_times,
     targets,
@@ -91,16 +90,3 @@ def test_repeated_runs_count_by_their_median() -> None:
 
 def test_unchanged_run_is_held_against_the_first() -> None:
     assert target("unchanged").got == pytest.approx(1.5 / 30)
-
-
-def test_memory_is_the_larger_data_over_the_smaller() -> None:
-    peaks = (MemoryPeak(100_000, 1600.0, 1.0), MemoryPeak(10_000, 1000.0, 1.0))
-    found = target("memory", memory=peaks)
-    assert found.got == pytest.approx(1.6)
-    assert found.met is False
-
-
-def test_memory_that_was_not_measured_is_neither_met_nor_missed() -> None:
-    found = target("memory", memory=())
-    assert found.got is None
-    assert found.met is None

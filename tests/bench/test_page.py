@@ -30,12 +30,6 @@ def test_missed_target_is_called_missed() -> None:
     assert "| 4.00 x | <= 1.5 x | **missed** |" in line
 
 
-def test_memory_left_out_says_so() -> None:
-    page = render(figures(memory=()))
-    assert "not measured" in row(page, "peak memory")
-    assert "Not measured in this invocation" in page
-
-
 def test_busy_machine_is_named() -> None:
     assert "unreliable" not in render(figures(load=0.2))
     assert "unreliable" in render(figures(load=3.0))

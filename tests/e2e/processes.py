@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.making import SETTINGS
@@ -28,6 +29,26 @@ def wait_until(met: Callable[[], bool], process: subprocess.Popen, output: Path)
         assert process.poll() is None, output.read_text()
         time.sleep(0.1)
     raise AssertionError(f"it never came:\n{output.read_text()}")
+
+
+@contextmanager
+def job_server(folder: Path) -> Iterator[str]:
+    """Beam's own, which runs a job in memory and its work in the workers that it is given."""
+    port_file = folder / "port"
+    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
+    command += ["--port", "0", "--port_file", str(port_file), "--staging_dir", str(folder)]
+    with (folder / "job.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_until(
+            lambda: port_file.exists() and bool(port_file.read_text().strip()),
+            process,
+            folder / "job.log",
+        )
+        yield f"127.0.0.1:{port_file.read_text().strip()}"
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def kill_while_training(data: Path, workspace: Path, output: Path) -> None:

@@ -1,10 +1,6 @@
 """A whole run whose components work in other processes, held to the same run in this one."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +15,12 @@ from components.scoring.spread import read_answers
 from pipeline.run.workers import start_pool
 from tests.e2e.conftest import Released
 from tests.e2e.making import POLICY, watched_run
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import job_server
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.process]
 
 # What says which run it was, and not what was found; a model's hash covers its release record.
 WHICH_RUN = {"created", "run_id", "decision_sha256", "candidate", "candidate_scores"}
-
-
-@contextmanager
-def job_server(folder: Path) -> Iterator[str]:
-    """Beam's own, which runs a job in memory and its work in the workers that it is given."""
-    port_file = folder / "port"
-    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
-    command += ["--port", "0", "--port_file", str(port_file), "--staging_dir", str(folder)]
-    with (folder / "job.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        wait_until(
-            lambda: port_file.exists() and bool(port_file.read_text().strip()),
-            process,
-            folder / "job.log",
-        )
-        yield f"127.0.0.1:{port_file.read_text().strip()}"
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def differing(here: Any, there: Any, place: str = "") -> list[str]:
