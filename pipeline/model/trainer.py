@@ -122,6 +122,7 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
         epochs=model.epochs,
         class_weight=class_weights(train.positives / train.count),
         callbacks=[stop_early, tell],
+        shuffle=False,  # the batches are shuffled, by the seed
         verbose=0,
     ).history["val_auc"]
     scores = network.predict(tuning, verbose=0)[:, 0]
