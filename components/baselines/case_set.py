@@ -14,9 +14,9 @@ import difflib
 import gc
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ class CaseSet:
       retired: ids that this or an earlier version left out, in order; the source may still hold
         them.
       relabelled: ids whose label stands here, in order; the source may still say another.
+      reading: what a person said of how the source's names are read; empty where nothing.
     """
 
     name: str
@@ -91,6 +92,7 @@ class CaseSet:
     merkle_root: str
     retired: tuple[str, ...] = ()
     relabelled: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.cases, key=lambda case: case.case_id))
@@ -111,6 +113,7 @@ def lock_cases(
     reason: str,
     date: str,
     source: str,
+    reading: Mapping[str, Any] | None = None,
 ) -> CaseSet:
     """Version 1 of a case set, from what a source shows now.
 
@@ -125,7 +128,8 @@ def lock_cases(
     if not cases:
         raise NothingEvaluated(f"case set {name}: got no case to lock, wanted at least one")
     refuse_duplicates((case.case_id for case in cases), where=f"case set {name}")
-    return CaseSet(name, 1, None, author, reason, date, source, cases, cases_root(cases))
+    root = cases_root(cases)
+    return CaseSet(name, 1, None, author, reason, date, source, cases, root, reading=reading or {})
 
 
 def save_case_set(case_set: CaseSet, path: Path) -> None:
@@ -137,7 +141,8 @@ def case_set_json(case_set: CaseSet) -> bytes:
     """The content of a case set's file."""
     named = {key: getattr(case_set, key) for key in _HEADER}
     lists = {key: list(getattr(case_set, key)) for key in _LISTS if getattr(case_set, key)}
-    header = {"schema_version": SCHEMA_VERSION, **named, **lists}
+    said = {"reading": case_set.reading} if case_set.reading else {}
+    header = {"schema_version": SCHEMA_VERSION, **named, **lists, **said}
     document = {**header, "header_sha256": sha256_json(header)}
     return json_with_lines(document, "cases", (case.line() for case in case_set.cases))
 
@@ -170,7 +175,7 @@ def load_case_set(path: Path) -> CaseSet:
         )
     named: dict[str, Any] = {key: header[key] for key in _HEADER}
     named |= {key: tuple(header.get(key, ())) for key in _LISTS}
-    return CaseSet(**named, cases=tuple(cases))
+    return CaseSet(**named, cases=tuple(cases), reading=header.get("reading", {}))
 
 
 CaseFile = tuple[dict[str, Any], list[LockedCase], str]  # every other key, cases, Merkle root

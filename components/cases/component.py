@@ -35,6 +35,7 @@ from components.cases.index import (
     write_records,
 )
 from components.cases.lock import apply_lock
+from components.cases.reading import Reading
 from components.cases.sources import open_source
 from components.records import events
 from components.records.case import CASES_PER_SHARD, BadCase, CaseRecord, Shard, Source
@@ -51,11 +52,13 @@ def CaseExampleGen(
     examples: OutputArtifact[Examples],
     index: OutputArtifact[CaseIndex],
     source: Parameter[str],
+    reading: Parameter[str],
     source_sha256: Parameter[str],
     splits: Parameter[str],
     case_set: Parameter[str],
     case_set_sha256: Parameter[str],
     skip_bad_cases: Parameter[int],
+    least_tuning_positives: Parameter[int],
     leakage: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
@@ -64,13 +67,15 @@ def CaseExampleGen(
     """Writes the source's cases as Examples, and an index of what was written.
 
     Args:
+      reading: how names in the source are read, as `Reading.to_json` has it.
       splits: "test" for the case set, which is then verified against its lock; otherwise the
         training data, which is then searched for cases of the case set.
       case_set: path of the lock.
       leakage: "stop" or "report", where a case-set case stands in the training data.
+      least_tuning_positives: with fewer nothing is trained.
     """
     with report_error(problems):
-        opened = open_source(source)
+        opened = open_source(source, Reading.from_json(reading))
         if opened.fingerprint() != source_sha256 or sha256_file(Path(case_set)) != case_set_sha256:
             raise IntegrityError(f"{source}: the data or the case set changed during the run")
         lock = load_case_set(Path(case_set))
@@ -96,7 +101,13 @@ def CaseExampleGen(
         summary = (
             check_case_set(intake, lock)
             if names == ["test"]
-            else check_training(intake, lock, leakage=leakage)
+            else check_training(
+                intake,
+                lock,
+                leakage=leakage,
+                least_tuning_positives=least_tuning_positives,
+                read_as=opened.read_as,
+            )
         )
         (Path(index.uri) / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
         examples.split_names = artifact_utils.encode_split_names(names)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED
+from components.cases.columns import OPTIONAL, REQUIRED
+from components.cases.files import MANIFEST
 from components.records.case import BadCase, Case, Source
 from components.records.errors import SourceError
 from components.records.files import sync, sync_tree, writing_to

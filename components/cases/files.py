@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.cases.images import decode
+from components.cases.reading import Reading
 from components.cases.splits import cut_shards
-from components.records.case import BadCase, Case, Shard
+from components.records.case import BadCase, Case, ReadAs, Shard
 from components.records.errors import SourceError
 from components.records.files import sha256_file
 
@@ -36,7 +37,12 @@ class ImageFile:
         return self.path.lower().endswith(IMAGE_SUFFIXES)
 
 
-FilesBySplit = Mapping[str, Sequence[ImageFile]]
+@dataclass(frozen=True)
+class FileListing:
+    """The files of each split, and how their names were read."""
+
+    files: Mapping[str, Sequence[ImageFile]]
+    read_as: ReadAs
 
 
 def read_image_file(root: Path, file: ImageFile) -> Case | BadCase:
@@ -87,28 +93,40 @@ def files_sha256(root: Path, paths: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def fingerprint_as_read(content_sha256: str, reading: Reading) -> str:
+    """The hash of a source's content; another where a person said how to read it."""
+    if not reading.changed:
+        return content_sha256
+    return hashlib.sha256(f"{content_sha256}\0{reading.to_json()}".encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class FileSource:
     """Cases of a folder of images; made by `open_folder` or `open_manifest`, which check it.
 
     Attributes:
-      list_files: of the folder at `path`, by split.
+      list_files: of the folder at `path`, which is no span.
     """
 
     path: Path
     spec: str
     name: str
-    list_files: Callable[[Path], FilesBySplit]
+    list_files: Callable[[Path, str, Reading], FileListing]
+    reading: Reading
+    read_as: ReadAs
     synthetic: bool = False
 
     def fingerprint(self) -> str:
-        """As `files_sha256` of all its files."""
-        by_split = self.list_files(self.path)
-        return files_sha256(self.path, (file.path for files in by_split.values() for file in files))
+        """As `files_sha256` of all its files, and how they are read where that was said."""
+        paths = (file.path for files in self._files().values() for file in files)
+        return fingerprint_as_read(files_sha256(self.path, paths), self.reading)
 
     def shards(self, split: str, *, cases_per_shard: int = 512) -> Sequence[Shard]:
-        return cut_shards(split, len(self.list_files(self.path).get(split, ())), cases_per_shard)
+        return cut_shards(split, len(self._files().get(split, ())), cases_per_shard)
 
     def read(self, shard: Shard) -> Iterator[Case | BadCase]:
-        for file in self.list_files(self.path)[shard.split][shard.start : shard.stop]:
+        for file in self._files()[shard.split][shard.start : shard.stop]:
             yield read_image_file(self.path, file)
+
+    def _files(self) -> Mapping[str, Sequence[ImageFile]]:
+        return self.list_files(self.path, "", self.reading).files

@@ -1,67 +1,51 @@
 """A folder of images sorted into `train/` and `test/` (perhaps `val/`), one subfolder per class.
 
-Names of the Kermany chest radiographs carry more, and are read: `person100_bacteria_475.jpeg` is
-an image of patient person100 with bacterial pneumonia, `NORMAL2-IM-0381-0001.jpeg` one of patient
-NORMAL2-IM-0381 (another than IM-0381: the two series are numbered apart). It is not documented
-that a number means the same patient in another folder, so the patient is
-`<split>/<class>/<number>`, and a patient who is in both folders goes unseen.
+What a class folder's name means is in `components.cases.labels`, and what a file's name says of the
+patient in `components.cases.patients`. A folder that could be a split and is none is refused: it
+would go unused, or hold what somebody believes to be trained on.
 """
 
 import functools
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from components.cases.files import FilesBySplit, FileSource, ImageFile
-from components.cases.splits import TRAIN_TUNE, SplitCheck, assign_split, require_both_classes
-from components.records.case import NEGATIVE, POSITIVE
+from components.cases.files import FileListing, FileSource, ImageFile
+from components.cases.labels import OUT, map_labels
+from components.cases.patients import EACH_FILE, parse_name, refuse_unknown_numbers
+from components.cases.reading import PLAIN, Reading
+from components.cases.splits import SPLIT_WORDS, SplitCheck, assign_split, require_both_classes
+from components.records.case import NEGATIVE, POSITIVE, ReadAs
 from components.records.errors import SourceError, suggestion
 
-LABELS: Mapping[str, int] = {
-    **dict.fromkeys(("normal", "negative", "0"), NEGATIVE),
-    **dict.fromkeys(("pneumonia", "abnormal", "positive", "1"), POSITIVE),
-}
-SPLIT_FOLDERS: Mapping[str, str] = {"train": "train", "val": "tune", "test": "test"}
-
-_PNEUMONIA_NAME = re.compile(r"(person\d+)_(bacteria|virus)_\d+(?:_\d+)*")
-_NORMAL_NAME = re.compile(r"((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+")
-_AETIOLOGY = {"bacteria": "bacterial", "virus": "viral"}
+_LEFT_BY_ARCHIVERS = ("__macosx",)
+_ONE_PATIENT = (
+    ": move it to one side, or say with data.patient_pattern what a patient is where a number in "
+    "another folder means another one"
+)
 
 
-def open_folder(path: Path, spec: str) -> FileSource:
+def open_folder(path: Path, spec: str, reading: Reading = PLAIN) -> FileSource:
     """The source in a folder that has `train/` and `test/`.
 
     Where `val/` is absent, tune is a fifth of train's patients.
 
     Raises:
-      SourceError: a split or a class is missing, misnamed or empty, or two files are one case.
+      SourceError: a split or a class is missing, misnamed or empty, two files are one case, or
+        names may carry patients that nobody named.
     """
     root = path.resolve()
-    for split, files in list_class_folders(root).items():
+    listing = list_class_folders(root, reading=reading)
+    check = SplitCheck(_ONE_PATIENT)
+    for split, files in listing.files.items():
         require_both_classes(spec, split, (file.label for file in files if file.is_image))
-        check = SplitCheck()
         for file in (file for file in files if file.is_image):
             check.add(f"{spec}: {file.path}", split, file.patient_id, case_id=file.case_id)
-    return FileSource(root, spec, root.name, list_class_folders)
+    return FileSource(root, spec, root.name, list_class_folders, reading, listing.read_as)
 
 
-def parse_name(stem: str, label: int) -> tuple[str | None, Mapping[str, str]]:
-    """Patient (number with its prefix) and attributes from a Kermany file name without suffix.
-
-    Returns:
-      (None, {}) for other names. The aetiology is bacterial or viral as the name says, and none
-      for the name of a normal image with a negative label.
-    """
-    if match := _PNEUMONIA_NAME.fullmatch(stem):
-        return match[1], {"aetiology": _AETIOLOGY[match[2]]}
-    if match := _NORMAL_NAME.fullmatch(stem):
-        # Other exports number their images IM-... too, so a positive one says nothing.
-        return match[1], {"aetiology": "none"} if label == NEGATIVE else {}
-    return None, {}
-
-
-def list_class_folders(root: Path, span: str = "") -> FilesBySplit:
+def list_class_folders(root: Path, span: str = "", reading: Reading = PLAIN) -> FileListing:
     """The files of each split, in the order of their paths.
 
     Args:
@@ -70,89 +54,130 @@ def list_class_folders(root: Path, span: str = "") -> FilesBySplit:
         unique within it only.
     """
     try:
-        present = _visible_folders(root)
-        for folder in sorted(present - set(SPLIT_FOLDERS)):
-            clause = suggestion(folder, SPLIT_FOLDERS)
-            if "did you mean" in clause:  # a misspelt val/ would silently go unused
-                raise SourceError(f"{root}: unknown split folder '{folder}'{clause}")
-        needed = ("train",) if span else ("train", "test")
-        for folder in needed:
-            if folder not in present:
-                wanted = " and ".join(f"{name}/" for name in needed)
-                raise SourceError(f"{root}: no folder '{folder}'; wanted {wanted}")
-        classes = _class_labels(root, sorted(present & set(SPLIT_FOLDERS)), may_lack=bool(span))
-        folders = tuple((str(folder.relative_to(root)), label) for folder, label in classes)
-        changed = tuple(folder.stat().st_mtime_ns for folder, _ in classes)
-        return _list_entries(root, folders, changed, span)
+        splits = _split_folders(root, needed=("train",) if span else ("train", "test"))
+        labels = _class_labels(root, splits, reading, may_lack=bool(span))
+        folders = tuple(
+            (f"{split}/{name}", labels[name.lower()])
+            for split in splits
+            for name in sorted(_visible_folders(root / split))
+        )
+        changed = tuple((root / folder).stat().st_mtime_ns for folder, _ in folders)
+        return _list_entries(root, folders, changed, span, reading)
     except OSError as error:
         raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
+def _split_folders(root: Path, needed: Sequence[str]) -> list[str]:
+    present = sorted(_visible_folders(root))
+    for folder in present:
+        if folder not in SPLIT_WORDS:
+            clause = suggestion(folder, SPLIT_WORDS)
+            raise SourceError(
+                f"{root}: unknown folder '{folder}' beside train{clause}; rename it if it is one "
+                "of these, or move it out of this folder: what is in it would go unused"
+            )
+    for folder in needed:
+        if folder not in present:
+            wanted = " and ".join(f"{name}/" for name in needed)
+            raise SourceError(f"{root}: no folder '{folder}'; wanted {wanted}")
+    tuning = [folder for folder in present if SPLIT_WORDS[folder] == "tune"]
+    if len(tuning) > 1:
+        raise SourceError(f"{root}: folders {tuning} to tune on; wanted one of them")
+    return present
+
+
 def _class_labels(
-    root: Path, split_folders: Sequence[str], *, may_lack: bool
-) -> list[tuple[Path, int]]:
-    """Every class folder with its label.
+    root: Path, splits: Sequence[str], reading: Reading, *, may_lack: bool
+) -> dict[str, int | None]:
+    """The label of every class folder, by its name in small letters.
 
     Args:
-      may_lack: one class alone will do, where its name is known.
+      may_lack: one class alone will do.
 
     Raises:
-      SourceError: not two classes, no known class name, or other classes than in train.
+      SourceError: an unknown class, not one of each, or other classes than in train.
     """
-    labels = _two_labels(root / "train", may_lack=may_lack)
-    folders = []
-    for split_folder in split_folders:
-        names = _visible_folders(root / split_folder)
-        lowered = sorted(name.lower() for name in names)
-        if lowered != sorted(labels) and not (may_lack and set(lowered) < set(labels)):
+    names = sorted(_visible_folders(root / "train"))
+    words = {name.lower(): str(root / "train") for name in names}
+    labels = map_labels(words, dict(reading.labels))
+    for label in () if may_lack else (NEGATIVE, POSITIVE):
+        if label not in labels.values():
             raise SourceError(
-                f"{root / split_folder}: class folders {sorted(names)}; wanted {sorted(labels)}, "
-                "as in train"
+                f"{root / 'train'}: class folders {names}, none of which is "
+                f"{'positive' if label else 'negative'}; wanted one of each"
             )
-        folders += [(root / split_folder / name, labels[name.lower()]) for name in sorted(names)]
-    return folders
-
-
-def _two_labels(folder: Path, *, may_lack: bool) -> dict[str, int]:
-    names = sorted(name.lower() for name in _visible_folders(folder))
-    if may_lack and len(names) == 1 and names[0] in LABELS:
-        return {names[0]: LABELS[names[0]]}
-    if len(set(names)) != 2 or len(names) != 2:
-        raise SourceError(f"{folder}: class folders {names}; wanted exactly two")
-    known = {name: LABELS[name] for name in names if name in LABELS}
-    if not known:
-        raise SourceError(f"{folder}: unknown label '{names[0]}'{suggestion(names[0], LABELS)}")
-    if len(set(known.values())) < len(known):
-        raise SourceError(f"{folder}: classes {names} mean the same; wanted one of each")
-    # The class that is not recognised is the opposite of the one that is: NORMAL and COVID.
-    opposite = {POSITIVE: NEGATIVE, NEGATIVE: POSITIVE}[next(iter(known.values()))]
-    return {name: known.get(name, opposite) for name in names}
+    several = [name for name in labels if list(labels.values()).count(labels[name]) > 1]
+    if len(words) != len(names) or (several and not reading.labels):
+        raise SourceError(
+            f"{root / 'train'}: class folders {names}, some of which mean the same; wanted one of "
+            f"each, or data.labels with 0, 1 or {OUT} for each"
+        )
+    for split in splits:
+        found = sorted(name.lower() for name in _visible_folders(root / split))
+        if found != sorted(labels) and not (may_lack and set(found) < set(labels)):
+            raise SourceError(
+                f"{root / split}: class folders {found}; wanted {sorted(labels)}, as in train"
+            )
+    return labels
 
 
 # Every shard needs the listing; it is kept until a folder's entries change. It holds names only.
 @functools.lru_cache(maxsize=2)
 def _list_entries(
-    root: Path, folders: tuple[tuple[str, int], ...], changed: tuple[int, ...], span: str
-) -> FilesBySplit:
-    has_val = any(PurePosixPath(folder).parts[0] == "val" for folder, _ in folders)
+    root: Path,
+    folders: tuple[tuple[str, int | None], ...],
+    changed: tuple[int, ...],
+    span: str,
+    reading: Reading,
+) -> FileListing:
+    tuning = any(_split_of(folder) == "tune" for folder, _ in folders)
+    carve = reading.tune_from_train is not None or not tuning
     by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
+    known_as: Counter[str] = Counter()
+    unnamed: list[PurePosixPath] = []
     for folder, label in folders:
-        split = SPLIT_FOLDERS[PurePosixPath(folder).parts[0]]
+        split = _split_of(folder)
+        if label is None or (carve and split == "tune"):
+            continue
         names = sorted(entry.name for entry in (root / folder).iterdir())
-        for name in filter(_is_visible, names):
-            file = _image_file(PurePosixPath(folder, name), label, span)
-            carve = split == "train" and not has_val
-            by_split[assign_split(file.patient_id, TRAIN_TUNE) if carve else split].append(file)
-    return by_split
+        for path in (PurePosixPath(folder, name) for name in names if _is_visible(name)):
+            file, found = _image_file(path, label, span, reading)
+            if file.is_image:
+                known_as[found] += 1
+            if file.is_image and not found:
+                unnamed.append(path.with_suffix(""))
+            into = assign_split(file.patient_id, reading.shares()) if carve else split
+            by_split[into if split == "train" else split].append(file)
+    if reading.patient_pattern != EACH_FILE:
+        refuse_unknown_numbers(str(root), unnamed)
+    labels = {PurePosixPath(folder).name: label for folder, label in folders}
+    return FileListing(by_split, ReadAs(labels, known_as, _tuned_on(reading, carve, tuning)))
 
 
-def _image_file(path: PurePosixPath, label: int, span: str) -> ImageFile:
-    own_id = str(path.with_suffix(""))
-    patient, attributes = parse_name(path.stem, label)
+def _tuned_on(reading: Reading, carve: bool, tuning: bool) -> tuple[str, ...]:
+    if not carve:
+        return ()
+    left_out = "; the folder to tune on is left out" if tuning else ""
+    return (f"tuning: {reading.shares()['tune']:g} of the training patients{left_out}",)
+
+
+def _split_of(folder: str) -> str:
+    return SPLIT_WORDS[PurePosixPath(folder).parts[0]]
+
+
+def _image_file(
+    path: PurePosixPath, label: int, span: str, reading: Reading
+) -> tuple[ImageFile, str]:
+    """The file, and what its patient was found by."""
+    stem = path.with_suffix("")
+    if not ImageFile(str(path), "", "", label, {}).is_image:
+        return ImageFile(str(path), str(stem), str(stem), label, {}), ""
+    name = parse_name(stem, label, reading.patient_pattern)
     # Without the span: what may be one patient is kept in one split.
-    patient_id = own_id if patient is None else str(path.with_name(patient))
-    case_id = f"{span}/{own_id}" if span else own_id
-    return ImageFile(str(path), case_id, patient_id, label, attributes)
+    case_id = f"{span}/{stem}" if span else str(stem)
+    return ImageFile(
+        str(path), case_id, name.patient or str(stem), label, name.attributes
+    ), name.known_as
 
 
 def _visible_folders(folder: Path) -> set[str]:
@@ -161,4 +186,5 @@ def _visible_folders(folder: Path) -> set[str]:
 
 
 def _is_visible(name: str) -> bool:
-    return not name.startswith(".") and name.lower() != "thumbs.db"
+    hidden = ("thumbs.db", *_LEFT_BY_ARCHIVERS)
+    return not name.startswith(".") and name.lower() not in hidden

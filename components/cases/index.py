@@ -14,7 +14,16 @@ from typing import Any
 from components.baselines.case_set import CaseSet, verify_cases
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.cases.splits import SplitCheck, require_both_classes
-from components.records.case import NEGATIVE, POSITIVE, Case, CaseRecord, Shard, is_case_row
+from components.records.case import (
+    NEGATIVE,
+    NOTHING_READ,
+    POSITIVE,
+    Case,
+    CaseRecord,
+    ReadAs,
+    Shard,
+    is_case_row,
+)
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 from components.records.json_lines import parse_object
 
@@ -233,11 +242,20 @@ def check_case_set(intake: Intake, lock: CaseSet) -> dict[str, Any]:
     return {"cases": len(lock.cases), "findings": []}
 
 
-def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, Any]:
+def check_training(
+    intake: Intake,
+    lock: CaseSet,
+    *,
+    leakage: str,
+    least_tuning_positives: int = 1,
+    read_as: ReadAs = NOTHING_READ,
+) -> dict[str, Any]:
     """Counts per split, and the findings a report must carry.
 
     Args:
       leakage: "stop" raises on a case-set case in the training data, "report" lists it.
+      least_tuning_positives: fewer cannot choose an operating point.
+      read_as: how the source's names were read, which the report carries along.
 
     Raises:
       SourceError: too many unusable cases, duplicate ids, a split without both classes, or a
@@ -246,6 +264,13 @@ def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, 
     """
     skipped = intake.skipped()
     counts = check_index({split: intake.records(split) for split in ("train", "tune")})
+    tuning = counts["tune"]
+    if tuning.positives < least_tuning_positives:
+        raise SourceError(
+            f"split 'tune': {tuning.positives} positive of {tuning.cases} cases to choose the "
+            f"operating point on, wanted at least {least_tuning_positives}; carve it from the "
+            "training patients with data.tune_from_train: 0.2, or add cases to tune on"
+        )
     leaks = find_leakage(intake.records(), lock.cases)
     if leaks and leakage == "stop":
         raise LeakageFound(
@@ -262,6 +287,7 @@ def check_training(intake: Intake, lock: CaseSet, *, leakage: str) -> dict[str, 
         "trained_on": count_values(intake.records("train"), wanted),
         "leaks": [dataclasses.asdict(leak) for leak in leaks],
         "findings": [
+            *read_as.lines,
             *(f"skipped {case}" for case in skipped),
             *([patients] if left_out else []),
             *([_leaks_in_words(leaks)] if leaks else []),

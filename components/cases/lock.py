@@ -6,7 +6,8 @@ from pathlib import Path
 
 from components.baselines.case_set import CaseSet, lock_cases, nearest, save_case_set, verify_cases
 from components.cases.index import record_case
-from components.records.case import BadCase, Case, Shard, Source
+from components.cases.reading import PLAIN, Reading
+from components.records.case import BadCase, Case, ReadAs, Shard, Source
 from components.records.clock import current_time
 from components.records.errors import IntegrityError, SourceError
 from components.records.text import spell
@@ -14,8 +15,13 @@ from components.records.text import spell
 NAMED = 3  # unusable cases that an error spells out
 
 
-def lock_source(source: Source, path: Path, *, author: str, reason: str) -> CaseSet:
+def lock_source(
+    source: Source, path: Path, *, author: str, reason: str, reading: Reading = PLAIN
+) -> CaseSet:
     """Writes version 1 of the case set at `path`.
+
+    Args:
+      reading: what the source was opened with; whoever opens it again finds it in the lock.
 
     Raises:
       IntegrityError: a case set is locked there already.
@@ -30,6 +36,7 @@ def lock_source(source: Source, path: Path, *, author: str, reason: str) -> Case
         reason=reason,
         date=current_time().date().isoformat(),
         source=Path(source.spec).name,  # what was locked, not where it lay on one machine
+        reading=reading.of_case_set().changed,
     )
     save_case_set(case_set, path)
     return case_set
@@ -49,6 +56,10 @@ class GovernedSource:
     synthetic: bool
     retired: frozenset[str]
     labels: dict[str, int]
+
+    @property
+    def read_as(self) -> ReadAs:
+        return self.source.read_as
 
     def fingerprint(self) -> str:
         """The source's own."""

@@ -22,11 +22,14 @@ import numpy.typing as npt
 from components.cases.files import file_sha256
 from components.cases.images import MAX_PIXELS, MIN_SIDE, encode_png, samples_sha256
 from components.cases.splits import TRAIN_TUNE, assign_split, cut_shards, require_both_classes
-from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, Shard
+from components.records.case import NEGATIVE, POSITIVE, BadCase, Case, ReadAs, Shard
 from components.records.errors import SourceError
 from components.records.text import brief
 
 PREFIXES: Mapping[str, str] = {"train": "train", "tune": "val", "test": "test"}
+READ_AS = ReadAs(
+    {"0": NEGATIVE, "1": POSITIVE}, notes=("patients: the same picture is the same patient",)
+)
 _MOST_KEPT = 8
 _CHUNK = 2**20
 _DAMAGE = (
@@ -70,6 +73,7 @@ class NpzSource:
     path: Path
     spec: str
     name: str
+    read_as: ReadAs = READ_AS
     synthetic: bool = False
 
     def fingerprint(self) -> str:

@@ -16,6 +16,7 @@ from rich.progress import wrap_file
 from components.cases.folder import open_folder
 from components.cases.manifest import MANIFEST, open_manifest
 from components.cases.npz import NpzSource, open_npz
+from components.cases.reading import PLAIN, Reading, refuse_reading
 from components.cases.spans import KIND, open_spans, span_pattern
 from components.records.case import Source
 from components.records.errors import SourceError, suggestion
@@ -121,34 +122,38 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
 WORDS = ("phantom", *(f"medmnist:{name}" for name in PUBLISHED))
 
 
-def open_source(spec: str) -> Source:
+def open_source(spec: str, reading: Reading = PLAIN) -> Source:
     """The source that `spec` names, checked: every split it needs is there with both classes.
 
     Args:
       spec: `phantom` or `phantom:KEY=VALUE,...`; `medmnist:NAME`; the path of an .npz file, of a
         folder with `manifest.csv`, or of a folder with `train/` and `test/`; or spans of training
         data, `spans:PATTERN@NUMBERS`, as `components.cases.spans` finds them.
+      reading: what a person said of the names in it, which only a folder or spans have.
 
     Raises:
       SourceError: no such source, or its data cannot be used.
     """
     kind, _, rest = spec.partition(":")
+    if kind in ("phantom", "medmnist"):
+        refuse_reading(spec, reading)
     if kind == "phantom":
         # Not needed by those who bring their own data.
         from components.phantom.source import PhantomSource
 
         return PhantomSource.parse(spec)
     if kind == KIND:
-        return open_spans(spec)
+        return open_spans(spec, reading)
     if kind == "medmnist":
         return open_medmnist(rest)
     path = Path(os.path.normpath(spec)).expanduser()
     canonical = os.path.normpath(spec)
     try:
         if path.is_dir():
-            return _open_directory(path, canonical)
+            return _open_directory(path, canonical, reading)
         if path.is_file():
             if path.suffix.lower() == ".npz":
+                refuse_reading(spec, reading)
                 return open_npz(path, canonical)
             raise SourceError(f"{spec}: not a data source; wanted an .npz file or a folder")
     except (OSError, ValueError) as error:  # no permission; a zero byte in the path
@@ -158,14 +163,14 @@ def open_source(spec: str) -> Source:
     raise SourceError(f"{spec}: no such file or folder{suggestion(spec, _near(spec, path))}")
 
 
-def _open_directory(path: Path, spec: str) -> Source:
+def _open_directory(path: Path, spec: str, reading: Reading) -> Source:
     if (path / MANIFEST).is_file():
-        return open_manifest(path, spec)
+        return open_manifest(path, spec, reading)
     found = sorted(item.name for item in path.iterdir() if not item.name.startswith("."))
     if "train" not in found and "test" not in found:
         shown = f"found {found[:6]}" if found else "the folder is empty"
         raise SourceError(f"{spec}: {shown}; wanted {MANIFEST}, or train/ and test/")
-    return open_folder(path, spec)
+    return open_folder(path, spec, reading)
 
 
 def _near(spec: str, path: Path) -> list[str]:

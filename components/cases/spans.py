@@ -18,12 +18,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.cases.files import MANIFEST, ImageFile, file_sha256, files_sha256, read_image_file
+from components.cases.files import (
+    MANIFEST,
+    ImageFile,
+    file_sha256,
+    files_sha256,
+    fingerprint_as_read,
+    read_image_file,
+)
 from components.cases.folder import list_class_folders
 from components.cases.manifest import list_manifest
-from components.cases.npz import NpzRow, list_npz, read_npz_row
+from components.cases.npz import READ_AS, NpzRow, list_npz, read_npz_row
+from components.cases.reading import PLAIN, Reading, refuse_reading
 from components.cases.splits import SplitCheck, cut_shards, require_both_classes
-from components.records.case import BadCase, Case, Shard
+from components.records.case import BadCase, Case, ReadAs, Shard
 from components.records.errors import SourceError, suggestion
 
 KIND = "spans"
@@ -216,6 +224,7 @@ class Span:
     number: int
     name: str
     path: Path
+    reading: Reading = PLAIN
 
     @classmethod
     def found(cls, number: int, path: Path) -> "Span":
@@ -233,7 +242,7 @@ class Span:
         Raises:
           SourceError: the span cannot be used, or has test cases.
         """
-        listed = self._listed()
+        listed = self._listed()[0]
         if listed["test"]:
             raise SourceError(
                 f"{self.path}: {len(listed['test'])} cases in split 'test', the first "
@@ -241,16 +250,23 @@ class Span:
             )
         return listed
 
-    def _listed(self) -> Mapping[str, Sequence[SpanRow]]:
+    def read_as(self) -> ReadAs:
+        """How its names are read."""
+        return self._listed()[1]
+
+    def _listed(self) -> tuple[Mapping[str, Sequence[SpanRow]], ReadAs]:
         if self._is_file:
-            return list_npz(self.path, self.name)
+            refuse_reading(str(self.path), self.reading)
+            return list_npz(self.path, self.name), READ_AS
         if (self.path / MANIFEST).is_file():
-            return list_manifest(self.path, self.name)
-        if (self.path / "train").is_dir():
-            return list_class_folders(self.path, self.name)
-        raise SourceError(
-            f"{self.path}: wanted a folder with {MANIFEST} or with train/, or an .npz"
-        )
+            listing = list_manifest(self.path, self.name, self.reading)
+        elif (self.path / "train").is_dir():
+            listing = list_class_folders(self.path, self.name, self.reading)
+        else:
+            raise SourceError(
+                f"{self.path}: wanted a folder with {MANIFEST} or with train/, or an .npz"
+            )
+        return listing.files, listing.read_as
 
     def read(self, split: str, start: int, stop: int) -> Iterator[Case | BadCase]:
         """The cases of some rows of a split, each with the span as an attribute."""
@@ -270,7 +286,7 @@ class Span:
             content = file_sha256(self.path)
         else:
             paths = (row.path for rows in self.rows().values() for row in rows)
-            content = files_sha256(self.path, paths)
+            content = fingerprint_as_read(files_sha256(self.path, paths), self.reading)
         return hashlib.sha256(f"{self.number}\0{self.name}\0{content}".encode()).hexdigest()
 
 
@@ -286,6 +302,7 @@ class SpanSource:
     name: str
     spans: tuple[Span, ...]
     rows: Mapping[str, Sequence[int]]
+    read_as: ReadAs
     synthetic: bool = False
 
     def fingerprint(self) -> str:
@@ -310,7 +327,7 @@ class SpanSource:
             first += count
 
 
-def open_spans(spec: str) -> SpanSource:
+def open_spans(spec: str, reading: Reading = PLAIN) -> SpanSource:
     """The source of `spans:PATTERN@NUMBERS`.
 
     Raises:
@@ -321,7 +338,8 @@ def open_spans(spec: str) -> SpanSource:
     check = SplitCheck(": give every span a split or none, and a patient_id")
     labels: dict[str, set[int]] = {split: set() for split in SPLITS}
     counts: dict[str, list[int]] = {split: [] for split in SPLITS}
-    for span in chosen.spans:
+    spans = tuple(replace(span, reading=reading) for span in chosen.spans)
+    for span in spans:
         for split, rows in span.rows().items():
             for row in (row for row in rows if row.is_image):
                 where = f"{span.path}: {row.path}"
@@ -330,4 +348,5 @@ def open_spans(spec: str) -> SpanSource:
             counts.setdefault(split, []).append(len(rows))
     for split in SPLITS:
         require_both_classes(chosen.spec, split, labels[split])
-    return SpanSource(chosen.spec, chosen.spans[0].path.parent.name, chosen.spans, counts)
+    read_as = ReadAs.together(span.read_as() for span in spans)
+    return SpanSource(chosen.spec, spans[0].path.parent.name, spans, counts, read_as)

@@ -10,6 +10,12 @@ from components.records.errors import SourceError
 TRAIN_TUNE: Mapping[str, float] = {"tune": 0.2, "train": 0.8}
 TRAIN_TUNE_TEST: Mapping[str, float] = {"test": 0.2, "tune": 0.2, "train": 0.6}
 
+SPLIT_WORDS: Mapping[str, str] = {
+    "train": "train",
+    **dict.fromkeys(("val", "valid", "validation", "tune", "dev"), "tune"),
+    "test": "test",
+}
+
 
 def assign_split(patient_id: str, shares: Mapping[str, float]) -> str:
     """The split of a patient, from a hash of the id alone.

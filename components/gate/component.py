@@ -24,6 +24,7 @@ from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.scores import load_scores, save_scores
 from components.decision import Verdict, load_decision, save_decision
+from components.gate.describe import describe_operating_point
 from components.gate.evaluation import evaluator_findings
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
@@ -88,7 +89,12 @@ def RegressionGate(
                 blessed=evaluator_blessing.get_int_custom_property("blessed") == 1,
                 cases=len(case_set.cases),
             ),
-            findings=[*summary["findings"], *admitted["findings"], *asked["findings"]],
+            findings=[
+                *summary["findings"],
+                *describe_operating_point(Path(reference.uri) / REFERENCE),
+                *admitted["findings"],
+                *asked["findings"],
+            ],
             trained_on=summary["trained_on"],
             run_id=asked["run_id"],
             same_inputs=_same_inputs(asked, models),

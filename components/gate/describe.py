@@ -1,6 +1,7 @@
 """What a decision shows beside its checks: estimates by slice, and which cases flipped."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from components.metrics import METRICS, Outputs
 from components.metrics.calibration import refuse_improbable
 from components.records.errors import NothingEvaluated
 from components.statistics.calibration_line import calibration_line
+from components.statistics.intervals import clopper_pearson
 from components.statistics.mcnemar import mcnemar
 from components.statistics.multiplicity import holm
 
@@ -124,15 +126,34 @@ def _pieces(policy: Policy, cases: JudgedCases, *, judged: bool) -> list[dict[st
     return [piece for place, piece in enumerate(pieces) if piece not in pieces[:place]]
 
 
+def describe_operating_point(reference: Path) -> list[str]:
+    """What the candidate's operating point rests on: the tuning cases and its scores of them.
+
+    Args:
+      reference: as ReferenceScorer writes it; the tuning split of a model without answers is empty.
+    """
+    with np.load(reference, allow_pickle=False) as kept:
+        labels, called = kept["labels"] == 1, kept["positive"]
+        patients, point = kept["patient_ids"], float(kept["operating_point"])
+    n, found = int(labels.sum()), int((called & labels).sum())
+    if not n or not np.isfinite(point):
+        return []
+    bounds = clopper_pearson(found, n)
+    return [
+        f"operating point {point:.4f}: chosen on {n} positive tuning images of "
+        f"{np.unique(patients[labels]).size} patients, of which it calls {found / n:.3f}, interval "
+        f"{bounds.lower:.3f} to {bounds.upper:.3f}: the sensitivity that it aims at is known no "
+        "better"
+    ]
+
+
 def remarks(
     policy: Policy, cases: JudgedCases, candidate: Outputs, baselines: Mapping[str, Outputs]
 ) -> list[str]:
     """What a reader should know although it changes no verdict."""
-    found = [
-        f"descriptive slice '{attribute}': no case has this attribute"
-        for attribute in policy.descriptive_slices
-        if not cases.values(attribute)
-    ]
+    absent = [name for name in policy.descriptive_slices if not cases.values(name)]
+    named = ", ".join(f"'{name}'" for name in absent)
+    found = [f"descriptive slices: no case has {named}"] if absent else []
     found += [
         f"every score equals the {name}'s, to the last bit"
         for name, baseline in baselines.items()

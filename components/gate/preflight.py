@@ -9,6 +9,7 @@ patients wrong.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,16 +79,50 @@ def preflight(policy: Policy, case_set: CaseSet) -> tuple[CheckOutlook, ...]:
     return tuple(_outlooks(policy, JudgedCases(case_set), losses=True))
 
 
-def refuse_hopeless(policy: Policy, case_set: CaseSet) -> None:
-    """Raises PolicyError where a gating check can never pass: names it, its n, what it needs."""
-    found = _outlooks(policy, JudgedCases(case_set), losses=False)
-    hopeless = [outlook for outlook in found if outlook.hopeless]
-    if hopeless:
-        more = f"; nor can {len(hopeless) - 1} more" if len(hopeless) > 1 else ""
-        raise PolicyError(
-            f"policy {policy.name}: {hopeless[0].check} can never pass on {case_set.name} version "
-            f"{case_set.version}: {_why(hopeless[0])}{more}"
-        )
+def refuse_hopeless(policy: Policy, case_set: CaseSet, *, path: Path | None = None) -> None:
+    """Raises PolicyError where a gating check can never pass: names it, its n, what it needs.
+
+    Args:
+      path: of the policy, for whoever has to edit it.
+    """
+    cases = JudgedCases(case_set)
+    hopeless = hopeless_checks(policy, cases)
+    if not hopeless:
+        return
+    first = hopeless[0]
+    check = next((c for c in policy.checks if first.check.startswith(f"{c.name}.")), None)
+    limit = provable_limit(policy, cases, check, first) if check else None
+    nearest = "" if limit is None else f": {limit:.2f} can be proven"
+    more = f"; nor can {len(hopeless) - 1} more" if len(hopeless) > 1 else ""
+    where = f"{path}: " if path else ""
+    raise PolicyError(
+        f"{where}policy {policy.name}: {first.check} can never pass on {case_set.name} "
+        f"version {case_set.version}: {_why(first)}{nearest}{more}"
+    )
+
+
+def hopeless_checks(policy: Policy, cases: JudgedCases) -> list[CheckOutlook]:
+    """What blocks every candidate."""
+    return [one for one in _outlooks(policy, cases, losses=False) if one.hopeless]
+
+
+def provable_limit(
+    policy: Policy, cases: JudgedCases, check: Check, outlook: CheckOutlook
+) -> float | None:
+    """The smallest wider margin, or the highest lower floor, that the best model passes.
+
+    In whole hundredths; None where none does, or where more than counts decides.
+    """
+    if check.metric not in COUNTED or outlook.rule not in ("floor", "non_inferiority"):
+        return None
+    best, margin = judged_of(check, policy, cases), outlook.rule == "non_inferiority"
+    first = math.floor(outlook.limit * 100 + 1e-9)
+    for hundredths in range(first + 1, 100) if margin else range(first, 0, -1):
+        limit = hundredths / 100
+        passes = margin_passes(check, limit, best) if margin else floor_passes(check, limit)
+        if possible(check, passes, best):
+            return limit
+    return None
 
 
 def judged_of(

@@ -35,7 +35,15 @@ from components.phantom.arithmetic import (
 from components.phantom.detector import DEVICES, DORADO, IMAGE_DRAWS, Picture, detect
 from components.phantom.findings import AETIOLOGIES, FINDING_DRAWS, Thorax, add_shadows
 from components.phantom.spec import SEASONS, PhantomOptions
-from components.records.case import NEGATIVE, POSITIVE, SPLITS, Case, Shard
+from components.records.case import (
+    NEGATIVE,
+    NOTHING_READ,
+    POSITIVE,
+    SPLITS,
+    Case,
+    ReadAs,
+    Shard,
+)
 from components.records.errors import SourceError, suggestion
 
 # Lung height, heart half-width, mediastinum half-width (an infant's thymus), slope of the ribs.
@@ -220,6 +228,7 @@ class PhantomSource:
     spec: str
     options: PhantomOptions
     synthetic: bool = True
+    read_as: ReadAs = NOTHING_READ
 
     @property
     def name(self) -> str:

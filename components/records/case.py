@@ -5,13 +5,15 @@ a row is read by a few comparisons.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
 from components.records.errors import IntegrityError
+from components.records.text import spell
 
 SPLITS = ("train", "tune", "test")
 POSITIVE = 1
@@ -55,6 +57,50 @@ class Shard:
     stop: int
 
 
+@dataclass(frozen=True)
+class ReadAs:
+    """How a source's names were read.
+
+    Attributes:
+      labels: every word for a class to its label, None where it was left out.
+      patients: how many files have their patient from where; "" for those that name none.
+      notes: what else was taken for what, a line each.
+    """
+
+    labels: Mapping[str, int | None] = field(default_factory=dict)
+    patients: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people, the labels first."""
+        words = {NEGATIVE: "negative (0)", POSITIVE: "positive (1)", None: "left out"}
+        labels = [f"{spell(word)} is {words[label]}" for word, label in self.labels.items()]
+        patients = [f"{n:,} files by {name}" for name, n in sorted(self.patients.items()) if name]
+        if each := self.patients.get(""):
+            patients.append(f"{each:,} files are a patient each")
+        return (
+            *([f"labels: {', '.join(labels)}"] if labels else []),
+            *([f"patients: {'; '.join(patients)}"] if patients else []),
+            *self.notes,
+        )
+
+    @classmethod
+    def together(cls, parts: Iterable["ReadAs"]) -> "ReadAs":
+        """Of data that come in several pieces."""
+        labels: dict[str, int | None] = {}
+        patients: Counter[str] = Counter()
+        notes: dict[str, None] = {}
+        for part in parts:
+            labels |= part.labels
+            patients.update(part.patients)
+            notes |= dict.fromkeys(part.notes)
+        return cls(labels, patients, tuple(notes))
+
+
+NOTHING_READ = ReadAs()
+
+
 class Source(Protocol):
     """Where cases come from. Instances are small and picklable: workers get a copy each."""
 
@@ -70,6 +116,11 @@ class Source(Protocol):
 
     @property
     def synthetic(self) -> bool: ...
+
+    @property
+    def read_as(self) -> ReadAs:
+        """How its names were read; nothing where it has none."""
+        ...
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) that changes whenever any case of the source would."""

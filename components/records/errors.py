@@ -22,7 +22,9 @@ Messages are one line: what, where, got, wanted, next step.
 """
 
 import difflib
-from collections.abc import Iterable
+import itertools
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 RETIRED: frozenset[str] = frozenset()  # codes of kinds that are gone
@@ -161,9 +163,55 @@ KINDS: dict[str, type[CasegateError]] = {
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The clause "; did you mean 'x'?", or the known words where none is close."""
+    """The clause "; did you mean 'x'?", or the known words where none is close.
+
+    A word is never offered for another that may mean something else: one with other digits, with a
+    word more, or as near to the opposite of what would be offered.
+    """
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
+    for close in difflib.get_close_matches(word, choices, n=3):
+        if not _may_differ(word.lower(), close.lower()):
+            return f"; did you mean '{close}'?"
     return f"; known: {', '.join(choices)}"
+
+
+_OPPOSITES = (
+    *(("no", "yes"), ("without", "with"), ("negative", "positive"), ("absent", "present")),
+    *(("false", "true"), ("off", "on"), ("out", "in"), ("left", "right"), ("first", "last")),
+    *(("benign", "malignant"), ("healthy", "sick"), ("well", "ill"), ("normal", "abnormal")),
+    *(("min", "max"), ("lower", "upper"), ("before", "after"), ("train", "test")),
+    *(("sensitivity", "specificity"), ("floor", "ceiling"), ("gained", "lost")),
+    *(("champion", "golden"), ("candidate", "champion"), ("candidate", "golden")),
+)
+_TURNING = ("no", "non", "not", "un", "ab", "a", "in", "dis", "anti", "without", "-", "?")
+
+
+def _may_differ(word: str, close: str) -> bool:
+    """Whether what a person wrote may mean something else than the known word close to it."""
+    if word == close:
+        return False
+    if re.findall(r"[+-]?\d+", word) != re.findall(r"[+-]?\d+", close) or "?" in word:
+        return True
+    ours, theirs = (set(re.findall(r"[^\W_]+", text)) for text in (word, close))
+    if theirs < ours:
+        return True
+    likeness = difflib.SequenceMatcher(b=word)
+    likeness.set_seq1(close)
+    near = likeness.ratio()
+    for other in _opposites(close):
+        likeness.set_seq1(other)
+        if likeness.ratio() >= near:
+            return True
+    return False
+
+
+def _opposites(text: str) -> Iterator[str]:
+    """Words that say the opposite of `text`, or what is not it."""
+    for turning in _TURNING:
+        yield f"{turning}{text}"
+        yield f"{turning} {text}"
+    yield f"{text} negative"
+    for pair in _OPPOSITES:
+        for one, other in itertools.permutations(pair):
+            if re.search(rf"(?<![^\W_]){one}(?![^\W_])", text):
+                yield re.sub(rf"(?<![^\W_]){one}(?![^\W_])", other, text)

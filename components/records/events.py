@@ -14,7 +14,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Event:
     """Attributes:
-    kind: "started", "finished", "cached", "failed" or "progress".
+    kind: "started", "finished", "cached", "failed", "progress", or "notice" of what everybody
+      should read, a line in `detail`.
     component: the component's id in the graph; empty for progress of whatever runs now.
     """
 

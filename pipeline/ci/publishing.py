@@ -5,7 +5,6 @@ from pathlib import Path
 from components.baselines.case_set import load_case_set
 from components.baselines.names import CASE_SET
 from components.baselines.scores import CaseScores
-from components.cases.sources import open_source
 from components.decision import load_decision
 from components.records.errors import ConfigError
 from components.records.ledger.ledger import Ledger
@@ -60,5 +59,5 @@ def _on_development(config: Config, champion: Champion) -> dict[str, CaseScores]
             "`casegate cases lock`"
         )
     case_set = load_case_set(place)
-    source = open_source(config.ci.source) if config.ci.source else locked_source(place, case_set)
+    source = locked_source(place, case_set, named=config.ci.source)
     return {case_set.merkle_root: score_models({"": champion.path}, case_set, source)[""]}

@@ -1,7 +1,7 @@
 """`casegate cases`: the locked case set, from its first version to its next."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +9,9 @@ from components.baselines.names import CASE_SET
 from pipeline.commands import options
 from pipeline.commands.ending import console, group, print_answer, progress_bar
 from pipeline.settings.workspace import Workspace
+
+if TYPE_CHECKING:
+    from components.cases.reading import Reading
 
 LABELS = {"0": 0, "1": 1, "negative": 0, "positive": 1}
 
@@ -25,14 +28,18 @@ def cases() -> None:
 @click.argument("source")
 @options.folder("--to", "The baseline's folder, e.g. baselines/chest.", required=True)
 @options.person("Who locks it.")
-def lock(source: str, to: Path, by: str, reason: str) -> int:
+@options.reading()
+def lock(source: str, to: Path, by: str, reason: str, reading: "Reading") -> int:
     """Locks the test split of SOURCE: ids, labels, attributes and content hashes."""
     from components.cases.lock import lock_source
     from components.cases.sources import open_source
     from pipeline.governance.persons import require_text
 
     by, reason = require_text(by, "--by"), require_text(reason, "--reason")
-    case_set = lock_source(open_source(source), to / CASE_SET, author=by, reason=reason)
+    opened = open_source(source, reading)
+    for line in opened.read_as.lines:
+        click.echo(line)
+    case_set = lock_source(opened, to / CASE_SET, author=by, reason=reason, reading=reading)
     click.echo(f"{to / CASE_SET}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
     return 0
 
@@ -194,7 +201,8 @@ def propose(case_set: str, workspace: Path, least: int, form: str) -> int:
     help="Whose training and tuning cases, e.g. phantom:n=400,seed=3,season=winter.",
 )
 @options.folder("--out", "A new folder, e.g. data/phantom/span-0001.", required=True)
-def draw(data: str, out: Path) -> int:
+@options.reading()
+def draw(data: str, out: Path, reading: "Reading") -> int:
     """Writes SOURCE's training and tuning cases as images with a manifest.csv.
 
     The folder takes its name when it is complete, as a span has to arrive.
@@ -202,7 +210,7 @@ def draw(data: str, out: Path) -> int:
     from components.cases.draw import draw as write
     from components.cases.sources import open_source
 
-    source = open_source(data)
+    source = open_source(data, reading)
     with progress_bar() as progress:
         drawn = write(source, out, progress=lambda done, of: progress("drawing", done, of))
     click.echo(

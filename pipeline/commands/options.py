@@ -1,5 +1,6 @@
 """The options that two commands or more share: each means the same wherever it stands."""
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,22 @@ def config(
 
 def settings(words: str | None = "Overrides one setting; may be repeated.") -> Decorator:
     return click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help=words)
+
+
+def reading() -> Decorator:
+    """`--config` and `--set`, for what they say in `data` of how names are read: as `reading`."""
+
+    def decorate(command: Any) -> Any:
+        @functools.wraps(command)
+        def with_reading(config: Path | None, settings: tuple[str, ...], **given: Any) -> Any:
+            from pipeline.settings.config import load_config
+
+            return command(**given, reading=load_config(config, settings).data.reading)
+
+        words = "YAML file of settings; those of `data` say how names in SOURCE are read."
+        return stacked(file("--config", words), settings())(with_reading)
+
+    return decorate
 
 
 def data(words: str) -> Decorator:

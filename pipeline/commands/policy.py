@@ -60,7 +60,7 @@ def check(path: Path, case_set: str, discordant: float | None, form: str, worksp
     share = rules.expected_discordance if discordant is None else discordant
     found = chances(outlooks, rules, cases, golden=golden, discordance=share)
     _show(Preflight(rules, cases, share, list(zip(outlooks, found))), form)
-    refuse_hopeless(rules, cases)
+    refuse_hopeless(rules, cases, path=path)
     return 0
 
 

@@ -158,7 +158,9 @@ def _judging_paths(config: Config, workspace: Workspace) -> list[Path]:
     name = config.case_set.baseline
     if not name:  # the source's name chooses the baseline, as in a run
         folder = Path(source).expanduser().resolve().parent
-        name = folder.name if span_pattern(source) else open_source(source).name
+        name = (
+            folder.name if span_pattern(source) else open_source(source, config.data.reading).name
+        )
     named = [(name, config.case_set.directory)]
     if config.ci.baseline is not None:
         named.append((config.ci.baseline, config.ci.directory))

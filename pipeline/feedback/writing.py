@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.case_set import load_case_set
-from components.cases.files import ImageFile
-from components.cases.folder import LABELS
+from components.cases.columns import OPTIONAL, REQUIRED
+from components.cases.files import MANIFEST, ImageFile
 from components.cases.images import bytes_sha256, pixels_sha256
-from components.cases.manifest import MANIFEST, OPTIONAL, REQUIRED, list_manifest
+from components.cases.labels import LABELS
+from components.cases.manifest import list_manifest
 from components.cases.spans import Span, find_spans
 from components.cases.splits import TRAIN_TUNE, assign_split
 from components.feedback.sides import KnownSides, Settled
@@ -222,7 +223,7 @@ def write_proposal(
     source = _manifest_folder(config)
     rows = [_row(plan, one, f"feedback/{folder.name}", "test") for one in plan.sides.proposed]
     # With all that was left to its defaults spelled out.
-    listed = list_manifest(source).items() if source else ()
+    listed = list_manifest(source, "", config.data.reading).files.items() if source else ()
     there = [(split, file) for split, files in listed for file in files]
     shutil.rmtree(folder, ignore_errors=True)
     # Attributes are locked too: a new column would change every case that is there.

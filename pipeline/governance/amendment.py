@@ -29,7 +29,7 @@ from components.records.text import first_few
 from pipeline.governance.act import GovernedAct, governed_act
 from pipeline.governance.case_sets import typed, typed_changes
 from pipeline.governance.golden_record import archive_golden, finish, golden_of, hold_baseline
-from pipeline.settings.baselines import find_case_set
+from pipeline.settings.baselines import find_case_set, reading_of
 from pipeline.settings.workspace import Workspace
 
 
@@ -122,7 +122,10 @@ def _write(amendment: Amendment, ledger: Ledger) -> None:
 def _prepare(path: Path, request: AmendmentRequest, act: GovernedAct) -> Amendment:
     """Everything that `request` comes to, or what is left of it after an interruption."""
     sha256 = sha256_file(path)
-    added = find_cases(open_source(request.source), request.add) if request.source else {}
+    added = {}
+    if request.source:
+        reading = reading_of(load_case_set(path))
+        added = find_cases(open_source(request.source, reading), request.add)
     before, after, resumed = _versions(path, request, added, act)
     golden, entry = golden_of(path.parent), _entry_of(act.entries, before, after)
     stale = golden if golden and not _scored_on(golden, after) else None

@@ -10,7 +10,6 @@ from components.baselines.case_set import CaseSet
 from components.baselines.history import load_version
 from components.baselines.scores import Servability
 from components.cases.lock import verify_source
-from components.cases.sources import open_source
 from components.records.errors import SourceError, Unservable
 from pipeline.settings.baselines import find_case_set, locked_source
 from pipeline.settings.workspace import Workspace
@@ -41,7 +40,7 @@ def verify_case_set(
     """
     path = find_case_set(word, workspace)
     case_set = load_version(path)
-    opened = open_source(source) if source is not None else locked_source(path, case_set)
+    opened = locked_source(path, case_set, named=source)
     if model is None:
         verify_source(opened, case_set)
         return VerifiedCaseSet(case_set, opened.spec)

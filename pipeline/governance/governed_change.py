@@ -67,7 +67,7 @@ class GovernedFiles:
             raise PolicyError(f"{folder / POLICY}: cannot be read: no such file")
         if self.case_set is None:
             raise IntegrityError(f"{folder / CASE_SET}: cannot be read: no such file")
-        refuse_hopeless(self.policy, self.case_set)
+        refuse_hopeless(self.policy, self.case_set, path=folder / POLICY)
         if self.golden is not None:
             aligned(self.golden.scores, self.case_set, who=str(folder / GOLDEN))
         return Baseline(folder, self.case_set, self.policy, self.golden)

@@ -22,6 +22,7 @@ from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
 from components.records.problems import report_error
+from components.statistics.intervals import clopper_pearson
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
 from pipeline.model.network import augmented, build_network
@@ -130,11 +131,32 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
     return network, {
         "operating_point": point,
+        "tuning_sensitivity": tuning_sensitivity(scores >= point, labels),
         "tuning_auc": float(aucs[best]),
         "tuning_cases": int(labels.size),
         "training_cases": train.count,
         "epochs": len(aucs),
         "best_epoch": best + 1,
+    }
+
+
+def tuning_sensitivity(called: np.ndarray, labels: np.ndarray) -> dict[str, float | int]:
+    """What was reached at the operating point, which is known no better than its interval says.
+
+    Args:
+      called, labels: shape (n,), of the tuning split.
+
+    Returns:
+      n positives, estimate, and bounds by Clopper and Pearson, 95 % two-sided, images taken as
+      independent.
+    """
+    positives, found = int((labels == 1).sum()), int(called[labels == 1].sum())
+    interval = clopper_pearson(found, positives)
+    return {
+        "n": positives,
+        "estimate": found / positives,
+        "lower": float(interval.lower),
+        "upper": float(interval.upper),
     }
 
 

@@ -12,11 +12,13 @@ from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.scores import aligned
+from components.cases.reading import PLAIN, Reading
 from components.cases.sources import open_source
 from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
 from components.lineage.record import load_record
+from components.records import events
 from components.records.case import Source
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
@@ -25,7 +27,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import waivers, withdrawn
 from components.records.run_files import RUN_RECORD, STATISTICS
 from components.release.serving import Champion, find_champion
-from pipeline.settings.baselines import resolve_baseline
+from pipeline.settings.baselines import describe_placeholder, resolve_baseline
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.deciding import deciding_sha256
 from pipeline.settings.provenance import new_platform, recorded_environment
@@ -77,6 +79,11 @@ class Inputs:
     @property
     def golden_path(self) -> Path:
         return self.baseline / GOLDEN
+
+    @property
+    def case_reading(self) -> Reading:
+        """How names are read where the case set's images come from."""
+        return _case_reading(self.config)
 
     @cached_property
     def training_sha256(self) -> str:
@@ -144,6 +151,8 @@ class Inputs:
         return {
             "data": self.source.spec,
             "data_sha256": self.source_sha256,
+            "labels": dict(self.source.read_as.labels),
+            "read_as": list(self.source.read_as.lines),
             "synthetic": self.source.synthetic,
             "case_set": f"{self.case_set.name} version {self.case_set.version}",
             "case_set_merkle_root": self.case_set.merkle_root,
@@ -217,14 +226,18 @@ def prepare(
       SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
     """
     spans = _spans(config)
-    source = case_source = open_source(spans.spec if spans else config.data.source)
+    source = case_source = open_source(
+        spans.spec if spans else config.data.source, config.data.reading
+    )
     if config.case_set.source is not None:
-        case_source = open_source(config.case_set.source)
+        case_source = open_source(config.case_set.source, _case_reading(config))
     baseline = resolve_baseline(config, case_source, workspace)
     golden = baseline / GOLDEN
     destination = workspace.destination(config.serving.model_name, config.serving.directory)
     case_set, policy = load_case_set(baseline / CASE_SET), load_policy(baseline / POLICY)
-    refuse_hopeless(policy, case_set)
+    for line in describe_placeholder(baseline):
+        events.publish("notice", detail=line)
+    refuse_hopeless(policy, case_set, path=baseline / POLICY)
     if golden.exists():
         aligned(load_golden(golden).scores, case_set, who=str(golden))
     champion = find_champion(destination, workspace.runs)
@@ -261,6 +274,15 @@ def prepare(
         spans=spans,
         champion_scores=scores,
     )
+
+
+def _case_reading(config: Config) -> Reading:
+    """As in the training data; in a file of arrays, or in drawn images, there are no names."""
+    named = config.case_set.source
+    if named is None:
+        return config.data.reading
+    folder = Path(named).expanduser().is_dir()
+    return config.data.reading.of_case_set() if folder else PLAIN
 
 
 def _spans(config: Config) -> Spans | None:

@@ -46,6 +46,8 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
     training = CaseExampleGen(
         source=inputs.source.spec,
         source_sha256=inputs.source_sha256,
+        reading=inputs.config.data.reading.to_json(),
+        least_tuning_positives=inputs.config.model.least_tuning_positives,
         splits="train,tune",
         skip_bad_cases=inputs.config.data.skip_bad_cases,
         leakage=inputs.policy.leakage,
@@ -55,6 +57,8 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
     case_set = CaseExampleGen(
         source=inputs.case_source.spec,
         source_sha256=inputs.case_source_sha256,
+        reading=inputs.case_reading.to_json(),
+        least_tuning_positives=0,
         splits="test",
         skip_bad_cases=0,
         leakage="stop",

@@ -13,6 +13,7 @@ from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.scores import CaseScores, load_scores
 from components.cases.lock import read_pictures
+from components.cases.reading import Reading
 from components.cases.sources import open_source
 from components.decision import load_decision
 from components.records.files import write_atomically
@@ -37,6 +38,7 @@ def attest_request(inputs: Inputs) -> str:
             "signing": {"unsigned": unsigned, "why": why},
             "report": {
                 "case_source": inputs.case_source.spec,
+                "reading": inputs.case_reading.to_json(),
                 "case_set": str(inputs.case_set_path),
                 "golden": str(inputs.golden_path) if inputs.golden_sha256 else None,
                 "training": str(inputs.workspace.training),
@@ -56,7 +58,8 @@ def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
       The Merkle root of the training data, under the name that statements have for it.
     """
     decision = load_decision(folder / DECISION)
-    source, case_set = open_source(request["case_source"]), load_case_set(Path(request["case_set"]))
+    source = open_source(request["case_source"], Reading.from_json(request["reading"]))
+    case_set = load_case_set(Path(request["case_set"]))
     write_report(decision, folder / REPORT, synthetic=source.synthetic)
     images = read_pictures(source, pictured(decision, case_set))
     evidence = ReportEvidence(case_set, _scores(folder, request["golden"]), images.get)

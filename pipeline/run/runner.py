@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.attestation.keys import VARIABLE, load_signers, load_trusted
+from components.baselines.names import POLICY
 from components.baselines.scores import load_scores
 from components.decision import Decision, Verdict, load_decision
 from components.lineage.address import Redacting, read_password
@@ -45,6 +46,7 @@ class RunOutcome:
       synthetic: whether the judged images are.
       report: the page for people; `summary` beside it is the same for a pull request.
       log: None where nothing ran.
+      policy: what judged, where no person has approved a model under it yet.
     """
 
     decision: Decision
@@ -54,6 +56,7 @@ class RunOutcome:
     synthetic: bool
     report: Path
     log: Path | None
+    policy: Path | None = None
 
     @property
     def summary(self) -> Path:
@@ -124,6 +127,8 @@ def _run(
     events.publish("started", "inputs")
     inputs = prepare(config, workspace, recorder.record.run_id, champion_scores=champion_scores)
     recorder.record_inputs(inputs)
+    for line in inputs.source.read_as.lines:
+        events.publish("notice", detail=line)
     if inputs.spans and inputs.spans.notice:
         events.publish("progress", detail=inputs.spans.notice)
     events.publish("finished", "inputs")
@@ -247,7 +252,12 @@ def _outcome(inputs: Inputs, log: Path) -> RunOutcome:
         raise IntegrityError(f"{inputs.destination}: changed although the candidate did not pass")
     synthetic = inputs.case_source.synthetic
     report = folder / HTML_REPORT
-    return RunOutcome(decision, decision.exit_code, False, release, synthetic, report, log)
+    policy = _unapproved(inputs)
+    return RunOutcome(decision, decision.exit_code, False, release, synthetic, report, log, policy)
+
+
+def _unapproved(inputs: Inputs) -> Path | None:
+    return None if inputs.golden_sha256 else inputs.baseline / POLICY
 
 
 def _unchanged(inputs: Inputs) -> RunOutcome | None:
@@ -271,7 +281,14 @@ def _unchanged(inputs: Inputs) -> RunOutcome | None:
         report = path.parent / HTML_REPORT
         if holds and report.exists():
             return RunOutcome(
-                decision, decision.exit_code, True, inputs.champion, synthetic, report, None
+                decision,
+                decision.exit_code,
+                True,
+                inputs.champion,
+                synthetic,
+                report,
+                None,
+                _unapproved(inputs),
             )
     return None
 

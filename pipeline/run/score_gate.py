@@ -18,7 +18,6 @@ from components.baselines.golden import Approval, Golden, load_golden
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.score_files import CaseOrder, parse_point, read_score_file
 from components.baselines.scores import CaseScores, load_scores, save_scores
-from components.cases.sources import open_source
 from components.decision import Decision, save_decision
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
@@ -250,12 +249,14 @@ def gate(request: GateRequest) -> Gated:
     policy, models = load_policy(policy_path), dict(request.models)
     if "golden" not in models and is_file(place.parent / GOLDEN):
         models["golden"] = place.parent / GOLDEN
-    images = open_source(request.images) if request.images is not None else None
     ledger, runs = None, None
     if request.ledger:
         ledger, runs = Ledger(request.ledger), request.ledger.parent / "runs"
         _refuse_unkeepable(runs / run_id, place)
     case_set = load_case_set(place)
+    images = None
+    if request.images is not None:
+        images = locked_source(place, case_set, named=request.images)
     given = _read(models, points, place, case_set, images)
     scores = {name: one.scores for name, one in given.items()}
     decision = judge(

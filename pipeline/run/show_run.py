@@ -52,7 +52,9 @@ class RunProgress:
             yield self
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "started":
+        if event.kind == "notice":
+            self._console.print(Text(event.detail), soft_wrap=True)
+        elif event.kind == "started":
             self._lines.append(_Line(event.component, time.monotonic()))
         elif self._lines:
             self._lines[-1].update(event)
@@ -125,6 +127,8 @@ def _places(outcome: RunOutcome) -> list[tuple[str, str]]:
     places = [("release", release), ("report", str(outcome.report))]
     if outcome.log:
         places.append(("log", str(outcome.log)))
+    if outcome.policy:
+        places.append(("policy", f"{outcome.policy}: edit it before you approve a model"))
     if _lacks_golden(outcome.decision):
         workspace = outcome.report.parent.parent.parent
         approval = f"casegate baseline bootstrap --workspace {workspace} --by NAME --reason TEXT"

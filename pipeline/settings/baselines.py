@@ -3,11 +3,13 @@
 import contextlib
 from pathlib import Path
 
-from components.baselines.case_set import CaseSet
+from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.history import load_version
-from components.baselines.names import CASE_SET, POLICY
+from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.cases.lock import lock_source
+from components.cases.reading import Reading
 from components.cases.sources import open_source
+from components.gate.first_policy import fit_policy
 from components.records.case import Source
 from components.records.errors import ConfigError, SourceError, suggestion
 from components.records.files import write_atomically
@@ -43,8 +45,39 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
     if not (own / CASE_SET).exists():
         if not (own / POLICY).exists():  # a person's policy may be there first
             write_atomically(own / POLICY, FIRST_RUN_POLICY.read_bytes())
-        lock_source(case_source, own / CASE_SET, author="casegate", reason="first run on this data")
+        reading = config.data.reading
+        lock_source(
+            case_source,
+            own / CASE_SET,
+            author="casegate",
+            reason="first run on this data",
+            reading=reading,
+        )
+    _fit_placeholder(own)
     return own.resolve()
+
+
+def _fit_placeholder(folder: Path) -> None:
+    """Moves what the cases can never prove, in a policy that no person has touched or approved."""
+    path = folder / POLICY
+    untouched = path.is_file() and path.read_bytes() == FIRST_RUN_POLICY.read_bytes()
+    if untouched and not (folder / GOLDEN).exists():
+        text, moved = fit_policy(path, load_case_set(folder / CASE_SET))
+        if moved:
+            write_atomically(path, text.encode())
+
+
+def describe_placeholder(folder: Path) -> tuple[str, ...]:
+    """What a run has to say of a policy that nobody wrote: where it is, and what it is worth."""
+    lines = (folder / POLICY).read_text("utf-8").splitlines()
+    if FIRST_RUN_POLICY.read_text("utf-8").splitlines()[0] not in lines:
+        return ()
+    fitted = [line.removeprefix("#").strip() for line in lines if line.startswith("#   ")]
+    return (
+        f"policy: {folder / POLICY} is a placeholder that nobody agreed to; edit it before you "
+        "approve a model",
+        *(f"policy: {line}" for line in fitted),
+    )
 
 
 def find_case_set(word: str, workspace: Workspace) -> Path:
@@ -85,15 +118,25 @@ def read_case_set(word: str, workspace: Workspace) -> CaseSet:
     return load_version(find_case_set(name, workspace), int(version))
 
 
-def locked_source(path: Path, case_set: CaseSet) -> Source:
-    """The source that a lock names, as typed or beside the case set's file.
+def reading_of(case_set: CaseSet) -> Reading:
+    """How names are read in the source that a case set was locked from."""
+    return Reading.of(case_set.reading)
+
+
+def locked_source(path: Path, case_set: CaseSet, *, named: str | None = None) -> Source:
+    """The source that a lock names, as typed or beside the case set's file; read as it was then.
+
+    Args:
+      named: where it is now, as a person said; None where nobody did.
 
     Raises:
       SourceError: it is at neither place; a lock does not keep where data lay on one machine.
     """
+    if named is not None:
+        return open_source(named, reading_of(case_set))
     for spec in (case_set.source, str(path.parent / case_set.source)):
         with contextlib.suppress(SourceError):
-            return open_source(spec)
+            return open_source(spec, reading_of(case_set))
     raise SourceError(
         f"{path}: locked from '{case_set.source}', which is neither here nor beside it; say where "
         "it is with --source"

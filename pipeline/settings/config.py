@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 
+from components.cases.labels import plain
+from components.cases.patients import EACH_FILE
+from components.cases.reading import Reading
 from components.records.errors import ConfigError, suggestion
 from components.records.yaml_lines import read_yaml
 
@@ -51,6 +55,8 @@ Flag = Annotated[bool, Limits()]
 Count = Annotated[int, Limits(ge=0)]
 Positive = Annotated[int, Limits(ge=1)]
 Retries = Annotated[int, Limits(ge=0, le=10)]
+# A class may be called 1; YAML's yes and no are no words, and have to stand in quotes.
+Word = Annotated[str, Limits(strict=False, coerce_numbers_to_str=True)]
 Texts = tuple[Text, ...]
 Channels = Annotated[tuple[Positive, ...], Limits(strict=False, min_length=1, max_length=6)]
 Notice = Literal["released", "blocked", "inconclusive", "failed", "drift", "nothing_new"]
@@ -63,6 +69,26 @@ class Section:
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class ColumnsConfig(Section):
+    """Which columns of a manifest.csv mean what, where they are not called so."""
+
+    path: Text | None = None
+    """The column with the path of the image; null takes `path`."""
+    label: Text | None = None
+    """The column with the label; null takes `label`."""
+    case_id: Text | None = None
+    """The column with the id of the case; null takes `case_id`, if there is one."""
+    patient: Text | None = None
+    """The column with the id of the patient; null takes `patient_id`, if there is one."""
+    split: Text | None = None
+    """The column with the split; null takes `split`, if there is one."""
+    ignore: Texts = ()
+    """Columns that are not read."""
+    attributes: Texts = ()
+    """Columns to slice by although their names look like those of a patient, a split or a label."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +107,47 @@ class DataConfig(Section):
     trained; report, it is written down and the gate decides."""
     skip_bad_cases: Count = 0
     """How many unusable cases are tolerated, and listed, before the run stops."""
+    labels: dict[Word, Literal[0, 1, "out"]] | None = None
+    """What every class folder, or every label of a manifest, means: 0 negative, 1 positive, out
+    left out. null takes only names that everybody knows, such as NORMAL and PNEUMONIA."""
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    patient_pattern: Text | None = None
+    """What in a file's name is the patient: a regular expression whose first group it is, or
+    `each_file` where every file is a patient of its own; null knows the names of published sets."""
+    tune_from_train: Annotated[float, Limits(gt=0, lt=1)] | None = None
+    """Share of the training patients to tune on, by a hash of their id. A `val/` beside `train/` is
+    then left out, and what a manifest has to tune on is divided along; null takes what the data
+    have to tune on, or a fifth."""
+
+    def __post_init__(self) -> None:
+        words: dict[str, str] = {}
+        for word in self.labels or ():
+            other = words.setdefault(plain(word), word)
+            if other != word:
+                raise ValueError(f"labels: got '{other}' and '{word}', which are one word")
+        try:
+            if self.patient_pattern in (None, EACH_FILE) or re.compile(self.patient_pattern).groups:
+                return
+            fault = ""
+        except re.error as error:
+            fault = f" ({error})"
+        raise ValueError(
+            f"patient_pattern: got {self.patient_pattern!r}{fault}, wanted {EACH_FILE} or a "
+            "regular expression with the patient in parentheses"
+        )
+
+    @property
+    def reading(self) -> Reading:
+        """What these settings say of how names are read."""
+        named = dataclasses.asdict(self.columns)
+        lists = {name: named.pop(name) for name in ("ignore", "attributes")}
+        return Reading(
+            labels=tuple((w, None if at == "out" else at) for w, at in (self.labels or {}).items()),
+            columns=tuple((role, column) for role, column in named.items() if column is not None),
+            patient_pattern=self.patient_pattern,
+            tune_from_train=self.tune_from_train,
+            **lists,
+        )
 
 
 @dataclass(frozen=True)
@@ -118,6 +185,8 @@ class ModelConfig(Section):
     """Whether training images are shifted, turned, zoomed and exposed anew a little."""
     target_sensitivity: Annotated[float, Limits(gt=0, lt=1)] = 0.95
     """What the operating point aims at on the tuning split."""
+    least_tuning_positives: Positive = 20
+    """With fewer positive tuning cases nothing is trained: too few choose no operating point."""
     seed: Annotated[int, Limits(ge=0, lt=2**31)] = 20
     """Of everything random in training."""
 
@@ -417,6 +486,7 @@ def _override(tree: dict[str, Any], setting: str) -> None:
 _WANTED = {
     "bool_type": "true or false",
     "dataclass_type": "keys with values",
+    "dict_type": "keys with values",
     "float_type": "a number",
     "greater_than": "above {gt}",
     "greater_than_equal": "at least {ge}",
@@ -436,6 +506,9 @@ _WANTED = {
 def _fault(error: Mapping[str, Any]) -> str:
     """What pydantic found, in the words of every other error: where, got, wanted."""
     path, context = error["loc"], error.get("ctx", {})
+    if error["loc"][-1] == "[key]":
+        path = path[:-2]
+        error = {**error, "type": "key", "msg": "words as keys: put it in quotes"}
     name = ".".join(map(str, path))
     if error["type"] in ("unexpected_keyword_argument", "invalid_key"):
         section = functools.reduce(getattr, path[:-1], Config())
@@ -445,8 +518,13 @@ def _fault(error: Mapping[str, Any]) -> str:
         return f"{name}.{context['error']}"
     wanted = _WANTED.get(context.get("pattern", error["type"]), error["msg"]).format(**context)
     keys = [key for key in path if isinstance(key, str)]
-    null = " or null" if functools.reduce(getattr, keys, Config()) is None else ""
+    null = " or null" if functools.reduce(_setting, keys, Config()) is None else ""
     return f"{name}: got {error['input']!r}, wanted {wanted}{null}"
+
+
+def _setting(section: Any, key: str) -> Any:
+    """The default of a key of a section; "" for one of a setting that has keys of its own."""
+    return getattr(section, key, "")
 
 
 def shipped_config(source: str | None) -> Path | None:

@@ -31,7 +31,7 @@ from components.records.run_files import DECISION, DIFF, SCORES, STATISTICS
 from components.release.serving import find_version
 from pipeline.evidence.subject import CONFIG, Evidence, judging_files
 from pipeline.settings import provenance
-from pipeline.settings.config import REPOSITORY
+from pipeline.settings.config import REPOSITORY, checker
 from pipeline.settings.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -265,7 +265,7 @@ def lay_out(
     configured = settings["data"]["source"]
     # Of a pattern those spans that were there then.
     there: Any = record.inputs.data if span_pattern(str(configured)) else configured
-    settings["data"]["source"] = _same_data(record, data or there)
+    settings["data"]["source"] = _same_data(record, data or there, settings["data"])
     _judges(evidence, record, scratch / "baselines" / _JUDGED)
     settings["case_set"] |= {"directory": str(scratch / "baselines"), "baseline": _JUDGED}
     settings["case_set"]["source"] = _absolute(settings["case_set"]["source"])
@@ -291,10 +291,11 @@ def _settings(evidence: Evidence, record: RunRecord) -> dict[str, Any]:
     return found
 
 
-def _same_data(record: RunRecord, spec: str) -> str:
+def _same_data(record: RunRecord, spec: str, settings: dict[str, Any]) -> str:
+    reading = checker().validate_python({"data": settings}).data.reading
     spec = _absolute(spec)
     try:
-        got = open_source(spec).fingerprint()
+        got = open_source(spec, reading).fingerprint()
     except SourceError as error:
         raise SourceError(f"{error}; say with --data where the data are now") from None
     wanted = record.inputs.data_sha256

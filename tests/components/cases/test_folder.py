@@ -4,36 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from components.cases.folder import open_folder, parse_name
+from components.cases.folder import open_folder
+from components.cases.reading import PLAIN, Reading
 from components.records.case import SPLITS, BadCase
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, read_split, write_class_folders, write_picture
 from tests.refusing import refused
-
-
-@pytest.mark.parametrize(
-    ("stem", "patient", "aetiology"),
-    [
-        ("person100_bacteria_475", "person100", "bacterial"),
-        ("person1_virus_6", "person1", "viral"),
-        ("person1_virus_6_2", "person1", "viral"),
-        ("NORMAL2-IM-0381-0001", "NORMAL2-IM-0381", "none"),
-        ("IM-0115-0001", "IM-0115", "none"),
-        ("IM-0011-0001-0002", "IM-0011", "none"),
-    ],
-)
-def test_kermany_names_give_patient_and_aetiology(stem: str, patient: str, aetiology: str) -> None:
-    label = int(stem.startswith("person"))
-    assert parse_name(stem, label) == (patient, {"aetiology": aetiology})
-
-
-@pytest.mark.parametrize("stem", ["person_bacteria_1", "IM-0115", "xIM-0115-0001", "scan 7"])
-def test_other_names_give_nothing(stem: str) -> None:
-    assert parse_name(stem, 0) == (None, {})
-
-
-def test_positive_image_is_never_said_to_have_no_aetiology() -> None:
-    assert parse_name("IM-0115-0001", 1) == ("IM-0115", {})
 
 
 def test_case_carries_what_path_and_name_say(tmp_path: Path) -> None:
@@ -103,7 +79,7 @@ def test_fingerprint_follows_bytes_names_and_labels(tmp_path: Path) -> None:
     [
         ("test", "'test'"),
         ("train", "'train'"),
-        ("train/NORMAL", "wanted exactly two"),
+        ("train/NORMAL", "none of which is negative"),
         ("test/PNEUMONIA", "as in train"),
     ],
 )
@@ -128,9 +104,12 @@ def test_empty_class_is_refused(tmp_path: Path, empty: str) -> None:
     [
         (("NORMAL", "ABNORMAL"), None),
         (("0", "1"), None),
-        (("normal", "COVID"), None),
+        (("well", "sick"), None),
+        (("normal", "COVID"), "'covid'"),
+        (("COVID", "PNEUMONIA"), "'covid'"),
+        (("1", "2"), "'2'"),
         (("cats", "dogs"), "'cats'"),
-        (("normal", "negative"), "mean the same"),
+        (("normal", "negative"), "none of which is positive"),
     ],
 )
 def test_class_names_decide_the_labels(
@@ -174,3 +153,92 @@ def test_every_radiograph_of_the_published_set_is_listed(
     first = next(iter(source.read(source.shards("tune")[0])))
     assert not isinstance(first, BadCase)
     assert first.attributes["aetiology"] == "none"
+
+
+@pytest.mark.parametrize("name", ["train2", "validation_old", "extra", "chest_xray", "tests"])
+def test_a_folder_that_is_no_split_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    root = write_class_folders(tmp_path)
+    (root / name).mkdir()
+    with refused(SourceError, f"'{name}'", "move it"):
+        open_folder(root, "x")
+
+
+@pytest.mark.parametrize("name", ["valid", "validation", "dev", "tune"])
+def test_other_words_for_tuning_are_known_and_one_of_them_will_do(
+    tmp_path: Path, name: str
+) -> None:
+    root = write_class_folders(tmp_path, val=True)
+    (root / "val").rename(root / name)
+    assert len(read_cases(open_folder(root, "x"), "tune")) == 12
+    (root / "val").mkdir()
+    with refused(SourceError, f"'{name}'", "'val'", "one of them"):
+        open_folder(root, "x")
+
+
+def test_a_third_class_goes_where_a_person_says(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path)
+    for split in ("train", "test"):
+        write_picture(root / split / "COVID" / "scan.png", 1)
+    with refused(SourceError, "'covid'", "data.labels: {covid: 0|1|out, normal: 0, pneumonia: 1}"):
+        open_folder(root, "x")
+    shown = {}
+    for covid in (None, 1):
+        said = Reading(labels=(("NORMAL", 0), ("COVID", covid), ("PNEUMONIA", 1)))
+        source = open_folder(root, "x", said)
+        shown[covid] = {
+            case.label for case in read_cases(source, "test") if "COVID" in case.case_id
+        }
+        assert source.read_as.labels == {"COVID": covid, "NORMAL": 0, "PNEUMONIA": 1}
+    assert shown == {None: set(), 1: {1}}
+    with refused(SourceError, "none of which is negative"):
+        open_folder(root, "x", Reading(labels=(("NORMAL", 1), ("COVID", 1), ("PNEUMONIA", 1))))
+
+
+def test_what_a_person_says_changes_the_fingerprint(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path)
+    ways = [PLAIN, Reading(tune_from_train=0.1), Reading(labels=(("NORMAL", 1), ("PNEUMONIA", 0)))]
+    assert len({open_folder(root, "x", way).fingerprint() for way in ways}) == 3
+
+
+def test_patients_of_version_3_stay_on_one_side(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path, patients=0)
+    for patient in range(40):
+        for image in range(3):
+            for name in (
+                f"NORMAL/NORMAL-{2000 + patient}-{image}",
+                f"PNEUMONIA/VIRUS-{patient}-{image}",
+            ):
+                write_picture(root / "train" / f"{name}.jpeg", 1)
+    source = open_folder(root, "x")
+    train, tune = read_cases(source, "train"), read_cases(source, "tune")
+    assert len(train) + len(tune) == 240 and tune
+    assert not {c.patient_id for c in train} & {c.patient_id for c in tune}
+    assert {c.patient_id for c in train + tune} == {
+        str(n) for n in [*range(40), *range(2000, 2040)]
+    }
+    write_picture(root / "test" / "NORMAL" / "NORMAL-7-0009.jpeg", 1)
+    with refused(SourceError, "patient '7'", "data.patient_pattern"):
+        open_folder(root, "x")
+
+
+def test_numbers_that_may_be_patients_are_asked_about(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path)
+    for patient in range(20):
+        for view in ("a", "b"):
+            write_picture(root / "train" / "NORMAL" / f"c{patient:03d}{view}.png", 1)
+    with refused(SourceError, "data.patient_pattern", "each_file"):
+        open_folder(root, "x")
+    each = open_folder(root, "x", Reading(patient_pattern="each_file"))
+    assert each.read_as.patients == {"": 172}
+
+
+def test_tune_is_carved_from_train_by_patient_and_val_left_out(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path, val=True, patients=60)
+    source = open_folder(root, "x", Reading(tune_from_train=0.3))
+    train, tune = read_cases(source, "train"), read_cases(source, "tune")
+    assert len(train) + len(tune) == 240 and 40 < len(tune) < 110
+    assert {case.case_id.split("/")[0] for case in tune} == {"train"}
+    assert not {c.patient_id for c in train} & {c.patient_id for c in tune}
+    assert any("left out" in line for line in source.read_as.lines)
+    again = open_folder(root, "x", Reading(tune_from_train=0.3))
+    assert [c.case_id for c in read_cases(again, "tune")] == [c.case_id for c in tune]

@@ -17,7 +17,7 @@ from components.cases.index import (
     record_case,
     write_records,
 )
-from components.records.case import Case, CaseRecord, Shard
+from components.records.case import Case, CaseRecord, ReadAs, Shard
 from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
 from tests.components.planting import locked, seen_case, sha
 from tests.refusing import refused
@@ -317,3 +317,20 @@ def test_a_case_set_without_cases_evaluates_nothing(tmp_path: Path) -> None:
     empty = CaseSet(**{**vars(LOCK), "cases": ()})
     with refused(NothingEvaluated, "planted"):
         check_case_set(written_index(tmp_path, {"test": []}), empty)
+
+
+def test_too_few_tuning_positives_train_nothing(tmp_path: Path) -> None:
+    intake = training(tmp_path)
+    positives = sum(record.label for record in TUNE)
+    assert check_training(intake, LOCK, leakage="stop", least_tuning_positives=positives)
+    with refused(SourceError, "'tune'", f"at least {positives + 1}", "data.tune_from_train"):
+        check_training(intake, LOCK, leakage="stop", least_tuning_positives=positives + 1)
+
+
+def test_how_names_were_read_is_among_the_findings(tmp_path: Path) -> None:
+    read_as = ReadAs({"NORMAL": 0, "COVID": None, "PNEUMONIA": 1}, {"": 5})
+    found = check_training(training(tmp_path), LOCK, leakage="stop", read_as=read_as)["findings"]
+    assert (
+        found[0] == "labels: NORMAL is negative (0), COVID is left out, PNEUMONIA is positive (1)"
+    )
+    assert found[1].startswith("patients: 5 files")

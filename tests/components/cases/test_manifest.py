@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.cases.manifest import open_manifest
+from components.cases.reading import Reading
 from components.records.case import SPLITS
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_picture
@@ -124,3 +125,57 @@ def test_fingerprint_follows_the_manifest_and_the_images(tmp_path: Path) -> None
     manifest.write_text(manifest.read_text().replace(",val", ",tune"))
     seen.add(source.fingerprint())
     assert len(seen) == 3
+
+
+def test_columns_are_read_as_the_configuration_names_them(tmp_path: Path) -> None:
+    lines = ["file,dx,SubjectID,fold,device,set"]
+    for number in range(60):
+        write_picture(tmp_path / f"{number}.png", number)
+        word = ("gesund", "krank", "unklar")[number % 3]
+        lines.append(f"{number}.png,{word},s{number // 4},{number % 5},A,{number % 2}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    reading = Reading(
+        labels=(("gesund", 0), ("krank", 1), ("unklar", None)),
+        columns=(("path", "file"), ("label", "dx"), ("patient", "SubjectID")),
+        ignore=("fold",),
+        attributes=("set",),
+    )
+    source = open_manifest(tmp_path, "x", reading)
+    cases = [case for split in SPLITS for case in read_cases(source, split)]
+    assert len(cases) == 40 and {case.patient_id for case in cases} == {f"s{n}" for n in range(15)}
+    assert all(case.label == int(case.case_id) % 3 for case in cases)
+    assert {frozenset(case.attributes) for case in cases} == {frozenset({"device", "set"})}
+    assert any("SubjectID" in line and "fold" in line for line in source.read_as.lines)
+
+
+@pytest.mark.parametrize("column", ["mrn", "StudyID", "fold", "is_train", "dx", "y"])
+def test_a_column_that_means_something_is_refused_until_it_is_named(
+    tmp_path: Path, column: str
+) -> None:
+    root = plain_manifest(tmp_path)
+    text = (root / "manifest.csv").read_text().splitlines()
+    extra = [f"{line},{column if n == 0 else n}" for n, line in enumerate(text)]
+    (root / "manifest.csv").write_text("\n".join(extra))
+    with refused(SourceError, "manifest.csv:1: ", f"'{column}'", "ignore"):
+        open_manifest(root, "x")
+    assert open_manifest(root, "x", Reading(ignore=(column,))).shards("test")
+
+
+@pytest.mark.parametrize("word", ["-1", "uncertain", "no pneumonia?"])
+def test_an_unsure_label_is_offered_no_other(tmp_path: Path, word: str) -> None:
+    text = f"path,label\ntrain-0.png,0\ntrain-1.png,{word}\nval-0.png,1\n"
+    with refused(SourceError, "manifest.csv:3: ", f"'{word}'", "data.labels") as caught:
+        open_manifest(write_manifest(tmp_path, text), "x")
+    assert "did you mean" not in str(caught.value)
+
+
+def test_tune_is_carved_from_what_a_manifest_trains_and_tunes_on(tmp_path: Path) -> None:
+    lines = ["path,label,patient_id,split"]
+    for number in range(200):
+        write_picture(tmp_path / f"{number}.png", number)
+        split = ("test", "val", *(["train"] * 8))[number // 2 % 10]
+        lines.append(f"{number}.png,{number % 2},p{number // 2},{split}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    source = open_manifest(tmp_path, "x", Reading(tune_from_train=0.4))
+    count = {split: len(read_cases(source, split)) for split in SPLITS}
+    assert count["test"] == 20 and count["train"] + count["tune"] == 180 and count["tune"] > 40

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from components.cases.images import decode, encode_png
+from components.cases.reading import PLAIN, Reading
 from components.cases.sources import open_source
 from components.cases.spans import resolve_spans
 from components.records.case import BadCase, Source
@@ -45,9 +46,9 @@ def write_span(
     return folder
 
 
-def opened(folder: Path, pattern: str = "span-{SPAN:4}") -> Source:
+def opened(folder: Path, pattern: str = "span-{SPAN:4}", reading: Reading = PLAIN) -> Source:
     spans = resolve_spans(f"{folder}/{pattern}", window="expanding", window_spans=1)
-    return open_source(spans.spec)
+    return open_source(spans.spec, reading)
 
 
 @pytest.fixture
@@ -109,7 +110,11 @@ def test_one_path_in_two_spans_is_two_cases_in_one_split(tmp_path: Path) -> None
         span = write_span(tmp_path / name, patients=range(20), case_id=False)
         lines = (span / "manifest.csv").read_text().splitlines()
         (span / "manifest.csv").write_text("\n".join(line.rpartition(",")[0] for line in lines))
-    tune = [case.case_id for case in read_cases(opened(tmp_path), "tune")]
+    with refused(SourceError, "data.patient_pattern"):
+        opened(tmp_path)
+    source = opened(tmp_path, reading=Reading(patient_pattern="each_file"))
+    assert source.read_as.patients == {"": 80}
+    tune = [case.case_id for case in read_cases(source, "tune")]
     first, second = ([i[10:] for i in tune if i.startswith(f"span-000{n}/")] for n in (1, 2))
     assert first and first == second and len(tune) == 2 * len(first)
 

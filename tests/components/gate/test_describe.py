@@ -1,10 +1,13 @@
 """What a decision shows beside its checks: which slices, and what counts as a regression."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from components.baselines.case_set import lock_cases
+from components.gate.describe import describe_operating_point
+from components.scoring.reference import write_reference
 from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import check, locked, policy, scored, seen_case
 
@@ -60,3 +63,24 @@ def test_equal_scores_and_an_absent_champion_are_remarked_and_nothing_else() -> 
     )
     first = judged(scored(CASES, wrong=[1]), champion=None)
     assert first.findings == ("no champion: nothing is released yet",)
+
+
+def test_an_operating_point_is_told_with_what_it_rests_on(tmp_path: Path) -> None:
+    rows = [
+        {"case_id": f"c{n}", "patient_id": f"p{n // 2}", "label": int(n < 8)}
+        | {"numbers": {}, "words": {}}
+        for n in range(12)
+    ]
+    scores = {f"c{n}": 0.9 if n < 7 else 0.1 for n in range(12)}
+    write_reference(tmp_path / "r.npz", rows, scores=scores, operating_point=0.5)
+    (told,) = describe_operating_point(tmp_path / "r.npz")
+    assert "0.5000" in told and "8 positive" in told and "4 patients" in told
+    assert "0.875" in told and "0.473 to 0.997" in told
+    write_reference(tmp_path / "r.npz", rows, scores=scores, operating_point=float("nan"))
+    assert describe_operating_point(tmp_path / "r.npz") == []
+
+
+def test_attributes_that_no_case_has_are_one_note() -> None:
+    rules = replace(policy(check(floor=0.5)), descriptive_slices=("device", "moon", "tide", "wind"))
+    notes = [note for note in judged(rules=rules).findings if "no case has" in note]
+    assert len(notes) == 1 and "'moon', 'tide', 'wind'" in notes[0]

@@ -86,7 +86,7 @@ def test_a_floor_that_a_perfect_model_cannot_prove_is_refused() -> None:
     facts = ("30 positive", "a floor of 0.9", "always right", "wanted 36: ", "lower")
     with refused(PolicyError, "sensitivity[overall].floor", *facts) as caught:
         refuse_hopeless(rules, locked(30, 200))
-    assert str(caught.value).endswith("add cases or set a lower floor")
+    assert "add cases or set a lower floor: 0.88 can be proven" in str(caught.value)
     refuse_hopeless(rules, locked(36, 200))
 
 

@@ -4,6 +4,8 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 from components.records import errors
 from components.records.errors import KINDS, RETIRED, CasegateError
 
@@ -58,3 +60,50 @@ def test_an_error_reads_the_same_for_a_person_and_for_a_program() -> None:
         "message": "policy.yaml:12: unknown metric 'x'",
         "exit_code": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("-1", ["1", "0"]),
+        ("10", ["1", "0"]),
+        ("no pneumonia", ["pneumonia"]),
+        ("no_pneumonia", ["pneumonia"]),
+        ("nopneumonia", ["pneumonia"]),
+        ("pneumonia?", ["pneumonia"]),
+        ("possible pneumonia", ["pneumonia"]),
+        ("pneumonia negative", ["pneumonia"]),
+        ("negative", ["positive"]),
+        ("negativ", ["positive"]),
+        ("abnormal", ["normal"]),
+        ("anormal", ["normal"]),
+        ("unwell", ["well"]),
+        ("unsigned", ["signed"]),
+        ("test", ["train"]),
+        ("train2", ["train"]),
+        ("validation_old", ["validation"]),
+        ("specificity[overall]", ["sensitivity[overall]"]),
+        ("golden.floor", ["golden.ceiling"]),
+        ("chest-v2", ["chest-v1"]),
+    ],
+)
+def test_a_suggestion_never_turns_a_meaning_round(word: str, known: list[str]) -> None:
+    assert "did you mean" not in errors.suggestion(word, known)
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("pnuemonia", ["pneumonia", "normal"], "pneumonia"),
+        ("sensitivty", ["sensitivity", "specificity"], "sensitivity"),
+        ("negatve", ["negative", "positive"], "negative"),
+        ("patientid", ["patient_id", "case_id"], "patient_id"),
+        ("epoch", ["epochs", "patience"], "epochs"),
+        ("memory", ["memory_gib", "retries"], "memory_gib"),
+        ("vall", ["val", "train", "test"], "val"),
+        ("chets.npz", ["chest.npz"], "chest.npz"),
+        ("Champion", ["champion", "candidate"], "champion"),
+    ],
+)
+def test_a_slip_of_the_hand_is_still_understood(word: str, known: list[str], meant: str) -> None:
+    assert errors.suggestion(word, known) == f"; did you mean '{meant}'?"

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components.cases.files import ImageFile
+from components.cases.files import MANIFEST, ImageFile
 from components.cases.images import encode_png, pixels_sha256
 from components.cases.lock import lock_source
-from components.cases.manifest import MANIFEST
 from components.cases.sources import open_source
 from components.drift.log import prediction_line
 from components.feedback.opinion import Opinion

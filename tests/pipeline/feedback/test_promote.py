@@ -51,7 +51,7 @@ def test_the_span_is_what_the_reader_of_spans_takes(clinic: Clinic) -> None:
     clinic.promote()
     found = resolve_spans(clinic.config.data.source, window="expanding", window_spans=1)
     assert found.numbers == (1, 2) and found.names[-1] == "span-0002"
-    listed = list_manifest(clinic.spans / "span-0002", "span-0002")
+    listed = list_manifest(clinic.spans / "span-0002", "span-0002").files
     assert not listed["test"] and sum(map(len, listed.values())) == 1
 
 

@@ -11,6 +11,7 @@ from components.baselines.scores import save_scores
 from components.cases.draw import draw
 from components.cases.sources import open_source
 from components.lineage.record import save_record
+from components.records import events
 from components.records.errors import ConfigError, IntegrityError, PolicyError
 from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
@@ -273,3 +274,46 @@ def test_two_champions_at_once_are_refused(
     save_scores(scored(locked(2, 2)), path)
     with refused(ConfigError, "champion.json: ", "serving/pneumonia"):
         prepare(small.config(), small.workspace, "run-1", champion_scores=path)
+
+
+def heard(small: Small) -> str:
+    """What a run says before it trains."""
+    told: list[str] = []
+    with events.listen(lambda event: told.append(event.detail)):
+        small.prepared()
+    return "\n".join(told)
+
+
+def test_the_first_run_on_few_cases_goes_on_with_a_fitted_placeholder(small: Small) -> None:
+    write_npz(small.data, rows=60)
+    path = small.baseline / "policy.yaml"
+    told = heard(small)
+    assert str(path.resolve()) in told and "margin of sensitivity" in told
+    fitted = path.read_text("utf-8")
+    assert fitted != FIRST_RUN_POLICY.read_text("utf-8") and "agreed by nobody" in fitted
+    assert str(path.resolve()) in heard(small) and path.read_text("utf-8") == fitted
+
+
+@pytest.mark.parametrize("approved_by_a_person", [True, False])
+def test_a_policy_that_a_person_edited_or_approved_under_is_never_fitted(
+    small: Small, approved_by_a_person: bool
+) -> None:
+    write_npz(small.data, rows=60)
+    small.prepared()
+    path = small.baseline / "policy.yaml"
+    text = FIRST_RUN_POLICY.read_text("utf-8")
+    if approved_by_a_person:
+        (small.baseline / "golden.json").write_text("{}")
+    else:
+        text = text.replace("planned_looks: 20", "planned_looks: 21")
+    path.write_text(text)
+    with refused(PolicyError, path.resolve(), "can be proven"):
+        small.prepared()
+    assert path.read_text() == text
+
+
+def test_a_policy_of_ones_own_is_not_called_a_placeholder(small: Small) -> None:
+    small.prepared()
+    path = small.baseline / "policy.yaml"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    assert "placeholder" not in heard(small)

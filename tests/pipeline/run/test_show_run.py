@@ -186,3 +186,22 @@ def test_a_terminal_shows_nothing_of_what_the_run_writes_to_its_streams() -> Non
 def test_a_limit_that_counts_something_is_shown_whole() -> None:
     looks = replace(FLOOR, check="looks", rule="looks", metric=None, estimate=3.0, limit=1000.0)
     assert rendered(looks, width=120).splitlines()[1].split()[-1] == "1000"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_everybody_should_read_is_a_line_of_its_own(terminal: bool) -> None:
+    console = Console(file=io.StringIO(), width=60, force_terminal=terminal)
+    with RunProgress(console).display() as progress:
+        progress(Event("started", "inputs"))
+        progress(
+            Event("notice", detail=f"labels: NORMAL is negative (0), {'x' * 80} is [left] out")
+        )
+        progress(Event("finished", "inputs"))
+    text = str(console.file.getvalue())  # type: ignore[attr-defined]
+    assert "labels: NORMAL is negative (0)" in text and "[left] out" in text
+
+
+def test_a_run_before_the_first_approval_names_the_policy_to_edit() -> None:
+    path = Path("w/baselines/chest/policy.yaml")
+    assert str(path) in shown(outcome(judged(golden=None), policy=path))
+    assert "policy.yaml" not in shown(outcome(PASSED))

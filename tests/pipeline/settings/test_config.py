@@ -225,3 +225,35 @@ def test_what_reads_no_settings_does_not_wait_for_pydantic(module: str) -> None:
     code = f"import sys, {module}, pipeline.settings.config; print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_what_is_said_of_names_becomes_a_reading(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "data:\n  labels: {NORMAL: 0, 1: 1, COVID: out}\n"
+        "  columns: {patient: SubjectID, ignore: [fold]}\n  patient_pattern: 'p(\\d+)'\n"
+    )
+    reading = load_config(path, ["data.tune_from_train=0.1"]).data.reading
+    assert reading.labels == (("NORMAL", 0), ("1", 1), ("COVID", None))
+    assert reading.columns == (("patient", "SubjectID"),) and reading.ignore == ("fold",)
+    assert (reading.patient_pattern, reading.tune_from_train) == (r"p(\d+)", 0.1)
+    assert not Config().data.reading.changed
+
+
+@pytest.mark.parametrize(
+    ("setting", "facts"),
+    [
+        ("data.labels={no: 0}", ["data.labels", "quotes"]),
+        ("data.labels={COVID: 2}", ["data.labels.COVID", "2"]),
+        ("data.labels={COVID: null}", ["data.labels.COVID"]),
+        ("data.labels={a b: 0, A_B: 1}", ["'a b'", "'A_B'"]),
+        ("data.labels=3", ["data.labels", "keys with values"]),
+        ("data.columns={patiant: x}", ["'data.columns.patiant'", "'patient'"]),
+        ("data.patient_pattern=(", ["patient_pattern", "each_file"]),
+        ("data.patient_pattern=abc", ["patient_pattern", "parentheses"]),
+        ("data.tune_from_train=1", ["data.tune_from_train", "below 1"]),
+    ],
+)
+def test_a_fault_in_what_is_said_of_names_is_named(setting: str, facts: list[str]) -> None:
+    with refused(ConfigError, *facts):
+        load_config(None, [setting])

@@ -22,7 +22,7 @@ def examples() -> Iterator[tuple[str, str]]:
     for path in sorted(CONFIGS.glob("*.yaml")):
         if path.name != "first_run_policy.yaml":
             yield path.name, path.read_text("utf-8")
-    for page in ("operator", "unattended"):
+    for page in ("operator", "unattended", "data"):
         text = (REPOSITORY / "docs" / f"{page}.md").read_text("utf-8")
         for place, block in enumerate(re.findall(r"```yaml\n(.+?)```", text, re.S)):
             yield f"{page}.md-{place}", block

@@ -1,0 +1,288 @@
+"""What the columns of a manifest are: by the five names that are read, or as a person said.
+
+A column whose name means a patient, a split or a label is not taken for an attribute: `mrn` beside
+no `patient_id` would put one patient on both sides, and nobody would see it.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from components.cases.labels import known_label
+from components.cases.reading import Reading
+from components.cases.splits import SPLIT_WORDS
+from components.records.errors import SourceError, suggestion
+
+REQUIRED = ("path", "label")
+OPTIONAL = ("case_id", "patient_id", "split")
+ROLES = {
+    "path": "path",
+    "label": "label",
+    "case_id": "case_id",
+    "patient": "patient_id",
+    "split": "split",
+}  # in the configuration, to the name of the column that is read
+ROLE_OF = {column: role for role, column in ROLES.items()}
+
+# A name is taken for one of these by any of its parts, in the order of the lists.
+_MEANINGS: Mapping[str, frozenset[str]] = {
+    "patient": frozenset(
+        [
+            "patient",
+            "patients",
+            "pat",
+            "pt",
+            "subject",
+            "subjects",
+            "subj",
+            "sub",
+            "person",
+            "people",
+            "participant",
+            "individual",
+            "child",
+            "mrn",
+            "pid",
+            "ptid",
+            "nhs",
+            "ssn",
+            "study",
+            "studies",
+            "accession",
+            "exam",
+            "examination",
+            "encounter",
+            "visit",
+            "admission",
+            "series",
+            "uid",
+            "guid",
+            "id",
+            "ids",
+            "identifier",
+            "pseudonym",
+        ]
+    ),
+    "split": frozenset(
+        [
+            "split",
+            "splits",
+            "fold",
+            "folds",
+            "set",
+            "sets",
+            "partition",
+            "subset",
+            "phase",
+            "usage",
+            "holdout",
+            "cv",
+            "train",
+            "training",
+            "istrain",
+            "val",
+            "valid",
+            "validation",
+            "tune",
+            "dev",
+            "test",
+            "testing",
+            "istest",
+        ]
+    ),
+    "label": frozenset(
+        [
+            "label",
+            "labels",
+            "class",
+            "classes",
+            "target",
+            "targets",
+            "y",
+            "dx",
+            "diag",
+            "diagnosis",
+            "diagnoses",
+            "finding",
+            "findings",
+            "truth",
+            "gt",
+            "groundtruth",
+            "outcome",
+            "annotation",
+            "annotations",
+            "disease",
+            "pathology",
+            "category",
+            "categories",
+            "condition",
+            "verdict",
+            "impression",
+        ]
+    ),
+}
+# With one of these it is said of a patient or of a study, and names none.
+_SAID_OF = frozenset(
+    [
+        "age",
+        "band",
+        "sex",
+        "gender",
+        "race",
+        "ethnicity",
+        "weight",
+        "height",
+        "size",
+        "position",
+        "orientation",
+        "date",
+        "time",
+        "day",
+        "month",
+        "year",
+        "description",
+        "type",
+        "country",
+        "city",
+        "smoker",
+    ]
+)
+# An id of one of these names no patient.
+_OTHER_THINGS = frozenset(
+    [
+        "site",
+        "hospital",
+        "clinic",
+        "ward",
+        "center",
+        "centre",
+        "department",
+        "institution",
+        "device",
+        "scanner",
+        "station",
+        "machine",
+        "manufacturer",
+        "vendor",
+        "model",
+        "reader",
+        "radiologist",
+        "annotator",
+        "operator",
+        "image",
+        "images",
+        "img",
+        "file",
+        "files",
+        "picture",
+        "instance",
+        "sop",
+        "row",
+        "index",
+        "slice",
+        "frame",
+        "span",
+    ]
+)
+_STEMS = {  # in the languages that share them
+    "patient": ("patien", "pacien", "pazien", "subject", "accession"),
+    "split": ("split", "partition"),
+    "label": ("label", "diagno", "befund", "patholog"),
+}
+_NUMBERS = re.compile(r"(?<=\w)(uids?|guids?|ids?|nos?|nrs?|nums?|numbers?|keys?|codes?|hash)$")
+
+
+def read_columns(where: str, header: Sequence[str], reading: Reading) -> list[str]:
+    """The name under which each column is read; "" for one that is not.
+
+    Raises:
+      SourceError: a column is missing, unnamed, there twice, or may mean what nobody said.
+    """
+    columns = [name.strip() for name in header]
+    for name in columns:
+        if not name or columns.count(name) > 1:
+            raise SourceError(f"{where}: column '{name}' is unnamed or there twice")
+    named = {}
+    for role, column in reading.columns:
+        if column in columns:
+            named[column] = ROLES[role]
+        elif ROLES[role] not in columns:  # which casegate itself writes
+            raise SourceError(
+                f"{where}: no column '{column}', which data.columns.{role} names; got {columns}"
+            )
+    read = [_read_as(where, name, columns, named, reading) for name in columns]
+    for name in read:
+        if name and read.count(name) > 1:
+            raise SourceError(f"{where}: two columns for '{name}'; name one in data.columns.ignore")
+    for required in REQUIRED:
+        if required not in read:
+            raise SourceError(
+                f"{where}: no column '{required}'; got {columns}; where another has it, write "
+                f"data.columns: {{{required}: COLUMN}}"
+            )
+    return read
+
+
+def _read_as(
+    where: str, name: str, columns: Sequence[str], named: Mapping[str, str], reading: Reading
+) -> str:
+    known = (*REQUIRED, *OPTIONAL)
+    if name in named:
+        return named[name]
+    if name in reading.ignore:
+        return ""
+    if name in reading.attributes:
+        return name
+    if name.lower() in known:
+        return name.lower()
+    spelled = name.lower().replace(" ", "_").replace("-", "_")
+    present = {column.lower() for column in columns}
+    close = difflib.get_close_matches(spelled, known, n=1, cutoff=0.85)
+    meant = suggestion(spelled, known) if close and close[0] not in present else ""
+    if role := ROLE_OF[close[0]] if meant else meaning(name):
+        raise SourceError(
+            f"{where}: column '{name}' may name the {role}{meant}; write data.columns: {{{role}: "
+            f"'{name}'}} if it does, {{ignore: ['{name}']}} to leave it out, or {{attributes: "
+            f"['{name}']}} to slice by it"
+        )
+    return name
+
+
+def meaning(name: str) -> str | None:
+    """What a column's name means, patient, split or label; None for any other."""
+    parts = _parts(name)
+    words = {part for part in parts if part}
+    if words & _SAID_OF:
+        return None
+    if words & _OTHER_THINGS and not words & (_MEANINGS["patient"] - _IDS):
+        words -= _IDS
+        if words <= _OTHER_THINGS:
+            return None
+    for role, known in _MEANINGS.items():
+        if words & known or any(word.startswith(_STEMS[role]) for word in words):
+            return role
+    return "label" if known_label(name) is not None and not name.strip().isdecimal() else None
+
+
+_IDS = frozenset(("uid", "guid", "id", "ids", "identifier", "pseudonym"))
+
+
+def _parts(name: str) -> list[str]:
+    """The words in a name: StudyID and study_uid begin with the same one."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = re.findall(r"[a-z]+", spaced.lower())
+    return [part for word in words for part in (word, _NUMBERS.sub("", word))]
+
+
+def refuse_split_words(where: str, values: Mapping[str, set[str]]) -> None:
+    """Refuses an attribute all of whose values are names of splits, whatever it is called.
+
+    Args:
+      values: by attribute, small letters.
+    """
+    for name, found in values.items():
+        if len(found) > 1 and found <= {*SPLIT_WORDS, "training", "testing"}:
+            raise SourceError(
+                f"{where}: column '{name}' holds {', '.join(sorted(found))}; write data.columns: "
+                f"{{split: '{name}'}} if it names the split, {{ignore: ['{name}']}} to leave it out"
+            )

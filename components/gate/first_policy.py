@@ -1,0 +1,50 @@
+"""The placeholder that judges new data until a person writes a policy, fitted to the cases.
+
+A margin that the counts can never prove would end the first run before there is anything to look
+at. So what is impossible is widened as little as will do, and the file says so: it is a number that
+nobody agreed to.
+"""
+
+import re
+from pathlib import Path
+
+from components.baselines.case_set import CaseSet
+from components.gate.judged_cases import JudgedCases
+from components.gate.policy import load_policy
+from components.gate.preflight import CheckOutlook, hopeless_checks, provable_limit
+
+_HEAD = "# FITTED by casegate to the case set, and agreed by nobody; write your own numbers:\n"
+
+
+def fit_policy(path: Path, case_set: CaseSet) -> tuple[str, tuple[str, ...]]:
+    """The text of a policy with each impossible limit moved to the nearest that can be proven.
+
+    A limit stays where no other would do.
+
+    Returns:
+      The text, and a sentence for each limit that moved.
+    """
+    text, policy = path.read_text("utf-8"), load_policy(path)
+    cases, moved = JudgedCases(case_set), {}
+    for outlook in hopeless_checks(policy, cases):
+        check = next(check for check in policy.checks if outlook.check.startswith(check.name))
+        limit = provable_limit(policy, cases, check, outlook)
+        key = "margin" if outlook.rule == "non_inferiority" else outlook.rule
+        if limit is None or (check.metric, key) in moved:
+            continue
+        place = rf"(metric: {check.metric}\n(?:.*\n)*?\s+{key}: ){outlook.limit:.2f}\b"
+        text = re.sub(place, rf"\g<1>{limit:.2f}", text, count=1)
+        moved[check.metric, key] = _sentence(outlook, key, limit)
+    if moved:
+        text = _HEAD + "".join(f"#   {sentence}\n" for sentence in moved.values()) + text
+    return text, tuple(moved.values())
+
+
+def _sentence(outlook: CheckOutlook, key: str, limit: float) -> str:
+    worth = ""
+    if outlook.worth < outlook.n:
+        worth = f", worth {outlook.worth:.0f} independent ones"
+    return (
+        f"{key} of {outlook.metric} {limit:.2f} instead of {outlook.limit:.2f}: {outlook.n} "
+        f"{outlook.kind}{worth}, prove no {'smaller' if key == 'margin' else 'higher'} one"
+    )
