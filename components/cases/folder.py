@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from components.cases.files import FileListing, FileSource, ImageFile
+from components.cases.files import IMAGE_SUFFIXES, FileListing, FileSource, ImageFile
 from components.cases.labels import OUT, map_labels
 from components.cases.patients import EACH_FILE, parse_name, refuse_unknown_numbers
 from components.cases.reading import PLAIN, Reading
 from components.cases.splits import SPLIT_WORDS, SplitCheck, assign_split, require_both_classes
 from components.records.case import NEGATIVE, POSITIVE, ReadAs
 from components.records.errors import SourceError, suggestion
+from components.records.text import spell
 
 _LEFT_BY_ARCHIVERS = ("__macosx",)
 _ONE_PATIENT = (
@@ -80,6 +81,13 @@ def _split_folders(root: Path, needed: Sequence[str]) -> list[str]:
         if folder not in present:
             wanted = " and ".join(f"{name}/" for name in needed)
             raise SourceError(f"{root}: no folder '{folder}'; wanted {wanted}")
+    for folder in present:
+        for name in sorted(entry.name for entry in (root / folder).iterdir()):
+            if name.lower().endswith(IMAGE_SUFFIXES) and _is_visible(name):
+                raise SourceError(
+                    f"{root / folder}: {spell(name)} stands beside the class folders; move it into "
+                    "one of them, or out: it would go unused"
+                )
     tuning = [folder for folder in present if SPLIT_WORDS[folder] == "tune"]
     if len(tuning) > 1:
         raise SourceError(f"{root}: folders {tuning} to tune on; wanted one of them")
@@ -98,8 +106,8 @@ def _class_labels(
       SourceError: an unknown class, not one of each, or other classes than in train.
     """
     names = sorted(_visible_folders(root / "train"))
-    words = {name.lower(): str(root / "train") for name in names}
-    labels = map_labels(words, dict(reading.labels))
+    mapped = map_labels(dict.fromkeys(names, str(root / "train")), dict(reading.labels))
+    labels = {name.lower(): label for name, label in mapped.items()}
     for label in () if may_lack else (NEGATIVE, POSITIVE):
         if label not in labels.values():
             raise SourceError(
@@ -107,7 +115,7 @@ def _class_labels(
                 f"{'positive' if label else 'negative'}; wanted one of each"
             )
     several = [name for name in labels if list(labels.values()).count(labels[name]) > 1]
-    if len(words) != len(names) or (several and not reading.labels):
+    if len(labels) != len(names) or (several and not reading.labels):
         raise SourceError(
             f"{root / 'train'}: class folders {names}, some of which mean the same; wanted one of "
             f"each, or data.labels with 0, 1 or {OUT} for each"

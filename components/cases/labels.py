@@ -98,8 +98,11 @@ def _unknown(unknown: list[str], said: Mapping[str, int | None]) -> str:
 def _to_write(words: Iterable[str], found: Mapping[str, int | None]) -> str:
     """The setting as it would have to be, with what is known filled in."""
     shown = []
+    # Beside a 2, a 1 may well be the negative class.
+    counted = any(plain(word).isdecimal() for word in words if word not in found)
     for word in list(words)[:8]:
-        label = found.get(word, "0|1|out")
+        sure = word in found and not (counted and plain(word).isdecimal())
+        label = found[word] if sure else "0|1|out"
         shown.append(f"{_quoted(word)}: {OUT if label is None else label}")
     return (
         f"write data.labels: {{{', '.join(shown)}}} into the configuration, with one of 0 "

@@ -53,14 +53,18 @@ def lock(source: str, to: Path, by: str, reason: str, reading: "Reading") -> int
     metavar="SAVEDMODEL",
 )
 @options.workspace(exists=False)
-def verify(case_set: str, source: str | None, model: Path | None, workspace: Path) -> int:
+@options.reading()
+def verify(
+    case_set: str, source: str | None, model: Path | None, workspace: Path, reading: "Reading"
+) -> int:
     """Reads every image again and compares it with the lock; exit code 4 names what differs.
 
     With --model, exit code 1 says that the model cannot be served, and why.
     """
     from pipeline.governance.case_sets import verify_case_set
 
-    found = verify_case_set(case_set, Workspace(workspace.resolve()), source, model=model)
+    place = Workspace(workspace.resolve())
+    found = verify_case_set(case_set, place, source, model=model, reading=reading)
     locked = found.case_set
     click.echo(
         f"{locked.name} version {locked.version}: {len(locked.cases)} cases read again from "

@@ -10,6 +10,7 @@ from components.baselines.case_set import CaseSet
 from components.baselines.history import load_version
 from components.baselines.scores import Servability
 from components.cases.lock import verify_source
+from components.cases.reading import PLAIN, Reading
 from components.records.errors import SourceError, Unservable
 from pipeline.settings.baselines import find_case_set, locked_source
 from pipeline.settings.workspace import Workspace
@@ -25,12 +26,18 @@ class VerifiedCaseSet:
 
 
 def verify_case_set(
-    word: str, workspace: Workspace, source: str | None, *, model: Path | None = None
+    word: str,
+    workspace: Workspace,
+    source: str | None,
+    *,
+    model: Path | None = None,
+    reading: Reading = PLAIN,
 ) -> VerifiedCaseSet:
     """Reads every image of a case set again and compares it with its lock.
 
     Args:
       source: where to read from; None takes the source that the lock names.
+      reading: how to read its names; where it says nothing, the lock does.
       model: a SavedModel to try on the images as TensorFlow Serving would run it.
 
     Raises:
@@ -40,7 +47,7 @@ def verify_case_set(
     """
     path = find_case_set(word, workspace)
     case_set = load_version(path)
-    opened = locked_source(path, case_set, named=source)
+    opened = locked_source(path, case_set, named=source, reading=reading)
     if model is None:
         verify_source(opened, case_set)
         return VerifiedCaseSet(case_set, opened.spec)

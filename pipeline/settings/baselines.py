@@ -7,7 +7,7 @@ from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.history import load_version
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.cases.lock import lock_source
-from components.cases.reading import Reading
+from components.cases.reading import PLAIN, Reading
 from components.cases.sources import open_source
 from components.gate.first_policy import fit_policy
 from components.records.case import Source
@@ -123,20 +123,24 @@ def reading_of(case_set: CaseSet) -> Reading:
     return Reading.of(case_set.reading)
 
 
-def locked_source(path: Path, case_set: CaseSet, *, named: str | None = None) -> Source:
+def locked_source(
+    path: Path, case_set: CaseSet, *, named: str | None = None, reading: Reading = PLAIN
+) -> Source:
     """The source that a lock names, as typed or beside the case set's file; read as it was then.
 
     Args:
       named: where it is now, as a person said; None where nobody did.
+      reading: how to read it; where it says nothing, the lock does.
 
     Raises:
       SourceError: it is at neither place; a lock does not keep where data lay on one machine.
     """
+    reading = reading if reading.changed else reading_of(case_set)
     if named is not None:
-        return open_source(named, reading_of(case_set))
+        return open_source(named, reading)
     for spec in (case_set.source, str(path.parent / case_set.source)):
         with contextlib.suppress(SourceError):
-            return open_source(spec, reading_of(case_set))
+            return open_source(spec, reading)
     raise SourceError(
         f"{path}: locked from '{case_set.source}', which is neither here nor beside it; say where "
         "it is with --source"

@@ -105,8 +105,8 @@ def test_empty_class_is_refused(tmp_path: Path, empty: str) -> None:
         (("NORMAL", "ABNORMAL"), None),
         (("0", "1"), None),
         (("well", "sick"), None),
-        (("normal", "COVID"), "'covid'"),
-        (("COVID", "PNEUMONIA"), "'covid'"),
+        (("normal", "COVID"), "'COVID'"),
+        (("COVID", "PNEUMONIA"), "'COVID'"),
         (("1", "2"), "'2'"),
         (("cats", "dogs"), "'cats'"),
         (("normal", "negative"), "none of which is positive"),
@@ -179,7 +179,7 @@ def test_a_third_class_goes_where_a_person_says(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path)
     for split in ("train", "test"):
         write_picture(root / split / "COVID" / "scan.png", 1)
-    with refused(SourceError, "'covid'", "data.labels: {covid: 0|1|out, normal: 0, pneumonia: 1}"):
+    with refused(SourceError, "'COVID'", "data.labels: {COVID: 0|1|out, NORMAL: 0, PNEUMONIA: 1}"):
         open_folder(root, "x")
     shown = {}
     for covid in (None, 1):
@@ -242,3 +242,10 @@ def test_tune_is_carved_from_train_by_patient_and_val_left_out(tmp_path: Path) -
     assert any("left out" in line for line in source.read_as.lines)
     again = open_folder(root, "x", Reading(tune_from_train=0.3))
     assert [c.case_id for c in read_cases(again, "tune")] == [c.case_id for c in tune]
+
+
+def test_an_image_beside_the_class_folders_is_refused(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path)
+    write_picture(root / "train" / "loose.png", 1)
+    with refused(SourceError, "loose.png", "unused"):
+        open_folder(root, "x")

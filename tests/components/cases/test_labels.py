@@ -51,8 +51,8 @@ def test_an_unknown_word_is_never_the_opposite_of_a_known_one(names: tuple[str, 
 
 
 def test_the_refusal_shows_the_setting_with_what_is_known() -> None:
-    with refused(SourceError, "data.labels: {NORMAL: 0, COVID: 0|1|out, 'no': 0, '2': 0|1|out}"):
-        map_labels(dict.fromkeys(("NORMAL", "COVID", "no", "2"), "x"), {})
+    with refused(SourceError, "data.labels: {NORMAL: 0, COVID: 0|1|out, 'no': 0, '1': 1}"):
+        map_labels(dict.fromkeys(("NORMAL", "COVID", "no", "1"), "x"), {})
 
 
 @pytest.mark.parametrize("word", ["-1", "uncertain", "pneumonia?", "", "nan", "equivocal"])
@@ -79,3 +79,8 @@ def test_what_casegate_itself_writes_is_read_whatever_was_said() -> None:
     assert map_labels(words, {"gesund": 0, "krank": 1}) == {"0": 0, "1": 1}
     with refused(SourceError, "'0'"):
         map_labels(words, {"1": 0, "2": 1})
+
+
+def test_beside_an_unknown_number_no_number_is_filled_in() -> None:
+    with refused(SourceError, "data.labels: {'1': 0|1|out, '2': 0|1|out}"):
+        map_labels(dict.fromkeys(("1", "2"), "x"), {})

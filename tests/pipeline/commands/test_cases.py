@@ -15,7 +15,7 @@ from components.records.errors import ConfigError, IntegrityError, SourceError, 
 from pipeline.cli import main
 from pipeline.commands.cases import draw
 from pipeline.settings.workspace import Workspace
-from tests.components.cases.making import picture, write_npz
+from tests.components.cases.making import picture, write_class_folders, write_npz
 from tests.components.gate.test_decide import judged
 from tests.components.planting import approved, locked, scored, seen_case
 from tests.pipeline.making import write_run
@@ -219,3 +219,21 @@ def test_a_mistake_in_draw_is_one_line_and_ends_with_2(tmp_path: Path) -> None:
         done = CliRunner().invoke(draw, arguments)
         assert done.exit_code == 2 and done.stdout == ""
         assert done.stderr.startswith("SourceError: ") and done.stderr.count("\n") == 1
+
+
+def test_a_lock_is_read_again_as_it_was_locked(tmp_path: Path, workspace: Workspace) -> None:
+    root, person = write_class_folders(tmp_path / "chest"), ("--by", "A. Reader", "--reason", "r")
+    for split in ("train", "test"):
+        (root / split / "NORMAL").rename(root / split / "1")
+        (root / split / "PNEUMONIA").rename(root / split / "2")
+    lock = ("lock", str(root), *person, "--to")
+    refusal(casegate(*lock, str(tmp_path / "a")), SourceError, "'2'", "data.labels")
+    meant = ("--set", "data.labels={1: 0, 2: 1}")
+    done = told(casegate(*lock, str(tmp_path / "b"), *meant))
+    assert "1 is negative (0), 2 is positive (1)" in done
+    case_set = load_case_set(tmp_path / "b" / "case_set.json")
+    assert {case.label for case in case_set.cases if "/2/" in case.case_id} == {1}
+    verify = ("verify", str(tmp_path / "b"), "--source", str(root))
+    assert "all as locked" in told(casegate(*verify))
+    turned = casegate(*verify, "--set", "data.labels={1: 1, 2: 0}")
+    refusal(turned, IntegrityError, "relabelled")
