@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from components.records.case import MAX_PIXELS, MIN_SIDE
 from components.records.errors import SourceError
 from components.records.text import brief
 
 Samples = npt.NDArray[Any]  # uint8 or uint16, shape (height, width) or (height, width, 3)
 
-MAX_PIXELS = 100_000_000
-MIN_SIDE = 3  # the Laplacian needs a neighbour on every side
 _PNG_END = b"IEND\xaeB`\x82"
 _HASH_HEADER = "casegate-pixels-v1"
 _BLOCK_PIXELS = 1 << 20  # measured at a time, so that a large image costs no large temporaries

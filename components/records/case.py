@@ -19,6 +19,8 @@ SPLITS = ("train", "tune", "test")
 POSITIVE = 1
 NEGATIVE = 0
 CASES_PER_SHARD = 512  # what one file of records holds at most
+MAX_PIXELS = 100_000_000  # of a case's picture
+MIN_SIDE = 3  # of a case's picture: its sharpness needs a neighbour on every side
 
 
 @dataclass(frozen=True)

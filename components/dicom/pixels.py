@@ -1,0 +1,73 @@
+"""How a DICOM picture becomes sixteen bits of grey: one pipeline, with a version.
+
+Stored values, modality, VOI and polarity, in the order of DICOM PS3.4 N.2: a radiograph as it is
+meant to be seen. What leaves a doubt is refused. docs/data.md says it in words.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.dicom.decoders import decode_words, require_decoder
+from components.dicom.greys import Chain, grey_table, parse_chain
+from components.dicom.header import Header, parse_header
+from components.records.errors import SourceError
+from components.records.text import brief
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+PIPELINE = "dicom-v1"  # in every record; a change that moves one pixel is another version
+
+
+def read_pixels(dataset: "Dataset") -> npt.NDArray[np.uint16]:
+    """The picture of a data set, shape (rows, columns): 0 black, 65535 full scale.
+
+    Raises:
+      SourceError: why it cannot be read, in one line, without saying where it is.
+    """
+    header, chain = _read(_parse, dataset)
+    words = _read(decode_words, dataset, header)
+    return _look_up(grey_table(chain), words)
+
+
+def why_unreadable(dataset: "Dataset") -> str | None:
+    """Why `read_pixels` refuses the picture, as far as its header tells; None where it does not.
+
+    The data set may have been read without its pixels (`stop_before_pixels`).
+    """
+    try:
+        _read(_parse, dataset)
+    except SourceError as error:
+        return str(error)
+    return None
+
+
+def _parse(dataset: "Dataset") -> tuple[Header, Chain]:
+    header = parse_header(dataset)
+    require_decoder(dataset)
+    return header, parse_chain(dataset, header.word, header.inverted)
+
+
+def _read(read: Callable[..., Any], *what: Any) -> Any:
+    """Calls a reader; pydicom and the decoders raise errors of many kinds, and here of one."""
+    try:
+        return read(*what)
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(f"cannot be decoded: {brief(error)}") from None
+
+
+_BLOCK = 1 << 16  # pixels at a time, so that the indices stay in the processor's cache
+
+
+def _look_up(table: npt.NDArray[np.uint16], words: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    picture = np.empty(words.shape, np.uint16)
+    into, flat = picture.reshape(-1), words.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        np.take(table, flat[block], out=into[block], mode="clip")
+    return picture
