@@ -15,18 +15,24 @@ from components.records.errors import SourceError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_JPEG, _JPEG_2000 = b"\xff\xd8\xff", b"\xff\x4f\xff\x51"
+_JPEG_BEGIN, _JPEG_2000_BEGIN = b"\xff\xd8\xff", b"\xff\x4f\xff\x51"
 _END = b"\xff\xd9"  # of a JPEG, JPEG-LS and JPEG 2000 stream alike
 _FILL = b"\0\xff"  # what writers have made an odd length even with
 _ANOTHER = re.compile(rb"\xff\xd9[\0\xff]?(?:\xff\xd8\xff|\xff\x4f\xff\x51)")
 _NOT_FRAMES = (0xC4, 0xC8, 0xCC)  # markers among those of a JPEG frame, C0 to CF, that are none
-_JPEG_LS_FRAME = 0xF7
+LOSSY_JPEG = (0xC0, 0xC1, 0xC2)
+LOSSLESS_JPEG, JPEG_LS, JPEG_2000 = 0xC3, 0xF7, 0x51
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Size in pixels, channels, and bits of a sample, as the encoded data have them."""
+    """What the encoded data say: how they are coded, size in pixels, channels, bits of a sample.
 
+    Attributes:
+      coding: the second byte of the marker that says so, C0 to CF for JPEG.
+    """
+
+    coding: int
     rows: int
     columns: int
     channels: int
@@ -55,9 +61,9 @@ def check_stream(frame: bytes, header: Header) -> Stream:
     Raises:
       SourceError: it is none, is cut off or followed by more, or contradicts the header.
     """
-    if frame.startswith(_JPEG):
+    if frame.startswith(_JPEG_BEGIN):
         stream = _jpeg(frame)
-    elif frame.startswith(_JPEG_2000):
+    elif frame.startswith(_JPEG_2000_BEGIN):
         stream = _jpeg_2000(frame)
     else:
         raise SourceError(f"PixelData begin with {frame[:4].hex()}, which no JPEG stream does")
@@ -87,11 +93,11 @@ def _jpeg(frame: bytes) -> Stream:
         marker, length = frame[at + 1], int.from_bytes(frame[at + 2 : at + 4], "big")
         if marker == 0xFF:  # fill byte
             at += 1
-        elif marker == _JPEG_LS_FRAME or (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES):
+        elif marker == JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES):
             rows, columns = (
                 int.from_bytes(frame[at + part : at + part + 2], "big") for part in (5, 7)
             )
-            return Stream(rows, columns, frame[at + 9], frame[at + 4])
+            return Stream(marker, rows, columns, frame[at + 9], frame[at + 4])
         else:
             at += 2 + length
     raise SourceError("PixelData are a JPEG stream without a frame header")
@@ -103,4 +109,4 @@ def _jpeg_2000(frame: bytes) -> Stream:
         raise SourceError("PixelData end early: the JPEG 2000 stream has no size")
     right, bottom, left, top = (int.from_bytes(frame[at : at + 4], "big") for at in (8, 12, 16, 20))
     channels, depth = int.from_bytes(frame[40:42], "big"), frame[42]
-    return Stream(bottom - top, right - left, channels, (depth & 0x7F) + 1)
+    return Stream(JPEG_2000, bottom - top, right - left, channels, (depth & 0x7F) + 1)

@@ -5,19 +5,24 @@ a decoder would fill up or cut off is refused, and so is a word that uses bits b
 either BitsStored is wrong or something else than the picture lies there.
 """
 
-import contextlib
-import os
-import re
-import tempfile
-import threading
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from components.dicom.codestream import Stream, check_stream, read_frame
+from components.dicom.codestream import (
+    JPEG_2000,
+    JPEG_LS,
+    LOSSLESS_JPEG,
+    LOSSY_JPEG,
+    Stream,
+    check_stream,
+    read_frame,
+)
 from components.dicom.header import Header, Word
+from components.dicom.libjpeg import decode_jpeg
 from components.records.errors import SourceError
 
 if TYPE_CHECKING:
@@ -25,29 +30,8 @@ if TYPE_CHECKING:
 
 Words = npt.NDArray[Any]  # uint8 or uint16, shape (rows, columns)
 
-_NATIVE, _GDCM, _JPEG_LS, _OPENJPEG, _RLE = "", "gdcm", "jpeg_ls", "openjpeg", "rle"
-DECODERS = {
-    "1.2.840.10008.1.2": _NATIVE,
-    "1.2.840.10008.1.2.1": _NATIVE,
-    "1.2.840.10008.1.2.1.99": _NATIVE,  # deflated: inflated where the file is read
-    "1.2.840.10008.1.2.2": _NATIVE,
-    "1.2.840.10008.1.2.4.50": _GDCM,  # JPEG baseline
-    "1.2.840.10008.1.2.4.51": _GDCM,  # JPEG extended
-    "1.2.840.10008.1.2.4.57": _GDCM,  # JPEG lossless
-    "1.2.840.10008.1.2.4.70": _GDCM,
-    "1.2.840.10008.1.2.4.80": _JPEG_LS,
-    "1.2.840.10008.1.2.4.81": _JPEG_LS,
-    "1.2.840.10008.1.2.4.90": _OPENJPEG,  # JPEG 2000
-    "1.2.840.10008.1.2.4.91": _OPENJPEG,
-    "1.2.840.10008.1.2.4.201": _OPENJPEG,  # high-throughput JPEG 2000
-    "1.2.840.10008.1.2.4.202": _OPENJPEG,
-    "1.2.840.10008.1.2.4.203": _OPENJPEG,
-    "1.2.840.10008.1.2.5": _RLE,
-}
-# What libjpeg, inside GDCM, writes to the standard error when it repairs.
-_REPAIRED = re.compile(rb"^(?:Corrupt JPEG data|Premature end|Inconsistent progression).*$", re.M)
-_NOISE = re.compile(rb"^Invalid SOS parameters for sequential JPEG\n", re.M)  # and reads it right
-_hearing = threading.Lock()  # the standard error is the process's
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_RLE_HEADER = struct.Struct("<16L")
 
 
 def require_decoder(dataset: "Dataset") -> str:
@@ -68,126 +52,110 @@ def decode_words(dataset: "Dataset", header: Header) -> Words:
     """The words of the picture as its header lays them out: not masked, not scaled.
 
     Returns:
-      uint8 or uint16, shape (rows, columns), in the byte order of the file, maybe read-only.
+      uint8 or uint16, shape (rows, columns), maybe read-only and in the file's byte order.
 
     Raises:
       SourceError: the pixels are missing, are of another size, or are damaged.
     """
-    kinds = [
-        name for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if name in dataset
-    ]
+    kinds = [keyword for keyword in _PIXELS if keyword in dataset]
     if kinds != ["PixelData"] or not dataset.PixelData:
         raise SourceError(f"{' and '.join(kinds) or 'no PixelData'}; wanted PixelData")
-    syntax = require_decoder(dataset)
-    decoder = DECODERS[syntax]
-    if decoder == _NATIVE:
-        words = _native(dataset, header)
-    else:
-        if header.word.shift:
-            raise SourceError("HighBit is not BitsStored - 1, as it has to be in encoded pixels")
-        words = _encoded(dataset, header, syntax, decoder)
+    decoder = DECODERS[require_decoder(dataset)]
+    if decoder is not _native and header.word.shift:
+        raise SourceError("HighBit is not BitsStored - 1, as it has to be in encoded pixels")
+    words = decoder(dataset, header)
+    wanted = header.rows * header.columns
+    if words.size != wanted:
+        raise SourceError(f"decoded to {words.size:,} pixels; wanted {wanted:,}")
     _check_unused(words, header.word)
-    return words
+    return words.reshape(header.rows, header.columns)
 
 
 def _native(dataset: "Dataset", header: Header) -> Words:
     data, little = dataset.PixelData, dataset.file_meta.TransferSyntaxUID.is_little_endian
-    size = header.rows * header.columns * header.word.allocated // 8
+    pixels = header.rows * header.columns
+    size = pixels * header.word.allocated // 8
     if not size <= len(data) <= size + size % 2:
         raise SourceError(f"PixelData have {len(data):,} bytes; one frame has {size:,}")
-    words: Words
     if header.word.allocated == 16:
-        words = np.frombuffer(data, "<u2" if little else ">u2")
-    elif not little and dataset["PixelData"].VR == "OW":  # two pixels are one big-endian word
-        words = np.frombuffer(data, np.uint16).byteswap().view(np.uint8)
-    else:
-        words = np.frombuffer(data, np.uint8)
-    return words[: header.rows * header.columns].reshape(header.rows, header.columns)
+        return np.frombuffer(data, "<u2" if little else ">u2")
+    if not little and dataset["PixelData"].VR == "OW":  # two pixels are one big-endian word
+        return np.frombuffer(data, np.uint16).byteswap().view(np.uint8)[:pixels]
+    return np.frombuffer(data, np.uint8)[:pixels]
 
 
-def _encoded(dataset: "Dataset", header: Header, syntax: str, decoder: str) -> Words:
-    frame = read_frame(dataset)
-    if decoder == _RLE:
-        from rle.rle import decode_frame
+def _rle(dataset: "Dataset", header: Header) -> Words:
+    from rle.rle import decode_segment
 
-        bits = header.word.allocated
-        data = decode_frame(frame, header.rows * header.columns, bits, "<")
-    else:
-        stream = check_stream(frame, header)
-        bits = 8 if stream.bits <= 8 else 16
-        data = _JPEG_DECODERS[decoder](frame, stream, header.word, syntax)
-    words = np.frombuffer(data, np.uint8 if bits == 8 else "<u2")
-    if words.size != header.rows * header.columns:
-        raise SourceError(
-            f"decoded to {words.size:,} pixels; wanted {header.rows * header.columns:,}"
-        )
-    return words.reshape(header.rows, header.columns)
+    frame, pixels = read_frame(dataset), header.rows * header.columns
+    planes = header.word.allocated // 8
+    if len(frame) < _RLE_HEADER.size:
+        raise SourceError("PixelData end early: no RLE header")
+    count, *starts = _RLE_HEADER.unpack_from(frame)
+    if count != planes:
+        raise SourceError(f"{count} RLE segments; wanted {planes}, one for each byte of a word")
+    octets = np.empty((pixels, planes), np.uint8)
+    ends = [*starts[1:planes], len(frame)]
+    for plane, (start, end) in enumerate(zip(starts, ends)):
+        if not _RLE_HEADER.size <= start < end <= len(frame):
+            raise SourceError("PixelData have RLE segments outside the frame")
+        segment = decode_segment(frame[start:end])
+        if len(segment) != pixels:
+            raise SourceError(f"an RLE segment of {len(segment):,} pixels; wanted {pixels:,}")
+        octets[:, planes - 1 - plane] = np.frombuffer(segment, np.uint8)  # the highest comes first
+    return octets.view(f"<u{planes}").ravel()
 
 
-def _jpeg_ls(frame: bytes, stream: Stream, word: Word, syntax: str) -> Any:
+def _jpeg_ls(frame: bytes, stream: Stream, word: Word) -> Any:
     import jpeg_ls
 
     return jpeg_ls.decode_pixel_data(frame)[0]
 
 
-def _openjpeg(frame: bytes, stream: Stream, word: Word, syntax: str) -> Any:
+def _openjpeg(frame: bytes, stream: Stream, word: Word) -> Any:
     import openjpeg
 
     return openjpeg.decode_pixel_data(frame, version=2)
 
 
-def _gdcm(frame: bytes, stream: Stream, word: Word, syntax: str) -> Any:
-    import gdcm
+def _jpeg(
+    decode: Callable[[bytes, Stream, Word], Any], *codings: int
+) -> Callable[["Dataset", Header], Words]:
+    """A decoder of one kind of JPEG stream, which is first held against the header."""
 
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(frame)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((stream.columns, stream.rows, 1))
-    image.SetDataElement(element)
-    grey = gdcm.PhotometricInterpretation.MONOCHROME2
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
-    # GDCM takes libjpeg of 8, 12 or 16 bits by what is allocated; lossy JPEG has 8 or 12.
-    container = 8 if stream.bits <= 8 else 12 if syntax in _LOSSY else 16
-    signed = int(word.signed)
-    image.SetPixelFormat(gdcm.PixelFormat(1, container, word.stored, word.stored - 1, signed))
-    with _refuse_repairs():
-        pixels = image.GetBuffer()
-    if pixels is None:
-        raise SourceError("the JPEG stream is damaged")
-    return pixels.encode("utf-8", "surrogateescape")  # GDCM gives bytes as text
+    def decoded(dataset: "Dataset", header: Header) -> Words:
+        frame = read_frame(dataset)
+        stream = check_stream(frame, header)
+        if stream.coding not in codings:
+            raise SourceError(
+                f"coded as {stream.coding:X}, which the transfer syntax does not have"
+            )
+        data = decode(frame, stream, header.word)
+        return np.frombuffer(data, np.uint8 if stream.bits <= 8 else "<u2")
+
+    return decoded
 
 
-_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
-_JPEG_DECODERS = {_GDCM: _gdcm, _JPEG_LS: _jpeg_ls, _OPENJPEG: _openjpeg}
-
-
-@contextlib.contextmanager
-def _refuse_repairs() -> Iterator[None]:
-    """Refuses what libjpeg repairs, of which it only tells the process's standard error.
-
-    Raises:
-      SourceError: libjpeg's words.
-    """
-    with _hearing, tempfile.TemporaryFile() as heard:
-        standard = os.dup(2)
-        os.dup2(heard.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(standard, 2)
-            os.close(standard)
-            heard.seek(0)
-            words = heard.read()
-            os.write(2, _NOISE.sub(b"", _REPAIRED.sub(b"", words)))  # another thread's
-    repaired = _REPAIRED.search(words)
-    if repaired:
-        raise SourceError(f"the JPEG stream is damaged: {repaired.group().decode()}")
+_LOSSY, _LOSSLESS = _jpeg(decode_jpeg, *LOSSY_JPEG), _jpeg(decode_jpeg, LOSSLESS_JPEG)
+_LS, _2000 = _jpeg(_jpeg_ls, JPEG_LS), _jpeg(_openjpeg, JPEG_2000)
+DECODERS: dict[str, Callable[["Dataset", Header], Words]] = {
+    "1.2.840.10008.1.2": _native,
+    "1.2.840.10008.1.2.1": _native,
+    "1.2.840.10008.1.2.1.99": _native,  # deflated: inflated where the file is read
+    "1.2.840.10008.1.2.2": _native,
+    "1.2.840.10008.1.2.4.50": _LOSSY,
+    "1.2.840.10008.1.2.4.51": _LOSSY,
+    "1.2.840.10008.1.2.4.57": _LOSSLESS,
+    "1.2.840.10008.1.2.4.70": _LOSSLESS,
+    "1.2.840.10008.1.2.4.80": _LS,
+    "1.2.840.10008.1.2.4.81": _LS,
+    "1.2.840.10008.1.2.4.90": _2000,
+    "1.2.840.10008.1.2.4.91": _2000,
+    "1.2.840.10008.1.2.4.201": _2000,  # high-throughput JPEG 2000
+    "1.2.840.10008.1.2.4.202": _2000,
+    "1.2.840.10008.1.2.4.203": _2000,
+    "1.2.840.10008.1.2.5": _rle,
+}
 
 
 def _check_unused(words: Words, word: Word) -> None:

@@ -77,6 +77,8 @@ def parse_header(dataset: "Dataset") -> Header:
         got = integer(dataset, keyword, wanted)
         if got != wanted:
             raise SourceError(f"{keyword} {got}; wanted {wanted}")
+    if dataset.get("SharedFunctionalGroupsSequence"):
+        raise SourceError("functional groups, as of an enhanced object; wanted one plain picture")
     rows, columns = integer(dataset, "Rows"), integer(dataset, "Columns")
     if min(rows, columns) < MIN_SIDE:
         raise SourceError(f"{columns} x {rows}: smaller than {MIN_SIDE} x {MIN_SIDE}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydicom import Dataset
 
 from components.dicom.header import Word, parse_header
 from components.records.errors import SourceError
@@ -18,6 +19,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "three samples": ({"SamplesPerPixel": 3}, "SamplesPerPixel 3"),
     "two frames": ({"NumberOfFrames": 2}, "NumberOfFrames 2"),
     "no frame": ({"NumberOfFrames": 0}, "NumberOfFrames 0"),
+    "enhanced": ({"SharedFunctionalGroupsSequence": [Dataset()]}, "functional groups"),
     "no rows": ({"Rows": None}, "Rows is missing"),
     "no columns": ({"Columns": None}, "Columns is missing"),
     "two heights": ({"Rows": [3, 3]}, "Rows"),

@@ -9,27 +9,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset, dcmread, dcmwrite
+from pydicom import Dataset, dcmread
 
 from components.cases.images import decode, encode_png
 from components.dicom.pixels import PIPELINE, read_pixels, why_unreadable
 from components.records.errors import SourceError
-from tests.dicom_files import plant
+from tests.dicom_files import plant, save
 
 RANDOM = np.random.default_rng(7)
 PICTURE = RANDOM.integers(0, 4096, (40, 31))
 
 
-def written(dataset: Dataset) -> bytes:
-    stream = io.BytesIO()
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dcmwrite(stream, dataset, enforce_file_format=True)
-    return stream.getvalue()
-
-
 def reread(dataset: Dataset, **options: Any) -> Dataset:
-    return dcmread(io.BytesIO(written(dataset)), **options)
+    stream = io.BytesIO()
+    save(dataset, stream)
+    stream.seek(0)
+    return dcmread(stream, **options)
 
 
 def test_the_pipeline_has_a_version() -> None:
