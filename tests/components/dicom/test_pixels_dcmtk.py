@@ -7,6 +7,7 @@ JPEG 2000; such a file is decoded by pydicom with Pillow for it.
 """
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +34,8 @@ DOSE = "BitsAllocated 32"
 REFUSED = {
     "MR_small_padded.dcm": "8,320 bytes; one frame has 8,192",
     "badVR.dcm": MANY,  # 1A
-    "liver_1frame.dcm": "BitsAllocated 1;",  # a mask and no picture
-    "liver_expb_1frame.dcm": "BitsAllocated 1;",
+    "liver_1frame.dcm": "functional groups",  # a mask and no picture
+    "liver_expb_1frame.dcm": "functional groups",
     "rtdose_1frame.dcm": DOSE,
     "rtdose_expb_1frame.dcm": DOSE,
     "rtdose_rle_1frame.dcm": DOSE,
@@ -93,6 +94,7 @@ def declared(dataset: Dataset) -> tuple[str, str]:
     """Center and width of the LINEAR window that shows all that the header declares."""
     bits, signed = int(dataset.get("BitsStored", 8)), bool(dataset.get("PixelRepresentation"))
     lowest, width = -(1 << bits - 1) if signed else 0, 1 << bits
+    lowest += int(dataset.get("RescaleIntercept", 0))  # with slope 1, where there is no window
     if dataset.get("ModalityLUTSequence"):
         lowest, width = 0, 1 << dataset.ModalityLUTSequence[0].LUTDescriptor[2]
     return str(lowest + width / 2), str(width)
@@ -105,7 +107,7 @@ def tolerance(dataset: Dataset) -> int:
     if not isinstance(chain.modality, Rescale) or not isinstance(chain.voi, Window):
         return 1
     fractions = chain.modality.slope % 1 or chain.modality.intercept % 1
-    return 1 + int(65535 / (chain.voi.width - 1)) if fractions else 1
+    return 1 + math.ceil(65535 / (chain.voi.width - 1)) if fractions else 1
 
 
 def difference(path: Path, dataset: Dataset, theirs: npt.NDArray[np.int64]) -> str | None:
