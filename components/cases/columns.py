@@ -210,7 +210,8 @@ def read_columns(where: str, header: Sequence[str], reading: Reading) -> list[st
             raise SourceError(
                 f"{where}: no column '{column}', which data.columns.{role} names; got {columns}"
             )
-    read = [_read_as(where, name, columns, named, reading) for name in columns]
+    read = [named.get(name) or _called(name, reading) for name in columns]
+    _refuse_unnamed(where, columns, read, reading)
     for name in read:
         if name and read.count(name) > 1:
             raise SourceError(f"{where}: two columns for '{name}'; name one in data.columns.ignore")
@@ -223,29 +224,41 @@ def read_columns(where: str, header: Sequence[str], reading: Reading) -> list[st
     return read
 
 
-def _read_as(
-    where: str, name: str, columns: Sequence[str], named: Mapping[str, str], reading: Reading
-) -> str:
-    known = (*REQUIRED, *OPTIONAL)
-    if name in named:
-        return named[name]
+def _called(name: str, reading: Reading) -> str:
+    """The name under which a column that nobody gave a role is read."""
     if name in reading.ignore:
         return ""
-    if name in reading.attributes:
-        return name
-    if name.lower() in known:
-        return name.lower()
-    spelled = name.lower().replace(" ", "_").replace("-", "_")
-    present = {column.lower() for column in columns}
-    close = difflib.get_close_matches(spelled, known, n=1, cutoff=0.85)
-    meant = suggestion(spelled, known) if close and close[0] not in present else ""
-    if role := ROLE_OF[close[0]] if meant else meaning(name):
+    known = name not in reading.attributes and name.lower() in (*REQUIRED, *OPTIONAL)
+    return name.lower() if known else name
+
+
+def _refuse_unnamed(
+    where: str, columns: Sequence[str], read: Sequence[str], reading: Reading
+) -> None:
+    """Refuses columns that would be attributes, and may be something else."""
+    left = [name for name in columns if name in read and name not in reading.attributes]
+    found = {name: roles for name in left if (roles := _may_be(name, columns))}
+    if found:
+        (name, (role, meant)), *more = found.items()
+        others = "".join(f", '{other}' the {which}" for other, (which, _) in more)
         raise SourceError(
-            f"{where}: column '{name}' may name the {role}{meant}; write data.columns: {{{role}: "
-            f"'{name}'}} if it does, {{ignore: ['{name}']}} to leave it out, or {{attributes: "
-            f"['{name}']}} to slice by it"
+            f"{where}: column '{name}' may name the {role}{meant}{others}; write data.columns: "
+            f"{{{role}: '{name}'}} if it does, {{ignore: ['{name}']}} to leave it out, or "
+            f"{{attributes: ['{name}']}} to slice by it"
         )
-    return name
+
+
+def _may_be(name: str, columns: Sequence[str]) -> tuple[str, str] | None:
+    """The role that a column may have, and the name of that role's where it is like it."""
+    known = (*REQUIRED, *OPTIONAL)
+    if name.lower() in known:
+        return None
+    spelled = name.lower().replace(" ", "_").replace("-", "_")
+    close = difflib.get_close_matches(spelled, known, n=1, cutoff=0.85)
+    if close and close[0] not in map(str.lower, columns):
+        return ROLE_OF[close[0]], suggestion(spelled, known)
+    role = meaning(name)
+    return (role, "") if role else None
 
 
 def meaning(name: str) -> str | None:

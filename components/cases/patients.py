@@ -7,7 +7,7 @@ may be patients, and one of them could stand in training and tuning: then a pers
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -133,17 +133,20 @@ def refuse_unknown_numbers(where: str, paths: Iterable[PurePosixPath]) -> None:
     if len({kinds[1:] for kinds in alike}) > _MOST_FORMS:
         return  # letters and digits at random
     for files in alike.values():
-        names = [_PARTS.findall(file.name) for file in files]
-        for place, column in enumerate(zip(*names)):
-            if again := _comes_again(column):
-                shared = [file.name for file, part in zip(files, column) if part == again]
-                raise SourceError(
-                    f"{where}: '{spell(again)}' stands in {len(shared)} names, such as "
-                    f"{spell(shared[0])} and {spell(shared[1])}, and {len(set(column)):,} such "
-                    f"values in {len(files):,}: are these patients? write data.patient_pattern: "
-                    f"'{_pattern_for(files[0].name, place)}', or data.patient_pattern: "
-                    f"{EACH_FILE} where each file is a patient of its own"
-                )
+        _refuse_alike(where, [file.name for file in files])
+
+
+def _refuse_alike(where: str, names: Sequence[str]) -> None:
+    for place, column in enumerate(zip(*map(_PARTS.findall, names))):
+        if again := _comes_again(column):
+            shared = [name for name, part in zip(names, column) if part == again]
+            raise SourceError(
+                f"{where}: '{spell(again)}' stands in {len(shared)} names, such as "
+                f"{spell(shared[0])} and {spell(shared[1])}, and {len(set(column)):,} such values "
+                f"in {len(names):,}: are these patients? write data.patient_pattern: "
+                f"'{_pattern_for(names[0], place)}', or data.patient_pattern: {EACH_FILE} where "
+                "each file is a patient of its own"
+            )
 
 
 def _kinds(name: str) -> Iterator[str]:

@@ -7,12 +7,12 @@ import numpy as np
 
 from components.decision import Comparison, Flips, SliceEstimate
 from components.gate.judged_cases import JudgedCases
-from components.gate.policy import Policy, slice_name
+from components.gate.policy import DEFAULT_ALPHA, Policy, slice_name
 from components.metrics import METRICS, Outputs
 from components.metrics.calibration import refuse_improbable
+from components.metrics.calls import sensitivity
 from components.records.errors import NothingEvaluated
 from components.statistics.calibration_line import calibration_line
-from components.statistics.intervals import clopper_pearson
 from components.statistics.mcnemar import mcnemar
 from components.statistics.multiplicity import holm
 
@@ -133,17 +133,17 @@ def describe_operating_point(reference: Path) -> list[str]:
       reference: as ReferenceScorer writes it; the tuning split of a model without answers is empty.
     """
     with np.load(reference, allow_pickle=False) as kept:
-        labels, called = kept["labels"] == 1, kept["positive"]
-        patients, point = kept["patient_ids"], float(kept["operating_point"])
-    n, found = int(labels.sum()), int((called & labels).sum())
-    if not n or not np.isfinite(point):
+        labels, scores, point = kept["labels"] == 1, kept["scores"], float(kept["operating_point"])
+        patients = np.unique(kept["patient_ids"], return_inverse=True)[1]
+    if not labels.any() or not np.isfinite(point):
         return []
-    bounds = clopper_pearson(found, n)
+    tuned = Outputs(labels, scores, point, patients)
+    found = sensitivity(tuned, alpha=DEFAULT_ALPHA)
     return [
-        f"operating point {point:.4f}: chosen on {n} positive tuning images of "
-        f"{np.unique(patients[labels]).size} patients, of which it calls {found / n:.3f}, interval "
-        f"{bounds.lower:.3f} to {bounds.upper:.3f}: the sensitivity that it aims at is known no "
-        "better"
+        f"operating point {point:.4f}: chosen on {found.n} positive tuning images of "
+        f"{np.unique(patients[labels]).size} patients, of which it calls {found.estimate:.3f}, "
+        f"interval {found.lower:.3f} to {found.upper:.3f}: the sensitivity that it aims at is "
+        "known no better"
     ]
 
 

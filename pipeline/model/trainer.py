@@ -3,6 +3,7 @@
 Records become batches in memory where they fit, and are streamed where they don't.
 """
 
+import dataclasses
 import math
 import os
 from collections.abc import Sequence
@@ -18,11 +19,13 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.cases.example import PATIENT_ID
+from components.metrics.calls import sensitivity
+from components.metrics.outputs import Outputs
 from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
 from components.records.problems import report_error
-from components.statistics.intervals import clopper_pearson
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
 from pipeline.model.network import augmented, build_network
@@ -131,7 +134,7 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
     return network, {
         "operating_point": point,
-        "tuning_sensitivity": tuning_sensitivity(scores >= point, labels),
+        "tuning_sensitivity": tuning_sensitivity(scores, labels, read_patients(tune), point),
         "tuning_auc": float(aucs[best]),
         "tuning_cases": int(labels.size),
         "training_cases": train.count,
@@ -140,24 +143,32 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     }
 
 
-def tuning_sensitivity(called: np.ndarray, labels: np.ndarray) -> dict[str, float | int]:
+def tuning_sensitivity(
+    scores: np.ndarray, labels: np.ndarray, patients: np.ndarray, point: float
+) -> dict[str, float | int]:
     """What was reached at the operating point, which is known no better than its interval says.
 
     Args:
-      called, labels: shape (n,), of the tuning split.
+      scores, labels, patients: shape (n,), of the tuning split; patients as any integers.
 
     Returns:
-      n positives, estimate, and bounds by Clopper and Pearson, 95 % two-sided, images taken as
-      independent.
+      n positives, estimate, and bounds by Clopper and Pearson, 95 % two-sided, several images of a
+      patient corrected for.
     """
-    positives, found = int((labels == 1).sum()), int(called[labels == 1].sum())
-    interval = clopper_pearson(found, positives)
-    return {
-        "n": positives,
-        "estimate": found / positives,
-        "lower": float(interval.lower),
-        "upper": float(interval.upper),
-    }
+    tuned = Outputs(labels == 1, scores.astype(np.float64), point, patients)
+    return dataclasses.asdict(sensitivity(tuned, alpha=0.025))
+
+
+def read_patients(records: Records) -> np.ndarray:
+    """Whose each record is, in their order: integers, shape (n,)."""
+    spec = {PATIENT_ID: tf.io.FixedLenFeature([], tf.string)}
+    batches = (
+        records.serialized()
+        .batch(READ_BATCH)
+        .map(lambda serialized: tf.io.parse_example(serialized, spec)[PATIENT_ID])
+    )
+    ids = np.concatenate(list(batches.as_numpy_iterator()))
+    return np.unique(ids, return_inverse=True)[1]
 
 
 def class_weights(prevalence: float) -> dict[int, float]:

@@ -65,17 +65,18 @@ def test_equal_scores_and_an_absent_champion_are_remarked_and_nothing_else() -> 
     assert first.findings == ("no champion: nothing is released yet",)
 
 
-def test_an_operating_point_is_told_with_what_it_rests_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("per", [1, 2])
+def test_an_operating_point_is_told_with_what_it_rests_on(tmp_path: Path, per: int) -> None:
     rows = [
-        {"case_id": f"c{n}", "patient_id": f"p{n // 2}", "label": int(n < 8)}
+        {"case_id": f"c{n}", "patient_id": f"p{n // per}", "label": int(n < 8)}
         | {"numbers": {}, "words": {}}
         for n in range(12)
     ]
     scores = {f"c{n}": 0.9 if n < 7 else 0.1 for n in range(12)}
     write_reference(tmp_path / "r.npz", rows, scores=scores, operating_point=0.5)
     (told,) = describe_operating_point(tmp_path / "r.npz")
-    assert "0.5000" in told and "8 positive" in told and "4 patients" in told
-    assert "0.875" in told and "0.473 to 0.997" in told
+    assert "0.5000" in told and "8 positive" in told and f"{8 // per} patients" in told
+    assert "0.875" in told and ("0.473 to 0.997" in told) is (per == 1)
     write_reference(tmp_path / "r.npz", rows, scores=scores, operating_point=float("nan"))
     assert describe_operating_point(tmp_path / "r.npz") == []
 
