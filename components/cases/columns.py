@@ -25,165 +25,39 @@ ROLES = {
 ROLE_OF = {column: role for role, column in ROLES.items()}
 
 # A name is taken for one of these by any of its parts, in the order of the lists.
-_MEANINGS: Mapping[str, frozenset[str]] = {
-    "patient": frozenset(
-        [
-            "patient",
-            "patients",
-            "pat",
-            "pt",
-            "subject",
-            "subjects",
-            "subj",
-            "sub",
-            "person",
-            "people",
-            "participant",
-            "individual",
-            "child",
-            "mrn",
-            "pid",
-            "ptid",
-            "nhs",
-            "ssn",
-            "study",
-            "studies",
-            "accession",
-            "exam",
-            "examination",
-            "encounter",
-            "visit",
-            "admission",
-            "series",
-            "uid",
-            "guid",
-            "id",
-            "ids",
-            "identifier",
-            "pseudonym",
-        ]
-    ),
-    "split": frozenset(
-        [
-            "split",
-            "splits",
-            "fold",
-            "folds",
-            "set",
-            "sets",
-            "partition",
-            "subset",
-            "phase",
-            "usage",
-            "holdout",
-            "cv",
-            "train",
-            "training",
-            "istrain",
-            "val",
-            "valid",
-            "validation",
-            "tune",
-            "dev",
-            "test",
-            "testing",
-            "istest",
-        ]
-    ),
-    "label": frozenset(
-        [
-            "label",
-            "labels",
-            "class",
-            "classes",
-            "target",
-            "targets",
-            "y",
-            "dx",
-            "diag",
-            "diagnosis",
-            "diagnoses",
-            "finding",
-            "findings",
-            "truth",
-            "gt",
-            "groundtruth",
-            "outcome",
-            "annotation",
-            "annotations",
-            "disease",
-            "pathology",
-            "category",
-            "categories",
-            "condition",
-            "verdict",
-            "impression",
-        ]
-    ),
-}
+_PATIENT = """
+    patient patients pat pt subject subjects subj sub person people participant individual child mrn
+    pid ptid nhs ssn study studies accession exam examination encounter visit admission series
+"""
+_ID = "uid guid id ids identifier pseudonym"
+_SPLIT = """
+    split splits fold folds set sets partition subset phase usage holdout cv train training istrain
+    val valid validation tune dev test testing istest
+"""
+_LABEL = """
+    label labels class classes target targets y dx diag diagnosis diagnoses finding findings truth
+    gt groundtruth outcome annotation annotations disease pathology category categories condition
+    verdict impression
+"""
 # With one of these it is said of a patient or of a study, and names none.
-_SAID_OF = frozenset(
-    [
-        "age",
-        "band",
-        "sex",
-        "gender",
-        "race",
-        "ethnicity",
-        "weight",
-        "height",
-        "size",
-        "position",
-        "orientation",
-        "date",
-        "time",
-        "day",
-        "month",
-        "year",
-        "description",
-        "type",
-        "country",
-        "city",
-        "smoker",
-    ]
-)
+_OF_A_PATIENT = """
+    age band sex gender race ethnicity weight height size position orientation date time day month
+    year description type country city smoker
+"""
 # An id of one of these names no patient.
-_OTHER_THINGS = frozenset(
-    [
-        "site",
-        "hospital",
-        "clinic",
-        "ward",
-        "center",
-        "centre",
-        "department",
-        "institution",
-        "device",
-        "scanner",
-        "station",
-        "machine",
-        "manufacturer",
-        "vendor",
-        "model",
-        "reader",
-        "radiologist",
-        "annotator",
-        "operator",
-        "image",
-        "images",
-        "img",
-        "file",
-        "files",
-        "picture",
-        "instance",
-        "sop",
-        "row",
-        "index",
-        "slice",
-        "frame",
-        "span",
-    ]
+_OF_OTHERS = """
+    site hospital clinic ward center centre department institution device scanner station machine
+    manufacturer vendor model reader radiologist annotator operator image images img file files
+    picture instance sop row index slice frame span
+"""
+_PATIENTS, _IDS, _SAID_OF, _OTHER_THINGS = (
+    frozenset(words.split()) for words in (_PATIENT, _ID, _OF_A_PATIENT, _OF_OTHERS)
 )
+_MEANINGS = {
+    "patient": _PATIENTS | _IDS,
+    "split": frozenset(_SPLIT.split()),
+    "label": frozenset(_LABEL.split()),
+}
 _STEMS = {  # in the languages that share them
     "patient": ("patien", "pacien", "pazien", "subject", "accession"),
     "split": ("split", "partition"),
@@ -202,14 +76,7 @@ def read_columns(where: str, header: Sequence[str], reading: Reading) -> list[st
     for name in columns:
         if not name or columns.count(name) > 1:
             raise SourceError(f"{where}: column '{name}' is unnamed or there twice")
-    named = {}
-    for role, column in reading.columns:
-        if column in columns:
-            named[column] = ROLES[role]
-        elif ROLES[role] not in columns:  # which casegate itself writes
-            raise SourceError(
-                f"{where}: no column '{column}', which data.columns.{role} names; got {columns}"
-            )
+    named = _named(where, columns, reading)
     read = [named.get(name) or _called(name, reading) for name in columns]
     _refuse_unnamed(where, columns, read, reading)
     for name in read:
@@ -222,6 +89,19 @@ def read_columns(where: str, header: Sequence[str], reading: Reading) -> list[st
                 f"data.columns: {{{required}: COLUMN}}"
             )
     return read
+
+
+def _named(where: str, columns: Sequence[str], reading: Reading) -> dict[str, str]:
+    """The columns that a person gave a role, with the names under which they are read."""
+    named = {}
+    for role, column in reading.columns:
+        if column in columns:
+            named[column] = ROLES[role]
+        elif ROLES[role] not in columns:  # which casegate itself writes
+            raise SourceError(
+                f"{where}: no column '{column}', which data.columns.{role} names; got {columns}"
+            )
+    return named
 
 
 def _called(name: str, reading: Reading) -> str:
@@ -267,7 +147,7 @@ def meaning(name: str) -> str | None:
     words = {part for part in parts if part}
     if words & _SAID_OF:
         return None
-    if words & _OTHER_THINGS and not words & (_MEANINGS["patient"] - _IDS):
+    if words & _OTHER_THINGS and not words & _PATIENTS:
         words -= _IDS
         if words <= _OTHER_THINGS:
             return None
@@ -275,9 +155,6 @@ def meaning(name: str) -> str | None:
         if words & known or any(word.startswith(_STEMS[role]) for word in words):
             return role
     return "label" if known_label(name) is not None and not name.strip().isdecimal() else None
-
-
-_IDS = frozenset(("uid", "guid", "id", "ids", "identifier", "pseudonym"))
 
 
 def _parts(name: str) -> list[str]:

@@ -8,7 +8,7 @@ would go unused, or hold what somebody believes to be trained on.
 import functools
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from components.cases.files import IMAGE_SUFFIXES, FileListing, FileSource, ImageFile
@@ -81,17 +81,21 @@ def _split_folders(root: Path, needed: Sequence[str]) -> list[str]:
         if folder not in present:
             wanted = " and ".join(f"{name}/" for name in needed)
             raise SourceError(f"{root}: no folder '{folder}'; wanted {wanted}")
-    for folder in present:
+    _refuse_loose_images(root, present)
+    tuning = [folder for folder in present if SPLIT_WORDS[folder] == "tune"]
+    if len(tuning) > 1:
+        raise SourceError(f"{root}: folders {tuning} to tune on; wanted one of them")
+    return present
+
+
+def _refuse_loose_images(root: Path, splits: Sequence[str]) -> None:
+    for folder in splits:
         for name in sorted(entry.name for entry in (root / folder).iterdir()):
             if name.lower().endswith(IMAGE_SUFFIXES) and _is_visible(name):
                 raise SourceError(
                     f"{root / folder}: {spell(name)} stands beside the class folders; move it into "
                     "one of them, or out: it would go unused"
                 )
-    tuning = [folder for folder in present if SPLIT_WORDS[folder] == "tune"]
-    if len(tuning) > 1:
-        raise SourceError(f"{root}: folders {tuning} to tune on; wanted one of them")
-    return present
 
 
 def _class_labels(
@@ -103,30 +107,44 @@ def _class_labels(
       may_lack: one class alone will do.
 
     Raises:
-      SourceError: an unknown class, not one of each, or other classes than in train.
+      SourceError: an unknown class, not one of each, or other classes than in train though nobody
+        named them.
     """
+    if reading.labels:
+        words = {
+            name: str(root / split) for split in splits for name in _visible_folders(root / split)
+        }
+        return _by_name(map_labels(dict(sorted(words.items())), dict(reading.labels)))
     names = sorted(_visible_folders(root / "train"))
-    mapped = map_labels(dict.fromkeys(names, str(root / "train")), dict(reading.labels))
-    labels = {name.lower(): label for name, label in mapped.items()}
+    labels = _by_name(map_labels(dict.fromkeys(names, str(root / "train")), {}))
     for label in () if may_lack else (NEGATIVE, POSITIVE):
         if label not in labels.values():
             raise SourceError(
                 f"{root / 'train'}: class folders {names}, none of which is "
                 f"{'positive' if label else 'negative'}; wanted one of each"
             )
-    several = [name for name in labels if list(labels.values()).count(labels[name]) > 1]
-    if len(labels) != len(names) or (several and not reading.labels):
+    if len(names) > 2:
         raise SourceError(
             f"{root / 'train'}: class folders {names}, some of which mean the same; wanted one of "
             f"each, or data.labels with 0, 1 or {OUT} for each"
         )
+    _refuse_other_classes(root, splits, labels, may_lack=may_lack)
+    return labels
+
+
+def _refuse_other_classes(
+    root: Path, splits: Sequence[str], labels: Mapping[str, int | None], *, may_lack: bool
+) -> None:
     for split in splits:
         found = sorted(name.lower() for name in _visible_folders(root / split))
         if found != sorted(labels) and not (may_lack and set(found) < set(labels)):
             raise SourceError(
                 f"{root / split}: class folders {found}; wanted {sorted(labels)}, as in train"
             )
-    return labels
+
+
+def _by_name(labels: Mapping[str, int | None]) -> dict[str, int | None]:
+    return {name.lower(): label for name, label in labels.items()}
 
 
 # Every shard needs the listing; it is kept until a folder's entries change. It holds names only.

@@ -45,14 +45,8 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
     if not (own / CASE_SET).exists():
         if not (own / POLICY).exists():  # a person's policy may be there first
             write_atomically(own / POLICY, FIRST_RUN_POLICY.read_bytes())
-        reading = config.data.reading
-        lock_source(
-            case_source,
-            own / CASE_SET,
-            author="casegate",
-            reason="first run on this data",
-            reading=reading,
-        )
+        why, reading = "first run on this data", config.data.reading
+        lock_source(case_source, own / CASE_SET, author="casegate", reason=why, reading=reading)
     _fit_placeholder(own)
     return own.resolve()
 
@@ -68,7 +62,9 @@ def _fit_placeholder(folder: Path) -> None:
 
 
 def describe_placeholder(folder: Path) -> tuple[str, ...]:
-    """What a run has to say of a policy that nobody wrote: where it is, and what it is worth."""
+    """What a run has to say of a policy that nobody wrote, until a model is approved by it."""
+    if (folder / GOLDEN).exists():
+        return ()
     lines = (folder / POLICY).read_text("utf-8").splitlines()
     if FIRST_RUN_POLICY.read_text("utf-8").splitlines()[0] not in lines:
         return ()

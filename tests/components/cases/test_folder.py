@@ -190,8 +190,13 @@ def test_a_third_class_goes_where_a_person_says(tmp_path: Path) -> None:
         }
         assert source.read_as.labels == {"COVID": covid, "NORMAL": 0, "PNEUMONIA": 1}
     assert shown == {None: set(), 1: {1}}
-    with refused(SourceError, "none of which is negative"):
+    with refused(SourceError, "no negative case"):
         open_folder(root, "x", Reading(labels=(("NORMAL", 1), ("COVID", 1), ("PNEUMONIA", 1))))
+    (root / "test" / "PNEUMONIA").rename(root / "test" / "VIRAL")
+    (root / "test" / "COVID" / "scan.png").unlink()
+    (root / "test" / "COVID").rmdir()
+    named = Reading(labels=(("NORMAL", 0), ("COVID", None), ("PNEUMONIA", 1), ("VIRAL", 1)))
+    assert sum(case.label for case in read_cases(open_folder(root, "x", named), "test")) == 6
 
 
 def test_what_a_person_says_changes_the_fingerprint(tmp_path: Path) -> None:
