@@ -1,5 +1,12 @@
-"""YAML that remembers on which line each value stands, so that an error can name it."""
+"""YAML as it is written: no value is guessed, and an error can name the line of each.
 
+Readers of YAML differ in what they take for a number, a flag, a date or a merged key. Here plain
+values are what YAML 1.2 has them be; what its two versions read differently, and would harm if
+guessed, is refused, as is whatever hides or repeats a key.
+"""
+
+import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +21,7 @@ NodePath = tuple[str | int, ...]
 class YamlDocument:
     """A parsed file: `data`, plain Python values, and the line of each of them."""
 
-    def __init__(self, path: Path, data: Any, lines: dict[NodePath, int]) -> None:
+    def __init__(self, path: Path | str, data: Any, lines: dict[NodePath, int]) -> None:
         self.path = path
         self.data = data
         self._lines = lines
@@ -27,54 +34,127 @@ class YamlDocument:
         return str(self.path)
 
 
-def read_yaml(path: Path, content: bytes, *, error: type[UsageError]) -> YamlDocument:
-    """Parses the bytes of `path`.
+def read_yaml(path: Path | str, content: bytes | str, *, error: type[UsageError]) -> YamlDocument:
+    """Parses the content of `path`: nothing but texts, numbers, true, false, null, lists and keys.
+
+    Args:
+      path: names the content in errors; of a text, which is one line, alone.
 
     Raises:
-      error: not YAML, a key stands twice (YAML would silently keep the last), a number is
-        infinite or NaN, or an alias hides what a value is.
+      error: not YAML, a key stands twice (YAML would silently keep the last) or is no text, a
+        number is infinite or NaN, an alias, a tag or `<<` hides what a value is, a byte-order mark
+        or a tab stands where it would be read as something else, or a word or number that YAML 1.1
+        and 1.2 read differently.
     """
     try:
-        for event in yaml.parse(content, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise error(f"{path}:{line}: got alias '*{event.anchor}'; write the value out")
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as fault:
+        text = content if isinstance(content, str) else _decode(content)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        nodes = list(_walk(root, ()))
+        data = None if root is None else loader.construct_document(root)
+    except (_Refused, yaml.YAMLError, ValueError, RecursionError) as fault:
         mark = getattr(fault, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        where = f"{path}:{mark.line + 1}" if mark and isinstance(content, bytes) else str(path)
+        if isinstance(fault, _Refused):
+            raise error(f"{where}: {fault}") from None
         problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
+        if "'\\t'" in problem:
+            problem = "got a tab, wanted spaces"
         raise error(f"{where}: not valid YAML: {problem}") from fault
     lines: dict[NodePath, int] = {}
-    for place, node, twice in _walk(root, ()):
-        line = node.start_mark.line + 1
-        if twice:
-            raise error(f"{path}:{line}: key '{place[-1]}' stands twice; remove one")
-        if node.tag == "tag:yaml.org,2002:float" and node.value.lower().lstrip("+-") in _NOT_FINITE:
-            raise error(f"{path}:{line}: got {node.value}, wanted a number")
-        lines.setdefault(place, line)  # a key's line, where its value starts on the next one
+    for place, node in nodes:
+        # A key's line, where its value starts on the next one.
+        lines.setdefault(place, node.start_mark.line + 1)
     return YamlDocument(path, data, lines)
 
 
-_NOT_FINITE = (".nan", ".inf")
+class _Refused(Exception):
+    """A value that YAML would take, and nobody may have meant."""
+
+    def __init__(self, place: Any, why: str) -> None:
+        super().__init__(why)
+        self.problem_mark = place.start_mark
 
 
-def _walk(node: yaml.Node | None, place: NodePath) -> Iterator[tuple[NodePath, yaml.Node, bool]]:
-    """Every value below `node` with its path; True where a key repeats."""
+class _Loader(yaml.SafeLoader):
+    """Knows the plain values of YAML 1.2, and nothing that hides a value."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - of PyYAML
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(event, f"got alias '*{event.anchor}'; write the value out")
+        if event.tag:
+            raise _Refused(event, f"got tag '{event.tag}'; leave it out, and put a text in quotes")
+        return super().compose_node(parent, index)
+
+
+for _kind, _pattern in (
+    ("bool", "true|True|TRUE|false|False|FALSE"),
+    ("null", "~|null|Null|NULL|"),
+    ("int", "[-+]?[0-9]+|0x[0-9a-fA-F]+"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(f"({_pattern})\\Z"), None
+    )
+
+_LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+# YAML 1.1 takes them for a flag and for an octal number, 1.2 for text and for a decimal one.
+_READ_BOTH_WAYS = re.compile("(?i:yes|no|on|off)|[-+]?0[0-9]+|0o[0-7]+")
+_NOT_FINITE = re.compile(r"(?i:[-+]?\.(inf|nan))")
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("begins with a byte-order mark of UTF-16; save it as UTF-8")
+    text = content.decode("utf-8")
+    if (place := text.find("\ufeff")) >= 0:
+        line = len(_LINE_END.findall(text[:place])) + 1
+        raise ValueError(f"a byte-order mark stands in line {line}; save it as UTF-8 without")
+    return text
+
+
+def _walk(node: Any, place: NodePath) -> Iterator[tuple[NodePath, yaml.Node]]:
+    """Every key and value below `node` with its path; refuses what cannot be read in one way."""
     if node is None:
         return
-    if not place:
-        yield place, node, False
+    yield place, node
     if isinstance(node, yaml.SequenceNode):
         for i, child in enumerate(node.value):
-            yield (*place, i), child, False
             yield from _walk(child, (*place, i))
     elif isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, child in node.value:
-            name = str(key.value)
-            yield (*place, name), key, name in keys
+            name = _key(key)
+            if name in keys:
+                raise _Refused(key, f"key '{name}' stands twice; remove one")
             keys.add(name)
-            yield (*place, name), child, False
+            yield (*place, name), key
             yield from _walk(child, (*place, name))
+    elif node.style is None:
+        _refuse_unclear(node)
+
+
+def _key(node: Any) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise _Refused(node, "got a list or keys as a key, wanted text")
+    if node.style is None and node.value == "<<":
+        raise _Refused(node, "got merge key '<<'; write the keys out")
+    if node.style is None:
+        _refuse_unclear(node)
+    if not node.tag.endswith(":str"):
+        raise _Refused(node, f"got key {node.value or 'null'}, wanted text; put it in quotes")
+    return str(node.value)
+
+
+def _refuse_unclear(node: Any) -> None:
+    """Refuses a plain value that a person may have meant otherwise than it would be read."""
+    value = node.value
+    if _READ_BOTH_WAYS.fullmatch(value):
+        wanted = "a number without a leading 0" if value[-1].isdigit() else "true or false"
+        raise _Refused(node, f"got {value}, wanted {wanted}; as a text, put it in quotes")
+    endless = node.tag.endswith(":float") and not math.isfinite(float(value))
+    if endless or _NOT_FINITE.fullmatch(value):
+        raise _Refused(node, f"got {value}, wanted a number")

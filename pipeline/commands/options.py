@@ -147,5 +147,7 @@ def with_data(
     """The file of settings, or the one shipped for the data; and the settings, with the data."""
     from pipeline.settings.config import shipped_config
 
-    source = [] if data is None else [f"data.source={json.dumps(data)}"]
+    # YAML takes the two halves of JSON's \\ud83d\\ude00 for two signs.
+    plain = data is not None and data.isprintable()
+    source = [] if data is None else [f"data.source={json.dumps(data, ensure_ascii=not plain)}"]
     return config or shipped_config(data or "phantom"), [*settings, *source]

@@ -5,7 +5,6 @@ import pytest
 
 from components.gate.policy import load_policy, slice_name
 from components.records.errors import PolicyError
-from components.records.yaml_lines import read_yaml
 from tests.refusing import refused
 
 BROKEN = Path(__file__).parents[2] / "broken" / "policies"
@@ -120,40 +119,6 @@ def test_what_a_policy_does_not_say_is_not_asked_for(tmp_path: Path) -> None:
     (only,) = policy.checks
     assert (only.role, only.alpha, only.margins) == ("gate", 0.025, {})
     assert (only.method, only.paired_method) == ("delong", "delong")
-
-
-@pytest.mark.parametrize(
-    "content, where",
-    [
-        (b"a: 1\nb: -.inf\n", ":2:"),
-        (b"a: 1\nb:\n  - +.INF\n", ":3:"),
-        (b"a: 1\nb: {c: 2,\n c: 3}\n", ":3:"),
-        (b"a: \xff\n", "a.yaml: "),
-        (b"a: \x00\n", "a.yaml: "),
-    ],
-)
-def test_what_yaml_would_take_and_nobody_meant_is_refused(
-    content: bytes, where: str, tmp_path: Path
-) -> None:
-    with refused(PolicyError, where):
-        read_yaml(tmp_path / "a.yaml", content, error=PolicyError)
-
-
-def test_a_place_is_located_at_the_nearest_value_that_holds_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    document = read_yaml(path, b"# head\na:\n  b:\n    - c: 1\n", error=PolicyError)
-    for place, line in [
-        (("a", "b", 0, "c"), 4),
-        (("a", "b", 0, "d"), 4),
-        (("a", "b", 1), 3),
-        (("a", "b", 1, "c", "e"), 3),
-        (("a", "z"), 2),
-        (("a", "z", 0), 2),
-        (("z",), 2),
-        ((), 2),
-    ]:
-        assert document.locate(place) == f"{path}:{line}"
-    assert read_yaml(path, b"", error=PolicyError).locate(("a",)) == str(path)
 
 
 def test_a_slice_is_named_by_its_attributes_in_order() -> None:
