@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from components.records.errors import ConfigError, IntegrityError
-from components.records.files import write_atomically, writing_to
+from components.records.files import write_output, writing_to
 
 MOST_BYTES = 1 << 30  # of all files together, unpacked
 MOST_FILES = 4096
@@ -26,7 +26,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def write_archive(path: Path, files: Mapping[str, bytes]) -> None:
-    """Writes the files, sorted by name and without their times, atomically.
+    """Writes the files, sorted by name and without their times.
 
     Raises:
       ConfigError: more than a reader would take, or the file cannot be written.
@@ -38,7 +38,7 @@ def write_archive(path: Path, files: Mapping[str, bytes]) -> None:
             f"{MOST_BYTES} bytes: leave the model or the training manifest out"
         )
     with writing_to(path):
-        write_atomically(path, archive_bytes(files))
+        write_output(path, archive_bytes(files))
 
 
 def archive_bytes(files: Mapping[str, bytes]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 from components.lineage.training import TrainingRow, parse_row, read_lines, read_manifest
 from components.records.errors import IntegrityError
-from components.records.files import canonical_json, write_atomically
+from components.records.files import canonical_json, write_output, writing_to
 from components.records.merkle import inclusion_paths, leads_to_root, merkle_root
 from components.records.schema import read_json
 
@@ -134,8 +134,9 @@ def _fault_of_neighbours(proof: Proof, rows: list[TrainingRow]) -> str | None:
 
 
 def save_proof(proof: Proof, path: Path) -> None:
-    """Writes a proof atomically, as schemas/training_proof.json says."""
-    write_atomically(path, canonical_json(proof_document(proof)) + b"\n")
+    """Writes a proof, as schemas/training_proof.json says; ConfigError where it cannot be."""
+    with writing_to(path):
+        write_output(path, canonical_json(proof_document(proof)) + b"\n")
 
 
 def proof_document(proof: Proof) -> dict[str, Any]:

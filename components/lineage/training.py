@@ -33,7 +33,7 @@ import orjson
 
 from components.records.case import CaseRecord, is_case_row
 from components.records.errors import IntegrityError
-from components.records.files import sync, write_atomically
+from components.records.files import create_beside, sync, write_atomically
 from components.records.merkle import merkle_root
 
 
@@ -98,16 +98,15 @@ def write_manifest(
     counts = _Counts()
     with ExitStack() as stack:
         lines = _in_order(counts.counted(rows), folder, stack, at_once)
-        descriptor, name = tempfile.mkstemp(prefix=".manifest.", dir=folder)
-        stack.callback(Path(name).unlink, missing_ok=True)
+        descriptor, temporary = create_beside(folder / "manifest")
+        stack.callback(temporary.unlink, missing_ok=True)
         with os.fdopen(descriptor, "wb") as file:
             root = merkle_root(_copied(lines, file))
             file.flush()
-            os.fchmod(file.fileno(), 0o644)  # mkstemp makes it private
             os.fsync(file.fileno())
         path = manifest_path(folder, root)
         if not path.exists():
-            Path(name).replace(path)
+            temporary.replace(path)
             sync(folder)
             build_index(path)
     return counts.of(path, root)

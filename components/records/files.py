@@ -3,34 +3,81 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, like: os.stat_result | None = None) -> None:
     """Writes `content` so that a reader, or a crash, sees the old file or the new one.
 
     A temporary file in the same folder is flushed to disk, then takes the name; parents are made.
+
+    Args:
+      like: whose mode and owner the file gets; None makes it as the umask says.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, temporary = create_beside(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            # mkstemp makes the file private; a new file should be readable as any other.
-            os.fchmod(file.fileno(), 0o644)
+            if like is not None:
+                with suppress(PermissionError):  # only root gives a file away
+                    os.fchown(file.fileno(), like.st_uid, like.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)  # the new name is on disk only when its folder is
+
+
+def create_beside(path: Path) -> tuple[int, Path]:
+    """A new file in the folder of `path`, open for writing, and its name; the umask holds."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Writes where a person said: through a link, into a pipe or a device, with a file's own mode.
+
+    What is a file, or not there yet, is written atomically.
+    """
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        write_atomically(path.resolve(), content)
+        return
+    if descriptor := _standard(there):
+        # What the shell opened: it may be a file that already has something in it.
+        with open(descriptor, "wb", closefd=False) as stream:
+            stream.write(content)
+    elif stat.S_ISREG(there.st_mode):
+        write_atomically(path.resolve(), content, like=there)
+    else:
+        path.write_bytes(content)
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether what is written there comes out where this process prints."""
+    with suppress(OSError):
+        return _standard(path.stat()) == 1
+    return False
+
+
+def _standard(there: os.stat_result) -> int | None:
+    for descriptor in (1, 2):
+        with suppress(OSError):  # it may be closed
+            if os.path.samestat(os.fstat(descriptor), there):
+                return descriptor
+    return None
 
 
 @contextmanager

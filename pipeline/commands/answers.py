@@ -76,17 +76,26 @@ def give(answer: "Answer", *, form: str, table: str | None = None, out: Path | N
     return answer.exit_code
 
 
-def print_or_write(text: str, out: Path | None, *, for_people: bool = False) -> None:
-    """Prints what was asked for, in UTF-8 where programs read it; or writes it to a file.
+def print_or_write(
+    text: str, out: Path | None, *, for_people: bool = False, option: str = "--out", done: str = ""
+) -> None:
+    """Prints what was asked for, in UTF-8 where programs read it; or writes it where a person said.
+
+    Args:
+      out: a file, a link to one, a pipe or a device.
+      option: by which `out` was named.
+      done: what is printed of a file that was written; its path stands behind it.
 
     Raises:
       ConfigError: it cannot be written.
     """
-    from components.records.files import write_atomically, writing_to
+    from components.records.files import is_standard_output, write_output, writing_to
 
     if out is not None:
-        with writing_to(out):
-            write_atomically(out, text.encode())
+        with writing_to(f"{option} {out}"):
+            write_output(out, text.encode())
+        if done:
+            click.echo(f"{done}: {out}", err=is_standard_output(out))
     elif for_people:
         click.echo(text, nl=False)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.commands import options
+from pipeline.commands.answers import print_or_write
 from pipeline.commands.ending import command, echo_utf8
 from pipeline.settings.workspace import Workspace
 
@@ -70,21 +71,17 @@ def gate(
 
 
 def _show(gated: "Gated", form: str, output: Path | None) -> None:
-    from pipeline.run.show_gate import as_text, rendered, write_output
+    from pipeline.run.show_gate import as_text, rendered
 
     if form == "text" and output is None:
         click.echo(as_text(gated, terminal=sys.stdout.isatty()), nl=False)
         return
-    text = rendered(gated, form)
-    if output:
-        write_output(output, text)
+    text, done = rendered(gated, form), gated.decision.verdict.value
     if form == "github":  # only what a step prints becomes an annotation
         from components.report.github import append_job_summary
 
         if fault := append_job_summary(rendered(gated, "markdown")):
             click.echo(fault, err=True)
         echo_utf8(text)
-    if output:
-        click.echo(f"{gated.decision.verdict.value}: {output}")
-    elif form != "github":
-        echo_utf8(text)
+    if form != "github" or output:
+        print_or_write(text, output, option="--output", done=done)

@@ -145,6 +145,7 @@ def export(name: str, out: Path, destination: str | None, workspace: Path, **par
     OpenLineage events, CycloneDX bill of materials, the ledger up to here, signatures, and a
     manifest with the hash of every file. The same release gives the same bytes.
     """
+    from components.records.files import is_standard_output
     from pipeline.evidence.bundle.export import export as write
     from pipeline.evidence.card.card import card_files
     from pipeline.evidence.subject import Evidence
@@ -152,7 +153,7 @@ def export(name: str, out: Path, destination: str | None, workspace: Path, **par
     with Evidence(workspace) as evidence:
         subject = evidence.subject(name, destination=destination)
         found = write(evidence, subject, out, cards=card_files(evidence, subject), **parts)
-    click.echo(_words(found))
+    click.echo(_words(found), err=is_standard_output(out))
     return 0
 
 

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-import click
-
 from pipeline.commands import options
-from pipeline.commands.ending import command, echo_utf8
+from pipeline.commands.answers import print_or_write
+from pipeline.commands.ending import command
 from pipeline.settings.workspace import Workspace
 
 
@@ -19,7 +18,6 @@ from pipeline.settings.workspace import Workspace
 @options.file("--output", "Writes to this file instead of standard output.")
 def timeline(workspace: Path, form: str, output: Path | None) -> int:
     """What was released when and why, what was not, what moved and who approved."""
-    from components.records.files import write_atomically
     from pipeline.governance.show_ledger import sentence
     from pipeline.site.timeline.page import timeline_page
     from pipeline.site.timeline.steps import as_text, steps
@@ -36,9 +34,7 @@ def timeline(workspace: Path, form: str, output: Path | None) -> int:
         )
     else:
         text = as_text(found)
-    if output is None:
-        (click.echo if form == "text" else echo_utf8)(text.rstrip("\n"))
-    else:
-        write_atomically(output, f"{text.rstrip()}\n".encode())
-        click.echo(f"{len(found)} steps: {output}")
+    text = f"{text.rstrip()}\n"
+    done = f"{len(found)} steps"
+    print_or_write(text, output, for_people=form == "text", option="--output", done=done)
     return 0

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.records.errors import PolicyError
-from components.records.files import write_atomically, writing_to
 from components.report.context import ReportContext
 from components.report.words import sentence
 from pipeline.run.score_gate import Gated
@@ -37,12 +36,6 @@ def as_text(gated: Gated, *, terminal: bool = False) -> str:
         show_decision(page, gated.decision, sentence=words, synthetic=gated.synthetic)
 
     return page_text(show, terminal=terminal)
-
-
-def write_output(path: Path, text: str) -> None:
-    """Writes a report atomically; ConfigError where that cannot be done."""
-    with writing_to(f"--output {path}"):
-        write_atomically(path, text.encode())
 
 
 def context_of(gated: Gated) -> ReportContext:
