@@ -28,6 +28,12 @@ from components.records.text import first_few, spell
 NEEDED = ("case_id", "score")
 COLUMNS = (*NEEDED, "label", "operating_point")
 LABELS = {"0": 0, "0.0": 0, "false": 0, "negative": 0, "1": 1, "1.0": 1, "true": 1, "positive": 1}
+# What the labels and the operating point are called elsewhere; ignored, they would not be checked.
+MEANT = {
+    **dict.fromkeys(("labels", "y", "y_true", "true_label", "true_class", "class"), "label"),
+    **dict.fromkeys(("truth", "ground_truth", "gt", "target", "diagnosis"), "label"),
+    **dict.fromkeys(("threshold", "cutoff", "cut_off", "operating_threshold"), "operating_point"),
+}
 NAMED = 6  # columns that an error spells out
 
 
@@ -87,17 +93,34 @@ def places_of(names: Sequence[str], path: Path) -> dict[str, int]:
     if len(names) == 1 and (separator := next((c for c in ";\t" if c in names[0]), None)):
         what = "semicolons" if separator == ";" else "tabs"
         raise SourceError(f"{path}: separated by {what}, wanted commas and decimal points")
+    known = [_known(name) for name in names]
     for name in COLUMNS:
-        if names.count(name) > 1:
+        if known.count(name) > 1:
             raise SourceError(f"{path}: column '{name}' stands twice; remove one")
-        if name in NEEDED and name not in names:
+        if name in NEEDED and name not in known:
             raise SourceError(f"{path}: column '{name}' is missing{_near(name, names)}")
-    return {name: names.index(name) for name in COLUMNS if name in names}
+    for name in names:
+        meant = MEANT.get(_plain(name), "")
+        if meant and meant not in known:
+            raise SourceError(
+                f"{path}: column '{spell(name)}' may be the {meant}; call it {meant} if it is, "
+                "else leave it out"
+            )
+    return {name: known.index(name) for name in COLUMNS if name in known}
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _known(name: str) -> str:
+    """The column of ours that is meant, if any: `Label` is one, as in a manifest."""
+    return _plain(name) if _plain(name) in COLUMNS[len(NEEDED) :] else name
 
 
 def ignored_of(names: Iterable[str]) -> tuple[str, ...]:
     """The other columns, in order."""
-    return tuple(sorted(set(names) - set(COLUMNS)))
+    return tuple(sorted({_known(name) for name in names} - set(COLUMNS)))
 
 
 def _near(name: str, names: Sequence[str]) -> str:
@@ -217,8 +240,8 @@ def _read_parquet(path: Path) -> ScoreTable:
         file = parquet.ParquetFile(path)
         names = file.schema_arrow.names
         places = places_of(names, path)
-        table = file.read(columns=list(places))
-        columns = {name: table[name].combine_chunks() for name in places}
+        table = file.read(columns=[names[place] for place in places.values()])
+        columns = {name: table[names[place]].combine_chunks() for name, place in places.items()}
     except pyarrow.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{path}: not a Parquet file that can be read: {reason}") from None

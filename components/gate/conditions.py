@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,11 +23,13 @@ class EvaluatorFindings:
     Attributes:
       failures: thresholds it found missed.
       faults: what it could not judge as it was asked to: other cases, a slice without any.
+      missed: the gate's own check of each threshold in `failures`.
     """
 
     blessed: bool
     failures: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
 
 
 def evaluator_checks(evaluator: EvaluatorFindings | None, *, required: bool) -> list[CheckResult]:
@@ -46,6 +48,30 @@ def evaluator_checks(evaluator: EvaluatorFindings | None, *, required: bool) -> 
         named = "; ".join(evaluator.failures)
         return [problem("evaluator", "evaluator", f"the Evaluator did not bless: {named}")]
     return [CheckResult("evaluator", "evaluator", Verdict.PASS, "the Evaluator blessed")]
+
+
+def settled_by_bounds(
+    checks: list[CheckResult], evaluator: EvaluatorFindings | None
+) -> list[CheckResult]:
+    """The checks, where the Evaluator missed only what the gate's own bounds leave open.
+
+    It holds point estimates against the same limits, which proves as little as they do: then its
+    check is INCONCLUSIVE, too, and blocks all the same.
+    """
+    missed = evaluator.missed if evaluator else ()
+    ours = {check.check: check.verdict for check in checks}
+    if not missed or any(ours.get(name) is not Verdict.INCONCLUSIVE for name in missed):
+        return checks
+    return [
+        replace(
+            check,
+            verdict=Verdict.INCONCLUSIVE,
+            reason=f"{check.reason}; by the bounds these are too few cases to tell",
+        )
+        if check.check == "evaluator"
+        else check
+        for check in checks
+    ]
 
 
 def servable_checks(candidate: CaseScores, cases: int, *, required: bool) -> list[CheckResult]:

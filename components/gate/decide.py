@@ -33,6 +33,7 @@ from components.gate.conditions import (
     evaluator_checks,
     looks_checks,
     servable_checks,
+    settled_by_bounds,
 )
 from components.gate.describe import describe_changes, describe_flips, describe_slices, remarks
 from components.gate.judged_cases import JudgedCases
@@ -44,6 +45,7 @@ from components.gate.preconditions import (
     not_finite,
     problem,
     same_scores,
+    unfit_scores,
     unservable_baselines,
     withdrawn_checks,
 )
@@ -117,10 +119,11 @@ def decide(
     if faults := not_finite(outputs):
         return _close(draft, checks + faults)
 
+    checks += unfit_scores(policy, outputs)
     ours = outputs.pop("candidate")
     checks += baseline_checks(models, same_inputs)
     checks += withdrawn_checks(candidate, withdrawn)
-    checks += apply_rules(policy, cases, ours, outputs)
+    checks = settled_by_bounds(checks + apply_rules(policy, cases, ours, outputs), evaluator)
     checks += agreed_limits(policy, cases, candidate.latency_ms)
     if policy.coverage and scores_only and trained_on is None:
         draft["findings"] += ("coverage of the training data is not judged: scores alone are here",)

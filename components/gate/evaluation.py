@@ -122,21 +122,27 @@ def evaluator_findings(evaluation: str, *, blessed: bool, cases: int) -> Evaluat
     if not any(Path(evaluation).glob("validations*")):
         return None
     failures: list[str] = []
+    missed: list[str] = []
     result = tfma.load_validation_result(evaluation)
     for piece in result.metric_validations_per_slice:
         name = ",".join(f"{key.column}={_value(key)}" for key in piece.slice_key.single_slice_keys)
-        failures += [
-            f"{failure.metric_key.name}[{name or 'overall'}] {_value_of(failure.metric_value)}"
-            + (f" ({failure.message})" if failure.message else "")
-            for failure in piece.failures
-        ]
+        for failure in piece.failures:
+            judged = f"{failure.metric_key.name}[{name or 'overall'}]"
+            words = f" ({failure.message})" if failure.message else ""
+            failures.append(f"{judged} {_value_of(failure.metric_value)}{words}")
+            missed.append(judged + _rule(diff=failure.metric_key.is_diff))
     missing = [str(spec.feature_values or spec.feature_keys) for spec in result.missing_slices]
     faults = [f"slice {spec} has no case" for spec in missing]
     counted = _example_count(evaluation)
     if counted != cases:
         faults.append(f"judged {counted} cases, wanted {cases}")
     sound = blessed and not failures and not faults
-    return EvaluatorFindings(sound, tuple(failures), tuple(faults))
+    return EvaluatorFindings(sound, tuple(failures), tuple(faults), tuple(missed))
+
+
+def _rule(*, diff: bool) -> str:
+    """How the gate's own check of a threshold ends: a margin is held against the champion alone."""
+    return ".non_inferiority.champion" if diff else ".floor"
 
 
 def _example_count(evaluation: str) -> int | None:

@@ -10,7 +10,8 @@ from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores, aligned
 from components.decision import CheckResult, Verdict
 from components.gate.judged_cases import JudgedCases
-from components.metrics import Outputs
+from components.gate.policy import Policy
+from components.metrics import METRICS, Outputs
 from components.records.errors import IntegrityError
 
 
@@ -60,6 +61,33 @@ def not_finite(outputs: Mapping[str, Outputs]) -> list[CheckResult]:
         if not math.isfinite(model.operating_point):
             reason = f"the {name}'s operating point is {model.operating_point}, wanted a number"
             problems.append(problem(f"scores.operating_point.{name}", "scores", reason))
+    return problems
+
+
+def unfit_scores(policy: Policy, outputs: Mapping[str, Outputs]) -> list[CheckResult]:
+    """A failing check for scores whose figures would say nothing, however good they are."""
+    called = bool(policy.negative_flips or policy.sentinels) or any(
+        METRICS[check.metric].judges != "all" for check in policy.checks
+    )
+    problems = []
+    for name, model in outputs.items():
+        low, high = float(model.scores.min()), float(model.scores.max())
+        if (
+            called
+            and not 0 <= min(low, model.operating_point) <= max(high, model.operating_point) <= 1
+        ):
+            reason = (
+                f"the {name}'s scores lie from {low:g} to {high:g} and are called at "
+                f"{model.operating_point:g}, wanted probabilities from 0 to 1"
+            )
+            problems.append(problem(f"scores.range.{name}", "scores", reason))
+    ours = outputs["candidate"]
+    if (ours.scores == ours.labels).all():
+        reason = "the candidate's scores are the labels themselves, to the last bit"
+        problems.append(problem("scores.labels", "scores", reason))
+    elif ours.labels.any() and not ours.labels.all() and np.ptp(ours.scores) == 0:
+        reason = f"the candidate gives every case the same score, {ours.scores[0]:g}"
+        problems.append(problem("scores.constant", "scores", reason))
     return problems
 
 

@@ -99,6 +99,30 @@ def test_other_columns_are_named_and_ignored(tmp_path: Path) -> None:
     assert table.ignored == ("age", "site") and table.scores.tolist() == [0.5]
 
 
+@pytest.mark.parametrize("name", ["Label", " LABEL ", "label"])
+def test_a_column_of_labels_is_known_in_any_case(tmp_path: Path, name: str) -> None:
+    table = read(tmp_path, f"case_id,score,{name}\na,0.5,1\n".encode())
+    assert table.labels is not None and table.labels.tolist() == [1] and table.ignored == ()
+    columns = columns_of(tmp_path, {"case_id": ["a"], "score": [0.5], name.strip(): [1]})
+    assert columns.labels is not None and columns.labels.tolist() == [1]
+
+
+def test_an_operating_point_is_known_however_it_is_spaced(tmp_path: Path) -> None:
+    assert read(tmp_path, b"case_id,score,Operating Point\na,0.5,0.4\n").operating_point == 0.4
+
+
+@pytest.mark.parametrize("name", ["y_true", "Ground Truth", "labels", "threshold", "cut-off"])
+def test_a_column_that_means_what_is_checked_is_not_ignored(tmp_path: Path, name: str) -> None:
+    with refused(SourceError, name):
+        read(tmp_path, f"case_id,score,{name}\na,0.5,1\n".encode())
+    read(tmp_path, f"case_id,score,label,operating_point,{name}\na,0.5,1,0.5,1\n".encode())
+
+
+def test_one_column_under_two_spellings_stands_twice(tmp_path: Path) -> None:
+    with refused(SourceError, "'label' stands twice"):
+        read(tmp_path, b"case_id,score,label,Label\na,0.5,1,0\n")
+
+
 def test_a_file_of_no_case_is_left_for_the_gate_to_judge(tmp_path: Path) -> None:
     table = read(tmp_path, b"case_id,score,label\n")
     assert len(table.case_ids) == table.scores.size == 0

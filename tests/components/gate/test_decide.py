@@ -77,6 +77,26 @@ def test_lost_cases_turn_the_verdict_where_tango_says(
     assert (decision.verdict, decision.exit_code) == (verdict, code)
 
 
+@pytest.mark.parametrize(
+    "wrong, missed, verdict, code",
+    [
+        (range(40), ("sensitivity[overall].floor",), Verdict.INCONCLUSIVE, 3),
+        (range(60), ("sensitivity[overall].floor",), Verdict.FAIL, 1),
+        (range(10), ("sensitivity[overall].floor",), Verdict.FAIL, 1),
+        (range(40), ("sensitivity[overall].floor", "auc[overall].floor"), Verdict.FAIL, 1),
+        (range(40), (), Verdict.FAIL, 1),
+    ],
+)
+def test_what_the_bounds_leave_open_is_open_to_the_evaluator_too(
+    wrong: range, missed: tuple[str, ...], verdict: Verdict, code: int
+) -> None:
+    rules = policy(check("sensitivity", floor=0.8))
+    other = EvaluatorFindings(False, ("sensitivity[overall] 0.7900",), missed=missed)
+    decision = judged(scored(CASES, wrong=wrong), rules=rules, evaluator=other)
+    assert result(decision, "evaluator").verdict is verdict
+    assert (decision.verdict, decision.exit_code) == (verdict, code)
+
+
 def test_drop_equal_to_margin_blocks() -> None:
     assert judged(scored(CASES, wrong=range(10))).verdict is not Verdict.PASS
 

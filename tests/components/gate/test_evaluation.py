@@ -162,6 +162,7 @@ def test_failures_and_missing_slices_are_said_in_words(tmp_path: Path) -> None:
             setattr(key, "int64_value" if isinstance(value, int) else "bytes_value", value)
         failure = piece.failures.add(message=message)
         failure.metric_key.name, failure.metric_value.double_value.value = "sensitivity", 0.5
+        failure.metric_key.is_diff = not slice_
     result.missing_slices.add().feature_values["site"] = "north"
     found = evaluator_findings(evaluated(tmp_path, count=6, result=result), blessed=False, cases=6)
     assert not found.blessed
@@ -169,5 +170,10 @@ def test_failures_and_missing_slices_are_said_in_words(tmp_path: Path) -> None:
         "sensitivity[device=Ästra] 0.5000",
         "sensitivity[device=Cirrus,year=2024] 0.5000 (too few)",
         "sensitivity[overall] 0.5000",
+    )
+    assert found.missed == (
+        "sensitivity[device=Ästra].floor",
+        "sensitivity[device=Cirrus,year=2024].floor",
+        "sensitivity[overall].non_inferiority.champion",
     )
     assert "north" in found.faults[0] and "has no case" in found.faults[0]

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.decision import Decision
+from components.decision import Decision, Verdict
 from components.gate.conditions import EvaluatorFindings
 from components.gate.policy import Coverage, Latency, Sentinels
 from components.gate.preconditions import Withdrawn
 from components.statistics.intervals import clopper_pearson, wilson
 from components.statistics.paired import tango
 from tests.components.gate.test_decide import judged, result
-from tests.components.planting import check, locked, policy, scored, sha
+from tests.components.planting import approved, check, locked, policy, scored, sha
 
 CASES = locked(100, 100, sentinels=[1, 2, 150])
 RULES = replace(
@@ -259,6 +259,40 @@ def test_what_cannot_be_judged_is_one_open_check_under_a_rule_that_names_it(
 ) -> None:
     decision = judged(**{"case_set": CASES, **given})
     assert [(one.check, one.rule) for one in decision.checks if one.open] == [(check, rule)]
+
+
+@pytest.mark.parametrize(
+    "model, changed, check",
+    [
+        ("candidate", {"scores": 100 * CANDIDATE.scores}, "scores.range.candidate"),
+        ("candidate", {"operating_point": 1.5}, "scores.range.candidate"),
+        ("champion", {"scores": 100 * CANDIDATE.scores}, "scores.range.champion"),
+        ("golden", {"scores": CANDIDATE.scores - 1}, "scores.range.golden"),
+        ("candidate", {"scores": np.full(200, 0.75)}, "scores.constant"),
+        (
+            "candidate",
+            {"scores": np.array([case.label * 1.0 for case in CASES.cases])},
+            "scores.labels",
+        ),
+    ],
+)
+def test_scores_that_say_nothing_never_pass_however_good_the_figures(
+    model: str, changed: dict[str, Any], check: str
+) -> None:
+    scores: Any = replace(CANDIDATE, **changed)
+    given = {model: approved(scores) if model == "golden" else scores}
+    decision = judged(**{"case_set": CASES, **given})
+    assert (result(decision, check).verdict, result(decision, check).rule) == (
+        Verdict.FAIL,
+        "scores",
+    )
+    assert decision.exit_code == 1
+
+
+def test_a_ranking_alone_needs_no_probabilities() -> None:
+    rules = policy(check("auc", floor=0.5))
+    logits = replace(CANDIDATE, scores=20 * CANDIDATE.scores - 10)
+    assert judged(logits, rules=rules, case_set=CASES).verdict is Verdict.PASS
 
 
 def test_only_a_fault_of_a_baseline_is_against_it() -> None:
