@@ -26,7 +26,7 @@ class Shift:
     """How far one feature, the score or the positive rate lies from the reference.
 
     Attributes:
-      name: the feature's, `score`, `positive_rate`, `sensitivity` or `specificity`.
+      name: the feature's, `score`, `positive_rate`, `sensitivity`, `specificity` or `calls`.
       kind: quality, attribute, score or rate.
       measure: jensen_shannon, l_infinity or difference.
       value: of the measure; None where there are not enough cases.
@@ -102,7 +102,7 @@ class DriftReading:
     """What the features that moved point to, together.
 
     Attributes:
-      kind: nothing, population, new_source, acquisition, scores_only, performance, or mixed.
+      kind: nothing, population, new_source, acquisition, scores_only, performance, calls, or mixed.
       where: `device=Cirrus` and the like, where the shift is in one place.
       words: one sentence for a person.
     """

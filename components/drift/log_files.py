@@ -4,6 +4,7 @@ Lines are checked against schemas/prediction.json by hand: jsonschema would take
 busy server writes in a day. A test compares the two.
 """
 
+import codecs
 import gzip
 import hashlib
 import json
@@ -212,6 +213,13 @@ def log_files(path: Path) -> tuple[Path, ...]:
     return tuple({entry.resolve(): entry for entry in kept}.values())
 
 
+def _without_mark(line: bytes, path: Path) -> bytes:
+    """The first line without the byte-order mark that some programs begin a file with."""
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SourceError(f"{path}: got UTF-16, wanted UTF-8; write the log in UTF-8")
+    return line.removeprefix(codecs.BOM_UTF8)
+
+
 def read_lines(path: Path, file: LogFile) -> Iterator[tuple[int, bytes]]:
     """Number and content of each whole line; of one that is far too long, only its beginning.
 
@@ -236,7 +244,7 @@ def read_lines(path: Path, file: LogFile) -> Iterator[tuple[int, bytes]]:
                     break
                 digest = with_line
                 file.lines += 1
-                yield file.lines, line
+                yield file.lines, line if file.lines > 1 else _without_mark(line, path)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(

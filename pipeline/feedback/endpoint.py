@@ -71,7 +71,7 @@ def load_tokens(path: Path) -> Tokens:
     """
     try:
         mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"--token-file {path}: cannot be read: {reason}") from None

@@ -27,7 +27,7 @@ from pipeline.unattended.monitoring.report import (
     weigh,
     write_report,
 )
-from pipeline.unattended.monitoring.served import find_reference, read_served
+from pipeline.unattended.monitoring.served import find_reference, read_served, with_calls
 from pipeline.unattended.notifying.channels import check as check_channels
 from pipeline.unattended.notifying.notify import tell
 
@@ -116,6 +116,7 @@ def _look(config: Config, workspace: Workspace, log: Path, moment: datetime) -> 
         history=served.history,
         period_days=settings.window_days,
     )
+    drift = with_calls(drift, served, reference.operating_point)
     return Findings(drift, served, reference, limits, settings, moment)
 
 

@@ -24,7 +24,7 @@ from components.records.files import canonical_json, sha256_file, write_atomical
 from components.records.ledger.ledger import Entry
 from components.records.text import spell
 from pipeline.settings.config import REPOSITORY, MonitoringConfig
-from pipeline.unattended.monitoring.served import MonitoringReference, ServedWindow
+from pipeline.unattended.monitoring.served import CALLS, MonitoringReference, ServedWindow
 
 KIND = "drift"
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"  # where the limits stand
@@ -74,6 +74,8 @@ def weigh(
     moved = moved_names(drift)
     before = [entry for entry in entries if entry.kind == KIND]
     retrain, words = _retraining(before, config, now)
+    if CALLS in moved:
+        retrain, words = False, "No retraining is started: first mend what the server calls."
     same = [entry.body for entry in before if _is_same(entry, drift, reference_sha256, root)]
     # What lies near its limit comes and goes from look to look: only what is new is news.
     seen = {name for body in same for name in body["moved"]}

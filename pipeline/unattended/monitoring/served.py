@@ -1,11 +1,13 @@
 """What is compared: the data behind the released model, and what it predicted by a log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 
+from components.drift.causes import MIXED
+from components.drift.findings import MOVED, Drift, DriftReading, Shift
 from components.drift.log import Log, read_log
 from components.drift.sample import Sample, load_reference
 from components.pages.page import text_of
@@ -75,6 +77,8 @@ def _operating_point(path: Path) -> float:
         return float(found)
 
 
+CALLS = "calls"
+MOST_CONTRADICTED = 0.01  # of the window's calls; the server's operating point is another one
 NOTES = Path(__file__).with_name("notes.txt.j2")
 CLOSE = 1e-4  # to the operating point: a log may have rounded the score
 
@@ -129,6 +133,31 @@ def window(history: Sample, days: int) -> Sample:
     return history.where(history.at > history.at.max() - np.timedelta64(days, "D"))
 
 
+def _contradicted(sample: Sample, point: float) -> int:
+    """How many calls are not what the operating point makes of the score."""
+    clear = np.abs(sample.scores - point) > CLOSE
+    return int((clear & ((sample.scores >= point) != sample.positive)).sum())
+
+
+def with_calls(drift: Drift, served: ServedWindow, point: float) -> Drift:
+    """The comparison, moved where the window's calls are not the released model's.
+
+    That is a fact, whatever the number of cases: scores may be steady while each call is inverted.
+    """
+    wrong, cases = _contradicted(served.current, point), len(served.current)
+    if not cases or wrong / cases <= MOST_CONTRADICTED:
+        return drift
+    words = f"{wrong:,} of {cases:,} calls are not what the operating point {point:.4g} would make"
+    figures = "difference", wrong / cases, MOST_CONTRADICTED, None
+    shift = Shift(CALLS, "rate", *figures, MOVED, 0, cases, words)
+    reading, points_to = drift.reading, f"Points to the server: {words} of the scores."
+    if drift.state == MOVED:
+        reading = replace(reading, kind=MIXED, words=f"{reading.words} {points_to}")
+    else:
+        reading = DriftReading(CALLS, (), points_to)
+    return replace(drift, state=MOVED, shifts=(*drift.shifts, shift), reading=reading)
+
+
 def _warnings(
     log: Log,
     history: Sample,
@@ -153,9 +182,7 @@ def _warnings(
                 f"The newest prediction is {age.days} days old: this says nothing of today. Does "
                 "the server still write its log?"
             )
-    clear = np.abs(history.scores - reference.operating_point) > CLOSE
-    positive = history.scores >= reference.operating_point
-    if wrong := int((clear & (positive != history.positive)).sum()):
+    if wrong := _contradicted(history, reference.operating_point):
         found.append(
             f"{wrong:,} of {len(history):,} cases were called otherwise than the operating point "
             f"{reference.operating_point:.4g} of version {version} would: does the server use it?"

@@ -116,7 +116,7 @@ def _secret(setting: str, file: str | None, environment: Mapping[str, str], name
     else:
         source = f"{setting}: {file}"
         try:
-            found = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+            found = Path(file).read_text(encoding="utf-8-sig").rstrip("\r\n")
         except OSError as error:
             raise ConfigError(f"{source}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:

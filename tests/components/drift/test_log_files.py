@@ -1,13 +1,15 @@
 """A line is read by hand; what it takes and refuses is what schemas/prediction.json says."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.drift.log_files import KEYS, read_line
+from components.drift.log_files import KEYS, LogFile, read_line, read_lines
 from components.records.errors import SourceError
 from components.records.schema import check_document
+from tests.refusing import refused
 
 LATEST = 1_800_000_000_000
 SOUND: dict[str, Any] = {
@@ -145,3 +147,20 @@ def test_a_reason_never_repeats_a_long_or_unprintable_value() -> None:
     with pytest.raises(ValueError) as fault:
         read_line(json.dumps({**SOUND, "score": "\u202e\n" * 5000}).encode(), latest_ms=LATEST)
     assert len(str(fault.value)) < 200 and "\n" not in str(fault.value)
+
+
+LINE = b'{"at":"2026-01-31T10:15:00Z","case_id":"a","label":1}\n'
+
+
+def test_a_byte_order_mark_begins_the_file_and_not_its_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + LINE + LINE)
+    assert [line for _, line in read_lines(path, LogFile("a"))] == [LINE, LINE]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_log_in_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(("\ufeff" * encoding.endswith("be") + LINE.decode()).encode(encoding))
+    with refused(SourceError, path, "UTF-16"):
+        list(read_lines(path, LogFile("a")))

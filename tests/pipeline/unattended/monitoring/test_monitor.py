@@ -162,8 +162,36 @@ def test_a_log_of_another_model_alone_is_no_good_news(service: Service) -> None:
 
 def test_a_server_that_decides_otherwise_is_noticed(service: Service) -> None:
     service.serve(positive=True)
-    (warning,) = monitored(service).found["log"]["warnings"]
+    found = monitored(service, "monitoring.retrain=true")
+    (warning,) = found.found["log"]["warnings"]
     assert "of 300 cases were called otherwise than the operating point 0.5" in warning
+    assert (found.drift.state, found.exit_code, found.may_retrain) == (MOVED, 1, False)
+    assert "calls" in moved(found)
+
+
+@pytest.mark.parametrize("cases", [300, 12])
+def test_calls_that_are_all_inverted_are_never_steady(
+    service: Service, told: Told, cases: int
+) -> None:
+    service.serve(count=cases)
+    lines = [json.loads(line) for line in service.log.read_bytes().splitlines()]
+    for line in lines:
+        line["positive"] = line["score"] < 0.5
+    service.log.write_bytes(b"".join(canonical_json(line) + b"\n" for line in lines))
+    found = monitored(service)
+    assert (found.drift.state, found.exit_code) == (MOVED, 1) and "calls" in moved(found)
+    assert found.drift.reading.kind == "calls" and f"of {cases} calls" in found.drift.reading.words
+    assert "calls" in found.report.read_text() and len(told) == 1
+
+
+def test_a_call_in_a_thousand_that_differs_is_only_said(service: Service) -> None:
+    service.serve(count=300)
+    first, *rest = service.log.read_bytes().splitlines()
+    line = json.loads(first)
+    line["positive"] = not line["positive"]
+    service.log.write_bytes(b"".join(each + b"\n" for each in [canonical_json(line), *rest]))
+    found = monitored(service)
+    assert found.drift.state == STEADY and found.found["log"]["warnings"]
 
 
 def test_without_the_servers_word_the_operating_point_decides(service: Service) -> None:
