@@ -120,6 +120,18 @@ class Workspace:
         stem, dot, suffix = name.partition(".")
         return self.root / "inputs" / f"{stem}-{sha256[:16]}{dot}{suffix}"
 
+    def refuse_pattern(self) -> None:
+        """Raises ConfigError where TFX would read what lies in folders of another name.
+
+        TFX, TFMA and Beam take paths for patterns, which cannot be quoted: of `w[12]` they read and
+        replace what is in `w1` and `w2`.
+        """
+        if found := re.search(r"[*?[\\]", str(self.root.resolve())):
+            raise ConfigError(
+                f"{self.root}: got '{found[0]}' in the path of a workspace, which TFX takes for a "
+                "pattern; choose a folder without *, ?, [ and \\"
+            )
+
     def run_folder(self, run_id: str) -> Path:
         return self.runs / run_id
 

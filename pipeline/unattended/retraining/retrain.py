@@ -250,6 +250,7 @@ def retrain(
     config = load_config(config_path, settings)
     check_channels(config.notify)
     workspace = Workspace(workspace.root.resolve())
+    workspace.refuse_pattern()
     journal = AttemptJournal(workspace)
     started = program or CASEGATE
     with journal.locked(), terminated_as_interrupted():

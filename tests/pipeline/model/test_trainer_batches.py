@@ -29,11 +29,11 @@ class Transform:
         return prepare
 
 
-@pytest.fixture
-def records(tmp_path: Path) -> Records:
-    """Fifty images, each of one grey value of its own, in two files; every fifth is positive."""
-    for number in range(2):
-        path = str(tmp_path / f"cases-{number}.gz")
+def written(folder: Path, *, files: int = 2) -> Records:
+    """Images, each of one grey value of its own, 25 in a file; every fifth is positive."""
+    folder.mkdir(exist_ok=True)
+    for number in range(files):
+        path = str(folder / f"cases-{number}.gz")
         with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions("GZIP")) as writer:
             for i in range(number * 25, number * 25 + 25):
                 image = tf.train.BytesList(value=[bytes([5 * i]) * SIZE**2])
@@ -44,7 +44,20 @@ def records(tmp_path: Path) -> Records:
                 }
                 example = tf.train.Example(features=tf.train.Features(feature=features))
                 writer.write(example.SerializeToString())
-    return open_records([str(tmp_path / "cases-*.gz")], Transform(), SIZE)  # type: ignore[arg-type]
+    return open_records([f"{folder}/*"], Transform(), SIZE)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    return written(tmp_path)
+
+
+def test_records_are_those_of_the_folder_and_not_of_one_that_its_name_fits(tmp_path: Path) -> None:
+    for other in ("w1", "w2", "wx"):
+        written(tmp_path / other)
+    for name in ("w[12]", "w?", "w*"):
+        records = written(tmp_path / name, files=1)
+        assert (records.count, records.positives) == (25, 5)
 
 
 def test_the_layer_is_called_as_it_is_and_not_rewritten(

@@ -20,6 +20,18 @@ def test_opening_makes_the_folder_and_its_parents(tmp_path: Path) -> None:
         assert workspace.root.is_dir()
 
 
+@pytest.mark.parametrize("name", ["w [v2]", "a?", "b*", "w\\x", "[12]/below"])
+def test_a_workspace_is_never_taken_for_a_pattern(tmp_path: Path, name: str) -> None:
+    sign = next(letter for letter in name if letter in "[?*\\")
+    with refused(ConfigError, name, f"'{sign}'"):
+        Workspace(tmp_path / name).refuse_pattern()
+
+
+@pytest.mark.parametrize("name", ["with space", "-dash", "ü", "a,b", "50%", "x]", "{1,2}"])
+def test_other_signs_are_names(tmp_path: Path, name: str) -> None:
+    Workspace(tmp_path / name).refuse_pattern()
+
+
 def test_a_second_run_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     with (
