@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from components.records.errors import ConfigError
-from components.records.git import run_git
+from components.records.git import distrust, run_git
 
 PASSPHRASE_VARIABLE = "CASEGATE_KEY_PASSPHRASE"  # noqa: S105 - where it is, not what
 PASSPHRASE_FILE_VARIABLE = "CASEGATE_KEY_PASSPHRASE_FILE"  # noqa: S105
@@ -76,8 +76,10 @@ def refuse_in_checkout(path: Path) -> None:
             environ = {key: it for key, it in os.environ.items() if not key.startswith("GIT_")}
             asked = run_git(folder, "check-ignore", str(place), environ=environ)
             if asked.failed:  # only a clear yes counts
+                advice = distrust(folder)
+                why = f"and {advice}" if advice else "which does not ignore it"
                 raise ConfigError(
-                    f"{path}: lies in the git checkout {folder}, which does not ignore it; keep "
-                    "private keys outside of repositories"
+                    f"{path}: lies in the git checkout {folder}, {why}; keep private keys "
+                    "outside of repositories"
                 )
             return

@@ -35,11 +35,16 @@ def lock_source(
         author=author,
         reason=reason,
         date=current_time().date().isoformat(),
-        source=Path(source.spec).name,  # what was locked, not where it lay on one machine
+        source=_bare(source.spec),
         reading=reading.of_case_set().changed,
     )
     save_case_set(case_set, path)
     return case_set
+
+
+def _bare(spec: str) -> str:
+    """What was locked, not where it lay on one machine."""
+    return spec if spec.startswith("./") else Path(spec).name
 
 
 @dataclass(frozen=True)

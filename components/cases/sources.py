@@ -119,6 +119,7 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+KINDS = ("phantom", "medmnist", KIND)
 WORDS = ("phantom", *(f"medmnist:{name}" for name in PUBLISHED))
 
 
@@ -138,6 +139,7 @@ def open_source(spec: str, reading: Reading = PLAIN) -> Source:
     if kind in ("phantom", "medmnist"):
         refuse_reading(spec, reading)
     if kind == "phantom":
+        _refuse_ambiguous(spec)
         # Not needed by those who bring their own data.
         from components.phantom.source import PhantomSource
 
@@ -148,6 +150,8 @@ def open_source(spec: str, reading: Reading = PLAIN) -> Source:
         return open_medmnist(rest)
     path = Path(os.path.normpath(spec)).expanduser()
     canonical = os.path.normpath(spec)
+    if canonical.partition(":")[0] in KINDS:  # ./phantom is a folder, and read again from here
+        canonical = f"./{canonical}"
     try:
         if path.is_dir():
             return _open_directory(path, canonical, reading)
@@ -161,6 +165,15 @@ def open_source(spec: str, reading: Reading = PLAIN) -> Source:
     if span_pattern(spec):
         raise SourceError(f"{spec}: which spans? wanted spans:{canonical}@1-3, or data.source")
     raise SourceError(f"{spec}: no such file or folder{suggestion(spec, _near(spec, path))}")
+
+
+def _refuse_ambiguous(spec: str) -> None:
+    """Raises SourceError where a folder of data bears the name of what casegate makes itself."""
+    if any((Path(spec) / name).exists() for name in (MANIFEST, "train", "test")):
+        raise SourceError(
+            f"{spec}: is the name of synthetic images, and of a folder with data here; write "
+            f"./{spec} for the folder, or rename it"
+        )
 
 
 def _open_directory(path: Path, spec: str, reading: Reading) -> Source:

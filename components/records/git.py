@@ -45,6 +45,18 @@ def run_git(
     return GitAnswer(done.returncode != 0, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
+def distrust(folder: Path) -> str:
+    """What to do where git answers nothing because the checkout is somebody else's; else empty."""
+    error = run_git(folder, "rev-parse", "--show-toplevel").error
+    _, found, place = error.partition("--add safe.directory ")
+    if not found:
+        return ""
+    return (
+        "git does not trust the checkout, which belongs to somebody else; if you do, run "
+        f"`git config --global --add safe.directory {place.split(chr(10))[0]}`"
+    )
+
+
 def ask_git(folder: Path, *arguments: str, utc: bool = False) -> str | None:
     """What git prints, with signs that are no UTF-8 replaced; None where it refuses.
 

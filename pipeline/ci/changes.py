@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.records.errors import UsageError
+from components.records.git import distrust
 from pipeline.ci.git import Checkout, find_checkout, is_revision
 from pipeline.ci.provider import CiJob, WantedBase
 
@@ -58,8 +59,9 @@ def find_changes(
     try:
         if checkout is None:
             if base or head:
-                raise UsageError(f"{folder}: no git checkout, so there is no --base or --head")
-            raise _Unknown("no git checkout")
+                why = distrust(folder) or "no git checkout"
+                raise UsageError(f"{folder}: no --base or --head can be found: {why}")
+            raise _Unknown(distrust(folder) or "no git checkout")
         here = checkout.commit("HEAD")
         if here is None:
             raise _Unknown("no commit yet")

@@ -21,6 +21,7 @@ from components.records import events
 from components.records.clock import time_id
 from components.records.errors import CasegateError, ConfigError, IntegrityError
 from components.records.files import write_atomically
+from components.records.git import distrust
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.problems import read_problem
@@ -29,7 +30,7 @@ from components.release.serving import Champion, discard_incoming, find_champion
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
-from pipeline.settings.config import Config
+from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.workspace import Workspace
 
 MANUAL = Why("manual")
@@ -105,6 +106,7 @@ def run(
       CasegateError: whatever ended the run without a verdict; its `exit_code` says how.
     """
     workspace = Workspace(root.resolve())
+    workspace.refuse_pattern()
     with workspace.opened(), events.listen(listener):
         workspace.keep_store_at(config.metadata)
         close_dead(workspace)
@@ -131,6 +133,8 @@ def _run(
         events.publish("notice", detail=line)
     if inputs.spans and inputs.spans.notice:
         events.publish("progress", detail=inputs.spans.notice)
+    if advice := distrust(REPOSITORY):
+        events.publish("progress", detail=f"the record names no commit: {advice}")
     events.publish("finished", "inputs")
     if inputs.champion:
         # A run killed between the push and its entry left this to the next one.

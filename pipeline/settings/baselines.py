@@ -37,6 +37,8 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
         return folder.resolve()
     shipped, own = SHIPPED_BASELINES / name, workspace.baselines / name
     if (shipped / CASE_SET).exists():
+        if config.case_set.baseline is None:
+            _refuse_namesake(case_source, load_case_set(shipped / CASE_SET).source)
         return shipped
     if config.case_set.baseline is not None and not own.exists():
         raise ConfigError(
@@ -76,6 +78,22 @@ def describe_placeholder(folder: Path) -> tuple[str, ...]:
     )
 
 
+def _refuse_namesake(source: Source, locked: str) -> None:
+    """Raises ConfigError where data bear the name of a shipped baseline, and nothing else of it."""
+    if _kind(source.spec) != _kind(locked):
+        raise ConfigError(
+            f"{source.spec}: bears the name of the baseline '{source.name}', which is shipped for "
+            f"{locked}; rename it, or say that this baseline judges it with "
+            f"--set case_set.baseline={source.name}"
+        )
+
+
+def _kind(spec: str) -> str:
+    """What a source is, as far as its name says: a generator's word, or a file's suffix."""
+    word = spec.partition(":")[0]
+    return {"phantom": word, "medmnist": ".npz"}.get(word, Path(spec).suffix)
+
+
 def find_case_set(word: str, workspace: Workspace) -> Path:
     """The file that `word` names: a baseline's name, a file, or a baseline's folder.
 
@@ -86,13 +104,19 @@ def find_case_set(word: str, workspace: Workspace) -> Path:
       ConfigError: there is no such case set.
     """
     folders = (SHIPPED_BASELINES, workspace.baselines)
-    places = [Path(word), Path(word) / CASE_SET]
+    here, places = Path(word) / CASE_SET, [Path(word), Path(word) / CASE_SET]
     if word and Path(word).name == word:
         places = [*(folder / word / CASE_SET for folder in folders), *places]
     with contextlib.suppress(OSError, ValueError):  # too long, or a zero byte
         for path in places:
-            if path.is_file():
-                return path
+            if not path.is_file():
+                continue
+            if here.is_file() and not here.samefile(path):
+                raise ConfigError(
+                    f"{word}: is the name of {path.parent}, and of a baseline here; write "
+                    f"./{word} for the one here, or {path}"
+                )
+            return path
     known = {path.parent.name for folder in folders for path in folder.glob(f"*/{CASE_SET}")}
     raise ConfigError(
         f"{spell(word)}: no such case set; wanted a file or a name{suggestion(word, known)}"

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-import yaml
-
 from components.cases.labels import plain
 from components.cases.patients import EACH_FILE
 from components.cases.reading import Reading
@@ -469,10 +467,7 @@ def _override(tree: dict[str, Any], setting: str) -> None:
     dotted, equals, text = setting.partition("=")
     if not equals or not dotted:
         raise ConfigError(f"--set {setting}: wanted section.key=value, e.g. model.epochs=3")
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"--set {setting}: the value is not valid YAML") from None
+    value = read_yaml(f"--set {setting}", text, error=ConfigError).data
     *sections, key = dotted.split(".")
     place = tree
     for section in sections:
@@ -531,6 +526,9 @@ def shipped_config(source: str | None) -> Path | None:
     """The configuration shipped for a data source of this name, e.g. `pneumoniamnist.npz`."""
     if source is None:
         return None
-    name = source.removeprefix("medmnist:").partition(":")[0]
+    kind, _, rest = source.partition(":")
+    if kind not in ("phantom", "medmnist") and Path(source).suffix.lower() != ".npz":
+        return None  # a folder may bear any name
+    name = rest if kind == "medmnist" else kind
     path = CONFIGS / f"{Path(name).stem}.yaml"
     return path if path.exists() and path != CONFIGS / "first_run_policy.yaml" else None

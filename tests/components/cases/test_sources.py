@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from components.baselines.case_set import load_case_set
 from components.cases import sources
+from components.cases.lock import lock_source
 from components.cases.sources import Publication, download, open_medmnist, open_source
 from components.records.errors import SourceError
 from tests.components.cases.making import read_cases, write_class_folders, write_npz, write_picture
@@ -30,6 +32,30 @@ def test_unknown_source_is_refused(
     monkeypatch.chdir(tmp_path)
     with refused(SourceError, *facts):
         open_source(spec)
+
+
+@pytest.mark.parametrize("name", ["phantom", "medmnist:mine", "spans:x@1"])
+def test_a_folder_that_is_called_like_a_word_is_opened_and_locked_as_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_class_folders(tmp_path / name)
+    source = open_source(f"./{name}")
+    assert source.spec == f"./{name}" and not source.synthetic
+    assert open_source(source.spec).fingerprint() == source.fingerprint()
+    lock_source(source, tmp_path / "case_set.json", author="A", reason="r")
+    assert load_case_set(tmp_path / "case_set.json").source == f"./{name}"
+
+
+def test_a_word_that_is_a_folder_of_data_too_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "phantom").mkdir()
+    assert open_source("phantom").synthetic
+    write_class_folders(tmp_path / "phantom")
+    with refused(SourceError, "./phantom"):
+        open_source("phantom")
 
 
 def test_misspelt_path_suggests_what_stands_beside_it(tmp_path: Path) -> None:

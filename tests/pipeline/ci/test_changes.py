@@ -40,6 +40,15 @@ def test_a_commit_is_compared_with_the_one_before(work: Repository) -> None:
     assert paths(found(work)) == {"b": "M", "c": "A"}
 
 
+def test_a_checkout_of_somebody_else_is_named_as_such(
+    work: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # as git's own tests have it
+    assert "safe.directory" in found(work).summary and paths(found(work)) is None
+    with refused(UsageError, work.root, "safe.directory"):
+        found(work, base="HEAD")
+
+
 def test_a_rename_counts_as_both_paths(work: Repository) -> None:
     work.git("mv", "a", "d")
     work.commit()

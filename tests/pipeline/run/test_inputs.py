@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.baselines.case_set import load_case_set
+from components.baselines.case_set import load_case_set, save_case_set
 from components.baselines.golden import save_golden
 from components.baselines.scores import save_scores
 from components.cases.draw import draw
@@ -60,6 +60,20 @@ def test_a_shipped_baseline_judges_data_of_its_name(
     monkeypatch.setattr(baselines_module, "SHIPPED_BASELINES", tmp_path / "shipped")
     assert small.prepared().baseline == tmp_path / "shipped" / "chest"
     assert not small.baseline.exists()
+
+
+@pytest.mark.parametrize("locked_from", ["phantom", "chest", "chest.csv"])
+def test_a_shipped_baseline_judges_nothing_that_only_bears_its_name(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked_from: str
+) -> None:
+    case_set = small.prepared().case_set
+    shutil.move(small.baseline.parent, tmp_path / "shipped")
+    save_case_set(replace(case_set, source=locked_from), tmp_path / "shipped/chest/case_set.json")
+    monkeypatch.setattr(baselines_module, "SHIPPED_BASELINES", tmp_path / "shipped")
+    with refused(ConfigError, small.data, "'chest'", locked_from, "case_set.baseline=chest"):
+        small.prepared()
+    named = small.prepared("case_set.baseline=chest")
+    assert named.baseline == tmp_path / "shipped" / "chest"
 
 
 def test_a_configured_folder_of_baselines_judges(small: Small, tmp_path: Path) -> None:
