@@ -5,6 +5,7 @@ values are what YAML 1.2 has them be; what its two versions read differently, an
 guessed, is refused, as is whatever hides or repeats a key.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -41,8 +42,8 @@ def read_yaml(path: Path | str, content: bytes | str, *, error: type[UsageError]
       path: names the content in errors; of a text, which is one line, alone.
 
     Raises:
-      error: not YAML, a key stands twice (YAML would silently keep the last) or is no text, a
-        number is infinite or NaN, an alias, a tag or `<<` hides what a value is, a byte-order mark
+      error: not YAML, a key stands twice (YAML would silently keep the last), a number is
+        infinite or NaN, an alias, a tag or `<<` hides what a value is, a byte-order mark
         or a tab stands where it would be read as something else, or a word or number that YAML 1.1
         and 1.2 read differently.
     """
@@ -66,6 +67,13 @@ def read_yaml(path: Path | str, content: bytes | str, *, error: type[UsageError]
         # A key's line, where its value starts on the next one.
         lines.setdefault(place, node.start_mark.line + 1)
     return YamlDocument(path, data, lines)
+
+
+def spell_yaml(value: Any) -> str:
+    """The value as `read_yaml` reads it back: in JSON, whose texts are all in quotes."""
+    text = json.dumps(value, ensure_ascii=False)
+    # YAML takes the two halves of JSON's \ud83d\ude00 for two signs.
+    return text if text.isprintable() else json.dumps(value)
 
 
 class _Refused(Exception):
@@ -144,8 +152,7 @@ def _key(node: Any) -> str:
         raise _Refused(node, "got merge key '<<'; write the keys out")
     if node.style is None:
         _refuse_unclear(node)
-    if not node.tag.endswith(":str"):
-        raise _Refused(node, f"got key {node.value or 'null'}, wanted text; put it in quotes")
+    node.tag = "tag:yaml.org,2002:str"  # a folder's name may be 1
     return str(node.value)
 
 

@@ -1,7 +1,6 @@
 """The options that two commands or more share: each means the same wherever it stands."""
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,9 +144,8 @@ def with_data(
     config: Path | None, data: str | None, settings: tuple[str, ...]
 ) -> tuple[Path | None, list[str]]:
     """The file of settings, or the one shipped for the data; and the settings, with the data."""
+    from components.records.yaml_lines import spell_yaml
     from pipeline.settings.config import shipped_config
 
-    # YAML takes the two halves of JSON's \\ud83d\\ude00 for two signs.
-    plain = data is not None and data.isprintable()
-    source = [] if data is None else [f"data.source={json.dumps(data, ensure_ascii=not plain)}"]
+    source = [] if data is None else [f"data.source={spell_yaml(data)}"]
     return config or shipped_config(data or "phantom"), [*settings, *source]

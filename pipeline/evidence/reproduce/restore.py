@@ -16,8 +16,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.cases.sources import open_source
 from components.cases.spans import KIND, span_pattern
 from components.lineage.record import RunRecord
@@ -28,6 +26,7 @@ from components.records.git import GitAnswer, run_git
 from components.records.ledger.ledger import line_of
 from components.records.ledger.records import withdrawn
 from components.records.run_files import DECISION, DIFF, SCORES, STATISTICS
+from components.records.yaml_lines import spell_yaml
 from components.release.serving import find_version
 from pipeline.evidence.subject import CONFIG, Evidence, judging_files
 from pipeline.settings import provenance
@@ -277,7 +276,7 @@ def lay_out(
     if "signing" in settings:
         settings["signing"] |= {"unsigned": True, "keys": None}
     config = scratch / "config.yaml"
-    write_atomically(config, yaml.safe_dump(settings).encode())
+    write_atomically(config, spell_yaml(settings).encode())
     return ScratchInputs(config, workspace, tuple(notes))
 
 

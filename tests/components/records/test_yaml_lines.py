@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import PolicyError
-from components.records.yaml_lines import read_yaml
+from components.records.yaml_lines import read_yaml, spell_yaml
 from tests.refusing import refused
 
 FILE = Path("a.yaml")
@@ -19,7 +19,7 @@ FILE = Path("a.yaml")
         (b"a: 1\nb: {c: 2,\n c: 3}\n", 3, "'c' stands twice"),
         (b"signing: {unsigned: false}\nsigning: {unsigned: true}\n", 2, "'signing' stands twice"),
         (b'"a": 1\na: 2\n', 2, "'a' stands twice"),
-        (b"1: x\n0x1: y\n", 1, "key 1"),
+        (b'1: x\n"1": y\n', 2, "'1' stands twice"),
         (b"a: 1\n? [b]\n: 2\n", 2, "as a key"),
         (b"a: &x {b: 1}\nc: *x\n", 2, "*x"),
         (b"a:\n  <<: {b: 1}\n", 2, "'<<'"),
@@ -90,6 +90,20 @@ def test_what_is_no_plain_text_is_named(content: bytes, named: str) -> None:
 def test_a_value_is_read_as_it_is_written(written: str, value: object) -> None:
     found = read_yaml(FILE, f"a: {written}".encode(), error=PolicyError).data
     assert found == {"a": value} and type(found["a"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e-3", "08", "yes", "12:30", "a\tb\n", "ü 😀", "\udcff", 1e-05, [True, None, {"a": 1}]],
+)
+def test_what_is_spelt_is_read_back(value: object) -> None:
+    text = spell_yaml({"a": value})
+    assert read_yaml("here", text, error=PolicyError).data == {"a": value}
+
+
+def test_a_key_is_text_as_it_is_written() -> None:
+    found = read_yaml(FILE, b"{1: a, 0x1: b, 1.0: c, true: d, ~: e}", error=PolicyError).data
+    assert found == {"1": "a", "0x1": "b", "1.0": "c", "true": "d", "~": "e"}
 
 
 def test_a_place_is_located_at_the_nearest_value_that_holds_it() -> None:
