@@ -75,6 +75,7 @@ setup(
         "requests>=2.31",
         "rich>=13",
         "securesystemslib[crypto]>=1.1",
+        "simplejpeg>=1.9",
         "sqlalchemy>=2",
         "starlette>=0.40",
         "uvicorn>=0.30",
