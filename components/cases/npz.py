@@ -112,6 +112,7 @@ def open_npz(path: Path, spec: str) -> NpzSource:
       SourceError: an array is missing, or is not what it should be; a class is empty.
     """
     absolute = path.resolve()
+    refuse_damaged(absolute, absolute.stat().st_mtime_ns)
     for split in PREFIXES:
         images, labels = _images(absolute, split), _labels(absolute, split)
         _require_as_many(spec, split, images.shape[0], len(labels))
@@ -213,6 +214,28 @@ def _picture_hashes(images: NpyMember) -> tuple[str, ...]:
 def _native(stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The samples in this machine's byte order."""
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+
+# A run opens the same file several times.
+@functools.lru_cache(maxsize=2)
+def refuse_damaged(path: Path, changed_ns: int) -> None:
+    """Reads every array of a file, and compares it with the checksum that the file has of it.
+
+    Who reads rows would notice only at the end of an array, when something is trained already.
+
+    Args:
+      changed_ns: when the file was last changed.
+
+    Raises:
+      SourceError: no .npz file, or a damaged one; names the array.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except _DAMAGE as error:
+        raise _damaged(path, "arrays", error) from None
+    if damaged:
+        raise _damaged(path, damaged.removesuffix(".npy"), ValueError("its checksum is wrong"))
 
 
 def array_names(path: Path) -> frozenset[str]:

@@ -194,6 +194,23 @@ def test_flipped_byte_of_an_array_is_noticed(tmp_path: Path, save: Save) -> None
         list(iterate_rows(describe_member(path, "array"), 0, 200))
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("array", ["train_images", "train_labels", "test_images", "notes"])
+def test_file_with_a_damaged_array_is_not_opened(
+    tmp_path: Path, array: str, compressed: bool
+) -> None:
+    notes = picture(9, (300,))
+    path = write_npz(tmp_path / "a.npz", rows=400, compressed=compressed, notes=notes)
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo(f"{array}.npy").header_offset
+    content = bytearray(path.read_bytes())
+    names = sum(int.from_bytes(content[place + i : place + i + 2], "little") for i in (26, 28))
+    content[place + 30 + names + 150 - 100 * compressed] ^= 1
+    path.write_bytes(content)
+    with refused(SourceError, "a.npz", array):
+        open_npz(path, "a.npz")
+
+
 def test_missing_array_is_refused_with_what_is_there(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros(3))
     with refused(SourceError, "'array'", "['images']"):
