@@ -30,6 +30,15 @@ def real_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+@pytest.fixture(scope="session")
+def real_inputs(real_data: Path | None) -> Path:
+    """The folder of small pictures that were reported as trouble, beside the real radiographs."""
+    folder = (real_data or BESIDE_THE_CHECKOUT).parent / "inputs" / "images"
+    if not folder.is_dir():
+        pytest.skip("the pictures that were reported are not beside this checkout")
+    return folder
+
+
 # Folders whose tests build whole workspaces, with a store, a ledger and signatures: half a minute
 # in all, which `make check` does not have.
 STORES = ("bench", "components/attestation", "components/bundle", "components/lineage")

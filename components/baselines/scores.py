@@ -24,6 +24,25 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How a model answered the bytes that a source has, where they are not the canonical picture.
+
+    Attributes:
+      originals: how many cases have such bytes.
+      unreadable: how many of these TensorFlow cannot read.
+      largest_difference: to the score of a case, in probability; 1 where one of the two is none.
+      case_id: of that case; None where all answers are the same.
+      recalled: how many cases are on the other side of the operating point.
+    """
+
+    originals: int = 0
+    unreadable: int = 0
+    largest_difference: float = 0.0
+    case_id: str | None = None
+    recalled: int = 0
+
+
+@dataclass(frozen=True)
 class Servability:
     """How a model answered in the loader that TensorFlow Serving uses.
 
@@ -32,6 +51,7 @@ class Servability:
       loader: its name and TensorFlow's version; None where it never got to load the model.
       cases: how many were answered in batches by both signatures, and `alone` one by one.
       largest_difference: between two answers to one case, in probability; None where nobody asked.
+      agreement: None where nobody asked, as before version 0.3.
     """
 
     fault: str | None
@@ -39,6 +59,7 @@ class Servability:
     cases: int = 0
     alone: int = 0
     largest_difference: float | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +185,11 @@ def load_scores(path: Path) -> CaseScores:
     document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
     scores = scores_from_document(document, where=str(path))
     served = document.get("served")
-    return replace(scores, served=Servability(**served)) if served else scores
+    if not served:
+        return scores
+    agreement = served.get("agreement")
+    served["agreement"] = Agreement(**agreement) if agreement else None
+    return replace(scores, served=Servability(**served))
 
 
 def aligned(scores: CaseScores, case_set: CaseSet, *, who: str = "scores") -> NDArray[np.float64]:

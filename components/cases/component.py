@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 from tfx.dsl.component.experimental.annotations import (
     BeamComponentParameter,
@@ -26,7 +28,7 @@ from tfx.types.standard_artifacts import Examples
 from components.artifacts import CaseIndex
 from components.baselines.case_set import load_case_set
 from components.cases.example import serialized_example
-from components.cases.images import inspect_image
+from components.cases.images import UPRIGHT, inspect_image, read_picture
 from components.cases.index import (
     Intake,
     check_case_set,
@@ -35,6 +37,7 @@ from components.cases.index import (
     write_records,
 )
 from components.cases.lock import apply_lock
+from components.cases.odd import LOOK, look_at
 from components.cases.reading import Reading
 from components.cases.sources import open_source
 from components.records import events
@@ -60,6 +63,8 @@ def CaseExampleGen(
     skip_bad_cases: Parameter[int],
     least_tuning_positives: Parameter[int],
     leakage: Parameter[str],
+    odd_pictures: Parameter[str],
+    exif_orientation: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
@@ -73,6 +78,8 @@ def CaseExampleGen(
       case_set: path of the lock.
       leakage: "stop" or "report", where a case-set case stands in the training data.
       least_tuning_positives: with fewer nothing is trained.
+      odd_pictures: "stop" or "report", where a picture looks as none of its kind should.
+      exif_orientation: "refuse" or "apply", where EXIF says that an image is shown turned.
     """
     with report_error(problems):
         opened = open_source(source, Reading.from_json(reading))
@@ -96,7 +103,7 @@ def CaseExampleGen(
                 | beam.Create(
                     list(enumerate(shards)), reshuffle=True
                 )  # else one worker gets them all
-                | beam.ParDo(WriteShard(opened, examples.uri, index.uri))
+                | beam.ParDo(WriteShard(opened, examples.uri, index.uri, exif_orientation))
             )
         summary = (
             check_case_set(intake, lock)
@@ -105,6 +112,7 @@ def CaseExampleGen(
                 intake,
                 lock,
                 leakage=leakage,
+                odd_pictures=odd_pictures,
                 least_tuning_positives=least_tuning_positives,
                 read_as=opened.read_as,
             )
@@ -146,25 +154,46 @@ class WriteShard(beam.DoFn):
     source: Source
     examples: str
     index: str
+    exif_orientation: str = "refuse"
 
     def process(self, numbered: tuple[int, Shard]) -> None:
         number, shard = numbered
         name = f"{shard.split}-{number:06d}"
         target = Path(self.examples) / f"Split-{shard.split}" / f"cases-{number:06d}.gz"
         bad: list[BadCase] = []
+        looks: list[tuple[Any, ...]] = []
         with tf.io.TFRecordWriter(str(target), GZIP) as writer:
-            records = self._write(shard, writer, bad)
+            records = self._write(shard, writer, bad, looks)
             write_records(Path(self.index) / f"{name}.jsonl", records)
+        np.save(Path(self.index) / f"{name}.npy", np.array(looks, LOOK))
         lines = "".join(f"{json.dumps([case.where, case.reason])}\n" for case in bad)
         (Path(self.index) / f"{name}.bad").write_text(lines, encoding="utf-8")
 
     def _write(
-        self, shard: Shard, writer: tf.io.TFRecordWriter, bad: list[BadCase]
+        self,
+        shard: Shard,
+        writer: tf.io.TFRecordWriter,
+        bad: list[BadCase],
+        looks: list[tuple[Any, ...]],
     ) -> Iterator[CaseRecord]:
         for case in self.source.read(shard):
             if isinstance(case, BadCase):
                 bad.append(case)
                 continue
+            picture = read_picture(case.image)
+            if picture.orientation != UPRIGHT and self.exif_orientation == "refuse":
+                bad.append(BadCase(case.case_id, _turned(picture.orientation)))
+                continue
             pixels_sha256, quality = inspect_image(case.image)
-            writer.write(serialized_example(case, quality))
+            looks.append(look_at(picture, quality))
+            # Only what judges is asked of the model in the source's own bytes, too.
+            original = shard.split == "test"
+            writer.write(serialized_example(case, quality, original=original))
             yield record_case(case, pixels_sha256)
+
+
+def _turned(orientation: int) -> str:
+    return (
+        f"EXIF orientation {orientation}, so programs disagree on what it shows; turn the image "
+        "itself, or set data.exif_orientation to apply"
+    )

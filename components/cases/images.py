@@ -1,8 +1,11 @@
 """What is in an encoded image: its samples, a hash that survives lossless re-encoding, its quality.
 
+An image is decoded here and nowhere else: what is hashed, measured, trained on and judged is the
+canonical PNG of these samples (docs/adr/0028-one-decoding.md).
+
 The hash answers "is this the same picture?", which the hash of the bytes does not: two PNG
-encoders write the same picture in different bytes. For a JPEG the samples are those of Pillow's
-decoder (libjpeg, accurate integer DCT), so its pixel hash holds as long as that decoder does.
+encoders write the same picture in different bytes. For a JPEG the samples are those of libjpeg
+(accurate integer DCT), so its pixel hash holds as long as that decoder does.
 """
 
 import functools
@@ -14,15 +17,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from components.cases.container import PngLayout, read_png, whole_jpeg, write_png
 from components.records.case import MAX_PIXELS, MIN_SIDE
 from components.records.errors import SourceError
 from components.records.text import brief
 
 Samples = npt.NDArray[Any]  # uint8 or uint16, shape (height, width) or (height, width, 3)
 
-_PNG_END = b"IEND\xaeB`\x82"
+UPRIGHT = 1  # as EXIF numbers orientations
+_ORIENTATION = 0x0112
+_MOST_TRANSPARENT = 0.01  # share of the pixels
+_TRANSPARENT = "transparent pixels: what they look like depends on the viewer"
 _HASH_HEADER = "casegate-pixels-v1"
 _BLOCK_PIXELS = 1 << 20  # measured at a time, so that a large image costs no large temporaries
 
@@ -49,15 +57,30 @@ class Quality:
     clipped_fraction: float
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+      samples: read-only uint8 or uint16 (the type is the bit depth), shape (height, width) for grey
+        or (height, width, 3) for colour, upright.
+      orientation: what EXIF says of the samples as they are stored, 1 to 8; they were turned
+        accordingly.
+      plain: the image is a PNG of these samples and of nothing else.
+    """
+
+    samples: Samples
+    orientation: int
+    plain: bool
+
+
 # Reading a case decodes it to see that it can be; whoever hashes it next need not decode it again.
 @functools.lru_cache(maxsize=1)
-def decode(image: bytes) -> Samples:
-    """The samples of a PNG or JPEG image as stored: not rescaled, not rotated.
+def read_picture(image: bytes) -> Picture:
+    """What a PNG or JPEG image shows: not rescaled, and turned only as its EXIF data say.
 
-    Returns:
-      A read-only array, uint8 or uint16 (the type is the bit depth), of shape (height, width) for
-      grey or (height, width, 3) for colour. Colour whose three channels are equal is grey. Fewer
-      than 8 bits are scaled to 8, a palette becomes colour, an opaque alpha channel is dropped.
+    Colour whose three channels are equal is grey. Fewer than 8 bits are scaled to 8, a palette
+    becomes colour, an opaque alpha channel is dropped.
 
     Raises:
       SourceError: why the image cannot be used, in one line, without saying where it is.
@@ -65,23 +88,44 @@ def decode(image: bytes) -> Samples:
     try:
         with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as opened:
             _check_header(opened)
-            # Pillow lets a PNG end early once it has every row; other decoders do not.
-            if opened.format == "PNG" and _PNG_END not in image:
-                raise SourceError("the file ends early")
-            opened.load()
-            samples = canonical(_samples(opened))
+            if opened.format == "PNG":
+                layout = read_png(image)
+                opened.load()
+                samples, plain = _png_samples(opened, layout), layout.plain
+                orientation = _orientation(opened) if layout.metadata else UPRIGHT
+            else:
+                samples, plain = _jpeg_samples(opened, image), False
+                orientation = _orientation(opened)
+            samples = _turned(canonical(samples), orientation)
     except SourceError:
         raise
     except UnidentifiedImageError:
         raise SourceError("not a PNG or JPEG image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise SourceError(f"more than {MAX_PIXELS:,} pixels") from None
-    # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damage.
+    # Decoders raise OSError, SyntaxError, ValueError, struct.error and more on damage.
     except Exception as error:
         reason = brief(error)
         raise SourceError(f"cannot be decoded: {reason}") from None
     samples.flags.writeable = False
-    return samples
+    return Picture(samples, orientation, plain)
+
+
+def decode(image: bytes) -> Samples:
+    """The samples of an image; see `read_picture`."""
+    return read_picture(image).samples
+
+
+def canonical_png(image: bytes) -> bytes:
+    """A PNG of the picture in an encoded image and of nothing else: itself, where it is one.
+
+    Every decoder sees the same in it.
+
+    Raises:
+      SourceError: the image cannot be used.
+    """
+    picture = read_picture(image)
+    return image if picture.plain else write_png(picture.samples)
 
 
 def encode_png(samples: Samples) -> bytes:
@@ -181,19 +225,63 @@ def _check_header(opened: ImageFile.ImageFile) -> None:
         raise SourceError("16-bit colour; wanted 16-bit grey or 8-bit colour")
 
 
-def _samples(opened: Image.Image) -> Samples:
-    if opened.mode in ("P", "LA", "RGBA") or "transparency" in opened.info:
+def _jpeg_samples(opened: Image.Image, image: bytes) -> Samples:
+    if opened.mode not in ("L", "RGB"):
+        raise SourceError(f"mode {opened.mode}; wanted grey or RGB")
+    colours = "GRAY" if opened.mode == "L" else "RGB"
+    # Pillow hides what libjpeg says of damage that it repairs; here that is an error.
+    samples: Samples = simplejpeg.decode_jpeg(whole_jpeg(image), colours, strict=True)
+    return samples[..., 0] if opened.mode == "L" else samples
+
+
+def _png_samples(opened: Image.Image, layout: PngLayout) -> Samples:
+    if opened.mode in ("P", "LA", "RGBA"):
         rgba = np.asarray(opened.convert("RGBA"))
         if (rgba[..., 3] != 255).any():
-            raise SourceError("transparent pixels: what they look like depends on the viewer")
+            raise SourceError(_TRANSPARENT)
         return np.ascontiguousarray(rgba[..., :3])
     if opened.mode == "1":
-        return np.array(opened.convert("L"))
-    if opened.mode in ("L", "RGB"):
-        return np.array(opened)
-    if opened.mode in ("I;16", "I"):  # "I" is how Pillow before 11.3 opens a 16-bit grey PNG
-        return np.array(opened).astype(np.uint16)
-    raise SourceError(f"mode {opened.mode}; wanted grey or RGB")
+        samples = np.array(opened.convert("L"))
+    elif opened.mode in ("L", "RGB"):
+        samples = np.array(opened)
+    elif opened.mode in ("I;16", "I"):  # "I" is how Pillow before 11.3 opens a 16-bit grey PNG
+        samples = np.array(opened).astype(np.uint16)
+    else:
+        raise SourceError(f"mode {opened.mode}; wanted grey or RGB")
+    # One value may be declared transparent, in the depth of the file; exports do so of values that
+    # no pixel has, or hardly any. The samples are there all the same.
+    value = opened.info.get("transparency")
+    if value is not None:
+        factor = 255 // (2**layout.bit_depth - 1) if layout.bit_depth < 8 else 1
+        same = samples == np.asarray(value) * factor
+        if same.reshape(*samples.shape[:2], -1).all(axis=2).mean() > _MOST_TRANSPARENT:
+            raise SourceError(_TRANSPARENT)
+    return samples
+
+
+def _orientation(opened: Image.Image) -> int:
+    """As EXIF has it; upright where it says nothing, or 0, which is how some say nothing.
+
+    Raises:
+      SourceError: no orientation that EXIF knows.
+    """
+    found = opened.getexif().get(_ORIENTATION) or UPRIGHT
+    if found not in range(1, 9):
+        raise SourceError(f"EXIF orientation {found!r}; wanted 1 to 8")
+    return int(found)
+
+
+def _turned(samples: Samples, orientation: int) -> Samples:
+    """Stored samples as EXIF wants them seen."""
+    if orientation == UPRIGHT:
+        return samples
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return np.ascontiguousarray(samples)
 
 
 def _grey(samples: Samples) -> Samples:

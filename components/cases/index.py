@@ -13,6 +13,7 @@ from typing import Any
 
 from components.baselines.case_set import CaseSet, verify_cases
 from components.cases.images import bytes_sha256, pixels_sha256
+from components.cases.odd import Oddity, find_oddities, find_turned
 from components.cases.splits import SplitCheck, require_both_classes
 from components.records.case import (
     NEGATIVE,
@@ -24,7 +25,13 @@ from components.records.case import (
     Shard,
     is_case_row,
 )
-from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
+from components.records.errors import (
+    AnomaliesFound,
+    IntegrityError,
+    LeakageFound,
+    NothingEvaluated,
+    SourceError,
+)
 from components.records.json_lines import parse_object
 
 NAMED = 5  # cases that an error spells out
@@ -179,7 +186,7 @@ def _keys(record: CaseRecord) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Intake:
-    """A folder with `<split>-<shard>.jsonl` and `.bad` for every shard that was written.
+    """A folder with `<split>-<shard>.jsonl`, `.npy` and `.bad` for every shard that was written.
 
     Attributes:
       shards: what was to be written.
@@ -198,6 +205,12 @@ class Intake:
     def written(self) -> int:
         """How many shards are written; the file of its unusable cases is a shard's last."""
         return sum(1 for _ in self.folder.glob("*.bad"))
+
+    def pictures(self) -> tuple[list[Oddity], list[Oddity]]:
+        """What is odd of the written cases' pictures, and which of them were turned."""
+        shards = [path.with_suffix(".npy") for path in sorted(self.folder.glob("*.jsonl"))]
+        ids = [record.case_id for record in self.records()]
+        return find_oddities(shards, ids), find_turned(shards, ids)
 
     def skipped(self) -> list[str]:
         """The unusable cases, "where: reason" each.
@@ -239,7 +252,9 @@ def check_case_set(intake: Intake, lock: CaseSet) -> dict[str, Any]:
     verify_cases(lock, intake.records())
     if not lock.cases:
         raise NothingEvaluated(f"case set {lock.name}: holds no case; lock one that does")
-    return {"cases": len(lock.cases), "findings": []}
+    odd, turned = intake.pictures()
+    findings = [f"case set: {oddity.words}" for oddity in (*odd, *turned)]
+    return {"cases": len(lock.cases), "findings": findings}
 
 
 def check_training(
@@ -247,6 +262,7 @@ def check_training(
     lock: CaseSet,
     *,
     leakage: str,
+    odd_pictures: str = "report",
     least_tuning_positives: int = 1,
     read_as: ReadAs = NOTHING_READ,
 ) -> dict[str, Any]:
@@ -254,13 +270,14 @@ def check_training(
 
     Args:
       leakage: "stop" raises on a case-set case in the training data, "report" lists it.
+      odd_pictures: "stop" raises on a picture as none should be, "report" lists it.
       least_tuning_positives: fewer cannot choose an operating point.
       read_as: how the source's names were read, which the report carries along.
 
     Raises:
       SourceError: too many unusable cases, duplicate ids, a split without both classes, or a
         patient in two splits.
-      LeakageFound: as above.
+      LeakageFound, AnomaliesFound: as above.
     """
     skipped = intake.skipped()
     counts = check_index({split: intake.records(split) for split in ("train", "tune")})
@@ -277,6 +294,12 @@ def check_training(
             f"{_leaks_in_words(leaks)}; remove them from the training data, or set "
             "`leakage: report` in the policy if this published set is known to leak"
         )
+    odd, turned = intake.pictures()
+    if odd and odd_pictures == "stop":
+        raise AnomaliesFound(
+            f"training data: {'; '.join(oddity.words for oddity in odd)}; nothing was trained: "
+            "mend them, or set data.odd_pictures to report if they are right"
+        )
     rows = sum(shard.stop - shard.start for shard in intake.shards)
     left_out = rows - len(skipped) - sum(count.cases for count in counts.values())
     repeated = {split: count.repeated for split, count in counts.items() if count.repeated}
@@ -291,6 +314,7 @@ def check_training(
             *(f"skipped {case}" for case in skipped),
             *([patients] if left_out else []),
             *([_leaks_in_words(leaks)] if leaks else []),
+            *(oddity.words for oddity in (*odd, *turned)),
             *(f"{n} pictures stand more than once in {split}" for split, n in repeated.items()),
         ],
     }

@@ -47,6 +47,7 @@ from components.records.run_files import (
 @component
 def RegressionGate(
     training_index: InputArtifact[CaseIndex],
+    case_index: InputArtifact[CaseIndex],
     admission: InputArtifact[DataAdmission],
     evaluation: InputArtifact[ModelEvaluation],
     evaluator_blessing: InputArtifact[ModelBlessing],
@@ -73,7 +74,10 @@ def RegressionGate(
             "champion": champion_scores.model_sha256 if champion_scores else None,
             "golden": golden.scores.model_sha256 if golden else None,
         }
-        summary = json.loads((Path(training_index.uri) / "summary.json").read_text("utf-8"))
+        summary, cases = (
+            json.loads((Path(index.uri) / "summary.json").read_text("utf-8"))
+            for index in (training_index, case_index)
+        )
         admitted = json.loads((Path(admission.uri) / ADMISSION).read_text("utf-8"))
         folder, ledger = Path(asked["run_folder"]), Ledger(Path(asked["ledger"]))
         decided = judge(
@@ -92,6 +96,7 @@ def RegressionGate(
             findings=[
                 *summary["findings"],
                 *describe_operating_point(Path(reference.uri) / REFERENCE),
+                *cases["findings"],
                 *admitted["findings"],
                 *asked["findings"],
             ],

@@ -9,7 +9,7 @@ import numpy as np
 from components.baselines.scores import CaseScores
 from components.decision import CheckResult, Looks, Verdict
 from components.gate.judged_cases import JudgedCases
-from components.gate.policy import Coverage, Latency, Policy, Sentinels
+from components.gate.policy import DEFAULT_AGREEMENT, Coverage, Latency, Policy, Sentinels
 from components.gate.preconditions import problem
 
 # Attribute to value to how many training cases have it.
@@ -96,6 +96,44 @@ def servable_checks(candidate: CaseScores, cases: int, *, required: bool) -> lis
         f"{served.alone} one by one, at most {served.largest_difference:.1e} apart"
     )
     return [CheckResult("servable", "servable", Verdict.PASS, reason, n=served.cases)]
+
+
+def agreement_checks(policy: Policy, candidate: CaseScores, *, required: bool) -> list[CheckResult]:
+    """A check that the bytes a client has of a case are scored as the case was.
+
+    Where they were not asked because nothing can serve the model, `servable_checks` says so.
+
+    Args:
+      required: the model itself is judged, not a file of scores.
+    """
+    served = candidate.served
+    found = served.agreement if served else None
+    if found is None:
+        if not required or served is None or served.fault:
+            return []
+        reason = "nobody asked the model with the bytes that the source has"
+        return [problem("agreement", "agreement", reason)]
+    tolerance = policy.agreement.tolerance if policy.agreement else DEFAULT_AGREEMENT
+    within = found.largest_difference <= tolerance
+    reason = f"{found.originals} cases have other bytes than the picture that was judged"
+    if found.originals:
+        reason += (
+            f": scored at most {found.largest_difference:.1e} apart"
+            + (f" ({found.case_id})" if found.case_id else "")
+            + f", {'within' if within else 'more than'} the tolerance {tolerance}; "
+            f"{found.recalled} called otherwise, {found.unreadable} that TensorFlow cannot read"
+        )
+    return [
+        CheckResult(
+            check="agreement",
+            rule="agreement",
+            verdict=Verdict.PASS if within else Verdict.FAIL,
+            reason=reason,
+            n=found.originals,
+            estimate=found.largest_difference,
+            limit=tolerance,
+        )
+    ]
 
 
 def agreed_limits(

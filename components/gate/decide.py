@@ -29,6 +29,7 @@ from components.gate.conditions import (
     EvaluatorFindings,
     TrainedOn,
     agreed_limits,
+    agreement_checks,
     coverage_checks,
     evaluator_checks,
     looks_checks,
@@ -107,6 +108,7 @@ def decide(
     draft = _draft(policy, case_set, cases, models, notes, run_id, created)
     draft |= {"looks": Looks(looks_used, policy.planned_looks), "given": waivers}
     checks = servable_checks(candidate, len(case_set.cases), required=not scores_only)
+    checks += agreement_checks(policy, candidate, required=not scores_only)
     checks += evaluator_checks(evaluator, required=not scores_only)
 
     if not case_set.cases:

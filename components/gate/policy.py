@@ -13,6 +13,7 @@ from components.records.yaml_lines import YamlDocument, read_yaml
 
 DEFAULT_ALPHA = 0.025
 DEFAULT_DISCORDANCE = 0.04
+DEFAULT_AGREEMENT = 0.01
 BASELINES = ("champion", "golden")
 
 
@@ -81,6 +82,14 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class AgreementLimit:
+    """`tolerance`: how far the scores of a case's picture and of its own bytes may lie apart."""
+
+    tolerance: float
+    rationale: str
+
+
+@dataclass(frozen=True)
 class Coverage:
     """What the training data must hold of what the candidate is judged on.
 
@@ -104,6 +113,7 @@ class Policy:
     expected_discordance: share of cases that two equally good models call differently.
     descriptive_slices: attributes to report by, never gated.
     sha256: hex, over the file's bytes.
+    agreement: None where `DEFAULT_AGREEMENT` is the limit.
     """
 
     name: str
@@ -119,6 +129,7 @@ class Policy:
     coverage: Coverage | None
     descriptive_slices: tuple[str, ...]
     sha256: str
+    agreement: AgreementLimit | None = None
 
 
 def load_policy(path: Path) -> Policy:
@@ -135,8 +146,8 @@ def load_policy(path: Path) -> Policy:
     document = read_yaml(path, content, error=PolicyError)
     check_document(document.data, "gate_policy", locate=document.locate, error=PolicyError)
     data: dict[str, Any] = document.data
-    flips, sentinels, latency = (
-        data.get(key) for key in ("negative_flips", "sentinels", "latency")
+    flips, sentinels, latency, agreement = (
+        data.get(key) for key in ("negative_flips", "sentinels", "latency", "agreement")
     )
     return Policy(
         name=data["name"],
@@ -152,6 +163,7 @@ def load_policy(path: Path) -> Policy:
         coverage=_coverage(data.get("coverage")),
         descriptive_slices=tuple(data.get("descriptive_slices", ())),
         sha256=hashlib.sha256(content).hexdigest(),
+        agreement=AgreementLimit(**agreement) if agreement else None,
     )
 
 

@@ -34,6 +34,8 @@ HELP = {
     "block.",
     "servable": "The model must answer in the loader that TensorFlow Serving uses, by both "
     "signatures, in batches and one by one, with the scores that are judged.",
+    "agreement": "The model must score the bytes that the source has of a case as it scores the "
+    "picture that was judged: what a client sends is not decoded by us.",
     "scores": "Every locked case must be scored exactly once, with a finite number.",
     "self_test": "The gate was tried on planted inputs and gave a wrong answer: it is broken, and "
     "nothing it says can be relied on.",

@@ -33,6 +33,7 @@ SUBJECTS = {
     "coverage": "Training cases",
     "evaluator": "Evaluator",
     "servable": "Served",
+    "agreement": "Original images",
     "scores": "Scores",
     "self_test": "Self-test",
     "baseline": "Baseline",

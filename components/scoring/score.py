@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.baselines.scores import CaseScores, Servability
+from components.baselines.scores import Agreement, CaseScores, Servability
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
 from components.scoring.served import ServedAnswer, ServedRequest, ask
+from components.scoring.serving_session import NO_LABEL
 
 BATCH = 256
 # Cases that are also asked one by one: a few of each batch, until there are enough.
@@ -21,6 +22,7 @@ LATENCY_CALLS = 20
 # another size.
 TOLERANCE = 1e-5
 EXAMPLES, IMAGES = "serve_examples", "serving_default"
+ORIGINALS = "originals"  # the source's own bytes, by `serving_default`
 POINT = "operating_point/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -60,14 +62,16 @@ class Answers:
     Attributes:
       ids: n, in the order of the records.
       rows: int64, which of them were asked one by one, in the order of their first round.
+      others: int64, which of them were also asked with the source's own bytes, in order.
       outputs: probabilities (float32) and labels (int64), each (n,) or as long as what was asked
-        one by one; by signature, and whether each case was asked alone.
+        one by one or with other bytes; by signature, and whether each case was asked alone.
       latency_ms: as in `Scored`.
       loader: what loaded the model, with TensorFlow's version; None where nothing was asked.
     """
 
     ids: tuple[str, ...]
     rows: np.ndarray
+    others: np.ndarray
     outputs: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]]
     latency_ms: dict[str, float]
     loader: str | None
@@ -112,26 +116,33 @@ def ask_model(model_path: Path, records: Sequence[str], *, check: bool, alone: b
     """
     ids: list[str] = []
     single: list[tuple[int, bytes, bytes]] = []  # row, Example, image
+    others: list[int] = []
 
     def requests() -> Iterator[ServedRequest]:
-        for names, examples, images in _batches(records):
+        for names, examples, images, originals in _batches(records):
             if check and alone and len(single) < ALONE:
                 picked = range(0, len(names), max(1, len(names) // ALONE_OF_BATCH))
                 single.extend((len(ids) + i, examples[i], images[i]) for i in picked)
+            other = [i for i, original in enumerate(originals) if original]
+            others.extend(len(ids) + i for i in other)
             ids.extend(names)
             yield ServedRequest(EXAMPLES, examples)
             if check:
                 yield ServedRequest(IMAGES, images)
+            if check and other:
+                yield ServedRequest(IMAGES, [originals[i] for i in other], spared=True)
         for _, example, image in single * -(-LATENCY_CALLS // max(1, len(single))):
             yield ServedRequest(EXAMPLES, [example], alone=True)
             yield ServedRequest(IMAGES, [image], alone=True)
 
     answered: dict[tuple[str, bool], list[ServedAnswer]] = {}
     for request, answer in ask(model_path, requests()):
-        answered.setdefault((request.signature, request.alone), []).append(answer)
+        way = ORIGINALS if request.spared else request.signature
+        answered.setdefault((way, request.alone), []).append(answer)
     return Answers(
         ids=tuple(ids),
         rows=np.array([row for row, _, _ in single], np.int64),
+        others=np.array(others, np.int64),
         outputs={way: _joined(answers) for way, answers in answered.items()},
         latency_ms=_latency(answered.get((IMAGES, True), [])),
         loader=next((answers[0].loader for answers in answered.values()), None),
@@ -145,7 +156,10 @@ def _judged(model_path: Path, parts: Sequence[Answers]) -> Scored:
         way: _concatenated([part.outputs[way] for part in parts if way in part.outputs])
         for way in {way: None for part in parts for way in part.outputs}
     }
+    starts = np.cumsum([0, *(len(part.ids) for part in parts)])
+    others = np.concatenate([part.others + start for part, start in zip(parts, starts)])
     point = _operating_point(model_path)
+    asked = outputs.pop((ORIGINALS, False), None)
     scores = outputs[EXAMPLES, False][0] if ids else np.zeros(0, np.float32)
     fault, largest = _contradiction(ids, scores, first.rows, np.float32(point), outputs)
     return Scored(
@@ -159,6 +173,10 @@ def _judged(model_path: Path, parts: Sequence[Answers]) -> Scored:
             cases=len(ids),
             alone=len(first.rows),
             largest_difference=largest,
+            # Where there is nothing else to ask with, a model that was not asked agrees, too.
+            agreement=_agreement(ids, scores, others, asked, np.float32(point))
+            if (IMAGES, False) in outputs
+            else None,
         ),
     )
 
@@ -169,7 +187,7 @@ def _by_python(model_path: Path, records: Sequence[str], *, fault: str) -> Score
     try:
         model = tf.saved_model.load(str(model_path))
         serve, point = model.signatures[EXAMPLES], float(model.operating_point.numpy())
-        for names, examples, _ in _batches(records):
+        for names, examples, _, _ in _batches(records):
             ids += names
             scores.append(serve(examples=tf.constant(examples))["probability"].numpy())
     # A stranger's model may fail in any way that TensorFlow has.
@@ -183,16 +201,21 @@ def _by_python(model_path: Path, records: Sequence[str], *, fault: str) -> Score
 
 def read_case_ids(records: Sequence[str]) -> list[str]:
     """In the order of the records."""
-    return [case_id for ids, _, _ in _batches(records) for case_id in ids]
+    return [case_id for ids, *_ in _batches(records) for case_id in ids]
 
 
-def _batches(records: Sequence[str]) -> Iterator[tuple[list[str], list[bytes], list[bytes]]]:
-    """Case ids, serialized Examples and encoded images of up to `BATCH` records at a time.
+def _batches(
+    records: Sequence[str],
+) -> Iterator[tuple[list[str], list[bytes], list[bytes], list[bytes]]]:
+    """Case ids, serialized Examples, images and the source's own bytes of up to `BATCH` records.
+
+    These bytes are empty where they are the image.
 
     No batch is of two files: so a case has the same neighbours, and the same score to the bit,
     whichever files are read in one go.
     """
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("case_id", "image")}
+    spec["original"] = tf.io.FixedLenFeature([], tf.string, default_value="")
     files = tf.data.Dataset.from_tensor_slices(tf.constant(sorted(records), tf.string))
     dataset = files.flat_map(
         lambda file: tf.data.TFRecordDataset(file, compression_type="GZIP").batch(BATCH)
@@ -200,7 +223,8 @@ def _batches(records: Sequence[str]) -> Iterator[tuple[list[str], list[bytes], l
     parsed = dataset.map(lambda batch: (batch, tf.io.parse_example(batch, spec)))
     for examples, features in parsed.prefetch(1).as_numpy_iterator():
         ids = [name.decode() for name in features["case_id"]]
-        yield ids, examples.tolist(), features["image"].tolist()
+        images, originals = features["image"].tolist(), features["original"].tolist()
+        yield ids, examples.tolist(), images, originals
 
 
 def _operating_point(model_path: Path) -> float:
@@ -258,6 +282,37 @@ def _contradiction(
     return fault, largest
 
 
+def _agreement(
+    ids: Sequence[str],
+    scores: np.ndarray,
+    others: np.ndarray,
+    asked: tuple[np.ndarray, np.ndarray] | None,
+    point: np.float32,
+) -> Agreement:
+    """How far the answers to other bytes lie from the scores.
+
+    Args:
+      scores: float32 (n,), in the order of `ids`.
+      others: which cases were asked with other bytes, and `asked` the answers in that order.
+    """
+    if asked is None:
+        return Agreement()
+    read = asked[1] != NO_LABEL
+    probability, rows = asked[0][read], others[read]
+    wanted = scores[rows]
+    both = np.isfinite(probability) & np.isfinite(wanted)
+    same = (probability == wanted) | (np.isnan(probability) & np.isnan(wanted))
+    apart = np.where(both, np.abs(probability - wanted), np.where(same, 0.0, 1.0))
+    worst = int(np.argmax(apart)) if apart.any() else None
+    return Agreement(
+        originals=len(others),
+        unreadable=int(np.count_nonzero(~read)),
+        largest_difference=0.0 if worst is None else float(apart[worst]),
+        case_id=None if worst is None else ids[rows[worst]],
+        recalled=int(np.count_nonzero((probability >= point) != (wanted >= point))),
+    )
+
+
 def read_columns(records: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What the records say of each case beside its image, one at a time.
 
@@ -270,7 +325,7 @@ def read_columns(records: Sequence[str]) -> Iterator[dict[str, Any]]:
         words = {
             name: value.bytes_list.value[0].decode()
             for name, value in features.items()
-            if value.HasField("bytes_list") and name != "image"
+            if value.HasField("bytes_list") and name not in ("image", "original")
         }
         yield {
             "case_id": words.pop("case_id"),

@@ -31,11 +31,13 @@ class ServedRequest:
     """Attributes:
     signature: `serving_default` for encoded images, `serve_examples` for serialized Examples.
     alone: nothing else is computed meanwhile, so that the time it takes says something.
+    spared: an input that the model cannot answer spoils no other: its label is -1.
     """
 
     signature: str
     inputs: Sequence[bytes]
     alone: bool = False
+    spared: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,7 @@ def _write(
             head = {
                 "signature": request.signature,
                 "alone": request.alone,
+                "spared": request.spared,
                 "sizes": [len(content) for content in request.inputs],
             }
             stream.write(b"".join([json.dumps(head).encode(), b"\n", *request.inputs]))

@@ -8,15 +8,18 @@ Keras nor this project.
     python -I serving_session.py SAVEDMODEL
 
 Every message is a line of JSON, then the bytes that it announces. First out is {"fault", "loader"};
-a model with a fault gets no further. A request is {"signature", "alone", "sizes"} and one input
-after the other; the answers come in the order of the requests, each {"fault", "milliseconds",
+a model with a fault gets no further. A request is {"signature", "alone", "spared", "sizes"} and one
+input after the other; the answers come in the order of the requests, each {"fault", "milliseconds",
 "count"}, then probabilities (float32) and labels (int64). `alone`: nothing else runs beside it.
+`spared`: an input that cannot be answered spoils no other; its probability is NaN, its label -1.
 """
 
 import ctypes
 import importlib.util
 import json
+import math
 import os
+import struct
 import sys
 import time
 import types
@@ -32,6 +35,7 @@ INPUTS = {"serving_default": "image", "serve_examples": "examples"}
 FLOAT, STRING, INT64 = 1, 7, 9  # as TensorFlow numbers its types
 OUTPUTS = {"probability": FLOAT, "label": INT64}
 WORDS = {FLOAT: "float32", STRING: "string", INT64: "int64"}
+NO_LABEL = -1
 STRING_BYTES = 24  # of a TF_TString
 VARIABLES = {"VarHandleOp", "VariableV2"}
 
@@ -238,17 +242,32 @@ def _declared(c: Any) -> Any:
     return c
 
 
-def answer(session: ServingSession, signature: str, inputs: Sequence[bytes]) -> bytes:
+def answer(
+    session: ServingSession, signature: str, inputs: Sequence[bytes], *, spared: bool = False
+) -> bytes:
     """The message that answers one request."""
     start = time.perf_counter()
     try:
-        parts, fault = session.run(signature, inputs), None
+        asked = run_spared(session, signature, inputs) if spared else session.run(signature, inputs)
+        parts, fault = asked, None
     except Fault as error:
         parts, fault = [], str(error)
     milliseconds = 1000 * (time.perf_counter() - start)
     count = 0 if fault else len(inputs)
     head = {"fault": fault, "milliseconds": milliseconds, "count": count}
     return b"".join([json.dumps(head).encode(), b"\n", *parts])
+
+
+def run_spared(session: ServingSession, signature: str, inputs: Sequence[bytes]) -> list[bytes]:
+    """As `ServingSession.run`, with an answer of its own for each input that has none."""
+    try:
+        return session.run(signature, inputs)
+    except Fault:
+        if len(inputs) == 1:
+            return [struct.pack("<f", math.nan), struct.pack("<q", NO_LABEL)]
+    middle = len(inputs) // 2
+    halves = (run_spared(session, signature, part) for part in (inputs[:middle], inputs[middle:]))
+    return [b"".join(parts) for parts in zip(*halves, strict=True)]
 
 
 def serve(session: ServingSession, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -265,7 +284,9 @@ def serve(session: ServingSession, requests: BinaryIO, answers: BinaryIO) -> Non
             request = json.loads(line)
             inputs = [requests.read(size) for size in request["sizes"]]
             hand_over(0 if request["alone"] else 2 * WORKERS)
-            waiting.append(pool.submit(answer, session, request["signature"], inputs))
+            waiting.append(
+                pool.submit(answer, session, request["signature"], inputs, spared=request["spared"])
+            )
             if request["alone"]:
                 hand_over(0)
         hand_over(0)

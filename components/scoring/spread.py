@@ -97,7 +97,11 @@ def write_answers(path: Path, answers: Answers | str) -> None:
         "latency_ms": answers.latency_ms,
         "loader": answers.loader,
     }
-    arrays: dict[str, Any] = {"facts": _bytes(facts), "rows": answers.rows}
+    arrays: dict[str, Any] = {
+        "facts": _bytes(facts),
+        "rows": answers.rows,
+        "others": answers.others,
+    }
     for i, way in enumerate(ways):
         arrays[f"probability{i}"], arrays[f"label{i}"] = answers.outputs[way]
     _write(path, **arrays)
@@ -119,7 +123,12 @@ def read_answers(path: Path) -> Answers:
             for i, (signature, alone) in enumerate(facts["ways"])
         }
         return Answers(
-            tuple(facts["ids"]), kept["rows"], outputs, facts["latency_ms"], facts["loader"]
+            ids=tuple(facts["ids"]),
+            rows=kept["rows"],
+            others=kept["others"],
+            outputs=outputs,
+            latency_ms=facts["latency_ms"],
+            loader=facts["loader"],
         )
 
 

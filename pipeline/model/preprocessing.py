@@ -33,8 +33,9 @@ def preprocessing_fn(
 
 def decoded(image: tf.Tensor, size: int) -> tf.Tensor:
     """One encoded image as float32 (size, size, 1) in [0, 1]."""
-    # Decoding to float scales by the file's own depth, so 8 and 16 bit meet in [0, 1].
-    pixels = tf.io.decode_image(image, channels=3, dtype=tf.float32, expand_animations=False)
+    # What is trained on is PNG. A client may send JPEG, and gets what intake made of such a file;
+    # by itself TensorFlow decodes it faster, and by some grey values otherwise.
+    pixels = tf.cond(tf.io.is_jpeg(image), lambda: _jpeg(image), lambda: _any(image))
     grey = tf.image.rgb_to_grayscale(pixels)
     # At its own size an image comes out of the resizing as it went in, for a third of all the time.
     resized = tf.cond(
@@ -43,3 +44,13 @@ def decoded(image: tf.Tensor, size: int) -> tf.Tensor:
         lambda: tf.image.resize(grey, [size, size], antialias=True),
     )
     return tf.ensure_shape(tf.clip_by_value(resized, 0.0, 1.0), [size, size, 1])
+
+
+def _jpeg(image: tf.Tensor) -> tf.Tensor:
+    samples = tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.image.convert_image_dtype(samples, tf.float32)
+
+
+def _any(image: tf.Tensor) -> tf.Tensor:
+    # Decoding to float scales by the file's own depth, so 8 and 16 bit meet in [0, 1].
+    return tf.io.decode_image(image, channels=3, dtype=tf.float32, expand_animations=False)

@@ -94,6 +94,7 @@ class Inputs:
                 "case_set": self.case_set_sha256,
                 "model": self.model_settings()["model"],
                 "skip_bad_cases": self.config.data.skip_bad_cases,
+                "exif_orientation": self.config.data.exif_orientation,
                 "schema": self.schema_sha256,
                 "code": deciding_sha256(),
             }
@@ -154,6 +155,7 @@ class Inputs:
             "labels": dict(self.source.read_as.labels),
             "read_as": list(self.source.read_as.lines),
             "synthetic": self.source.synthetic,
+            "exif_orientation": self.config.data.exif_orientation,
             "case_set": f"{self.case_set.name} version {self.case_set.version}",
             "case_set_merkle_root": self.case_set.merkle_root,
             "config_sha256": self.config.sha256(),

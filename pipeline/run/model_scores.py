@@ -55,7 +55,8 @@ def score_cases(models: Mapping[str, Path], cases: Iterable[Case]) -> dict[str, 
         records = Path(folder) / "cases.gz"
         with tf.io.TFRecordWriter(str(records), tf.io.TFRecordOptions("GZIP")) as writer:
             for case in cases:
-                writer.write(serialized_example(case, inspect_image(case.image)[1]))
+                quality = inspect_image(case.image)[1]
+                writer.write(serialized_example(case, quality, original=True))
         return {name: _scored(path, records) for name, path in models.items()}
 
 

@@ -40,6 +40,7 @@ SPAN = "span"
 def create_pipeline(inputs: Inputs) -> Pipeline:
     """The graph for one run; beside every path goes the SHA-256 of what it holds."""
     shared = {"code_sha256": deciding_sha256(), "problems": str(inputs.workspace.problems)}
+    cases = {"exif_orientation": inputs.config.data.exif_orientation, **shared}
     lock = {"case_set": str(inputs.case_set_path), "case_set_sha256": inputs.case_set_sha256}
     model = {**inputs.model_settings(), "code_sha256": deciding_sha256()}
 
@@ -51,8 +52,9 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         splits="train,tune",
         skip_bad_cases=inputs.config.data.skip_bad_cases,
         leakage=inputs.policy.leakage,
+        odd_pictures=inputs.config.data.odd_pictures,
         **lock,
-        **shared,
+        **cases,
     ).with_id("TrainingCases")
     case_set = CaseExampleGen(
         source=inputs.case_source.spec,
@@ -62,8 +64,9 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         splits="test",
         skip_bad_cases=0,
         leakage="stop",
+        odd_pictures="report",
         **lock,
-        **shared,
+        **cases,
     ).with_id("CaseSet")
 
     schema = ImportSchemaGen(schema_file=str(inputs.schema_path))
@@ -130,6 +133,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
     )
     gate = RegressionGate(
         training_index=training.outputs["index"],
+        case_index=case_set.outputs["index"],
         admission=admission.outputs["admission"],
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],

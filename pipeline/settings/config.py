@@ -105,6 +105,12 @@ class DataConfig(Section):
     trained; report, it is written down and the gate decides."""
     skip_bad_cases: Count = 0
     """How many unusable cases are tolerated, and listed, before the run stops."""
+    odd_pictures: Literal["stop", "report"] = "report"
+    """What a picture does that looks as none of its kind should, such as an inverted one: stop,
+    nothing is trained; report, it is named in the report."""
+    exif_orientation: Literal["refuse", "apply"] = "refuse"
+    """What becomes of an image whose EXIF data say that it is shown turned: refuse, it is unusable;
+    apply, it is turned before anything sees it."""
     labels: dict[Word, Literal[0, 1, "out"]] | None = None
     """What every class folder, or every label of a manifest, means: 0 negative, 1 positive, out
     left out. null takes only names that everybody knows, such as NORMAL and PNEUMONIA."""

@@ -18,8 +18,8 @@ MODULES = {
     "components.admission": "component findings",
     "components.baselines": "case_set golden scores",
     "components.cases": """
-        columns component example files folder images index labels lock manifest npz
-        patients reading sources spans splits
+        columns component container example files folder images index labels lock manifest npz
+        odd patients reading sources spans splits
     """,
     "components.gate": """
         component conditions decide describe evaluation judged_cases policy

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from components.baselines.case_set import CaseSet
-from components.baselines.scores import CaseScores, Servability
+from components.baselines.scores import Agreement, CaseScores, Servability
 from components.cases.index import count_values
 from components.decision import CheckResult, Decision
 from components.gate.conditions import EvaluatorFindings, TrainedOn
@@ -24,7 +24,7 @@ from components.records.ledger.records import looks_by_name, waivers, withdrawn
 from pipeline.evidence.bundle.checked_bundle import BundleEvidence
 
 _EVALUATOR = ("evaluator", "evaluator.answer")
-_SERVABLE = "servable"
+_SERVABLE, _AGREEMENT = "servable", "agreement"
 _WITHDRAWN = "baseline.withdrawn"
 # Another processor or another build of SciPy may differ in the last digits; a verdict may not.
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
@@ -82,6 +82,9 @@ def _decide_again(recorded: Decision, given: BundleEvidence, before: tuple[Entry
     if _untried(recorded, candidate):
         served = Servability(None, cases=len(case_set.cases), largest_difference=0.0)
         candidate = replace(candidate, served=served)
+    if candidate.served and _unasked(recorded, candidate):
+        agreed = replace(candidate.served, agreement=Agreement())
+        candidate = replace(candidate, served=agreed)
     looks = looks_by_name(before, str(recorded.case_set["name"]))
     return decide(
         policy=policy,
@@ -135,6 +138,8 @@ def _untaken(
     reasons = dict.fromkeys(_EVALUATOR, "the Evaluator works from the pictures")
     if _untried(recorded, given.candidate):
         reasons[_SERVABLE] = "an older version did not try models where they are served"
+    if _unasked(recorded, given.candidate):
+        reasons[_AGREEMENT] = "an older version did not ask with the bytes that the source has"
     if withdrawn(before):
         reasons[_WITHDRAWN] = "needs the scores of models that were rolled back"
     if given.training is None:
@@ -186,6 +191,12 @@ def _same(old: Any, new: Any) -> bool:
 def _untried(recorded: Decision, candidate: CaseScores) -> bool:
     """Whether decision and scores are of before models were tried where they are served."""
     return candidate.served is None and not _has(recorded, (_SERVABLE,))
+
+
+def _unasked(recorded: Decision, candidate: CaseScores) -> bool:
+    """Whether both are of before models were asked with the bytes that the source has."""
+    asked = candidate.served is not None and candidate.served.agreement is not None
+    return not (asked or _has(recorded, (_AGREEMENT,)))
 
 
 def _has(recorded: Decision, names: Iterable[str]) -> bool:

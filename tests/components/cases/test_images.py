@@ -6,19 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from components.cases.images import (
     Samples,
     bytes_sha256,
+    canonical_png,
     decode,
     encode_png,
     inspect_image,
     measure,
     pixels_sha256,
+    read_picture,
     samples_sha256,
 )
 from components.records.errors import SourceError
+from tests.components.cases import habits
 from tests.components.cases.making import encoded, picture
 from tests.refusing import refused
 
@@ -43,7 +46,8 @@ def test_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_image_cut_anywhere_is_refused(kind: str) -> None:
     image = encoded(picture(1), kind)
-    for cut in range(1, len(image)):
+    # Two bytes say that a JPEG is at its end; without them the picture is whole.
+    for cut in range(1 if kind == "PNG" else 3, len(image)):
         with pytest.raises(SourceError):
             decode(image[:-cut])
 
@@ -171,3 +175,62 @@ def test_colour_is_measured_on_its_luma() -> None:
 def test_inspecting_is_hashing_and_measuring() -> None:
     image = encode_png(picture(1))
     assert inspect_image(image) == (pixels_sha256(image), measure(decode(image)))
+
+
+@pytest.mark.parametrize("name, made", habits.made().items())
+def test_picture_with_habits_is_read_whole_or_refused(name: str, made: tuple[str, bytes]) -> None:
+    kind, image = made
+    if kind in (habits.DAMAGED, habits.REFUSED):
+        with pytest.raises(SourceError):
+            decode(image)
+        return
+    plain = canonical_png(image)
+    assert (plain is image) is (name in ("grey.png", "grey16.png"))
+    assert read_picture(plain).plain
+    np.testing.assert_array_equal(decode(plain), decode(image))
+    assert decode(image).dtype == (np.uint16 if "16" in name else np.uint8)
+
+
+def test_an_unused_transparent_value_changes_nothing() -> None:
+    for samples in (habits.radiograph(), habits.radiograph().astype(np.uint16) * 257):
+        absent = next(value for value in range(256) if not (samples == value).any())
+        image = habits.with_chunk(encoded(samples), b"tRNS", struct.pack(">H", absent))
+        np.testing.assert_array_equal(decode(image), samples)
+
+
+def test_a_transparent_value_is_in_the_depth_of_the_file() -> None:
+    samples = np.tile(np.array([0, 85, 170, 255], np.uint8), (8, 4))
+    rows = b"".join(b"\0" + bytes([0b00011011] * 4) for _ in range(8))
+    header = habits.chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 8, 2, 0, 0, 0, 0))
+    body = habits.chunk(b"IDAT", zlib.compress(rows)) + habits.chunk(b"IEND", b"")
+    image = b"\x89PNG\r\n\x1a\n" + header + body
+    np.testing.assert_array_equal(decode(image), samples)
+    with refused(SourceError, "transparent"):
+        decode(habits.with_chunk(image, b"tRNS", struct.pack(">H", 2)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_as_pillow_turns_it(kind: str, orientation: int) -> None:
+    image = encoded(habits.radiograph(), kind, exif=habits.exif(orientation))
+    wanted = np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(image))))
+    found = read_picture(image)
+    assert found.orientation == orientation and not found.plain
+    np.testing.assert_array_equal(found.samples, wanted)
+
+
+def test_an_orientation_that_is_none_is_refused_but_for_nought() -> None:
+    samples = habits.radiograph()
+    assert read_picture(encoded(samples, exif=habits.exif(0))).orientation == 1
+    with refused(SourceError, "orientation 9"):
+        decode(encoded(samples, exif=habits.exif(9)))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}]
+)
+def test_samples_of_a_jpeg_are_those_that_pillow_has(options: dict[str, object]) -> None:
+    grey = habits.radiograph(1, (51, 67))
+    for samples in (grey, np.dstack([grey, grey // 2, 255 - grey])):
+        image = encoded(samples, "JPEG", **options)
+        np.testing.assert_array_equal(decode(image), np.array(Image.open(io.BytesIO(image))))

@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from components.baselines.case_set import CaseSet, lock_cases
@@ -17,8 +19,15 @@ from components.cases.index import (
     record_case,
     write_records,
 )
+from components.cases.odd import LOOK
 from components.records.case import Case, CaseRecord, ReadAs, Shard
-from components.records.errors import IntegrityError, LeakageFound, NothingEvaluated, SourceError
+from components.records.errors import (
+    AnomaliesFound,
+    IntegrityError,
+    LeakageFound,
+    NothingEvaluated,
+    SourceError,
+)
 from tests.components.planting import locked, seen_case, sha
 from tests.refusing import refused
 
@@ -164,12 +173,20 @@ def written_index(
     shards = []
     for number, (split, records) in enumerate(splits.items()):
         write_records(folder / f"{split}-{number:06d}.jsonl", records)
+        np.save(folder / f"{split}-{number:06d}.npy", looks(len(records)))
         rows = len(records) + len(unusable)
         lines = "".join(f"{json.dumps(entry)}\n" for entry in unusable)
         (folder / f"{split}-{number:06d}.bad").write_text(lines)
         shards.append(Shard(split, 0, rows))
         unusable = []
     return Intake(folder, tuple(shards), skip)
+
+
+def looks(rows: int) -> npt.NDArray[np.void]:
+    """Pictures of which nothing can be said."""
+    found = np.zeros(rows, LOOK)
+    found["depth"], found["used"], found["deviation"], found["orientation"] = 8, 8, 0.2, 1
+    return found
 
 
 def training(folder: Path, **changed: list[CaseRecord]) -> Intake:
@@ -334,3 +351,37 @@ def test_how_names_were_read_is_among_the_findings(tmp_path: Path) -> None:
         found[0] == "labels: NORMAL is negative (0), COVID is left out, PNEUMONIA is positive (1)"
     )
     assert found[1].startswith("patients: 5 files")
+
+
+# Pictures
+
+
+def spoil(folder: Path, split: str, row: int, **facts: float) -> None:
+    (path,) = folder.glob(f"{split}-*.npy")
+    found = np.load(path)
+    for name, value in facts.items():
+        found[name][row] = value
+    np.save(path, found)
+
+
+def test_an_odd_picture_is_named_or_stops_the_run(tmp_path: Path) -> None:
+    intake = training(tmp_path)
+    spoil(tmp_path, "tune", 1, deviation=0.001)
+    (finding,) = check_training(intake, LOCK, leakage="stop", odd_pictures="report")["findings"]
+    assert "blank" in finding and "1 (b1)" in finding
+    with refused(AnomaliesFound, "blank", "1 (b1)", "data.odd_pictures"):
+        check_training(intake, LOCK, leakage="stop", odd_pictures="stop")
+
+
+def test_a_turned_picture_is_named_and_stops_nothing(tmp_path: Path) -> None:
+    intake = training(tmp_path)
+    spoil(tmp_path, "train", 2, orientation=6)
+    (finding,) = check_training(intake, LOCK, leakage="stop", odd_pictures="stop")["findings"]
+    assert "EXIF" in finding and "1 (a2)" in finding
+
+
+def test_an_odd_picture_of_the_case_set_is_named(tmp_path: Path) -> None:
+    intake = written_index(tmp_path, {"test": of_lock()})
+    spoil(tmp_path, "test", 3, used=5)
+    (finding,) = check_case_set(intake, LOCK)["findings"]
+    assert finding.startswith("case set: ") and "5 of 8 bits" in finding and "case-0003" in finding

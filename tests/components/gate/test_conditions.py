@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from components.baselines.scores import Servability
+from components.baselines.scores import Agreement, Servability
 from components.decision import CheckResult, Verdict
+from components.gate.policy import AgreementLimit
 from components.gate.waiving import WAIVABLE
 from components.records.ledger.records import Waiver
-from tests.components.gate.test_decide import CASES, judged
+from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import approved, scored
 
 UNSERVED = Servability("conv2d/bias is not filled")
@@ -27,9 +28,12 @@ def servable(served: Servability | None, **given: object) -> CheckResult | None:
     [
         (UNSERVED, "conv2d/bias is not filled"),
         (None, "nobody tried"),
-        (Servability(None, "a loader", len(CASES.cases), 2), "against each other"),
         (
-            Servability(None, "a loader", len(CASES.cases) - 1, 2, 0.0),
+            Servability(None, "a loader", len(CASES.cases), 2, None, Agreement()),
+            "against each other",
+        ),
+        (
+            Servability(None, "a loader", len(CASES.cases) - 1, 2, 0.0, Agreement()),
             f"of {len(CASES.cases)} cases",
         ),
     ],
@@ -53,6 +57,43 @@ def test_a_file_of_scores_was_served_by_nobody_and_is_judged_without() -> None:
     assert servable(None, scores_only=True, evaluator=None) is None
     failed = servable(UNSERVED, scores_only=True, evaluator=None)
     assert failed is not None and failed.verdict is Verdict.FAIL
+
+
+def agreement(found: Agreement | None, **given: object) -> CheckResult | None:
+    served = Servability(None, "a loader", len(CASES.cases), 2, 0.0, found)
+    decision = judged(candidate=replace(CANDIDATE, served=served), **given)
+    checks = [check for check in decision.checks if check.rule == "agreement"]
+    assert len(checks) <= 1 and "agreement" not in WAIVABLE
+    assert decision.verdict is (checks[0].verdict if checks else Verdict.PASS)
+    return checks[0] if checks else None
+
+
+@pytest.mark.parametrize(
+    "apart, tolerance, verdict",
+    [(0.01, None, "PASS"), (0.0101, None, "FAIL"), (0.1, 0.1, "PASS"), (1e-6, 0.0, "FAIL")],
+)
+def test_other_bytes_may_be_scored_as_far_apart_as_the_policy_says(
+    apart: float, tolerance: float | None, verdict: str
+) -> None:
+    limit = None if tolerance is None else AgreementLimit(tolerance, "agreed on")
+    found = Agreement(40, 3, apart, "case-0007", 2)
+    check = agreement(found, rules=replace(MARGIN, agreement=limit))
+    assert check is not None and check.verdict.value == verdict
+    assert (check.n, check.estimate) == (40, apart)
+    assert check.limit == (0.01 if tolerance is None else tolerance)
+    for fact in ("40 cases", "case-0007", "2 called otherwise", "3 that TensorFlow"):
+        assert fact in check.reason
+
+
+def test_a_model_that_nobody_asked_with_other_bytes_fails() -> None:
+    check = agreement(None)
+    assert check is not None and check.verdict is Verdict.FAIL and "nobody" in check.reason
+    assert agreement(None, scores_only=True, evaluator=None) is None
+
+
+def test_where_all_bytes_are_those_that_were_judged_there_is_nothing_to_ask() -> None:
+    check = agreement(Agreement())
+    assert check is not None and (check.verdict, check.n) == (Verdict.PASS, 0)
 
 
 def test_two_people_cannot_let_it_through() -> None:

@@ -31,6 +31,7 @@ RULES = replace(
 # The candidate has one image of Aster wrong, golden another, the champion one of Boreal.
 FACTS: dict[str, dict[str, Any]] = {
     "servable": {"rule": "servable", "n": 200},
+    "agreement": {"rule": "agreement", "estimate": 0.0, "limit": 0.01},
     "evaluator": {"rule": "evaluator"},
     "sensitivity[device=Aster].floor": {
         "rule": "floor",

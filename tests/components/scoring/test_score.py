@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.baselines.scores import Agreement
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
 from components.scoring import score
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
 from components.scoring.served import ServedAnswer, ServedRequest
 from tests.components.scoring import making
-from tests.components.scoring.making import Sized, save
+from tests.components.scoring.making import Picky, Sized, save
 from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
@@ -23,11 +24,13 @@ def feature(content: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
 
 
-def write(path: Path, cases: dict[str, int]) -> str:
-    """Records whose images have the sizes of `cases`."""
+def write(path: Path, cases: dict[str, int], originals: dict[str, bytes] | None = None) -> str:
+    """Records whose images have the sizes of `cases`, some with other bytes of the source."""
     with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
         for case_id, size in cases.items():
             features = {"case_id": feature(case_id.encode()), "image": feature(b"." * size)}
+            if case_id in (originals or {}):
+                features["original"] = feature(originals[case_id])
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString())
     return str(path)
@@ -69,6 +72,35 @@ def test_scores_alone_are_had_without_the_checks(model: Path, records: list[str]
 def test_no_record_gives_no_score(model: Path, tmp_path: Path) -> None:
     scored = score_model(model, [write(tmp_path / "a.gz", {})])
     assert scored.case_ids == () and scored.scores.shape == (0,) and scored.latency_ms == {}
+
+
+def test_other_bytes_are_asked_and_held_against_the_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score, "BATCH", 2)
+    model = save(Picky(), tmp_path / "model")
+    first = write(tmp_path / "a.gz", {"a": 100, "b": 200, "c": 300}, {"b": b"." * 260})
+    others = {"d": b"!" * 400, "f": b"." * 610}
+    second = write(tmp_path / "b.gz", {"d": 400, "e": 500, "f": 600}, others)
+    scored = score_model(model, [first, second])
+    assert scored.case_ids == tuple("abcdef") and scored.served.fault is None
+    found = scored.served.agreement
+    assert found is not None and (found.originals, found.unreadable) == (3, 1)
+    assert found.largest_difference == pytest.approx(0.06, abs=1e-6) and found.case_id == "b"
+    assert found.recalled == 1  # .20 and .26 lie on both sides of the operating point
+    assert scored.served.largest_difference == 0.0
+
+
+def test_where_no_case_has_other_bytes_all_agree(model: Path, records: list[str]) -> None:
+    assert score_model(model, records).served.agreement == Agreement()
+    assert score_model(model, records, check=False).served.agreement is None
+
+
+def test_an_answer_that_is_no_number_is_far_apart() -> None:
+    scores = np.float32([0.2, np.nan, 0.4, 0.9])
+    answers = np.float32([np.nan, np.nan, 0.4, np.nan]), np.array([0, 0, 0, -1])
+    found = score._agreement(list("abcd"), scores, np.arange(4), answers, np.float32(0.5))
+    assert found == Agreement(4, 1, 1.0, "a", 0)
 
 
 def asked_of(

@@ -86,6 +86,31 @@ def test_one_graph_is_served(graphs: int, tag: str, model: Path, tmp_path: Path)
     assert fault_of(read, tmp_path).startswith(f"{served} graphs have the tag 'serve'")
 
 
+@pytest.mark.parametrize("number", [1, 2, 7, 64])
+def test_an_input_that_is_spared_spoils_no_other(number: int) -> None:
+    class Picky:
+        calls = 0
+
+        def run(self, signature: str, inputs: Sequence[bytes]) -> list[bytes]:
+            self.calls += 1
+            if b"bad" in inputs:
+                raise Fault("cannot be decoded")
+            return [np.float32([len(i) for i in inputs]).tobytes(), bytes(8 * len(inputs))]
+
+    for place in (0, number // 2, number - 1):
+        session, inputs = Picky(), [b"." * i for i in range(number)]
+        inputs[place] = b"bad"
+        head, rest = answer(session, "s", inputs, spared=True).split(b"\n", 1)  # type: ignore[arg-type]
+        assert json.loads(head)["fault"] is None and json.loads(head)["count"] == number
+        probability = np.frombuffer(rest[: 4 * number], "<f4")
+        label = np.frombuffer(rest[4 * number :], "<i8")
+        wanted = np.arange(number, dtype=np.float32)
+        wanted[place] = np.nan
+        np.testing.assert_array_equal(probability, wanted)
+        assert label[place] == serving_session.NO_LABEL and (np.delete(label, place) == 0).all()
+        assert session.calls <= 2 * number.bit_length() + 1
+
+
 def test_what_can_be_served_is_not_refused(model: Path, meta: Meta) -> None:
     refuse_unservable(meta, model)
 
@@ -231,7 +256,12 @@ def test_an_answer_says_how_long_it_took_and_how_many_follow(
 
 
 def asked(*inputs: bytes, alone: bool = False) -> bytes:
-    head = {"signature": "s", "alone": alone, "sizes": [len(one) for one in inputs]}
+    head = {
+        "signature": "s",
+        "alone": alone,
+        "spared": False,
+        "sizes": [len(one) for one in inputs],
+    }
     return json.dumps(head).encode() + b"\n" + b"".join(inputs)
 
 
@@ -278,7 +308,7 @@ def test_two_requests_for_each_worker_are_on_their_way(monkeypatch: pytest.Monke
 def test_the_program_answers_what_standard_input_asks(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = {"signature": IMAGE, "alone": True, "sizes": [100, 250]}
+    request = {"signature": IMAGE, "alone": True, "spared": False, "sizes": [100, 250]}
     asked = json.dumps(request).encode() + b"\n" + b"".join(IMAGES)
     said = run_main(model, asked, tmp_path / "answers", monkeypatch)
     head, answered, content = said.split(b"\n", 2)

@@ -35,9 +35,9 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Three files that Beam may take in any order, each a part."""
     monkeypatch.setattr(spread, "FILES_PER_PART", 1)
     monkeypatch.setattr(score, "BATCH", 2)
-    third = write(tmp_path / "c.gz", {"Köln": 900})
+    third = write(tmp_path / "c.gz", {"Köln": 900}, {"Köln": b"." * 800})
     second = write(tmp_path / "b.gz", {})
-    return [third, second, write(tmp_path / "a.gz", {"a": 100, "b": 0, "c": 300})]
+    return [third, second, write(tmp_path / "a.gz", {"a": 100, "b": 0, "c": 300}, {"c": b"."})]
 
 
 def pipeline(*arguments: str) -> beam.Pipeline:
@@ -61,6 +61,8 @@ def test_workers_come_to_the_scores_of_one_process(
     assert there.scores.tobytes() == here.scores.tobytes()
     assert there.operating_point == here.operating_point
     assert there.latency_ms.keys() == here.latency_ms.keys()
+    if check:
+        assert here.served.agreement is not None and here.served.agreement.originals == 2
     # One by one only cases of the first part are asked.
     assert there.served == replace(here.served, alone=3 if check else 0)
     assert not (tmp_path / "parts").exists()
@@ -98,7 +100,8 @@ def test_answers_are_read_as_they_were_written(
         answers.loader,
     )
     np.testing.assert_array_equal(again.rows, answers.rows, strict=True)
-    assert list(again.outputs) == list(answers.outputs) and len(again.outputs) == 4
+    np.testing.assert_array_equal(again.others, answers.others, strict=True)
+    assert list(again.outputs) == list(answers.outputs) and len(again.outputs) == 5
     for way, (probability, label) in answers.outputs.items():
         np.testing.assert_array_equal(again.outputs[way][0], probability, strict=True)
         np.testing.assert_array_equal(again.outputs[way][1], label, strict=True)

@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from components.cases.images import canonical_png
 from pipeline.model.features import IMAGE, LABEL, PIXELS
 from pipeline.model.preprocessing import decoded, preprocessing_fn
+from tests.components.cases import habits
 from tests.components.cases.making import encoded
 
 pytestmark = pytest.mark.tensorflow
@@ -84,3 +86,12 @@ def test_at_its_own_size_an_image_is_what_resizing_would_make_of_it() -> None:
     )
     resized = tf.image.resize(image, [16, 16], antialias=True)
     np.testing.assert_array_equal(pixels(encoded(noise)), np.clip(resized, 0, 1))
+
+
+@pytest.mark.parametrize("quality", [40, 95])
+def test_a_jpeg_is_to_a_server_what_intake_made_of_it(quality: int) -> None:
+    noise = np.random.default_rng(3).integers(0, 60, (64, 64)).astype(np.uint8)
+    grey = habits.radiograph(0, (64, 64)) // 2 + noise
+    for samples in (grey, np.dstack([grey, grey // 2, 255 - grey])):
+        image = encoded(samples, "JPEG", quality=quality)
+        np.testing.assert_allclose(pixels(image, 64), pixels(canonical_png(image), 64), atol=1e-6)

@@ -170,8 +170,21 @@ def test_a_withdrawn_model_leaves_that_one_check_as_recorded(judged: Judged) -> 
 def test_a_decision_of_before_anybody_served_a_model_stands_as_it_was(judged: Judged) -> None:
     assert judged.given.candidate is not None
     old = replace(judged.given, candidate=replace(judged.given.candidate, served=None))
-    done = rejudge(without("servable")(judged.decision), old, judged.before)
+    before = without("servable")(without("agreement")(judged.decision))
+    done = rejudge(before, old, judged.before)
+    assert done.checks == judged.again(lambda decision: decision).checks - 2
+
+
+def test_a_decision_of_before_a_model_was_asked_with_other_bytes_stands_as_it_was(
+    judged: Judged,
+) -> None:
+    assert judged.given.candidate is not None and judged.given.candidate.served is not None
+    served = replace(judged.given.candidate.served, agreement=None)
+    old = replace(judged.given, candidate=replace(judged.given.candidate, served=served))
+    done = rejudge(without("agreement")(judged.decision), old, judged.before)
     assert done.checks == judged.again(lambda decision: decision).checks - 1
+    with refused(IntegrityError, "check agreement: is missing"):
+        judged.again(without("agreement"))
 
 
 def test_the_check_cannot_be_left_out_where_the_scores_say_that_it_was_served(
