@@ -14,6 +14,8 @@ settings.load_profile("casegate")
 
 # How wide a command's output is must not hang on whose terminal the tests were started from.
 os.environ.pop("COLUMNS", None)
+# No test makes a secret in the home of whoever runs it.
+os.environ["CASEGATE_SITE_SECRET"] = "the site secret of all tests"
 
 pytest_plugins = ["tests.servers.fixtures", "tests.workers"]
 

@@ -11,31 +11,45 @@ from components.records.errors import ConfigError
 from components.records.git import distrust, run_git
 
 PASSPHRASE_VARIABLE = "CASEGATE_KEY_PASSPHRASE"  # noqa: S105 - where it is, not what
-PASSPHRASE_FILE_VARIABLE = "CASEGATE_KEY_PASSPHRASE_FILE"  # noqa: S105
+PASSPHRASE_FILE_VARIABLE = f"{PASSPHRASE_VARIABLE}_FILE"
 WHERE_IT_GOES = f"set {PASSPHRASE_VARIABLE}, or {PASSPHRASE_FILE_VARIABLE} to a private file"
 MOST_BYTES = 1 << 16
 
 
 def read_passphrase() -> str | None:
-    """What the environment, or the file that it names, has; None where neither is set.
+    """The passphrase of the private keys, as `read_secret` finds it."""
+    return read_secret(PASSPHRASE_VARIABLE, "passphrase")
+
+
+def read_secret(variable: str, what: str) -> str | None:
+    """What the environment has, or the private file that `variable` with _FILE names.
+
+    None where neither is set.
 
     Raises:
       ConfigError: both are set, or the file is missing, empty or open to others.
     """
-    given, file = os.environ.get(PASSPHRASE_VARIABLE), os.environ.get(PASSPHRASE_FILE_VARIABLE)
+    given, file = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
     if given and file:
-        raise ConfigError(
-            f"{PASSPHRASE_VARIABLE} and {PASSPHRASE_FILE_VARIABLE}: both are set; unset one"
-        )
+        raise ConfigError(f"{variable} and {variable}_FILE: both are set; unset one")
     if not file:
         return given or None
+    return read_secret_file(Path(file), what)
+
+
+def read_secret_file(path: Path, what: str) -> str:
+    """The text of a private file, without the line's end.
+
+    Raises:
+      ConfigError: the file is missing, empty or open to others.
+    """
     try:
-        passphrase = read_key_file(Path(file), private=True).decode().rstrip("\r\n")
+        secret = read_key_file(path, private=True).decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise ConfigError(f"{file}: is not UTF-8 text; put the passphrase there") from None
-    if not passphrase:
-        raise ConfigError(f"{file}: is empty; put the passphrase there")
-    return passphrase
+        raise ConfigError(f"{path}: is not UTF-8 text; put the {what} there") from None
+    if not secret:
+        raise ConfigError(f"{path}: is empty; put the {what} there")
+    return secret
 
 
 def read_key_file(path: Path, *, private: bool) -> bytes:

@@ -1,6 +1,7 @@
 """Cases that are image files in a folder: how one is read, and how all are fingerprinted."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ class ImageFile:
     def is_image(self) -> bool:
         return self.path.lower().endswith(IMAGE_SUFFIXES)
 
+    def read(self, root: Path) -> Case | BadCase:
+        """The case in the file below `root`, or why it cannot be used."""
+        return read_image_file(root, self)
+
 
 @dataclass(frozen=True)
 class FileListing:
@@ -66,6 +71,11 @@ def read_image_file(root: Path, file: ImageFile) -> Case | BadCase:
     except SourceError as error:
         return BadCase(file.path, str(error))
     return Case(file.case_id, file.patient_id, file.label, image, file.attributes)
+
+
+def cache_folder() -> Path:
+    """Where what can be fetched or made again is kept: $CASEGATE_CACHE, or ~/.cache/casegate."""
+    return Path(os.environ.get("CASEGATE_CACHE") or "~/.cache/casegate").expanduser()
 
 
 def file_sha256(path: Path) -> str:

@@ -43,7 +43,7 @@ def record_case(case: Case, digest: str | None = None) -> CaseRecord:
         case.case_id,
         case.patient_id,
         case.label,
-        bytes_sha256(case.image),
+        case.file_sha256 or bytes_sha256(case.image),
         digest or pixels_sha256(case.image),
         dict(case.attributes),
     )

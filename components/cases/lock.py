@@ -44,7 +44,7 @@ def lock_source(
 
 def _bare(spec: str) -> str:
     """What was locked, not where it lay on one machine."""
-    return spec if spec.startswith("./") else Path(spec).name
+    return spec if spec.startswith("./") or "://" in spec else Path(spec).name
 
 
 @dataclass(frozen=True)

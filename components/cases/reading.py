@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components.cases.splits import TRAIN_TUNE, TRAIN_TUNE_TEST
+from components.dicom.admission import Admission
 from components.records.errors import SourceError
 
 _LATER = ("tune_from_train",)  # says nothing of a case set
@@ -21,6 +22,7 @@ class Reading:
       ignore: columns that are not read.
       attributes: columns to slice by whatever they are called.
       patient_pattern: see `components.cases.patients.parse_name`.
+      dicom: which DICOM files become cases.
       tune_from_train: share of the training patients to tune on; a folder to tune on is then left
         out, and what a manifest gives to tune on divided along. None takes those, or a fifth.
     """
@@ -31,6 +33,7 @@ class Reading:
     attributes: tuple[str, ...] = ()
     patient_pattern: str | None = None
     tune_from_train: float | None = None
+    dicom: Admission = field(default_factory=Admission)
 
     @property
     def changed(self) -> Mapping[str, Any]:
@@ -54,7 +57,10 @@ class Reading:
     @classmethod
     def of(cls, changed: Mapping[str, Any]) -> "Reading":
         """The inverse of `changed`; what is no setting of it is an error of type."""
-        return cls(**{name: _frozen(value) for name, value in changed.items()})
+        said = {name: _frozen(value) for name, value in changed.items()}
+        if "dicom" in said:
+            said["dicom"] = Admission(**said["dicom"])
+        return cls(**said)
 
     @classmethod
     def from_json(cls, text: str) -> "Reading":
@@ -69,6 +75,8 @@ PLAIN = Reading()
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import wrap_file
 
+from components.cases.files import cache_folder
 from components.cases.folder import open_folder
 from components.cases.manifest import MANIFEST, open_manifest
 from components.cases.npz import NpzSource, open_npz
 from components.cases.reading import PLAIN, Reading, refuse_reading
 from components.cases.spans import KIND, open_spans, span_pattern
+from components.records import events
 from components.records.case import Source
 from components.records.errors import SourceError, suggestion
 from components.records.files import write_atomically
@@ -53,8 +55,7 @@ def open_medmnist(name: str) -> NpzSource:
     spec = f"medmnist:{name}"
     if name not in PUBLISHED:
         raise SourceError(f"{spec}: unknown set '{name}'{suggestion(name, PUBLISHED)}")
-    cache = Path(os.environ.get("CASEGATE_CACHE") or "~/.cache/casegate").expanduser()
-    path = cache / f"{name}.npz"
+    path = cache_folder() / f"{name}.npz"
     publication = PUBLISHED[name]
     try:
         if not path.is_file() or _md5(path.read_bytes()) != publication.md5:
@@ -119,7 +120,7 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-KINDS = ("phantom", "medmnist", KIND)
+KINDS = ("phantom", "medmnist", "dicomweb", KIND)
 WORDS = ("phantom", *(f"medmnist:{name}" for name in PUBLISHED))
 
 
@@ -128,9 +129,10 @@ def open_source(spec: str, reading: Reading = PLAIN) -> Source:
 
     Args:
       spec: `phantom` or `phantom:KEY=VALUE,...`; `medmnist:NAME`; the path of an .npz file, of a
-        folder with `manifest.csv`, or of a folder with `train/` and `test/`; or spans of training
-        data, `spans:PATTERN@NUMBERS`, as `components.cases.spans` finds them.
-      reading: what a person said of the names in it, which only a folder or spans have.
+        folder with `manifest.csv`, of a folder with `train/` and `test/`, or of a folder of DICOM
+        files; `dicomweb:ADDRESS?QUERY`; or spans of training data, `spans:PATTERN@NUMBERS`, as
+        `components.cases.spans` finds them.
+      reading: what a person said of the names in it, which only files have.
 
     Raises:
       SourceError: no such source, or its data cannot be used.
@@ -148,6 +150,8 @@ def open_source(spec: str, reading: Reading = PLAIN) -> Source:
         return open_spans(spec, reading)
     if kind == "medmnist":
         return open_medmnist(rest)
+    if kind == "dicomweb":
+        return _open_dicomweb(spec, reading)
     path = Path(os.path.normpath(spec)).expanduser()
     canonical = os.path.normpath(spec)
     if canonical.partition(":")[0] in KINDS:  # ./phantom is a folder, and read again from here
@@ -177,13 +181,48 @@ def _refuse_ambiguous(spec: str) -> None:
 
 
 def _open_directory(path: Path, spec: str, reading: Reading) -> Source:
-    if (path / MANIFEST).is_file():
-        return open_manifest(path, spec, reading)
+    has_manifest = (path / MANIFEST).is_file()
     found = sorted(item.name for item in path.iterdir() if not item.name.startswith("."))
-    if "train" not in found and "test" not in found:
+    in_classes = "train" in found or "test" in found
+    if has_manifest or not in_classes:
+        # pydicom takes longer to import than most sources take to open.
+        from components.cases.dicom import is_dicom_folder, open_dicom
+
+        if is_dicom_folder(path):
+            return open_dicom(path, spec, reading)
+    if has_manifest:
+        return open_manifest(path, spec, reading)
+    if not in_classes:
         shown = f"found {found[:6]}" if found else "the folder is empty"
-        raise SourceError(f"{spec}: {shown}; wanted {MANIFEST}, or train/ and test/")
+        raise SourceError(
+            f"{spec}: {shown}; wanted {MANIFEST}, or train/ and test/, or DICOM files"
+        )
     return open_folder(path, spec, reading)
+
+
+def _open_dicomweb(spec: str, reading: Reading) -> Source:
+    """The source `dicomweb:ADDRESS?QUERY`, or `...#DIGEST` for a list that was retrieved."""
+    from components.cases.dicom import open_dicom
+    from components.dicom.pseudonyms import site_pseudonyms
+    from components.dicom.web import check_query, kept_list, retrieve
+
+    address, _, digest = spec.partition("#")
+    base, filters = check_query(address.removeprefix("dicomweb:"), require_secure)
+    if not reading.dicom.labels:
+        raise SourceError(f"{base}: pictures without labels; wanted data.dicom.labels")
+    found = kept_list(cache_folder(), digest) if digest else None
+    if found is None:
+        secret = site_pseudonyms(make=True)
+        found = retrieve(base, filters, cache_folder(), secret, require_secure, _retrieving)
+    if digest and found.digest != digest:
+        raise SourceError(f"{spec}: the archive has other pictures now; leave out #{digest}")
+    pinned = f"{address}#{found.digest}"
+    return open_dicom(found.folder, pinned, reading, name="dicomweb", files=found.files)
+
+
+def _retrieving(done: int, of: int) -> None:
+    if done % 20 == 0 or done == of:
+        events.publish("progress", detail=f"retrieved {done:,} of {of:,}", done=done, total=of)
 
 
 def _near(spec: str, path: Path) -> list[str]:

@@ -33,6 +33,7 @@ class Case:
       label: 1 positive (the finding is present), 0 negative.
       image: the encoded image, PNG or JPEG, 8 or 16 bit, grey or RGB.
       attributes: what to slice by (site, device, age_band, sex, view, aetiology, ...).
+      file_sha256: hex, of the file that the image was made of; empty where it is the file.
     """
 
     case_id: str
@@ -40,6 +41,7 @@ class Case:
     label: int
     image: bytes
     attributes: Mapping[str, str] = field(default_factory=dict)
+    file_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,46 @@ def lock(source: str, to: Path, by: str, reason: str, reading: "Reading") -> int
 
 
 @cases.command()
+@click.argument("source", metavar="FILE|FOLDER")
+@options.file("--output", "Also writes a page with pictures as the model will see them.")
+@click.option("--paths", is_flag=True, help="Names files, too; they may hold patients' names.")
+@options.config("YAML file of settings: how DICOM is read, and the network's size.")
+@options.settings()
+@options.form()
+def inspect(
+    source: str,
+    output: Path | None,
+    paths: bool,
+    config: Path | None,
+    settings: tuple[str, ...],
+    form: str,
+) -> int:
+    """What FILE or FOLDER is, how it will be read, and what would be refused and why.
+
+    Any data source will do. Nothing is trained, locked or kept.
+    """
+    from components.cases.inspection import inspect_source
+    from components.records.files import write_output, writing_to
+    from pipeline.governance.contact_sheet import contact_sheet, show_inspection
+    from pipeline.settings.config import load_config
+
+    chosen = load_config(config, settings)
+    with progress_bar() as progress:
+        found = inspect_source(
+            source, chosen.data.reading, lambda done, of: progress("reading", done, of)
+        )
+    if output is not None:
+        page = contact_sheet(found, size=chosen.model.image_size)
+        with writing_to(f"--output {output}"):
+            write_output(output, page.encode())
+    return print_answer(
+        form,
+        lambda: found.as_json(paths=paths),
+        lambda page: show_inspection(page, found, paths=paths),
+    )
+
+
+@cases.command()
 @click.argument("case_set", metavar="NAME|FILE")
 @click.option("--source", metavar="SOURCE", help="Default: the source the lock names.")
 @options.folder(

@@ -283,8 +283,8 @@ def _case_reading(config: Config) -> Reading:
     named = config.case_set.source
     if named is None:
         return config.data.reading
-    folder = Path(named).expanduser().is_dir()
-    return config.data.reading.of_case_set() if folder else PLAIN
+    files = Path(named).expanduser().is_dir() or "://" in named
+    return config.data.reading.of_case_set() if files else PLAIN
 
 
 def _spans(config: Config) -> Spans | None:

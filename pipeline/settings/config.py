@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 from components.cases.labels import plain
 from components.cases.patients import EACH_FILE
 from components.cases.reading import Reading
+from components.dicom.admission import Admission
 from components.records.errors import ConfigError, suggestion
 from components.records.yaml_lines import read_yaml
 
@@ -90,6 +91,27 @@ class ColumnsConfig(Section):
 
 
 @dataclass(frozen=True)
+class DicomConfig(Section):
+    """How DICOM files are read."""
+
+    modalities: Texts = Admission.modalities
+    """Which Modality becomes a case; what else is there is left out and counted."""
+    body_parts: Texts = Admission.body_parts
+    """Which BodyPartExamined becomes a case; ABSENT admits files without one."""
+    views: Texts = Admission.views
+    """Which ViewPosition becomes a case; ABSENT admits files without one."""
+    attributes: Texts = ()
+    """Keywords of further elements to slice by; those that identify a patient are refused."""
+    burned_in: Flag = False
+    """Whether pictures are admitted that say that a name may be burned into them."""
+    labels: Text = ""
+    """CSV file of labels; empty takes `labels.csv` in the folder, or its `manifest.csv`."""
+    unchanged: Literal["hashes", "times"] = "hashes"
+    """How a file counts as unchanged: hashes, every byte is read again; times, its name, size and
+    time are those of the last run."""
+
+
+@dataclass(frozen=True)
 class DataConfig(Section):
     """What is trained on."""
 
@@ -122,6 +144,7 @@ class DataConfig(Section):
     """Share of the training patients to tune on, by a hash of their id. A `val/` beside `train/` is
     then left out, and what a manifest has to tune on is divided along; null takes what the data
     have to tune on, or a fifth."""
+    dicom: DicomConfig = field(default_factory=DicomConfig)
 
     def __post_init__(self) -> None:
         words: dict[str, str] = {}
@@ -150,6 +173,7 @@ class DataConfig(Section):
             columns=tuple((role, column) for role, column in named.items() if column is not None),
             patient_pattern=self.patient_pattern,
             tune_from_train=self.tune_from_train,
+            dicom=Admission(**vars(self.dicom)),
             **lists,
         )
 

@@ -16,10 +16,14 @@ from pipeline.settings.provenance import environment
 MODULES = {
     "components": "artifacts decision",
     "components.admission": "component findings",
+    "components.attestation": "key_files",
     "components.baselines": "case_set golden scores",
     "components.cases": """
-        columns component container example files folder images index labels lock manifest npz
-        odd patients reading sources spans splits
+        columns component container dicom example files folder images index label_table labels
+        lock manifest npz odd patients reading sources spans splits
+    """,
+    "components.dicom": """
+        admission codestream decoders facts greys header index libjpeg pixels pseudonyms web
     """,
     "components.gate": """
         component conditions decide describe evaluation judged_cases policy

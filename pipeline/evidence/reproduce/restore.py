@@ -262,8 +262,10 @@ def lay_out(
     workspace = Workspace(scratch / "workspace")
     settings = _settings(evidence, record)
     configured = settings["data"]["source"]
-    # Of a pattern those spans that were there then.
-    there: Any = record.inputs.data if span_pattern(str(configured)) else configured
+    # Of a pattern those spans that were there then, of an archive those pictures.
+    exact = span_pattern(str(configured)) or "://" in str(configured)
+    there: Any = record.inputs.data if exact else configured
+    _absolute_labels(settings["data"])
     settings["data"]["source"] = _same_data(record, data or there, settings["data"])
     _judges(evidence, record, scratch / "baselines" / _JUDGED)
     settings["case_set"] |= {"directory": str(scratch / "baselines"), "baseline": _JUDGED}
@@ -311,6 +313,11 @@ def _absolute(spec: Any) -> Any:
     if spec and spec.startswith(f"{KIND}:"):
         return f"{KIND}:{Path(spec.removeprefix(f'{KIND}:')).resolve()}"
     return str(Path(spec).resolve()) if spec and Path(spec).exists() else spec
+
+
+def _absolute_labels(data: dict[str, Any]) -> None:
+    if "dicom" in data:  # not in what was written before there was any
+        data["dicom"]["labels"] = _absolute(data["dicom"]["labels"])
 
 
 def _judges(evidence: Evidence, record: RunRecord, folder: Path) -> None:

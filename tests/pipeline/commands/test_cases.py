@@ -16,6 +16,7 @@ from pipeline.cli import main
 from pipeline.commands.cases import draw
 from pipeline.settings.workspace import Workspace
 from tests.components.cases.making import picture, write_class_folders, write_npz
+from tests.components.dicom.archives import radiograph, write_archive, write_dicom
 from tests.components.gate.test_decide import judged
 from tests.components.planting import approved, locked, scored, seen_case
 from tests.pipeline.making import write_run
@@ -237,3 +238,27 @@ def test_a_lock_is_read_again_as_it_was_locked(tmp_path: Path, workspace: Worksp
     assert "all as locked" in told(casegate(*verify))
     turned = casegate(*verify, "--set", "data.labels={1: 1, 2: 0}")
     refusal(turned, IntegrityError, "relabelled")
+
+
+def test_inspect_tells_what_an_export_is_without_its_patients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASEGATE_CACHE", str(tmp_path / "cache"))
+    root = write_archive(tmp_path / "pacs", cases=6)
+    write_dicom(root / "lateral", radiograph(50, ViewPosition="LL"))
+    write_dicom(root / "Rossi_burned", radiograph(51, BurnedInAnnotation="YES"))
+    document = json.loads(told(casegate("inspect", str(root), "--format", "json")))
+    files = {(row["becomes"], row["what"]): row["files"] for row in document["groups"]}
+    assert files[("case", "DX CHEST PA")] == 6
+    assert files[("left out", "view LL")] == 1
+    assert "Rossi" not in told(casegate("inspect", str(root)))
+    assert "Rossi_burned" in told(casegate("inspect", str(root), "--paths", "--format", "json"))
+    wider = casegate("inspect", str(root), "--set", "data.dicom.views=[PA, LL]", "--format", "json")
+    groups = {(row["becomes"], row["what"]) for row in json.loads(told(wider))["groups"]}
+    assert ("case", "DX CHEST LL") in groups
+
+
+def test_inspect_refuses_an_identifier_as_attribute(tmp_path: Path) -> None:
+    root = write_archive(tmp_path / "pacs", cases=2)
+    asked = casegate("inspect", str(root), "--set", "data.dicom.attributes=[PatientID]")
+    refusal(asked, SourceError, "PatientID")
