@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Agreement:
+class OriginalsAgreement:
     """How a model answered the bytes that a source has, where they are not the canonical picture.
 
     Attributes:
@@ -59,7 +59,7 @@ class Servability:
     cases: int = 0
     alone: int = 0
     largest_difference: float | None = None
-    agreement: Agreement | None = None
+    agreement: OriginalsAgreement | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def load_scores(path: Path) -> CaseScores:
     if not served:
         return scores
     agreement = served.get("agreement")
-    served["agreement"] = Agreement(**agreement) if agreement else None
+    served["agreement"] = OriginalsAgreement(**agreement) if agreement else None
     return replace(scores, served=Servability(**served))
 
 

@@ -58,7 +58,7 @@ class Quality:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class DecodedImage:
     """A decoded image.
 
     Attributes:
@@ -76,7 +76,7 @@ class Picture:
 
 # Reading a case decodes it to see that it can be; whoever hashes it next need not decode it again.
 @functools.lru_cache(maxsize=1)
-def read_picture(image: bytes) -> Picture:
+def read_picture(image: bytes) -> DecodedImage:
     """What a PNG or JPEG image shows: not rescaled, and turned only as its EXIF data say.
 
     Colour whose three channels are equal is grey. Fewer than 8 bits are scaled to 8, a palette
@@ -108,7 +108,7 @@ def read_picture(image: bytes) -> Picture:
         reason = brief(error)
         raise SourceError(f"cannot be decoded: {reason}") from None
     samples.flags.writeable = False
-    return Picture(samples, orientation, plain)
+    return DecodedImage(samples, orientation, plain)
 
 
 def decode(image: bytes) -> Samples:
@@ -185,14 +185,13 @@ def measure(samples: Samples) -> Quality:
     levels = int(np.iinfo(grey.dtype).max) + 1
     histogram = np.zeros(levels, np.int64)
     laplacian_sum = laplacian_squares = 0
+    flat = grey.reshape(-1)
+    for start in range(0, flat.size, _BLOCK_PIXELS):
+        histogram += np.bincount(flat[start : start + _BLOCK_PIXELS], minlength=levels)
     for block in _row_blocks(grey):
-        inner = block[1:-1]
-        histogram += np.bincount(inner.ravel(), minlength=levels)
         laplacian = _laplacian(block)
-        laplacian_sum += int(laplacian.sum(dtype=np.int64))
+        laplacian_sum += int(laplacian.sum())
         laplacian_squares += int(np.dot(laplacian, laplacian))
-    for edge in (grey[0], grey[-1]):  # the blocks' inner rows are all but these two
-        histogram += np.bincount(edge, minlength=levels)
 
     pixels, full_scale = height * width, levels - 1
     values = np.arange(levels, dtype=np.int64)
@@ -302,13 +301,15 @@ def _row_blocks(grey: Samples) -> Iterator[Samples]:
         yield grey[top - 1 : min(top + rows, height - 1) + 1]
 
 
-def _laplacian(block: Samples) -> npt.NDArray[np.int64]:
-    """4-neighbour Laplacian of the block's inner pixels, flat."""
-    # 8-bit samples fit 16 bits four times over, which is what makes small images quick.
-    wide: npt.NDArray[Any] = block.astype(np.int16 if block.dtype == np.uint8 else np.int32)
+def _laplacian(block: Samples) -> npt.NDArray[Any]:
+    """4-neighbour Laplacian of the block's inner pixels, flat, in a type that adds up exactly."""
+    # 8-bit samples fit 16 bits four times over, and their sums a float64: that makes small images
+    # quick.
+    small = block.dtype == np.uint8
+    wide: npt.NDArray[Any] = block.astype(np.int16 if small else np.int32)
     around: npt.NDArray[Any] = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
     around -= 4 * wide[1:-1, 1:-1]
-    return around.astype(np.int64).ravel()
+    return around.astype(np.float64 if small else np.int64).ravel()
 
 
 def _variance(count: int, total: int, squares: int) -> float:

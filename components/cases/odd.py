@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.cases.images import UPRIGHT, Picture, Quality, Samples
+from components.cases.images import UPRIGHT, DecodedImage, Quality, Samples
 from components.records.text import first_few
 
 SIDE = 16  # of the grid
@@ -31,7 +31,7 @@ Grid = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 LOOK = np.dtype(
     [
-        ("grid", np.uint8, (SIDE, SIDE)),
+        ("grid", f"V{SIDE**2}"),
         ("width", np.int32),
         ("height", np.int32),
         ("depth", np.uint8),  # bits of a sample, and how many of them are used
@@ -55,13 +55,14 @@ class Oddity:
         return f"pictures that {self.what}: {first_few(self.case_ids)}"
 
 
-def look_at(picture: Picture, quality: Quality) -> tuple[Any, ...]:
+def look_at(picture: DecodedImage, quality: Quality) -> tuple[Any, ...]:
     """What to keep of a picture: a row of an array of type LOOK."""
     samples = picture.samples
     used = int(samples.max()).bit_length()
     depth, deviation = 8 * samples.dtype.itemsize, quality.standard_deviation
     size = (quality.width, quality.height)
-    return (_grid(samples), *size, depth, used, deviation, picture.orientation)
+    # As bytes, which leave no small blocks between the large ones that a batch of pictures takes.
+    return (_grid(samples).tobytes(), *size, depth, used, deviation, picture.orientation)
 
 
 def find_oddities(shards: Sequence[Path], case_ids: Iterable[str]) -> list[Oddity]:
@@ -125,7 +126,8 @@ def _unlike(shards: Sequence[Path]) -> tuple[Flags, Flags]:
 
 def _standardized(shard: Path) -> npt.NDArray[np.float32]:
     """The grids of a file, each of mean 0 and length 1; of length 0 where it is of one value."""
-    grids = np.load(shard)["grid"].astype(np.float32)
+    kept = np.ascontiguousarray(np.load(shard)["grid"])
+    grids = kept.view(np.uint8).reshape(-1, SIDE, SIDE).astype(np.float32)
     grids -= grids.mean(axis=(1, 2), keepdims=True)
     lengths = np.sqrt((grids * grids).sum(axis=(1, 2), keepdims=True))
     return grids / np.maximum(lengths, 1e-6)

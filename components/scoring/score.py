@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.baselines.scores import Agreement, CaseScores, Servability
+from components.baselines.scores import CaseScores, OriginalsAgreement, Servability
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
 from components.scoring.served import ServedAnswer, ServedRequest, ask
@@ -288,7 +288,7 @@ def _agreement(
     others: np.ndarray,
     asked: tuple[np.ndarray, np.ndarray] | None,
     point: np.float32,
-) -> Agreement:
+) -> OriginalsAgreement:
     """How far the answers to other bytes lie from the scores.
 
     Args:
@@ -296,7 +296,7 @@ def _agreement(
       others: which cases were asked with other bytes, and `asked` the answers in that order.
     """
     if asked is None:
-        return Agreement()
+        return OriginalsAgreement()
     read = asked[1] != NO_LABEL
     probability, rows = asked[0][read], others[read]
     wanted = scores[rows]
@@ -304,7 +304,7 @@ def _agreement(
     same = (probability == wanted) | (np.isnan(probability) & np.isnan(wanted))
     apart = np.where(both, np.abs(probability - wanted), np.where(same, 0.0, 1.0))
     worst = int(np.argmax(apart)) if apart.any() else None
-    return Agreement(
+    return OriginalsAgreement(
         originals=len(others),
         unreadable=int(np.count_nonzero(~read)),
         largest_difference=0.0 if worst is None else float(apart[worst]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.baselines.case_set import CaseSet, cases_root, lock_cases
 from components.baselines.golden import Approval, Golden
-from components.baselines.scores import Agreement, CaseScores, Servability
+from components.baselines.scores import CaseScores, OriginalsAgreement, Servability
 from components.gate.policy import BASELINES, Check, NegativeFlips, Policy
 from components.metrics import METRICS
 from components.records.case import CaseRecord
@@ -68,7 +68,7 @@ def scored(case_set: CaseSet, *, wrong: Sequence[int] = (), model: str = "candid
         operating_point=0.5,
         model_sha256=sha(model),
         scored_case_set=case_set.merkle_root,
-        served=Servability(None, "a loader", len(case_set.cases), 2, 0.0, Agreement()),
+        served=Servability(None, "a loader", len(case_set.cases), 2, 0.0, OriginalsAgreement()),
     )
 
 

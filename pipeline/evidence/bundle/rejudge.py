@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from components.baselines.case_set import CaseSet
-from components.baselines.scores import Agreement, CaseScores, Servability
+from components.baselines.scores import CaseScores, OriginalsAgreement, Servability
 from components.cases.index import count_values
 from components.decision import CheckResult, Decision
 from components.gate.conditions import EvaluatorFindings, TrainedOn
@@ -83,7 +83,7 @@ def _decide_again(recorded: Decision, given: BundleEvidence, before: tuple[Entry
         served = Servability(None, cases=len(case_set.cases), largest_difference=0.0)
         candidate = replace(candidate, served=served)
     if candidate.served and _unasked(recorded, candidate):
-        agreed = replace(candidate.served, agreement=Agreement())
+        agreed = replace(candidate.served, agreement=OriginalsAgreement())
         candidate = replace(candidate, served=agreed)
     looks = looks_by_name(before, str(recorded.case_set["name"]))
     return decide(

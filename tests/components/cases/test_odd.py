@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.cases.images import Picture, Samples, decode, measure
+from components.cases.images import DecodedImage, Samples, decode, measure
 from components.cases.odd import LOOK, find_oddities, find_turned, look_at
 from components.cases.sources import open_source
 from tests.components.cases.habits import radiograph
@@ -20,7 +20,7 @@ def found(
     looks = []
     for place, samples in enumerate(pictures):
         orientation = (orientations or {}).get(place, 1)
-        looks.append(look_at(Picture(samples, orientation, True), measure(samples)))
+        looks.append(look_at(DecodedImage(samples, orientation, True), measure(samples)))
     shards = [folder / "a.npy", folder / "b.npy"]
     for shard, part in zip(shards, (looks[:5], looks[5:])):
         np.save(shard, np.array(part, LOOK))

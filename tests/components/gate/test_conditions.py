@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.baselines.scores import Agreement, Servability
+from components.baselines.scores import OriginalsAgreement, Servability
 from components.decision import CheckResult, Verdict
 from components.gate.policy import AgreementLimit
 from components.gate.waiving import WAIVABLE
@@ -29,11 +29,11 @@ def servable(served: Servability | None, **given: object) -> CheckResult | None:
         (UNSERVED, "conv2d/bias is not filled"),
         (None, "nobody tried"),
         (
-            Servability(None, "a loader", len(CASES.cases), 2, None, Agreement()),
+            Servability(None, "a loader", len(CASES.cases), 2, None, OriginalsAgreement()),
             "against each other",
         ),
         (
-            Servability(None, "a loader", len(CASES.cases) - 1, 2, 0.0, Agreement()),
+            Servability(None, "a loader", len(CASES.cases) - 1, 2, 0.0, OriginalsAgreement()),
             f"of {len(CASES.cases)} cases",
         ),
     ],
@@ -59,7 +59,7 @@ def test_a_file_of_scores_was_served_by_nobody_and_is_judged_without() -> None:
     assert failed is not None and failed.verdict is Verdict.FAIL
 
 
-def agreement(found: Agreement | None, **given: object) -> CheckResult | None:
+def agreement(found: OriginalsAgreement | None, **given: object) -> CheckResult | None:
     served = Servability(None, "a loader", len(CASES.cases), 2, 0.0, found)
     decision = judged(candidate=replace(CANDIDATE, served=served), **given)
     checks = [check for check in decision.checks if check.rule == "agreement"]
@@ -76,7 +76,7 @@ def test_other_bytes_may_be_scored_as_far_apart_as_the_policy_says(
     apart: float, tolerance: float | None, verdict: str
 ) -> None:
     limit = None if tolerance is None else AgreementLimit(tolerance, "agreed on")
-    found = Agreement(40, 3, apart, "case-0007", 2)
+    found = OriginalsAgreement(40, 3, apart, "case-0007", 2)
     check = agreement(found, rules=replace(MARGIN, agreement=limit))
     assert check is not None and check.verdict.value == verdict
     assert (check.n, check.estimate) == (40, apart)
@@ -92,7 +92,7 @@ def test_a_model_that_nobody_asked_with_other_bytes_fails() -> None:
 
 
 def test_where_all_bytes_are_those_that_were_judged_there_is_nothing_to_ask() -> None:
-    check = agreement(Agreement())
+    check = agreement(OriginalsAgreement())
     assert check is not None and (check.verdict, check.n) == (Verdict.PASS, 0)
 
 

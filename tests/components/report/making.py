@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from components.baselines.case_set import CaseSet, LockedCase, cases_root
-from components.baselines.scores import Agreement, CaseScores, Servability
+from components.baselines.scores import CaseScores, OriginalsAgreement, Servability
 from components.decision import (
     CheckResult,
     Comparison,
@@ -137,7 +137,7 @@ def scores(cases: CaseSet, *, seed: int, worse: float = 0.0) -> CaseScores:
         operating_point=0.45,
         model_sha256=sha(f"model {seed}"),
         scored_case_set=cases.merkle_root,
-        served=Servability(None, "a loader", len(cases.cases), 2, 0.0, Agreement()),
+        served=Servability(None, "a loader", len(cases.cases), 2, 0.0, OriginalsAgreement()),
     )
 
 

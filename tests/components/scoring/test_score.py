@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.baselines.scores import Agreement
+from components.baselines.scores import OriginalsAgreement
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
 from components.scoring import score
@@ -92,7 +92,7 @@ def test_other_bytes_are_asked_and_held_against_the_scores(
 
 
 def test_where_no_case_has_other_bytes_all_agree(model: Path, records: list[str]) -> None:
-    assert score_model(model, records).served.agreement == Agreement()
+    assert score_model(model, records).served.agreement == OriginalsAgreement()
     assert score_model(model, records, check=False).served.agreement is None
 
 
@@ -100,7 +100,7 @@ def test_an_answer_that_is_no_number_is_far_apart() -> None:
     scores = np.float32([0.2, np.nan, 0.4, 0.9])
     answers = np.float32([np.nan, np.nan, 0.4, np.nan]), np.array([0, 0, 0, -1])
     found = score._agreement(list("abcd"), scores, np.arange(4), answers, np.float32(0.5))
-    assert found == Agreement(4, 1, 1.0, "a", 0)
+    assert found == OriginalsAgreement(4, 1, 1.0, "a", 0)
 
 
 def asked_of(
