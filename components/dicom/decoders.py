@@ -94,16 +94,17 @@ def _rle(dataset: "Dataset", header: Header) -> Words:
     count, *starts = _RLE_HEADER.unpack_from(frame)
     if count != planes:
         raise SourceError(f"{count} RLE segments; wanted {planes}, one for each byte of a word")
-    octets = np.empty((pixels, planes), np.uint8)
+    words = np.zeros(pixels, f"u{planes}")
     ends = [*starts[1:planes], len(frame)]
-    for plane, (start, end) in enumerate(zip(starts, ends)):
+    for start, end in zip(starts, ends):
         if not _RLE_HEADER.size <= start < end <= len(frame):
             raise SourceError("PixelData have RLE segments outside the frame")
         segment = decode_segment(frame[start:end])
         if len(segment) != pixels:
             raise SourceError(f"an RLE segment of {len(segment):,} pixels; wanted {pixels:,}")
-        octets[:, planes - 1 - plane] = np.frombuffer(segment, np.uint8)  # the highest comes first
-    return octets.view(f"<u{planes}").ravel()
+        words <<= 8 * (planes - 1)  # the highest byte comes first
+        words |= np.frombuffer(segment, np.uint8)
+    return words
 
 
 def _jpeg_ls(frame: bytes, stream: Stream, word: Word) -> Any:
