@@ -166,6 +166,11 @@ def test_a_voi_table_wins_over_a_window_and_its_bits_are_full_scale() -> None:
     assert got == [0, 0, 65535, nearest(Fraction(512, 1023)), nearest(Fraction(512, 1023))]
 
 
+def test_a_table_that_leaves_its_upper_entries_unused_stays_dark() -> None:
+    dataset = plant(PICTURE, VOILUTSequence=table([0, 256, 512], bits=12))
+    assert grey_of(dataset, 2) == nearest(Fraction(512, 4095))
+
+
 def test_a_table_of_65536_entries_is_declared_as_0() -> None:
     voi = table(np.arange(65536)[::-1])
     assert [grey_of(plant(PICTURE, stored=16, VOILUTSequence=voi), x) for x in (0, 1, 65535)] == [
