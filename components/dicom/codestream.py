@@ -78,10 +78,12 @@ def check_stream(frame: bytes, header: Header) -> Stream:
     ):
         if got != wanted:
             raise SourceError(f"{name} {wanted} in the header, but {got} in the JPEG stream")
-    if not header.word.stored <= stream.bits <= header.word.allocated:
+    word = header.word
+    # With fewer bits than stored it would be unknown which of them is the sign.
+    if stream.bits > word.allocated or (word.signed and stream.bits < word.stored):
         raise SourceError(
-            f"BitsStored {header.word.stored} and BitsAllocated {header.word.allocated} in the "
-            f"header, but {stream.bits} bits in the JPEG stream"
+            f"BitsStored {word.stored} and BitsAllocated {word.allocated} in the header, but "
+            f"{stream.bits} bits in the JPEG stream"
         )
     return stream
 

@@ -191,10 +191,11 @@ def test_other_data_than_the_syntax_says_are_refused() -> None:
                 read_pixels(encapsulated(plant(smooth(12, False)), syntax, frame))
 
 
-def test_fewer_bits_in_the_stream_than_in_the_header_are_refused() -> None:
-    dataset = encoded("1.2.840.10008.1.2.4.90", 10, BitsStored=12, HighBit=11)
+def test_fewer_bits_in_the_stream_than_in_the_header_leave_the_sign_unknown() -> None:
+    wider = {"BitsStored": 12, "HighBit": 11}
     with pytest.raises(SourceError, match="BitsStored 12"):
-        read_pixels(dataset)
+        read_pixels(encoded("1.2.840.10008.1.2.4.90", 10, True, **wider))
+    assert (words_of(encoded("1.2.840.10008.1.2.4.90", 10, **wider)) == smooth(10, False)).all()
 
 
 def test_colour_in_the_stream_is_refused() -> None:
