@@ -71,7 +71,7 @@ def _look_up(table: npt.NDArray[np.uint16], words: npt.NDArray[Any]) -> npt.NDAr
 
 def _arrow(numbers: npt.NDArray[Any]) -> Any:
     """An array by its memory: Arrow's own ways to and from NumPy import pandas."""
-    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow
 
     native = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("="))
     kind = pyarrow.uint8() if native.itemsize == 1 else pyarrow.uint16()
