@@ -7,8 +7,6 @@ of its SOPInstanceUID. What is no chest radiograph is left out, and counted by w
 import csv
 import functools
 import io
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from components.cases.container import write_png
 from components.cases.files import IMAGE_SUFFIXES, MANIFEST, ImageFile, cache_folder
 from components.cases.images import bytes_sha256
 from components.cases.label_table import KIND, PATH, Labelled, LabelTable, read_labels
@@ -74,7 +70,7 @@ class DicomFile(ImageFile):
                 KIND["SOPInstanceUID"], str(dataset.get("SOPInstanceUID", ""))
             ):
                 return BadCase(self.case_id, "changed while it was read; run again")
-            image = png_of(read_pixels(dataset))
+            image = write_png(read_pixels(dataset), stored=True)
         except OSError as error:
             return BadCase(self.case_id, f"cannot be read: {error.strerror}")
         except SourceError as error:
@@ -87,22 +83,6 @@ class DicomFile(ImageFile):
             self.attributes,
             file_sha256=bytes_sha256(content),
         )
-
-
-def png_of(samples: npt.NDArray[np.uint16]) -> bytes:
-    """PNG bytes of 16-bit grey samples (h, w), stored and not compressed.
-
-    What is written is compressed once more anyway, and to compress takes longer than to decode.
-    """
-    height, width = samples.shape
-    rows = np.zeros((height, 1 + 2 * width), np.uint8)  # each with its filter, none, before it
-    rows[:, 1:] = samples.astype(">u2").view(np.uint8).reshape(height, 2 * width)
-    header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
-    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows.tobytes(), 0), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks.items()
-    )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def saved(image: Image.Image, **options: object) -> bytes:
     "samples", [GREY, GREY.astype(np.uint16) * 257, np.dstack([GREY, GREY, GREY // 2])]
 )
 def test_what_we_encode_is_plain(samples: np.ndarray) -> None:
-    for image in (encode_png(samples), write_png(samples)):
+    for image in (encode_png(samples), write_png(samples), write_png(samples, stored=True)):
         layout = read_png(image)
         assert (layout.plain, layout.metadata) == (True, False)
         assert layout.bit_depth == 8 * samples.dtype.itemsize

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from components.cases.dicom import DicomSource, png_of
+from components.cases.dicom import DicomSource
 from components.cases.images import bytes_sha256, decode
 from components.cases.index import record_case
 from components.cases.reading import Reading
@@ -423,13 +423,6 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
     dicom._listings.clear()  # as another process has none
     with refused(SourceError, "changed"):
         source.shards("test")
-
-
-@pytest.mark.parametrize("shape", [(3, 3), (20, 31), (64, 17)])
-def test_the_png_holds_every_sample(shape: tuple[int, int]) -> None:
-    samples = np.random.default_rng(1).integers(0, 65536, shape).astype(np.uint16)
-    samples[0, 0], samples[-1, -1] = 0, 65535
-    assert np.array_equal(decode(png_of(samples)), samples)
 
 
 def test_cases_come_in_order_whatever_thread_is_first(tmp_path: Path) -> None:
