@@ -32,6 +32,7 @@ from components.dicom.facts import (
     begins_as_dicom,
     parse_dataset,
     refuse_identifiers,
+    why_left_out,
 )
 from components.dicom.index import FactsIndex, Found, digest_of, read_ahead, walk
 from components.dicom.pixels import PIPELINE, read_pixels
@@ -110,7 +111,8 @@ def _read_as(labels: LabelTable, left_out: Mapping[str, int]) -> ReadAs:
 def counts_in_words(counts: Mapping[str, int]) -> str:
     """Such as: 3 files (2 structured report, 1 view LL)."""
     parts = (f"{number:,} {what}" for what, number in sorted(counts.items()))
-    return f"{sum(counts.values()):,} files ({', '.join(parts)})"
+    files = sum(counts.values())
+    return f"{files:,} file{'' if files == 1 else 's'} ({', '.join(parts)})"
 
 
 @dataclass(frozen=True)
@@ -279,7 +281,7 @@ def _listing(
     by_split: dict[str, list[DicomFile]] = {split: [] for split in SPLITS}
     check, join = SplitCheck(), _Join(labels)
     for found, facts in facts_of_files:
-        reason = facts.other or reading.dicom.refusal(facts)
+        reason = why_left_out(facts, reading.dicom)
         row = join.row(found, facts, is_case=not reason)
         if row and row.label is None:
             reason = reason or f"labelled {row.word}"

@@ -141,7 +141,7 @@ def _dicom(
     files: tuple[str, ...] | None = None,
 ) -> Inspection:
     from components.cases.dicom import DicomFile, found_in, read_facts, refusal_of
-    from components.dicom.facts import refuse_identifiers
+    from components.dicom.facts import refuse_identifiers, why_left_out
     from components.dicom.index import NOT_DICOM, read_ahead, walk
     from components.dicom.pixels import PIPELINE
 
@@ -156,7 +156,7 @@ def _dicom(
     def look(pair: Any) -> Seen:
         file, facts = pair
         words = (facts.modality, facts.body_part, facts.view)
-        reason = facts.other or reading.dicom.refusal(facts)
+        reason = why_left_out(facts, reading.dicom)
         if reason:
             return Seen(LEFT_OUT, reason, "", facts.case_id, reason, file.path)
         what = " ".join(filter(None, words)) or "DICOM"

@@ -1,10 +1,6 @@
 """Which DICOM files become cases, as a person says it; imported by all that reads settings."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from components.dicom.facts import FileFacts
 
 ABSENT = "ABSENT"
 # Shown as they are; whatever else stands in an element may be a name.
@@ -40,16 +36,3 @@ class Admission:
     def words(self) -> frozenset[str]:
         """Code words that are shown as they are."""
         return frozenset(_KNOWN.split()).union(self.modalities, self.body_parts, self.views)
-
-    def refusal(self, facts: "FileFacts") -> str:
-        """Why a picture is left out, such as "view LL"; empty where it is admitted."""
-        for what, admitted, word in (
-            ("modality", self.modalities, facts.modality),
-            ("body part", self.body_parts, facts.body_part),
-            ("view", self.views, facts.view),
-        ):
-            if not word and facts.fault:
-                continue  # a file that ends early lacks more than that
-            if (word or ABSENT) not in admitted:
-                return f"{what} {word}" if word else f"no {what}"
-        return ""

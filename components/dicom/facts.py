@@ -15,7 +15,7 @@ from typing import IO, Any
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-from components.dicom.admission import Admission
+from components.dicom.admission import ABSENT, Admission
 from components.dicom.pixels import why_unreadable
 from components.dicom.pseudonyms import Pseudonyms
 from components.records.errors import SourceError, suggestion
@@ -50,6 +50,7 @@ _IDENTIFYING = """
     PlacerOrderNumberImagingServiceRequest RegionOfResidence RequestedProcedureID
     ScheduledProcedureStepID ServiceEpisodeID StudyID
 """
+_OF_MANY = ("PatientSex", "PatientSize", "PatientWeight")  # of the patient, and no identifier
 _PLAIN = ("CS", "DS", "IS", "LO", "SH", "US")  # kinds of values that may be an attribute
 _MOST = 64  # characters of an attribute
 
@@ -82,6 +83,22 @@ class FileFacts:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+def why_left_out(facts: FileFacts, admission: Admission) -> str:
+    """Why a file is no case, such as "view LL"; empty where it is admitted."""
+    if facts.other:
+        return facts.other
+    for what, admitted, word in (
+        ("modality", admission.modalities, facts.modality),
+        ("body part", admission.body_parts, facts.body_part),
+        ("view", admission.views, facts.view),
+    ):
+        if not word and facts.fault:
+            continue  # a file that ends early lacks more than that
+        if (word or ABSENT) not in admitted:
+            return f"{what} {word}" if word else f"no {what}"
+    return ""
+
+
 def refuse_identifiers(keywords: Iterable[str]) -> None:
     """Refuses elements that identify a patient, or are nothing to slice by.
 
@@ -105,6 +122,8 @@ def identifies(word: str) -> bool:
     if re.fullmatch("[0-9A-Fa-f]{8}", word):
         word = pydicom.datadict.keyword_for_tag(word) or "PatientID"
     tag = tag_for_keyword(word)
+    if word in _OF_MANY:
+        return False
     return tag is not None and (
         word in _IDENTIFYING.split() or tag >> 16 == 0x0010 or dictionary_VR(tag) in ("PN", "UI")
     )

@@ -89,9 +89,12 @@ def test_a_retrieval_that_is_interrupted_goes_on_and_comes_to_a_verdict(
     asked = ["run", "--data", spec, "--workspace", str(workspace)]
     labels = f"data.dicom.labels={root / 'labels.csv'}"
     command = [sys.executable, "-c", program, *asked, "--set", labels]
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    said = tmp_path / "said"
+    with said.open("wb") as stream:
+        started = subprocess.Popen(command, stdout=stream, stderr=stream)
     while len(files(cache)) < 20 and started.poll() is None:
         time.sleep(0.01)
+    assert started.poll() is None, said.read_text()
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
     before = {path: path.stat().st_mtime_ns for path in files(cache)}

@@ -12,6 +12,7 @@ from components.dicom.facts import (
     identifies,
     parse_dataset,
     refuse_identifiers,
+    why_left_out,
 )
 from components.dicom.pseudonyms import Pseudonyms
 from components.records.errors import SourceError
@@ -69,14 +70,14 @@ def test_what_is_no_radiograph_is_named(elements: dict[str, Any], other: str) ->
     ],
 )
 def test_only_chest_projections_are_admitted(elements: dict[str, Any], reason: str) -> None:
-    assert DEFAULT.refusal(facts(**elements)) == reason
+    assert why_left_out(facts(**elements), DEFAULT) == reason
 
 
 def test_settings_admit_what_lacks_a_body_part_and_other_views() -> None:
     admission = Admission(body_parts=("CHEST", "ABSENT"), views=("PA", "LL"))
     found = facts(admission, BodyPartExamined=None, ViewPosition="LL")
-    assert admission.refusal(found) == ""
-    assert admission.refusal(facts(admission, ViewPosition="AP")) == "view AP"
+    assert why_left_out(found, admission) == ""
+    assert why_left_out(facts(admission, ViewPosition="AP"), admission) == "view AP"
 
 
 def test_ids_are_hashes_of_each_kind() -> None:
@@ -154,6 +155,7 @@ def test_a_fault_does_not_quote_the_patient() -> None:
         ("00100010", True),
         ("StudyInstanceUID", True),
         ("Modality", False),
+        ("PatientSex", False),
         ("StudyDate", False),
         ("limit", False),
     ],
@@ -194,4 +196,4 @@ def test_a_header_that_ends_early_is_a_fault_and_not_left_out() -> None:
     dataset = parse_dataset(io.BytesIO(content[:cut]), pixels=False)
     assert dataset is not None
     found = facts_of(dataset, HASHES, DEFAULT)
-    assert (found.other, DEFAULT.refusal(found), bool(found.fault)) == ("", "", True)
+    assert (found.other, why_left_out(found, DEFAULT), bool(found.fault)) == ("", "", True)
