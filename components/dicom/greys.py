@@ -1,6 +1,6 @@
 """From stored values to grey: modality, window or look-up table, polarity, sixteen bits.
 
-The chain is computed once for every word that can be stored, at most 65,536 of them, and a picture
+The recipe is computed once for every word that can be stored, at most 65,536 of them, and a picture
 is then looked up in the result: exact, and as quick as one pass over its pixels.
 """
 
@@ -87,7 +87,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Recipe:
     """Everything that turns a word into grey; equal chains have equal tables.
 
     Attributes:
@@ -101,34 +101,34 @@ class Chain:
     inverted: bool
 
 
-def parse_chain(dataset: "Dataset", word: Word, inverted: bool) -> Chain:
-    """The chain of a header: the first VOI look-up table, else the first window, else neither.
+def parse_recipe(dataset: "Dataset", word: Word, inverted: bool) -> Recipe:
+    """The recipe of a header: the first VOI look-up table, else the first window, else neither.
 
     Raises:
       SourceError: a part is incomplete, contradictory or unknown.
     """
     modality = _modality(dataset, word)
     lowest, _ = _declared(word, modality)
-    return Chain(word, modality, _voi(dataset, lowest), inverted)
+    return Recipe(word, modality, _voi(dataset, lowest), inverted)
 
 
 @functools.lru_cache(maxsize=16)  # one X-ray device writes few chains; a table is 128 KiB
-def grey_table(chain: Chain) -> npt.NDArray[np.uint16]:
+def grey_table(recipe: Recipe) -> npt.NDArray[np.uint16]:
     """The grey of every word, shape (2**allocated,): 0 black, 65535 full scale; read-only."""
-    word = chain.word
+    word = recipe.word
     values: Values = np.arange(1 << word.allocated, dtype=np.float64)
     values = np.floor(values / (1 << word.shift)) % (1 << word.stored)
     if word.signed:
         values[values > word.highest] -= 1 << word.stored
-    values = chain.modality.apply(values)
-    lowest, highest = _declared(word, chain.modality)
-    if chain.voi is None:
+    values = recipe.modality.apply(values)
+    lowest, highest = _declared(word, recipe.modality)
+    if recipe.voi is None:
         shares = (values - lowest) / (highest - lowest)
     else:
-        shares = chain.voi.apply(values)
-        if isinstance(chain.voi, Lut):
-            shares /= chain.voi.highest
-    if chain.inverted:
+        shares = recipe.voi.apply(values)
+        if isinstance(recipe.voi, Lut):
+            shares /= recipe.voi.highest
+    if recipe.inverted:
         shares = 1 - shares
     table = np.floor(shares * FULL_SCALE + 0.5).astype(np.uint16)
     table.flags.writeable = False

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.dicom.decoders import decode_words, require_decoder
-from components.dicom.greys import Chain, grey_table, parse_chain
+from components.dicom.greys import Recipe, grey_table, parse_recipe
 from components.dicom.header import Header, parse_header
 from components.records.errors import SourceError
 from components.records.text import brief
@@ -28,9 +28,9 @@ def read_pixels(dataset: "Dataset") -> npt.NDArray[np.uint16]:
     Raises:
       SourceError: why it cannot be read, in one line, without saying where it is.
     """
-    header, chain = _read(_parse, dataset)
+    header, recipe = _read(_parse, dataset)
     words = _read(decode_words, dataset, header)
-    return _look_up(grey_table(chain), words)
+    return _look_up(grey_table(recipe), words)
 
 
 def why_unreadable(dataset: "Dataset") -> str | None:
@@ -45,10 +45,10 @@ def why_unreadable(dataset: "Dataset") -> str | None:
     return None
 
 
-def _parse(dataset: "Dataset") -> tuple[Header, Chain]:
+def _parse(dataset: "Dataset") -> tuple[Header, Recipe]:
     header = parse_header(dataset)
     require_decoder(dataset)
-    return header, parse_chain(dataset, header.word, header.inverted)
+    return header, parse_recipe(dataset, header.word, header.inverted)
 
 
 def _read(read: Callable[..., Any], *what: Any) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 
-from components.dicom.greys import grey_table, parse_chain
+from components.dicom.greys import grey_table, parse_recipe
 from components.dicom.header import parse_header
 from components.records.errors import SourceError
 from tests.dicom_files import plant, table
@@ -22,7 +22,7 @@ BITS = st.integers(1, 16)
 
 def greys(dataset: Dataset) -> npt.NDArray[np.uint16]:
     header = parse_header(dataset)
-    return grey_table(parse_chain(dataset, header.word, header.inverted))
+    return grey_table(parse_recipe(dataset, header.word, header.inverted))
 
 
 def grey_of(dataset: Dataset, value: int) -> int:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from pydicom import Dataset
 
-from components.dicom.greys import Rescale, Window, parse_chain
+from components.dicom.greys import Rescale, Window, parse_recipe
 from components.dicom.header import parse_header
 from components.dicom.pixels import read_pixels
 from components.records.errors import SourceError
@@ -44,8 +44,6 @@ REFUSED = {
     **dict.fromkeys(("emri_small.dcm", "emri_small_RLE.dcm", "emri_small_big_endian.dcm"), MANY),
     **dict.fromkeys(("emri_small_jpeg_ls_lossless.dcm", "emri_small_jpeg_2k_lossless.dcm"), MANY),
     "693_J2KR.dcm": "16 in the header, but 14 bits",
-    # Its size is damaged; pydicom lays the header's over the samples.
-    "JPEG2000-embedded-sequence-delimiter.dcm": "Columns 256 in the header",
 }
 
 
@@ -69,7 +67,10 @@ def shown(program: str, path: Path, dataset: Dataset, folder: Path) -> npt.NDArr
     """What dcmj2pnm makes of a file, in 16 bits; None where it makes nothing of it."""
     picture = folder / "picture.png"
     source = path
-    if "JPEG 2000" in dataset.file_meta.get("TransferSyntaxUID", pydicom.uid.UID("")).name:
+    syntax = dataset.file_meta.get("TransferSyntaxUID", pydicom.uid.UID("")).name
+    if "JPEG-LS" in syntax:
+        program = needs("dcml2pnm", "dcmtk")
+    if "JPEG 2000" in syntax:
         source = folder / "decoded.dcm"
         copy = pydicom.dcmread(path)
         try:
@@ -103,11 +104,11 @@ def declared(dataset: Dataset) -> tuple[str, str]:
 def tolerance(dataset: Dataset) -> int:
     """One level; where a rescale gives fractions, which dcmtk cuts off, one value more."""
     header = parse_header(dataset)
-    chain = parse_chain(dataset, header.word, header.inverted)
-    if not isinstance(chain.modality, Rescale) or not isinstance(chain.voi, Window):
+    recipe = parse_recipe(dataset, header.word, header.inverted)
+    if not isinstance(recipe.modality, Rescale) or not isinstance(recipe.voi, Window):
         return 1
-    fractions = chain.modality.slope % 1 or chain.modality.intercept % 1
-    return 1 + math.ceil(65535 / (chain.voi.width - 1)) if fractions else 1
+    fractions = recipe.modality.slope % 1 or recipe.modality.intercept % 1
+    return 1 + math.ceil(65535 / (recipe.voi.width - 1)) if fractions else 1
 
 
 def difference(path: Path, dataset: Dataset, theirs: npt.NDArray[np.int64]) -> str | None:
