@@ -94,7 +94,7 @@ def _rle(dataset: "Dataset", header: Header) -> Words:
     count, *starts = _RLE_HEADER.unpack_from(frame)
     if count != planes:
         raise SourceError(f"{count} RLE segments; wanted {planes}, one for each byte of a word")
-    words = np.zeros(pixels, f"u{planes}")
+    parts = []
     ends = [*starts[1:planes], len(frame)]
     for start, end in zip(starts, ends):
         if not _RLE_HEADER.size <= start < end <= len(frame):
@@ -102,8 +102,11 @@ def _rle(dataset: "Dataset", header: Header) -> Words:
         segment = decode_segment(frame[start:end])
         if len(segment) != pixels:
             raise SourceError(f"an RLE segment of {len(segment):,} pixels; wanted {pixels:,}")
-        words <<= 8 * (planes - 1)  # the highest byte comes first
-        words |= np.frombuffer(segment, np.uint8)
+        parts.append(np.frombuffer(segment, np.uint8))
+    words: Words = parts[0].astype(f"u{planes}")  # the highest byte comes first
+    for part in parts[1:]:
+        words <<= 8
+        words |= part
     return words
 
 

@@ -31,7 +31,7 @@ PLUGINS = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class DicomFigure:
     """Attributes:
     syntax: the transfer syntax's name.
     decoding: seconds that pydicom takes to decode a picture, with the same decoder.
@@ -48,7 +48,7 @@ class Reading:
         return self.decoding / self.reading
 
 
-def measured_reading(repeat: int = 9) -> Iterator[Reading]:
+def measured_reading(repeat: int = 9) -> Iterator[DicomFigure]:
     """Medians over so many turns, in which pydicom and casegate alternate."""
     values = _chest()
     for syntax, plugin in PLUGINS.items():
@@ -61,7 +61,7 @@ def measured_reading(repeat: int = 9) -> Iterator[Reading]:
         for _ in range(repeat):
             decoding.append(_seconds(pixel_array, dataset, decoding_plugin=plugin))
             reading.append(_seconds(read_pixels, dataset))
-        yield Reading(UID(syntax).name, statistics.median(decoding), statistics.median(reading))
+        yield DicomFigure(UID(syntax).name, statistics.median(decoding), statistics.median(reading))
 
 
 def _chest() -> npt.NDArray[np.int64]:
