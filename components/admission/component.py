@@ -18,13 +18,22 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Schema
 from tfx.utils import io_utils
 
+from components.admission.columns import read_columns
+from components.admission.duplicates import (
+    LISTED,
+    clauses,
+    find_near_duplicates,
+    refuse_near_duplicates,
+)
 from components.admission.findings import (
     FEWEST,
     FeatureComparison,
     describe_anomalies,
     list_comparisons,
 )
-from components.artifacts import DataAdmission
+from components.admission.likeness import EDGES, LIMIT
+from components.admission.shortcuts import find_associations
+from components.artifacts import CaseIndex, DataAdmission
 from components.records.errors import AnomaliesFound, IntegrityError
 from components.records.files import write_atomically
 from components.records.problems import report_error
@@ -38,21 +47,27 @@ def DataGate(
     statistics: InputArtifact[ExampleStatistics],
     schema: InputArtifact[Schema],
     anomalies: InputArtifact[ExampleAnomalies],
+    training_index: InputArtifact[CaseIndex],
+    case_index: InputArtifact[CaseIndex],
     admission: OutputArtifact[DataAdmission],
     previous_statistics: Parameter[str],
     previous_sha256: Parameter[str],
     spans: Parameter[str],
     drift: Parameter[str],
+    policy: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
 ) -> None:
-    """Raises AnomaliesFound, or writes what was checked and the statistics for the next run.
+    """Raises AnomaliesFound or LeakageFound, or writes what was checked and the statistics.
 
     Args:
+      case_index: of the case set, whose pictures are compared with those of the training data.
       previous_statistics: the file this component wrote for the released model's data; empty where
         nothing is released, and then nothing can have drifted from it.
       spans: JSON, the names of the `newest` span and of the `previous` one, or null for either.
       drift: "stop" or "report".
+      policy: JSON: `near_duplicates`, "stop" or "report"; `shortcuts`, as in the gate's policy; and
+        `figures`, the names of what the indexes hold of each picture.
     """
     with report_error(problems):
         found = []
@@ -65,22 +80,55 @@ def DataGate(
         released = _statistics(previous_statistics, previous_sha256)
         measured, too_few = _compare(view, contract, released, json.loads(spans))
         moved = [one.words for one in measured if one.moved]
+        asked = json.loads(policy)
+        folders = [Path(training_index.uri), Path(case_index.uri)]
+        columns = read_columns(folders, asked["figures"])
+        near = find_near_duplicates(folders, columns)
+        shortcuts = asked["shortcuts"]
+        limits = {name: shortcuts[name] for name in ("effect", "alpha", "ignore")}
+        associations = find_associations(columns, **limits)
+        named = [one.words for one in associations if one.found]
         if drift == "stop":
             found += moved
+        if shortcuts["action"] == "stop":
+            found += named
         if found:
             raise AnomaliesFound(
                 f"training data: {'; '.join(dict.fromkeys(found))}; "
                 "nothing was trained: mend the data, or change the schema if the data is right"
             )
+        if asked["near_duplicates"] == "stop":
+            refuse_near_duplicates(near)
         folder = Path(admission.uri)
         write_atomically(folder / STATISTICS, _whole(view).SerializeToString())
         checked: dict[str, Any] = {
             "anomalies": [],
             "drift_checked_against": previous_sha256 or None,
             "comparisons": [one.document() for one in measured],
-            "findings": [*too_few, *(f"the data moved: {words}" for words in moved)],
+            "near_duplicates": [pair.document() for pair in near[:LISTED]],
+            "associations": [one.document() for one in associations],
+            "compared": {
+                "hash": "phash and dhash_vertical, 16 x 16",
+                "limits": [LIMIT, EDGES],
+                "pictures": len(columns.hashes),
+                "without_hash": columns.without_hash,
+                "pairs": len(near),
+            },
+            "findings": [
+                *too_few,
+                *(f"the data moved: {words}" for words in moved),
+                *_case_set_findings(case_index.uri),
+                *clauses(near, columns.without_hash),
+                *(f"a model may learn this instead of the disease: {words}" for words in named),
+            ],
         }
         write_atomically(folder / ADMISSION, json.dumps(checked).encode())
+
+
+def _case_set_findings(uri: str) -> list[str]:
+    """What the case set's own intake has to say, which no other component hands on."""
+    summary = json.loads((Path(uri) / "summary.json").read_text("utf-8"))
+    return list(summary["findings"])
 
 
 def _compare(

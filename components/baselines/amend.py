@@ -204,7 +204,9 @@ def diff_case_sets(before: CaseSet, after: CaseSet) -> Diff:
         patients=changed(lambda case: case.patient_id),
         pictures=tuple(pictures),
         recoded=tuple(
-            name for name in changed(lambda case: case.bytes_sha256) if name not in pictures
+            name
+            for name in changed(lambda case: case.bytes_sha256 + case.perceptual_hash)
+            if name not in pictures
         ),
         sentinels_added=tuple(
             name for name, case in new.items() if case.sentinel and name not in sentinels

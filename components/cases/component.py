@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,15 @@ from components.cases.index import (
     check_case_set,
     check_training,
     record_case,
-    write_records,
 )
 from components.cases.lock import apply_lock
 from components.cases.odd import LOOK, look_at
 from components.cases.reading import Reading
 from components.cases.sources import open_source
+from components.cases.traits import perceptual_hash, traits_of
 from components.records import events
 from components.records.case import CASES_PER_SHARD, BadCase, CaseRecord, Shard, Source
+from components.records.case_index import Figures, write_figures, write_records
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file
 from components.records.problems import report_error
@@ -162,10 +163,12 @@ class WriteShard(beam.DoFn):
         target = Path(self.examples) / f"Split-{shard.split}" / f"cases-{number:06d}.gz"
         bad: list[BadCase] = []
         looks: list[tuple[Any, ...]] = []
+        figures: list[Figures] = []
         with tf.io.TFRecordWriter(str(target), GZIP) as writer:
-            records = self._write(shard, writer, bad, looks)
+            records = self._write(shard, writer, bad, looks, figures)
             write_records(Path(self.index) / f"{name}.jsonl", records)
         np.save(Path(self.index) / f"{name}.npy", np.array(looks, LOOK))
+        write_figures(Path(self.index) / f"{name}.figures", figures)
         lines = "".join(f"{json.dumps([case.where, case.reason])}\n" for case in bad)
         (Path(self.index) / f"{name}.bad").write_text(lines, encoding="utf-8")
 
@@ -175,6 +178,7 @@ class WriteShard(beam.DoFn):
         writer: tf.io.TFRecordWriter,
         bad: list[BadCase],
         looks: list[tuple[Any, ...]],
+        figures: list[Figures],
     ) -> Iterator[CaseRecord]:
         for case in self.source.read(shard):
             if isinstance(case, BadCase):
@@ -186,10 +190,11 @@ class WriteShard(beam.DoFn):
                 continue
             pixels_sha256, quality = inspect_image(case.image)
             looks.append(look_at(picture, quality))
+            figures.append((*astuple(quality), *astuple(traits_of(picture.samples))))
             # Only what judges is asked of the model in the source's own bytes, too.
             original = shard.split == "test"
             writer.write(serialized_example(case, quality, original=original))
-            yield record_case(case, pixels_sha256)
+            yield record_case(case, pixels_sha256, perceptual_hash(picture.samples))
 
 
 def _turned(orientation: int) -> str:

@@ -180,7 +180,7 @@ def measure(samples: Samples) -> Quality:
 
     Sums are exact integers, so the figures do not depend on how an array library adds up.
     """
-    grey = _grey(samples)
+    grey = grey_samples(samples)
     height, width = grey.shape
     levels = int(np.iinfo(grey.dtype).max) + 1
     histogram = np.zeros(levels, np.int64)
@@ -283,7 +283,7 @@ def _turned(samples: Samples, orientation: int) -> Samples:
     return np.ascontiguousarray(samples)
 
 
-def _grey(samples: Samples) -> Samples:
+def grey_samples(samples: Samples) -> Samples:
     """Grey samples of the same type; colour by ITU-R BT.601 luma, rounded."""
     if samples.ndim == 2:
         return samples

@@ -8,13 +8,16 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from components.baselines.case_set import CaseSet, verify_cases
-from components.cases.images import bytes_sha256, pixels_sha256
+from components.cases.images import bytes_sha256, decode, pixels_sha256
 from components.cases.odd import Oddity, find_oddities, find_turned
+from components.cases.repeats import find_repeats
 from components.cases.splits import SplitCheck, require_both_classes
+from components.cases.traits import perceptual_hash
 from components.records.case import (
     NEGATIVE,
     NOTHING_READ,
@@ -23,8 +26,8 @@ from components.records.case import (
     CaseRecord,
     ReadAs,
     Shard,
-    is_case_row,
 )
+from components.records.case_index import read_records
 from components.records.errors import (
     AnomaliesFound,
     IntegrityError,
@@ -32,20 +35,24 @@ from components.records.errors import (
     NothingEvaluated,
     SourceError,
 )
-from components.records.json_lines import parse_object
 
 NAMED = 5  # cases that an error spells out
 
 
-def record_case(case: Case, digest: str | None = None) -> CaseRecord:
-    """The record of a case; `digest` is its pixel hash, where that is known already."""
+def record_case(case: Case, digest: str | None = None, looks: str | None = None) -> CaseRecord:
+    """The record of a case.
+
+    Args:
+      digest, looks: its pixel hash and its perceptual one, where the picture was decoded already.
+    """
+    if digest is None:
+        digest = pixels_sha256(case.image)
+        looks = perceptual_hash(decode(case.image)) if looks is None else looks
     return CaseRecord(
-        case.case_id,
-        case.patient_id,
-        case.label,
-        case.file_sha256 or bytes_sha256(case.image),
-        digest or pixels_sha256(case.image),
+        *(case.case_id, case.patient_id, case.label),
+        *(case.file_sha256 or bytes_sha256(case.image), digest),
         dict(case.attributes),
+        perceptual_hash=looks or "",
     )
 
 
@@ -74,33 +81,6 @@ class Leak:
 
 # Strongest first: the same bytes are the same pixels, and those the same patient.
 REASONS = ("same bytes", "same pixels", "same patient")
-
-
-def write_records(path: Path, records: Iterable[CaseRecord]) -> None:
-    """Writes records as JSON lines while they come."""
-    with path.open("wb") as stream:
-        stream.writelines(record.line() + b"\n" for record in records)
-
-
-def read_records(path: Path) -> Iterator[CaseRecord]:
-    """The records of a file, one at a time.
-
-    Raises:
-      IntegrityError: naming the line that is not a record.
-    """
-    try:
-        with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                row = parse_object(line)
-                if row is None or not is_case_row(row):
-                    names = ", ".join(sorted(CaseRecord.__dataclass_fields__))
-                    raise IntegrityError(
-                        f"{path}:{number}: not a case record, wanted {names}, each of its type; "
-                        "write the index again"
-                    )
-                yield CaseRecord(**row)
-    except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def check_index(splits: Mapping[str, Iterable[CaseRecord]]) -> dict[str, SplitCounts]:
@@ -253,8 +233,16 @@ def check_case_set(intake: Intake, lock: CaseSet) -> dict[str, Any]:
     if not lock.cases:
         raise NothingEvaluated(f"case set {lock.name}: holds no case; lock one that does")
     odd, turned = intake.pictures()
-    findings = [f"case set: {oddity.words}" for oddity in (*odd, *turned)]
-    return {"cases": len(lock.cases), "findings": findings}
+    found = find_repeats(lock.cases)  # of locks made before copies were refused, too
+    copies = f"case set: {found.copies.total()} cases repeat the picture of another"
+    return {
+        "cases": len(lock.cases),
+        "findings": [
+            *([copies] if found.copies else []),
+            *(f"case set: {clause}" for clause in found.clauses()),
+            *(f"case set: {oddity.words}" for oddity in (*odd, *turned)),
+        ],
+    }
 
 
 def check_training(
@@ -289,10 +277,12 @@ def check_training(
             "training patients with data.tune_from_train: 0.2, or add cases to tune on"
         )
     leaks = find_leakage(intake.records(), lock.cases)
+    contradictions = find_repeats(chain(lock.cases, intake.records())).clauses()
     if leaks and leakage == "stop":
         raise LeakageFound(
-            f"{_leaks_in_words(leaks)}; remove them from the training data, or set "
-            "`leakage: report` in the policy if this published set is known to leak"
+            f"{'; '.join([_leaks_in_words(leaks), *contradictions])}; remove them from the "
+            "training data, or set `leakage: report` in the policy if this published set is known "
+            "to leak"
         )
     odd, turned = intake.pictures()
     if odd and odd_pictures == "stop":
@@ -316,6 +306,7 @@ def check_training(
             *([_leaks_in_words(leaks)] if leaks else []),
             *(oddity.words for oddity in (*odd, *turned)),
             *(f"{n} pictures stand more than once in {split}" for split, n in repeated.items()),
+            *contradictions,
         ],
     }
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, lock_cases, nearest, save_case_set, verify_cases
+from components.cases.images import pixels_sha256
 from components.cases.index import record_case
 from components.cases.reading import PLAIN, Reading
-from components.records.case import BadCase, Case, ReadAs, Shard, Source
+from components.cases.repeats import refuse_repeats
+from components.records.case import CASES_PER_SHARD, BadCase, Case, ReadAs, Shard, Source
 from components.records.clock import current_time
 from components.records.errors import IntegrityError, SourceError
 from components.records.text import spell
@@ -25,12 +28,15 @@ def lock_source(
 
     Raises:
       IntegrityError: a case set is locked there already.
-      SourceError: a case cannot be used; a case set has no place for it.
+      SourceError: a case cannot be used, contradicts another of the same picture, or too many are
+        copies; a case set has no place for them.
     """
     if path.exists():
         raise IntegrityError(f"{path}: a case set is locked here already; amend it instead")
+    records = [record_case(case) for case in usable_cases(source)]
+    refuse_repeats(records, where=source.spec)
     case_set = lock_cases(
-        map(record_case, usable_cases(source)),
+        records,
         name=source.name,
         author=author,
         reason=reason,
@@ -101,7 +107,8 @@ def verify_source(source: Source, lock: CaseSet) -> None:
     bad: list[BadCase] = []
     fault = ""
     try:
-        verify_cases(lock, map(record_case, usable_cases(apply_lock(source, lock), bad)))
+        cases = usable_cases(apply_lock(source, lock), bad)
+        verify_cases(lock, (record_case(case, pixels_sha256(case.image)) for case in cases))
     except IntegrityError as error:
         fault = f"; {error}"
     if bad:
@@ -145,6 +152,26 @@ def usable_cases(source: Source, bad: list[BadCase] | None = None) -> Iterator[C
                 raise SourceError(f"{case.where}: {case.reason}; remove it before locking")
             else:
                 bad.append(case)
+
+
+def picture_at(source: Source, splits: Sequence[str], where: tuple[str, int, str]) -> bytes | None:
+    """The encoded image of a case, from where its record stands; None where it cannot be read.
+
+    Args:
+      splits: those that the index was written of, in order.
+      where: name of the records' file without suffix, line from 0, case id.
+    """
+    name, line, case_id = where
+    cut = (source.shards(split, cases_per_shard=CASES_PER_SHARD) for split in splits)
+    shard = list(chain(*cut))[int(name.rpartition("-")[2])]
+    try:
+        # No case stands in a later line than row: unusable ones have a row and no line.
+        for case in source.read(replace(shard, start=shard.start + line)):
+            if isinstance(case, Case) and case.case_id == case_id:
+                return case.image
+    except SourceError:
+        pass
+    return None
 
 
 def read_pictures(source: Source, case_ids: Collection[str]) -> dict[str, bytes]:

@@ -104,10 +104,30 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Shortcuts:
+    """From when on a feature of the pictures that goes with the label or the split is named.
+
+    Attributes:
+      action: 'stop' or 'report'.
+      effect: of the rank-biserial correlation, without its sign, or of Cramér's V, in (0, 1).
+      alpha: of the p value after Holm's adjustment over all features.
+      ignore: features and attributes that say the label in other words.
+    """
+
+    action: str = "report"
+    effect: float = 0.5
+    alpha: float = 0.01
+    ignore: tuple[str, ...] = ("aetiology",)
+    rationale: str = "the default: disease alone is seen to reach less"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Attributes:
     alpha: one-sided error rate of every interval that names none of its own.
     leakage: 'stop' or 'report': what a case-set case found in the training data does.
+    near_duplicates: 'stop' or 'report': what two nearly equal pictures do, in two splits or under
+      both labels.
     planned_looks: how often the case set may be used to judge.
     patients: 'independent', 'clustered' or 'aggregated': what several images of a patient are.
     expected_discordance: share of cases that two equally good models call differently.
@@ -130,6 +150,8 @@ class Policy:
     descriptive_slices: tuple[str, ...]
     sha256: str
     agreement: AgreementLimit | None = None
+    near_duplicates: str = "report"
+    shortcuts: Shortcuts = Shortcuts()
 
 
 def load_policy(path: Path) -> Policy:
@@ -164,11 +186,18 @@ def load_policy(path: Path) -> Policy:
         descriptive_slices=tuple(data.get("descriptive_slices", ())),
         sha256=hashlib.sha256(content).hexdigest(),
         agreement=AgreementLimit(**agreement) if agreement else None,
+        near_duplicates=data.get("near_duplicates", "report"),
+        shortcuts=_shortcuts(data.get("shortcuts", {})),
     )
 
 
 def _coverage(given: Mapping[str, Any] | None) -> Coverage | None:
     return Coverage(**{**given, "attributes": tuple(given["attributes"])}) if given else None
+
+
+def _shortcuts(given: Mapping[str, Any]) -> Shortcuts:
+    lists = {"ignore": tuple(given["ignore"])} if "ignore" in given else {}
+    return Shortcuts(**{**given, **lists})
 
 
 def _checks(document: YamlDocument) -> tuple[Check, ...]:

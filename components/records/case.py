@@ -140,6 +140,7 @@ class Source(Protocol):
 
 
 _is_sha256 = re.compile("[0-9a-f]{64}").fullmatch
+_is_perceptual = re.compile("[0-9a-f]{128}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,9 @@ class CaseRecord:
       bytes_sha256: hex, of the encoded file; may differ between encoders of the same picture.
       pixels_sha256: hex, of the decoded samples; see `components.cases.images.samples_sha256`.
       attributes: what to slice by; cases with the same may share one mapping.
+      perceptual_hash: 128 hex digits that change little where the picture does; see
+        `components.cases.traits.perceptual_hash`. Empty where the picture has none, and in what
+        was written before there were any.
     """
 
     case_id: str
@@ -159,6 +163,7 @@ class CaseRecord:
     bytes_sha256: str
     pixels_sha256: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    perceptual_hash: str = field(default="", kw_only=True)
 
     def line(self) -> bytes:
         """Its canonical JSON, which is its leaf in a Merkle tree; without a line feed.
@@ -168,12 +173,22 @@ class CaseRecord:
         """
         row = {name: getattr(self, name) for name in self.__dataclass_fields__}
         row["attributes"] = dict(self.attributes)
+        if not self.perceptual_hash:
+            del row["perceptual_hash"]  # as it was before there were any: no root changes
         try:
             return canonical_row(row)
         except TypeError as error:
             raise IntegrityError(
                 f"case {self.case_id!a}: got text that is not Unicode ({error})"
             ) from None
+
+
+def has_patient(case: CaseRecord) -> bool:
+    """Whether the patient id can say more than the case: sources without patients make one up.
+
+    They take the case's own id, or the picture's hash.
+    """
+    return case.patient_id not in (case.case_id, f"px-{case.pixels_sha256}")
 
 
 def canonical_row(row: Any) -> bytes:
@@ -183,7 +198,10 @@ def canonical_row(row: Any) -> bytes:
 
 def is_case_row(row: Any, kind: type[CaseRecord] = CaseRecord) -> bool:
     """Whether a row of JSON has the fields of `kind`, those of CaseRecord of exactly its types."""
-    if type(row) is not dict or row.keys() != kind.__dataclass_fields__.keys():
+    if type(row) is not dict:
+        return False
+    wanted = kind.__dataclass_fields__.keys()
+    if row.keys() != (wanted if "perceptual_hash" in row else wanted - {"perceptual_hash"}):
         return False
     attributes, label = row["attributes"], row["label"]
     return (
@@ -193,6 +211,7 @@ def is_case_row(row: Any, kind: type[CaseRecord] = CaseRecord) -> bool:
         and 0 <= label <= 1
         and _is_hash(row["bytes_sha256"])
         and _is_hash(row["pixels_sha256"])
+        and ("perceptual_hash" not in row or _is_likeness(row["perceptual_hash"]))
         and type(attributes) is dict
         and all(type(value) is str for value in attributes.values())
     )
@@ -200,6 +219,10 @@ def is_case_row(row: Any, kind: type[CaseRecord] = CaseRecord) -> bool:
 
 def _is_name(value: Any) -> bool:
     return type(value) is str and value != ""
+
+
+def _is_likeness(value: Any) -> bool:
+    return type(value) is str and _is_perceptual(value) is not None
 
 
 def _is_hash(value: Any) -> bool:

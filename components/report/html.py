@@ -64,6 +64,7 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
         judged=judged,
         comparisons=words.regressed_first(decision),
         slices=decision.slices,
+        admitted=evidence.admitted if evidence else None,
         work=worklist(decision, evidence, judged),
         listed=LISTED,
         words=words,

@@ -15,6 +15,7 @@ from components.baselines.scores import aligned
 from components.cases.reading import PLAIN, Reading
 from components.cases.sources import open_source
 from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
+from components.cases.traits import FIGURES
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
 from components.lineage.record import load_record
@@ -141,6 +142,17 @@ class Inputs:
         names = self.spans.names if self.spans else ()
         newest, previous = (*reversed(names), None, None)[:2]
         return json.dumps({"newest": newest, "previous": previous})
+
+    def admission_policy(self) -> str:
+        """What DataGate asks of the pictures, as one JSON parameter."""
+        return json.dumps(
+            {
+                "near_duplicates": self.policy.near_duplicates,
+                "shortcuts": dataclasses.asdict(self.policy.shortcuts),
+                "figures": FIGURES,
+            },
+            sort_keys=True,
+        )
 
     def model_settings(self) -> dict[str, Any]:
         """What Transform and Trainer get; JSON, because it is part of their cache key."""

@@ -82,10 +82,13 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         anomalies=validator.outputs["anomalies"],
+        training_index=training.outputs["index"],
+        case_index=case_set.outputs["index"],
         previous_statistics=inputs.previous_statistics,
         previous_sha256=inputs.previous_statistics_sha256,
         spans=inputs.compared_spans(),
         drift=inputs.config.data.drift,
+        policy=inputs.admission_policy(),
         **shared,
     )
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from components.attestation.envelope import read_envelope, verify
 from components.baselines.golden import load_golden
 from components.baselines.names import POLICY
-from components.cases.index import read_records
 from components.decision import Decision, load_decision
 from components.lineage.graph import WROTE, Graph
 from components.lineage.record import (
@@ -36,6 +35,7 @@ from components.lineage.record import (
 from components.lineage.training import TrainingData, TrainingRow, write_manifest
 from components.records import events
 from components.records.case import CaseRecord
+from components.records.case_index import read_records
 from components.records.clock import utc_now
 from components.records.errors import CasegateError
 from components.records.files import canonical_json, sha256_file, write_atomically
@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 INTERRUPTED = 130  # as shells have it
-_case_values = attrgetter(*(field.name for field in dataclasses.fields(CaseRecord)))
+_CASE = tuple(field.name for field in dataclasses.fields(CaseRecord))
+_case_values = attrgetter(*_CASE)
 MOST_DIFF_BYTES = 5_000_000  # a larger one is known by its hash alone
 _IN_LEDGER = ("run_id", "state", "exit_code", "record_sha256")
 
@@ -291,7 +292,7 @@ def keep_training_data(index: Path, folder: Path) -> TrainingData:
       index: as CaseExampleGen writes it, a file for each shard, named by its split.
     """
     rows = (
-        TrainingRow(*_case_values(row), split=path.name.partition("-")[0])
+        TrainingRow(**dict(zip(_CASE, _case_values(row))), split=path.name.partition("-")[0])
         for path in sorted(index.glob("*-*.jsonl"))
         for row in read_records(path)
     )

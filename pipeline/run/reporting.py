@@ -4,7 +4,9 @@ Called by the component that signs a decision, which signs the reports along wit
 given what it needs as JSON, and gives back what else of the run is to be signed.
 """
 
+import functools
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,21 @@ from components.attestation.statements import TRAINING
 from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
 from components.baselines.scores import CaseScores, load_scores
-from components.cases.lock import read_pictures
+from components.cases.lock import picture_at, read_pictures
 from components.cases.reading import Reading
 from components.cases.sources import open_source
 from components.decision import load_decision
+from components.records.case import Source
 from components.records.files import write_atomically
-from components.records.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
-from components.report.evidence import ReportEvidence
+from components.records.run_files import (
+    ADMISSION,
+    CHAMPION_SCORES,
+    DECISION,
+    HTML_REPORT,
+    REPORT,
+    SCORES,
+)
+from components.report.evidence import Admitted, ReportEvidence, admitted
 from components.report.html import html_report
 from components.report.markdown import write_report
 from components.report.worklist import pictured
@@ -39,6 +49,7 @@ def attest_request(inputs: Inputs) -> str:
             "report": {
                 "case_source": inputs.case_source.spec,
                 "reading": inputs.case_reading.to_json(),
+                "trained_on": [inputs.source.spec, inputs.config.data.reading.to_json()],
                 "case_set": str(inputs.case_set_path),
                 "golden": str(inputs.golden_path) if inputs.golden_sha256 else None,
                 "training": str(inputs.workspace.training),
@@ -62,11 +73,29 @@ def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
     case_set = load_case_set(Path(request["case_set"]))
     write_report(decision, folder / REPORT, synthetic=source.synthetic)
     images = read_pictures(source, pictured(decision, case_set))
-    evidence = ReportEvidence(case_set, _scores(folder, request["golden"]), images.get)
+    shown = _admitted(folder, request["trained_on"], source)
+    evidence = ReportEvidence(case_set, _scores(folder, request["golden"]), images.get, shown)
     page = html_report(decision, evidence, synthetic=source.synthetic)
     write_atomically(folder / HTML_REPORT, page.encode())
     kept = keep_training_data(Path(request["training_index"]), Path(request["training"]))
     return {TRAINING: kept.root}
+
+
+def _admitted(folder: Path, trained_on: Sequence[str], judging: Source) -> Admitted:
+    """What DataGate found, with the pictures of both cases of each pair."""
+
+    @functools.cache  # opened where there is a picture to show, which is seldom
+    def training() -> Source:
+        spec, reading = trained_on
+        return open_source(spec, Reading.from_json(reading))
+
+    def picture(case: Mapping[str, Any]) -> bytes | None:
+        where = (case["shard"], case["line"], case["case_id"])
+        if case["split"] == "test":
+            return picture_at(judging, ("test",), where)
+        return picture_at(training(), ("train", "tune"), where)
+
+    return admitted(json.loads((folder / ADMISSION).read_bytes()), picture)
 
 
 def _scores(folder: Path, golden: str | None) -> dict[str, CaseScores]:

@@ -15,12 +15,12 @@ from pipeline.settings.provenance import environment
 # admit data, score and judge, with the graph, its inputs, and the program that scores.
 MODULES = {
     "components": "artifacts decision",
-    "components.admission": "component findings",
+    "components.admission": "columns component duplicates findings likeness shortcuts",
     "components.attestation": "key_files",
     "components.baselines": "case_set golden scores",
     "components.cases": """
         columns component container dicom example files folder images index label_table labels
-        lock manifest npz odd patients reading sources spans splits
+        lock manifest npz odd patients reading repeats sources spans splits traits
     """,
     "components.dicom": """
         admission codestream decoders facts greys header index libjpeg pixels pseudonyms web
@@ -33,7 +33,7 @@ MODULES = {
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings source spec",
     "components.records": """
-        case chain clock errors events files git json_lines merkle problems rows
+        case case_index chain clock errors events files git json_lines merkle problems rows
         run_files schema text yaml_lines
     """,
     "components.records.ledger": "ledger records",

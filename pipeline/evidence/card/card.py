@@ -17,13 +17,14 @@ from components.card.card import (
     card_markdown,
 )
 from components.lineage.training import TrainingRow, manifest_path, read_manifest
+from components.records.case import has_patient
 from components.records.errors import ConfigError
 from components.records.run_files import DECISION_ATTESTATION
 from pipeline.evidence.answer import Columns, facts_of, named, shown_of
 from pipeline.evidence.bundle.names import CARD, CARD_HTML
 from pipeline.evidence.card.stated import TEXTS, Stated, stated
 from pipeline.evidence.judged import CANDIDATE, CHAMPION, GOLDEN, JudgedRun, judged
-from pipeline.evidence.questions.independence import Join, has_patient, join_cases
+from pipeline.evidence.questions.independence import Join, join_cases
 from pipeline.evidence.questions.performance import (
     OVERALL,
     SliceFigure,

@@ -1,21 +1,31 @@
 """Does the training data of a model know any image or patient of the case set that judged it.
 
 The join is exact, between two lists whose Merkle roots the run recorded: so it can be made again by
-anybody who has the two files, and does not rest on what the run said of itself.
+anybody who has the two files, and does not rest on what the run said of itself. Nearly equal
+pictures are joined by their perceptual hashes, where both lists have them; where the case set was
+locked before there were any, what the run found is all there is.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from components.admission.likeness import near_pairs
 from components.baselines.case_set import LockedCase
 from components.lineage.record import RunRecord
 from components.lineage.training import TrainingRow, manifest_path, read_manifest
+from components.records.case import has_patient
 from components.records.errors import IntegrityError
+from components.records.files import sha256_file
+from components.records.run_files import ADMISSION
 from pipeline.evidence.answer import Answer, Table, Value
 from pipeline.evidence.questions.locked import LockedSet, locked_with_root
 from pipeline.evidence.subject import Evidence, Subject
 
 INDEPENDENT, NOT_INDEPENDENT, NOT_KNOWN = "independent", "not independent", "not known"
+HERE, RUN = "here, from the hashes in both lists", "by the run"
 FOUND = 1  # exit code: it is known, and it is bad
 # Strongest first: the same bytes are the same pixels, and those the same patient.
 SHARED = {
@@ -41,6 +51,21 @@ class Join:
     without_patient: int = 0
 
 
+@dataclass
+class NearJoin:
+    """Nearly equal pictures of case set and training data.
+
+    Attributes:
+      pairs: id of the case, id and split of the training case, how far apart.
+      by: who compared: HERE, the RUN, or "" for nobody.
+      without: cases of either side that have no hash, so that nobody could.
+    """
+
+    pairs: list[tuple[str, str, str, str]] = field(default_factory=list)
+    by: str = ""
+    without: int = 0
+
+
 def independence(evidence: Evidence, subject: Subject) -> Answer:
     """Joins the case set that judged a run with what its model was trained and tuned on."""
     record = evidence.record(subject.run_id)
@@ -54,23 +79,24 @@ def independence(evidence: Evidence, subject: Subject) -> Answer:
     }
     try:
         locked, join = _joined(evidence, record)
+        near = _nearly_equal(evidence, record, locked)
     except IntegrityError as error:
         facts, notes = {"verdict": NOT_KNOWN, **facts}, (f"It cannot be known: {error}.",)
         return Answer(question, facts, notes=notes, exit_code=IntegrityError.exit_code)
-    verdict = NOT_INDEPENDENT if join.pairs else INDEPENDENT
+    verdict = NOT_INDEPENDENT if join.pairs or near.pairs else INDEPENDENT
     manifest = manifest_path(evidence.workspace.training, str(inputs.training_root))
     again = "cases, read again; fits its Merkle root"
     return Answer(
         question=question,
-        facts={"verdict": verdict, **facts, **_counts(locked, join)},
-        tables=(_table(join),) if join.pairs else (),
-        notes=tuple(_notes(record, locked, join)),
+        facts={"verdict": verdict, **facts, **_counts(locked, join), **_near_counts(near)},
+        tables=(*_tables(join), *_near_tables(near)),
+        notes=tuple(_notes(record, locked, join, near)),
         evidence=(
             f"{manifest}: {join.training_cases} {again}",
             f"{locked.folder}: {locked.name}, {len(locked.case_set.cases)} {again}",
             f"{evidence.workspace.run_folder(record.run_id)}: both roots, in the run's record",
         ),
-        exit_code=FOUND if join.pairs else 0,
+        exit_code=FOUND if join.pairs or near.pairs else 0,
     )
 
 
@@ -94,14 +120,6 @@ def join_cases(training: Iterable[TrainingRow], locked: Iterable[LockedCase]) ->
     return join
 
 
-def has_patient(case: TrainingRow | LockedCase) -> bool:
-    """Whether the patient id can say more than the case: sources without patients make one up.
-
-    They take the case's own id, or the picture's hash.
-    """
-    return case.patient_id not in (case.case_id, f"px-{case.pixels_sha256}")
-
-
 def _joined(evidence: Evidence, record: RunRecord) -> tuple[LockedSet, Join]:
     root, case_set_root = record.inputs.training_root, record.inputs.case_set_root
     if root is None or case_set_root is None:
@@ -123,6 +141,73 @@ def _joined(evidence: Evidence, record: RunRecord) -> tuple[LockedSet, Join]:
     return locked, join
 
 
+def _nearly_equal(evidence: Evidence, record: RunRecord, locked: LockedSet) -> NearJoin:
+    """By the hashes in both lists; by what the run found where the case set has none."""
+    cases = [case for case in locked.case_set.cases if case.perceptual_hash]
+    if not cases:
+        return _found_by_run(evidence, record)
+    root = str(record.inputs.training_root)
+    manifest = manifest_path(evidence.workspace.training, root)
+    near = near_join(cases, lambda: read_manifest(manifest, root=root))
+    near.without += len(locked.case_set.cases) - len(cases)
+    return near
+
+
+def near_join(
+    cases: Sequence[LockedCase], training: Callable[[], Iterable[TrainingRow]]
+) -> NearJoin:
+    """Nearly equal pictures of cases that have a hash and of training data, which is read twice."""
+    hashes = bytearray(bytes.fromhex("".join(case.perceptual_hash for case in cases)))
+    places, without = [], 0
+    for place, row in enumerate(training()):
+        hashes += bytes.fromhex(row.perceptual_hash)
+        without += not row.perceptual_hash
+        places += [place] if row.perceptual_hash else []
+    if not places:
+        return NearJoin(without=without)
+    wanted: dict[int, list[tuple[LockedCase, str]]] = {}
+    for pair in near_pairs(np.frombuffer(hashes, np.uint8).reshape(-1, 64)):
+        if pair.first < len(cases) <= pair.second:
+            of_case = wanted.setdefault(places[pair.second - len(cases)], [])
+            of_case.append((cases[pair.first], f"{pair.way}, {pair.distance} of 256 bits"))
+    pairs = [
+        (case.case_id, row.case_id, row.split, words)
+        for place, row in enumerate(training() if wanted else ())
+        for case, words in wanted.get(place, ())
+        if case.pixels_sha256 != row.pixels_sha256
+    ]
+    return NearJoin(pairs, HERE, without)
+
+
+def _found_by_run(evidence: Evidence, record: RunRecord) -> NearJoin:
+    """What DataGate wrote down, if it is what the run's record says; nothing of runs of before."""
+    path = evidence.workspace.run_folder(record.run_id) / ADMISSION
+    if not path.is_file() or record.files.get(ADMISSION) != sha256_file(path):
+        return NearJoin()
+    found = json.loads(path.read_bytes())
+    if "near_duplicates" not in found:
+        return NearJoin()
+    pairs = []
+    for pair in found["near_duplicates"]:
+        one, other = sorted(pair["cases"], key=lambda case: case["split"] != "test")
+        if one["split"] == "test" != other["split"]:
+            words = f"{pair['way']}, {pair['distance']} of 256 bits"
+            pairs.append((one["case_id"], other["case_id"], other["split"], words))
+    return NearJoin(pairs, RUN, found["compared"]["without_hash"])
+
+
+def _near_counts(near: NearJoin) -> dict[str, Value]:
+    pairs = len(near.pairs) if near.by else None
+    return {"shared: nearly equal pictures": pairs, "compared by perceptual hash": near.by or None}
+
+
+def _near_tables(near: NearJoin) -> tuple[Table, ...]:
+    columns = ("case", "training_case", "split", "picture")
+    links = {"case": "case", "training_case": "case"}
+    title = "Cases of which the training data have a nearly equal picture"
+    return (Table("nearly_equal", title, columns, tuple(near.pairs), links),) if near.pairs else ()
+
+
 def _counts(locked: LockedSet, join: Join) -> dict[str, Value]:
     cases = locked.case_set.cases
     comparable = any(map(has_patient, cases)) and join.without_patient < join.training_cases
@@ -137,7 +222,7 @@ def _counts(locked: LockedSet, join: Join) -> dict[str, Value]:
     }
 
 
-def _notes(record: RunRecord, locked: LockedSet, join: Join) -> Iterator[str]:
+def _notes(record: RunRecord, locked: LockedSet, join: Join, near: NearJoin) -> Iterator[str]:
     nameless = sum(not has_patient(case) for case in locked.case_set.cases)
     if join.without_patient or nameless:
         yield (
@@ -148,17 +233,33 @@ def _notes(record: RunRecord, locked: LockedSet, join: Join) -> Iterator[str]:
         f"Patient ids mean something within one source: the training data are of "
         f"{record.inputs.data}, the case set was locked from {locked.case_set.source}."
     )
+    if not near.by:
+        yield (
+            "Pictures were compared exactly: the same radiograph cropped, resized or compressed "
+            "again would not be found. No perceptual hashes are on record."
+        )
+        return
     yield (
-        "Pictures were compared exactly: the same radiograph cropped, resized or compressed again "
-        "would not be found."
+        "Pictures were compared exactly, and by perceptual hash: a copy that is resized, "
+        "compressed again, mirrored, inverted or cropped by some 1 % on each side is found; one "
+        "that is turned or cropped by more is not."
     )
+    if near.by == RUN:
+        yield (
+            "The case set was locked before it kept perceptual hashes: the run compared the "
+            "pictures themselves, and what it found cannot be compared here again."
+        )
+    if near.without:
+        yield f"{near.without} pictures have no perceptual hash and were compared exactly alone."
 
 
-def _table(join: Join) -> Table:
+def _tables(join: Join) -> tuple[Table, ...]:
+    if not join.pairs:
+        return ()
     rows = tuple(
         (case.case_id, row.case_id, row.split, words, case.patient_id, case.label, row.label)
         for case, row, words in join.pairs
     )
     columns = ("case", "training_case", "split", "shared", "patient", "label", "training_label")
     links = {"case": "case", "training_case": "case"}
-    return Table("shared", "Cases that the training data know", columns, rows, links)
+    return (Table("shared", "Cases that the training data know", columns, rows, links),)

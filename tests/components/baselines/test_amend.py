@@ -196,5 +196,6 @@ def test_every_field_of_a_case_but_its_id_can_be_seen_to_change() -> None:
         "sentinel",
         "pixels_sha256",
         "bytes_sha256",
+        "perceptual_hash",
         "attributes",
     }

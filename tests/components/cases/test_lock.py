@@ -4,13 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.baselines.amend import CaseChanges, amend_case_set
 from components.baselines.case_set import CaseSet, load_case_set
-from components.cases.images import bytes_sha256, pixels_sha256
-from components.cases.lock import apply_lock, find_cases, lock_source, read_pictures, verify_source
+from components.cases.images import bytes_sha256, encode_png, pixels_sha256
+from components.cases.lock import (
+    apply_lock,
+    find_cases,
+    lock_source,
+    picture_at,
+    read_pictures,
+    verify_source,
+)
 from components.cases.sources import open_source
+from components.cases.traits import perceptual_hash
 from components.phantom.source import PhantomSource
 from components.records.case import BadCase, Case, Shard
 from components.records.errors import IntegrityError, NothingEvaluated, SourceError
@@ -194,3 +203,36 @@ def test_an_image_that_cannot_be_used_is_left_out(tmp_path: Path) -> None:
     ids = [case.case_id for s in source.shards("test") for case in source.read(s)
            if hasattr(case, "case_id")]  # fmt: skip
     assert read_pictures(source, ids).keys() == set(ids)
+
+
+def test_a_picture_under_both_labels_locks_nothing(tmp_path: Path) -> None:
+    image = encoded(picture(1))
+    source = Planted(Case("a", "p", 1, image), Case("b", "p", 0, image))
+    with refused(SourceError, "planted", "a (positive) and b (negative)"):
+        lock_source(source, tmp_path / "case_set.json", author="A", reason="r")
+    assert not (tmp_path / "case_set.json").exists()
+
+
+def test_a_lock_keeps_perceptual_hashes_of_pictures_that_are_large_enough(tmp_path: Path) -> None:
+    large = np.random.default_rng(1).integers(0, 256, (80, 80)).astype(np.uint8)
+    cases = Case("a", "p", 1, encode_png(large)), Case("b", "q", 0, encoded(picture(2)))
+    path = tmp_path / "case_set.json"
+    lock_source(Planted(*cases), path, author="A", reason="r")
+    first, second = load_case_set(path).cases
+    assert first.perceptual_hash == perceptual_hash(large) != ""
+    assert second.perceptual_hash == ""
+
+
+def test_a_picture_is_read_again_from_where_its_record_stands(tmp_path: Path) -> None:
+    source = open_source(str(write_npz(tmp_path / "chest.npz", rows=6)))
+    tune = read_cases(source, "tune")
+    place = len(source.shards("train"))
+    where = (f"tune-{place:06d}", 2, tune[2].case_id)
+    assert picture_at(source, ("train", "tune"), where) == tune[2].image
+    assert picture_at(source, ("train", "tune"), (where[0], 2, "another")) is None
+
+
+def test_a_picture_behind_unusable_cases_is_found() -> None:
+    image = encoded(picture(1))
+    source = Planted(BadCase("x", "bad"), BadCase("y", "bad"), Case("a", "p", 1, image))
+    assert picture_at(source, ("test",), ("test-000000", 0, "a")) == image

@@ -146,3 +146,41 @@ def test_every_broken_policy_is_tried() -> None:
 def test_an_absent_policy_is_a_policy_error(tmp_path: Path) -> None:
     with refused(PolicyError, tmp_path / "absent.yaml", "No such file"):
         load_policy(tmp_path / "absent.yaml")
+
+
+def policy_with(tmp_path: Path, more: str):  # type: ignore[no-untyped-def]
+    path = tmp_path / "policy.yaml"
+    path.write_text(COMPLETE + more)
+    return load_policy(path)
+
+
+def test_a_policy_of_before_reports_near_duplicates_and_shortcuts(complete: Path) -> None:
+    policy = load_policy(complete)
+    assert (policy.near_duplicates, policy.shortcuts.action) == ("report", "report")
+    assert policy.shortcuts.ignore == ("aetiology",)
+
+
+def test_near_duplicates_and_shortcuts_are_as_the_policy_says(tmp_path: Path) -> None:
+    policy = policy_with(
+        tmp_path,
+        "near_duplicates: stop\n"
+        "shortcuts: {action: stop, effect: 0.3, ignore: [device], rationale: agreed on}\n",
+    )
+    shortcuts = policy.shortcuts
+    assert policy.near_duplicates == "stop"
+    assert (shortcuts.action, shortcuts.effect, shortcuts.alpha) == ("stop", 0.3, 0.01)
+    assert shortcuts.ignore == ("device",)
+
+
+@pytest.mark.parametrize(
+    ("more", "facts"),
+    [
+        ("near_duplicates: stpo\n", ("near_duplicates", "'stop'")),
+        ("near_duplicate: stop\n", ("'near_duplicates'",)),
+        ("shortcuts: {action: stop}\n", ("shortcuts", "'rationale'")),
+        ("shortcuts: {action: stop, effect: 1.5, rationale: x}\n", ("shortcuts.effect", "1.5")),
+    ],
+)
+def test_a_wrong_word_of_these_is_named(tmp_path: Path, more: str, facts: tuple[str, ...]) -> None:
+    with refused(PolicyError, *facts):
+        policy_with(tmp_path, more)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.report.evidence import THUMBNAIL_PIXELS, thumbnail
+from components.report.evidence import PAIRS, THUMBNAIL_PIXELS, admitted, thumbnail
 from tests.components.report.making import png
 
 
@@ -50,3 +50,41 @@ def test_formats_that_were_never_locked_are_not_opened() -> None:
     stream = io.BytesIO()
     Image.new("L", (9, 9)).save(stream, format="GIF")
     assert thumbnail(stream.getvalue()) is None
+
+
+ADMISSION = {
+    "near_duplicates": [
+        {
+            "cases": [
+                {"case_id": "a", "patient_id": "p", "label": 1, "split": "train"},
+                {"case_id": "b", "patient_id": "q", "label": 0, "split": "test"},
+            ],
+            "distance": 12,
+            "way": "mirrored",
+            "labels_differ": True,
+        }
+    ]
+    * 30,
+    "compared": {"pairs": 1234},
+    "associations": [{"feature": "bits"}],
+}
+
+
+def test_pairs_are_shown_with_both_pictures_and_no_more_than_fit() -> None:
+    asked = []
+
+    def picture(case):  # type: ignore[no-untyped-def]
+        asked.append(case["case_id"])
+        return png() if case["case_id"] == "a" else None
+
+    found = admitted(ADMISSION, picture)
+    assert (len(found.pairs), found.near_duplicates) == (PAIRS, 1234)
+    assert asked == ["a", "b"] * PAIRS
+    shown, missing = found.pairs[0].pictures
+    assert opened(shown or "").size == (24, 16) and missing is None
+    assert "mirrored" in found.pairs[0].words and found.pairs[0].contradicts
+
+
+def test_what_an_older_run_wrote_has_neither_pairs_nor_associations() -> None:
+    found = admitted({"anomalies": [], "findings": []}, lambda case: None)
+    assert (found.pairs, found.near_duplicates, found.associations) == ((), 0, ())

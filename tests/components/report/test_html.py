@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from components.decision import CheckResult, Decision, Flips, Verdict
-from components.report.evidence import ReportEvidence
+from components.report.evidence import ReportEvidence, admitted
 from components.report.html import WIDTH, html_report, panels
 from components.report.words import headline, sentence
 from components.report.worklist import PICTURES, ROWS
@@ -291,3 +291,54 @@ def test_checks_of_a_panel_share_a_scale() -> None:
         for row in panel.rows
     ]
     assert grids[0] == grids[1] and grids[0]
+
+
+def with_pictures(name: str = "a", pairs: int = 2) -> ReportEvidence:
+    pair = {
+        "cases": [
+            {"case_id": name, "patient_id": "p", "label": 1, "split": "train"},
+            {"case_id": "b", "patient_id": "q", "label": 0, "split": "test"},
+        ],
+        "distance": 12,
+        "way": "mirrored",
+        "labels_differ": True,
+    }
+    association = {
+        "feature": "bits",
+        "group": "label",
+        "measure": "Cramér's V",
+        "effect": 0.97,
+        "p": 1e-30,
+        "detail": "'12' in 100% of positives, 0% of negatives",
+        "found": True,
+    }
+    found = {
+        "near_duplicates": [pair] * pairs,
+        "compared": {"pairs": pairs},
+        "associations": [association, {**association, "feature": "site", "found": False}],
+    }
+    return replace(SHOWN, admitted=admitted(found, lambda case: making.png()))
+
+
+def test_nearly_equal_pictures_stand_side_by_side_with_both_names() -> None:
+    page = parsed(decision(FLOOR), with_pictures())
+    assert page.text["pictures"].count("the labels differ") == 2
+    for words in ("a : train, positive", "b : test, negative", "12 of 256 bits", "2 pairs"):
+        assert words in page.text["pictures"]
+    named = [image["alt"] for image in page.all("img") if image["alt"] in ("case a", "case b")]
+    assert named[:2] == ["case a", "case b"] and len(named) == 4
+
+
+def test_what_goes_with_the_label_is_listed_and_marked_above_the_limit() -> None:
+    text = parsed(decision(FLOOR), with_pictures()).text["pictures"]
+    assert "bits label 0.970 <0.0001" in text and text.count("above the limit") == 1
+
+
+def test_names_in_a_pair_are_never_markup() -> None:
+    page = html_report(decision(FLOOR), with_pictures(NASTY), synthetic=False)
+    assert NASTY not in page
+
+
+def test_a_page_without_admission_says_nothing_of_pictures() -> None:
+    page = parsed(decision(FLOOR), SHOWN)
+    assert "pictures" not in page.text

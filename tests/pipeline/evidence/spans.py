@@ -30,9 +30,10 @@ from components.lineage.record import (
 from components.lineage.training import TrainingRow, write_manifest
 from components.lineage.writer import RecordWriter
 from components.records.case import CaseRecord
+from components.records.files import sha256_file
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
-from components.records.run_files import REQUEST, RUN_RECORD
+from components.records.run_files import ADMISSION, REQUEST, RUN_RECORD
 from pipeline.settings.workspace import Workspace
 
 COMMIT = "abcd" + "0" * 36
@@ -41,6 +42,11 @@ PLACE = "serving/pneumonia"
 
 def digest(*words: object) -> str:
     return sha256(repr(words).encode()).hexdigest()
+
+
+def looks(picture: int) -> str:
+    """A perceptual hash, unlike that of any other picture."""
+    return digest("signs", picture) + digest("spots", picture)
 
 
 def training(number: int, **changes: object) -> TrainingRow:
@@ -56,7 +62,7 @@ def training(number: int, **changes: object) -> TrainingRow:
     return TrainingRow(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def seen(number: int) -> CaseRecord:
+def seen(number: int, *, hashed: bool = False) -> CaseRecord:
     picture = 1000 + number
     return CaseRecord(
         case_id=f"test-{number}",
@@ -64,19 +70,25 @@ def seen(number: int) -> CaseRecord:
         bytes_sha256=digest("bytes", picture),
         pixels_sha256=digest("pixels", picture),
         patient_id=f"patient-{picture}",
+        perceptual_hash=looks(picture) if hashed else "",
     )
 
 
 class Spans:
-    """A workspace; `run` adds to it what a run leaves."""
+    """A workspace; `run` adds to it what a run leaves.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+      hashed: whether the case set was locked with perceptual hashes.
+    """
+
+    def __init__(self, root: Path, *, hashed: bool = False) -> None:
         self.workspace = Workspace(root / "workspace")
         self.workspace.root.mkdir(parents=True)
         self.workspace.identity.write_text(json.dumps({"workspace_id": "0123abcd"}))
         self.lock = self.workspace.baselines / "chest" / "case_set.json"
+        cases = [seen(number, hashed=hashed) for number in range(5)]
         who = {"author": "Dr. Lang", "reason": "test", "date": "2026-01-01"}
-        self.case_set = lock_cases(map(seen, range(5)), name="chest", source="chest.npz", **who)
+        self.case_set = lock_cases(cases, name="chest", source="chest.npz", **who)
         save_case_set(self.case_set, self.lock)
         self.ledger = Ledger(self.workspace.ledger)
         self._runs = 0
@@ -106,6 +118,7 @@ class Spans:
         commit: str = COMMIT,
         packages: dict[str, str] | None = None,
         recorded: str | None = None,
+        admission: dict[str, object] | None = None,
     ) -> str:
         """Adds a finished run and returns its id.
 
@@ -113,12 +126,18 @@ class Spans:
           rows: what it was trained on; None for one that stopped before that.
           version: what it was released as, if it was.
           recorded: as the record names the training data, where that is not so.
+          admission: what DataGate wrote of the pictures; None for a run of before it did.
         """
         self._runs += 1
         run_id = f"20260101T{self._runs:06d}.000000Z"
         data = None if rows is None else write_manifest(rows, self.workspace.training)
         model = digest("model", model or run_id) if data else None
         decision = digest("decision", run_id)
+        folder, files = self.workspace.run_folder(run_id), {}
+        if admission is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / ADMISSION).write_text(json.dumps(admission))
+            files[ADMISSION] = sha256_file(folder / ADMISSION)
         record = RunRecord(
             run_id=run_id,
             workspace_id=self.workspace.id,
@@ -144,6 +163,7 @@ class Spans:
             ),
             decision=Decided("PASS" if version else "FAIL", decision, model) if data else None,
             release=Released(PLACE, version, str(model), None) if version else None,
+            files=files,
         )
         self._write(record, model, decision)
         with open_store(self.workspace.store) as store:
