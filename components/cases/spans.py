@@ -340,6 +340,7 @@ def open_spans(spec: str, reading: Reading = PLAIN) -> SpanSource:
     counts: dict[str, list[int]] = {split: [] for split in SPLITS}
     spans = tuple(replace(span, reading=reading) for span in chosen.spans)
     for span in spans:
+        _refuse_dicom(span)
         for split, rows in span.rows().items():
             for row in (row for row in rows if row.is_image):
                 where = f"{span.path}: {row.path}"
@@ -350,3 +351,16 @@ def open_spans(spec: str, reading: Reading = PLAIN) -> SpanSource:
         require_both_classes(chosen.spec, split, labels[split])
     read_as = ReadAs.together(span.read_as() for span in spans)
     return SpanSource(chosen.spec, spans[0].path.parent.name, spans, counts, read_as)
+
+
+def _refuse_dicom(span: Span) -> None:
+    """Refuses a span of DICOM files, whose paths would stand in records as they are."""
+    if not span.path.is_dir() or (span.path / "train").is_dir():
+        return
+    from components.cases.dicom import is_dicom_folder  # takes time to import
+
+    if is_dicom_folder(span.path):
+        raise SourceError(
+            f"{span.path}: DICOM files, which are no span; name their folder as data.source, "
+            "without {SPAN}"
+        )

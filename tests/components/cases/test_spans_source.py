@@ -23,6 +23,7 @@ from tests.components.cases.making import (
     write_npz,
     write_picture,
 )
+from tests.components.dicom.archives import write_archive
 from tests.refusing import refused
 
 
@@ -272,3 +273,15 @@ def test_an_attribute_named_span_is_left_as_it_is(folder: Path) -> None:
     manifest.write_text("\n".join([f"{header},span", *(f"{line},week 3" for line in lines)]))
     spans = {case.attributes["span"] for case in read_cases(opened(folder), "train")}
     assert spans == {"week 3", "span-0002", "span-0004"}
+
+
+@pytest.mark.parametrize("manifest", [True, False])
+def test_a_span_of_dicom_is_refused_before_a_path_is_shown(tmp_path: Path, manifest: bool) -> None:
+    root = write_archive(tmp_path / "span-0001", cases=2)
+    (root / "labels.csv").unlink()
+    if manifest:
+        rows = [f"{path.relative_to(root)},1" for path in root.rglob("IM*")]
+        (root / "manifest.csv").write_text("\n".join(["path,label", *rows]))
+    with refused(SourceError, "span-0001: ", "DICOM") as caught:
+        opened(tmp_path)
+    assert "Rossi" not in str(caught.value)
