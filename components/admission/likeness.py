@@ -27,7 +27,7 @@ TABLES = 200
 DRAWN = 20  # bits of a table, beside the two that say which way round
 NEIGHBOURS = 32  # that one hash is compared with in a table, where more agree
 AT_ONCE = 1 << 20  # pairs compared at a time
-WAYS = ("as it is", "mirrored", "mirrored negative", "negative")
+WAYS = ("as it is", "mirrored", "mirrored and inverted", "inverted")
 
 Words = NDArray[
     np.uint64
@@ -85,7 +85,7 @@ def _edges_differ(
     one = np.unpackbits(spots[first], axis=1).reshape(shape)
     other = np.unpackbits(spots[second], axis=1).reshape(shape)
     mirrored = np.array(["mirrored" in name for name in WAYS])[way]
-    negative = np.array(["negative" in name for name in WAYS])[way]
+    negative = np.array(["inverted" in name for name in WAYS])[way]
     other[mirrored] = other[mirrored][:, :, ::-1]
     # A negative has no bright spot where the picture has one; where neither has, both may be even.
     bright_in_both = 2 * (one & other).sum(axis=(1, 2), dtype=np.int64)

@@ -81,7 +81,7 @@ def test_each_changed_copy_is_found_with_both_names(data: SmallData, reported: W
     judged = [row["case_id"] for row in data.of_split("test")]
     assert pairs == {
         ("mirrored", judged[0]): "mirrored",
-        ("inverted", judged[1]): "negative",
+        ("inverted", judged[1]): "inverted",
         ("compressed", judged[2]): "as it is",
     }
 

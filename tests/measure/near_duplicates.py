@@ -133,7 +133,7 @@ def index(count: int) -> None:
         if "mirrored" in way:
             one[0, :, 1::2] ^= 1
             one[1] = one[1, :, ::-1].copy()
-        one ^= "negative" in way
+        one ^= "inverted" in way
         flips = random.choice(np.arange(1, 256), place // 4 % 5 * 10, replace=False)
         one.reshape(-1)[flips] ^= 1
     hashes = np.packbits(np.concatenate([bits, planted]).reshape(-1, 512), axis=1)

@@ -107,7 +107,7 @@ def test_a_mirrored_negative_says_so(tmp_path: Path) -> None:
     rows = textwrap.wrap(f"{spots:0256b}", 16)
     turned = (signs << 256) + int("".join(row[::-1] for row in rows), 2) ^ (2**256 - 1)
     (pair,) = found_in(tmp_path, train=[case("a", 1, picture(1)), case("b", 1, turned)])
-    assert pair.way == "mirrored negative" and "mirrored negative, " in pair.words
+    assert pair.way == "mirrored and inverted" and "mirrored and inverted, " in pair.words
 
 
 def test_pictures_without_a_hash_are_counted_and_never_compared(tmp_path: Path) -> None:

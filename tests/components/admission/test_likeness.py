@@ -21,7 +21,7 @@ def changed(bits: Bits, way: str, flips: int, seed: int) -> Bits:
     if "mirrored" in way:
         turned[0, :, 1::2] ^= 1
         turned[1] = turned[1, :, ::-1]
-    if "negative" in way:
+    if "inverted" in way:
         turned ^= 1
     places = np.random.default_rng(seed).choice(np.arange(1, SIDE * SIDE), flips, replace=False)
     turned.reshape(-1)[places] ^= 1
