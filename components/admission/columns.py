@@ -14,7 +14,7 @@ NO_HASH = bytes(64)
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenCase:
     """A case and where it was read.
 
     Attributes:
@@ -29,7 +29,7 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class CaseColumns:
     """Attributes:
     splits, labels: shape (n_cases,), text and bool.
     hashes: perceptual ones, shape (n_cases, 64); all zero where a picture has none.
@@ -48,7 +48,7 @@ class Columns:
         return int((~self.hashes.any(axis=1)).sum())
 
 
-def read_columns(folders: Sequence[Path], figure_names: Sequence[str]) -> Columns:
+def read_columns(folders: Sequence[Path], figure_names: Sequence[str]) -> CaseColumns:
     """The columns of the cases in some folders of an index each, in the order of `read_seen`."""
     splits, labels, hashes = [], [], bytearray()
     texts: dict[str, int] = {"": 0}
@@ -66,7 +66,7 @@ def read_columns(folders: Sequence[Path], figure_names: Sequence[str]) -> Column
         column += [0] * (len(labels) - len(column))
     figures = read_figures(path.with_suffix(".figures") for path in _shards(folders))
     named = dict(zip(figure_names, figures.T)) if len(figures) == len(labels) else {}
-    return Columns(
+    return CaseColumns(
         known[splits] if splits else np.array([], str),
         np.array(labels, bool),
         np.frombuffer(bytes(hashes), np.uint8).reshape(-1, len(NO_HASH)),
@@ -75,14 +75,14 @@ def read_columns(folders: Sequence[Path], figure_names: Sequence[str]) -> Column
     )
 
 
-def read_seen(folders: Sequence[Path]) -> Iterator[Seen]:
+def read_seen(folders: Sequence[Path]) -> Iterator[SeenCase]:
     """Every case in these folders, one at a time."""
     for path in _shards(folders):
         for line, record in enumerate(read_records(path)):
-            yield Seen(record, path.name.partition("-")[0], path.stem, line)
+            yield SeenCase(record, path.name.partition("-")[0], path.stem, line)
 
 
-def seen_at(folders: Sequence[Path], places: Collection[int]) -> dict[int, Seen]:
+def seen_at(folders: Sequence[Path], places: Collection[int]) -> dict[int, SeenCase]:
     """The cases at some places, counted as in `read_columns`."""
     if not places:
         return {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from components.admission.columns import Columns, Seen, seen_at
+from components.admission.columns import CaseColumns, SeenCase, seen_at
 from components.admission.likeness import WAYS, near_pairs
 from components.records.case import has_patient
 from components.records.errors import LeakageFound
@@ -33,8 +33,8 @@ BETWEEN = {
 class NearDuplicate:
     """Two cases whose pictures differ in `distance` of 256 bits, the other turned as `way` says."""
 
-    one: Seen
-    other: Seen
+    one: SeenCase
+    other: SeenCase
     distance: int
     way: str
 
@@ -83,7 +83,7 @@ class NearDuplicate:
         }
 
 
-def find_near_duplicates(folders: Sequence[Path], columns: Columns) -> list[NearDuplicate]:
+def find_near_duplicates(folders: Sequence[Path], columns: CaseColumns) -> list[NearDuplicate]:
     """Every pair of nearly equal pictures, the worst first; equal ones are left out."""
     places = np.flatnonzero(columns.hashes.any(axis=1))
     pairs = near_pairs(columns.hashes[places])
@@ -125,7 +125,7 @@ def clauses(found: Sequence[NearDuplicate], without_hash: int) -> list[str]:
     ]
 
 
-def _described(seen: Seen) -> dict[str, Any]:
+def _described(seen: SeenCase) -> dict[str, Any]:
     record = seen.record
     return {
         "case_id": record.case_id,

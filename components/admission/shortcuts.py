@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.admission.columns import Columns
+from components.admission.columns import CaseColumns
 from components.statistics.multiplicity import holm
 
 MOST_VALUES = 50  # of an attribute; with more it names cases, and parts them by itself
@@ -56,7 +56,7 @@ class Association:
 
 
 def find_associations(
-    columns: Columns, *, effect: float, alpha: float, ignore: Sequence[str] = ()
+    columns: CaseColumns, *, effect: float, alpha: float, ignore: Sequence[str] = ()
 ) -> list[Association]:
     """Every feature against the label in train, and against the split; the strongest first.
 
@@ -81,7 +81,7 @@ def find_associations(
     return sorted(found, key=lambda one: (-abs(one.effect), one.feature, one.group))
 
 
-def _groups(columns: Columns) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+def _groups(columns: CaseColumns) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
     """Name, who is in the second group, and who is in either."""
     train = columns.splits == "train"
     yield "label", columns.labels, train
@@ -90,7 +90,7 @@ def _groups(columns: Columns) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[
         yield split, of, of | train
 
 
-def _features(columns: Columns, ignore: Sequence[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+def _features(columns: CaseColumns, ignore: Sequence[str]) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, column in {**columns.attributes, **columns.figures}.items():
         if name not in ignore:
             yield name, column

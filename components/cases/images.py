@@ -1,7 +1,7 @@
 """What is in an encoded image: its samples, a hash that survives lossless re-encoding, its quality.
 
 An image is decoded here and nowhere else: what is hashed, measured, trained on and judged is the
-canonical PNG of these samples (docs/adr/0028-one-decoding.md).
+canonical PNG of these samples (docs/adr/0031-one-decoding.md).
 
 The hash answers "is this the same picture?", which the hash of the bytes does not: two PNG
 encoders write the same picture in different bytes. For a JPEG the samples are those of libjpeg

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from components.admission.columns import Columns
+from components.admission.columns import CaseColumns
 from components.admission.shortcuts import Association, find_associations
 
 N = 400
@@ -14,8 +14,8 @@ LABELS = np.arange(N) % 2 == 1
 RANDOM = np.random.default_rng(7)
 
 
-def columns(*, labels=LABELS, splits=None, figures=None, attributes=None) -> Columns:  # type: ignore[no-untyped-def]
-    return Columns(
+def columns(*, labels=LABELS, splits=None, figures=None, attributes=None) -> CaseColumns:  # type: ignore[no-untyped-def]
+    return CaseColumns(
         np.full(len(labels), "train") if splits is None else splits,
         labels,
         np.zeros((len(labels), 64), np.uint8),
@@ -24,7 +24,7 @@ def columns(*, labels=LABELS, splits=None, figures=None, attributes=None) -> Col
     )
 
 
-def found(given: Columns, **changed: object) -> list[Association]:
+def found(given: CaseColumns, **changed: object) -> list[Association]:
     limits = {"effect": 0.5, "alpha": 0.01, **changed}
     return find_associations(given, **limits)  # type: ignore[arg-type]
 
