@@ -132,7 +132,7 @@ def read_answers(path: Path) -> Answers:
         )
 
 
-def _write(path: Path, **arrays: np.ndarray) -> None:
+def _write(path: Path, **arrays: Any) -> None:
     # Whole or not at all: an engine may do a part again while its first worker is dying.
     stream = io.BytesIO()
     np.savez(stream, **arrays)

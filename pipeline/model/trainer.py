@@ -82,6 +82,17 @@ class Records:
             np.concatenate([labels for _, labels in batches]),
         )
 
+    def patients(self) -> np.ndarray:
+        """Whose each record is, in their order: integers, shape (n,)."""
+        spec = {PATIENT_ID: tf.io.FixedLenFeature([], tf.string)}
+        batches = (
+            self.serialized()
+            .batch(READ_BATCH)
+            .map(lambda serialized: tf.io.parse_example(serialized, spec)[PATIENT_ID])
+        )
+        ids = np.concatenate(list(batches.as_numpy_iterator()))
+        return np.unique(ids, return_inverse=True)[1]
+
 
 def run_fn(fn_args: Any) -> None:
     """TFX's entry point.
@@ -135,7 +146,7 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
     return network, {
         "operating_point": point,
-        "tuning_sensitivity": tuning_sensitivity(scores, labels, read_patients(tune), point),
+        "tuning_sensitivity": tuning_sensitivity(scores, labels, tune.patients(), point),
         "tuning_auc": float(aucs[best]),
         "tuning_cases": int(labels.size),
         "training_cases": train.count,
@@ -158,18 +169,6 @@ def tuning_sensitivity(
     """
     tuned = Outputs(labels == 1, scores.astype(np.float64), point, patients)
     return dataclasses.asdict(sensitivity(tuned, alpha=0.025))
-
-
-def read_patients(records: Records) -> np.ndarray:
-    """Whose each record is, in their order: integers, shape (n,)."""
-    spec = {PATIENT_ID: tf.io.FixedLenFeature([], tf.string)}
-    batches = (
-        records.serialized()
-        .batch(READ_BATCH)
-        .map(lambda serialized: tf.io.parse_example(serialized, spec)[PATIENT_ID])
-    )
-    ids = np.concatenate(list(batches.as_numpy_iterator()))
-    return np.unique(ids, return_inverse=True)[1]
 
 
 def class_weights(prevalence: float) -> dict[int, float]:

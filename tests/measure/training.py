@@ -40,6 +40,9 @@ class HeldRecords(Records):
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         return self.pixels, self.labels
 
+    def patients(self) -> np.ndarray:
+        return np.arange(self.labels.size)
+
     def fits_in_memory(self) -> bool:
         return True
 
