@@ -70,14 +70,20 @@ def test_a_pool_beside_two_task_managers_comes_to_the_same_decision_value_by_val
 ) -> None:
     pool, server, address = start_pool("127.0.0.1:0")
     workspace = tmp_path / "workspace"
-    settings = on(flink, "beam.environment=pool", f'beam.worker_pool="{address}"')
+    settings = on(
+        flink,
+        "beam.environment=pool",
+        f'beam.worker_pool="{address}"',
+        "beam.score_from_cases=1",
+    )
     try:
         assert started(workspace, settings).wait(900) == 0, output(workspace)
     finally:
         pool.stop()
         server.stop(0)
-    assert len(flink.tasks("finished")) >= 4  # TrainingCases, CaseSet, StatisticsGen, Evaluator
-    assert pool.started >= 2 * 4
+    # TrainingCases, CaseSet, StatisticsGen, CandidateScorer, ReferenceScorer and Evaluator
+    assert len(flink.tasks("finished")) >= 6
+    assert pool.started >= 2 * 6
     assert_same_decision(in_memory, workspace)
 
 
