@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from components.admission.columns import Columns
+from components.admission.columns import CaseColumns
 from components.admission.likeness import WAYS, near_pairs
 from components.admission.shortcuts import find_associations
 from components.cases.images import decode, measure
@@ -161,12 +161,12 @@ def cases_of(spec: str, splits: tuple[str, ...]) -> Iterator[tuple[str, Case]]:
                     yield split, case
 
 
-def columns_of(rows: list[tuple[str, int, tuple[float, ...]]]) -> Columns:
+def columns_of(rows: list[tuple[str, int, tuple[float, ...]]]) -> CaseColumns:
     figures = np.array([row[2] for row in rows])
     labels = np.array([row[1] for row in rows], bool)
     splits = np.array([row[0] for row in rows])
     empty = np.zeros((len(rows), 64), np.uint8)
-    return Columns(splits, labels, empty, {}, dict(zip(FIGURES, figures.T)))
+    return CaseColumns(splits, labels, empty, {}, dict(zip(FIGURES, figures.T)))
 
 
 def measured(samples: np.ndarray) -> tuple[float, ...]:
@@ -197,7 +197,7 @@ def shortcuts(spec: str) -> None:
         show(f"positives to train on: {name}", columns_of(rows), 6)
 
 
-def show(title: str, columns: Columns, most: int) -> None:
+def show(title: str, columns: CaseColumns, most: int) -> None:
     print(f"\n{title}")
     label = [o for o in find_associations(columns, effect=0.5, alpha=0.01) if o.group == "label"]
     other = [o for o in find_associations(columns, effect=0.5, alpha=0.01) if o.group != "label"]
