@@ -37,9 +37,9 @@ def lock(source: str, to: Path, by: str, reason: str, reading: "Reading") -> int
 
     by, reason = require_text(by, "--by"), require_text(reason, "--reason")
     opened = open_source(source, reading)
+    case_set = lock_source(opened, to / CASE_SET, author=by, reason=reason, reading=reading)
     for line in opened.read_as.lines:
         click.echo(line)
-    case_set = lock_source(opened, to / CASE_SET, author=by, reason=reason, reading=reading)
     click.echo(f"{to / CASE_SET}: {len(case_set.cases)} cases, root {case_set.merkle_root}")
     return 0
 

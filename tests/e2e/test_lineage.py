@@ -109,7 +109,7 @@ def test_show_names_model_data_criteria_and_approver(audited: Audited) -> None:
         "A. Tester",
     ):
         assert str(value) in told
-    assert len(rows(found, "checks")) == 8
+    assert len(rows(found, "checks")) == 9
 
 
 def test_trace_leads_from_the_release_to_the_training_examples(audited: Audited) -> None:

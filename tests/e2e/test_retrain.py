@@ -58,7 +58,8 @@ def test_the_first_model_waits_for_a_name_then_is_released_and_then_nothing_is_n
     third = again()
     assert (third.state, third.exit_code) == ("nothing_new", 0)
     assert third.attempt.version == served.version
-    assert [line.split()[0] for line in said] == ["inputs"]
+    # How the data are read is told; nothing else was done than to look at them.
+    assert [line.split()[0] for line in said if not line.split()[0].endswith(":")] == ["inputs"]
     assert [notice["event"] for notice in told_in(told)] == [
         "inconclusive",
         "released",
