@@ -117,18 +117,11 @@ def DataGate(
             "findings": [
                 *too_few,
                 *(f"the data moved: {words}" for words in moved),
-                *_case_set_findings(case_index.uri),
                 *clauses(near, columns.without_hash),
                 *(f"a model may learn this instead of the disease: {words}" for words in named),
             ],
         }
         write_atomically(folder / ADMISSION, json.dumps(checked).encode())
-
-
-def _case_set_findings(uri: str) -> list[str]:
-    """What the case set's own intake has to say, which no other component hands on."""
-    summary = json.loads((Path(uri) / "summary.json").read_text("utf-8"))
-    return list(summary["findings"])
 
 
 def _compare(

@@ -8,7 +8,6 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -277,7 +276,7 @@ def check_training(
             "training patients with data.tune_from_train: 0.2, or add cases to tune on"
         )
     leaks = find_leakage(intake.records(), lock.cases)
-    contradictions = find_repeats(chain(lock.cases, intake.records())).clauses()
+    contradictions = find_repeats(intake.records(), beside=lock.cases).clauses()
     if leaks and leakage == "stop":
         raise LeakageFound(
             f"{'; '.join([_leaks_in_words(leaks), *contradictions])}; remove them from the "

@@ -49,9 +49,15 @@ class Repeats:
         ]
 
 
-def find_repeats(records: Iterable[CaseRecord]) -> Repeats:
-    """Pictures that stand more than once among these cases, each of which is read once."""
+def find_repeats(records: Iterable[CaseRecord], *, beside: Iterable[CaseRecord] = ()) -> Repeats:
+    """Pictures that stand more than once among these cases, each of which is read once.
+
+    Args:
+      beside: cases that these are held against, too, but not among each other.
+    """
     first: dict[bytes, CaseRecord] = {}
+    for known in beside:
+        first.setdefault(bytes.fromhex(known.pixels_sha256), known)
     found = Repeats()
     for record in records:
         found.cases += 1

@@ -55,7 +55,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SmallData:
         changed(made, judged[2], "compressed", compressed),
     ]
     planted[2]["label"] = str(1 - int(planted[2]["label"]))
-    made.write_rows([*made.rows(), *planted])
+    again = {**judged[3], "path": "test/again.png", "case_id": "again", "patient_id": "again"}
+    (made.folder / again["path"]).write_bytes((made.folder / judged[3]["path"]).read_bytes())
+    made.write_rows([*made.rows(), *planted, again])
     return made
 
 
@@ -90,6 +92,8 @@ def test_the_decision_says_so_and_the_report_shows_both_pictures(reported: Watch
     findings = reported.outcome.decision.findings
     assert any("3 pairs of nearly equal pictures between training" in each for each in findings)
     assert any("under both labels: compressed and " in each for each in findings)
+    assert "case set: 1 cases repeat the picture of another" in findings, findings
+    assert len(set(findings)) == len(findings), findings
     page = reported.outcome.report.with_suffix(".html").read_text()
     for name in ("mirrored", "inverted", "compressed"):
         assert f'alt="case {name}"' in page

@@ -62,3 +62,10 @@ def test_a_pair_here_and_there_is_locked_and_one_in_twenty_is_not(pairs: int, lo
     else:
         with refused(SourceError, "6 of 100 cases repeat"):
             refuse_repeats(cases, where="data")
+
+
+def test_what_stands_beside_is_held_against_but_not_among_itself() -> None:
+    locked = [case(1, picture=7), case(2, picture=7), case(3)]
+    found = find_repeats([case(4, picture=7), case(5)], beside=locked)
+    assert found.clauses() == ["1 picture of two patients: c1 (p1) and c4 (p4)"]
+    assert found.cases == 2 and find_repeats([case(5)], beside=locked).clauses() == []
