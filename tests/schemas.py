@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from pipeline.settings.config import REPOSITORY, Config, Section
+from pipeline.settings.config import REPOSITORY, Config
+from pipeline.settings.sections import Section
 
 CONFIG_SCHEMA = REPOSITORY / "schemas" / "config.json"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings.config import BeamConfig
+from pipeline.settings.sections import BeamConfig
 from tests.test_docs import parsed
 
 UNIT = Path(__file__).resolve().parents[1] / "deploy" / "flink" / "casegate-workers.service"

@@ -14,7 +14,7 @@ from components.report.formats import FORMATS
 from pipeline.ci.job_files import JUNIT, RESULT, SARIF, SUMMARY
 from pipeline.cli import main
 from pipeline.evidence.bundle.names import BOM, OPENLINEAGE, PROV
-from pipeline.settings.config import NotifyConfig
+from pipeline.settings.sections import NotifyConfig
 from tests.test_docs import ROOT, table
 
 PAGE = ROOT / "docs" / "interfaces.md"

@@ -65,6 +65,7 @@ def CaseExampleGen(
     least_tuning_positives: Parameter[int],
     leakage: Parameter[str],
     odd_pictures: Parameter[str],
+    near_duplicates: Parameter[str],
     exif_orientation: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
@@ -80,6 +81,8 @@ def CaseExampleGen(
       leakage: "stop" or "report", where a case-set case stands in the training data.
       least_tuning_positives: with fewer nothing is trained.
       odd_pictures: "stop" or "report", where a picture looks as none of its kind should.
+      near_duplicates: "stop" or "report", where equal pictures stand in two splits or contradict
+        each other.
       exif_orientation: "refuse" or "apply", where EXIF says that an image is shown turned.
     """
     with report_error(problems):
@@ -114,6 +117,7 @@ def CaseExampleGen(
                 lock,
                 leakage=leakage,
                 odd_pictures=odd_pictures,
+                near_duplicates=near_duplicates,
                 least_tuning_positives=least_tuning_positives,
                 read_as=opened.read_as,
             )

@@ -4,24 +4,24 @@ A file's path often is a patient's name, so nothing of it is shown: a case is na
 of its SOPInstanceUID. What is no chest radiograph is left out, and counted by what it is.
 """
 
-import csv
 import functools
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from components.cases.container import write_png
-from components.cases.files import IMAGE_SUFFIXES, MANIFEST, ImageFile, cache_folder
+from components.cases.dicom_folder import is_in_classes
+from components.cases.files import MANIFEST, ImageFile, cache_folder
+from components.cases.folder import class_folders, is_carved, split_of_folder
 from components.cases.images import bytes_sha256
 from components.cases.label_table import KIND, PATH, Labelled, LabelTable, read_labels
 from components.cases.reading import PLAIN, Reading
 from components.cases.splits import (
+    TRAIN_TUNE,
     SplitCheck,
-    assign_split,
     cut_shards,
     require_both_classes,
 )
@@ -29,12 +29,12 @@ from components.dicom.admission import Admission
 from components.dicom.facts import (
     KEYS,
     FileFacts,
-    begins_as_dicom,
     parse_dataset,
     refuse_identifiers,
     why_left_out,
 )
-from components.dicom.index import FactsIndex, Found, digest_of, read_ahead, walk
+from components.dicom.files import Found, digest_of, walk
+from components.dicom.index import FactsIndex, read_ahead
 from components.dicom.pixels import PIPELINE, read_pixels
 from components.dicom.pseudonyms import site_pseudonyms
 from components.records.case import SPLITS, BadCase, Case, ReadAs, Shard, canonical_row
@@ -226,8 +226,11 @@ def list_dicom(
     if (key, digest) not in _listings:
         while len(_listings) >= _KEPT:
             _listings.pop(next(iter(_listings)))
-        labels = _labels(table, root, reading)
         facts_of_files = read_facts(root, reading.dicom, found)
+        if table.is_file() or not is_in_classes(root):
+            labels = _labels(table, root, reading)
+        else:
+            labels, reading = _labels_of_folders(root, found, reading)
         _listings[key, digest] = _listing(str(root), digest, reading, facts_of_files, labels)
     return _listings[key, digest]
 
@@ -265,9 +268,34 @@ def _table_of(root: Path, admission: Admission) -> Path:
 def _labels(table: Path, root: Path, reading: Reading) -> LabelTable:
     if not table.is_file():
         raise SourceError(
-            f"{root}: DICOM without labels; wanted {LABELS} in it, or data.dicom.labels"
+            f"{root}: DICOM without labels; wanted {LABELS} in it, data.dicom.labels, or "
+            "train/ and test/ with a folder for each class"
         )
     return read_labels(table, site_pseudonyms(make=True), reading)
+
+
+def _labels_of_folders(
+    root: Path, found: Iterable[Found], reading: Reading
+) -> tuple[LabelTable, Reading]:
+    """What class folders say of the files below them, and how tuning cases are had."""
+    try:
+        folders = dict(class_folders(root, reading))
+    except OSError as error:
+        raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    carve, rows = is_carved(folders.items(), reading), {}
+    for file in found:
+        folder = "/".join(file.path.split("/")[:2])
+        if folder in folders:
+            label, split = folders[folder], split_of_folder(folder)
+            left_out = "in a class left out" if label is None else ""
+            if carve and split == "tune":
+                left_out = "in the folder to tune on"
+            where = str(root / folder)
+            rows[file.path] = Labelled(where, label or 0, left_out, split, "", {})
+    if carve and reading.tune_from_train is None:
+        reading = replace(reading, tune_from_train=TRAIN_TUNE["tune"])
+    labels = {PurePosixPath(folder).name: label for folder, label in folders.items()}
+    return LabelTable(PATH, rows, labels, ()), reading
 
 
 def _listing(
@@ -283,8 +311,8 @@ def _listing(
     for found, facts in facts_of_files:
         reason = why_left_out(facts, reading.dicom)
         row = join.row(found, facts, is_case=not reason)
-        if row and row.label is None:
-            reason = reason or f"labelled {row.word}"
+        if row and row.left_out:
+            reason = reason or row.left_out
         if reason:
             left_out[reason] += 1
         elif row or facts.fault:
@@ -309,8 +337,8 @@ def _file(
     refusal = refusal_of(facts, patient, reading.dicom)
     patient = patient or facts.case_id
     attributes = _kept_once(tuple({**facts.attributes, **row.attributes}.items()))
-    file = DicomFile(found.path, facts.case_id, patient, row.label or 0, attributes, found, refusal)
-    return row.split or assign_split(patient, reading.shares(test=True)), file
+    file = DicomFile(found.path, facts.case_id, patient, row.label, attributes, found, refusal)
+    return reading.split_of(patient, row.split), file
 
 
 # Cases of one device and age are many; equal attributes become one mapping.
@@ -374,25 +402,3 @@ class _Join:
                 f"{absent[0]}: no file has this {self._labels.key}, and none that of "
                 f"{len(absent) - 1} more rows; remove them"
             )
-
-
-def is_dicom_folder(path: Path) -> bool:
-    """Whether a folder has a manifest of DICOM files, or has such files and no manifest."""
-    if (path / MANIFEST).is_file():
-        return any(_begins_as_dicom(path / name) for name in _named(path / MANIFEST))
-    return any(_begins_as_dicom(path / found.path) for found in walk(path))
-
-
-def _named(manifest: Path) -> Iterator[str]:
-    """Paths in a manifest that are no PNG or JPEG; what is wrong with it, its reader says."""
-    with suppress(OSError, ValueError, csv.Error), manifest.open(encoding="utf-8-sig") as stream:
-        for row in csv.DictReader(stream):
-            name = row.get(PATH) or ""
-            if name and not name.lower().endswith(IMAGE_SUFFIXES):
-                yield name
-
-
-def _begins_as_dicom(path: Path) -> bool:
-    with suppress(OSError, ValueError), path.open("rb") as stream:
-        return begins_as_dicom(stream.read(132))
-    return False

@@ -8,7 +8,7 @@ would go unused, or hold what somebody believes to be trained on.
 import functools
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from components.cases.files import IMAGE_SUFFIXES, FileListing, FileSource, ImageFile
@@ -55,17 +55,36 @@ def list_class_folders(root: Path, span: str = "", reading: Reading = PLAIN) -> 
         unique within it only.
     """
     try:
-        splits = _split_folders(root, needed=("train",) if span else ("train", "test"))
-        labels = _class_labels(root, splits, reading, may_lack=bool(span))
-        folders = tuple(
-            (f"{split}/{name}", labels[name.lower()])
-            for split in splits
-            for name in sorted(_visible_folders(root / split))
-        )
+        folders = class_folders(root, reading, span)
         changed = tuple((root / folder).stat().st_mtime_ns for folder, _ in folders)
         return _list_entries(root, folders, changed, span, reading)
     except OSError as error:
         raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+
+def class_folders(
+    root: Path, reading: Reading = PLAIN, span: str = ""
+) -> tuple[tuple[str, int | None], ...]:
+    """Each class folder with its label, None where it is left out, such as ("train/NORMAL", 0).
+
+    Raises:
+      SourceError: a split or a class is missing, misnamed or means nothing known.
+      OSError: a folder cannot be read.
+    """
+    splits = _split_folders(root, needed=("train",) if span else ("train", "test"))
+    labels = _class_labels(root, splits, reading, may_lack=bool(span))
+    return tuple(
+        (f"{split}/{name}", labels[name.lower()])
+        for split in splits
+        for name in sorted(_visible_folders(root / split))
+    )
+
+
+def is_carved(folders: Iterable[tuple[str, int | None]], reading: Reading) -> bool:
+    """Whether tuning cases are carved from the training patients."""
+    return reading.tune_from_train is not None or not any(
+        split_of_folder(folder) == "tune" for folder, _ in folders
+    )
 
 
 def _split_folders(root: Path, needed: Sequence[str]) -> list[str]:
@@ -156,13 +175,13 @@ def _list_entries(
     span: str,
     reading: Reading,
 ) -> FileListing:
-    tuning = any(_split_of(folder) == "tune" for folder, _ in folders)
-    carve = reading.tune_from_train is not None or not tuning
+    carve = is_carved(folders, reading)
+    tuning = any(split_of_folder(folder) == "tune" for folder, _ in folders)
     by_split: dict[str, list[ImageFile]] = {"train": [], "tune": [], "test": []}
     known_as: Counter[str] = Counter()
     unnamed: list[PurePosixPath] = []
     for folder, label in folders:
-        split = _split_of(folder)
+        split = split_of_folder(folder)
         if label is None or (carve and split == "tune"):
             continue
         names = sorted(entry.name for entry in (root / folder).iterdir())
@@ -187,7 +206,8 @@ def _tuned_on(reading: Reading, carve: bool, tuning: bool) -> tuple[str, ...]:
     return (f"tuning: {reading.shares()['tune']:g} of the training patients{left_out}",)
 
 
-def _split_of(folder: str) -> str:
+def split_of_folder(folder: str) -> str:
+    """The split of a class folder, such as "train/NORMAL"."""
     return SPLIT_WORDS[PurePosixPath(folder).parts[0]]
 
 

@@ -250,6 +250,7 @@ def check_training(
     *,
     leakage: str,
     odd_pictures: str = "report",
+    near_duplicates: str = "report",
     least_tuning_positives: int = 1,
     read_as: ReadAs = NOTHING_READ,
 ) -> dict[str, Any]:
@@ -258,6 +259,7 @@ def check_training(
     Args:
       leakage: "stop" raises on a case-set case in the training data, "report" lists it.
       odd_pictures: "stop" raises on a picture as none should be, "report" lists it.
+      near_duplicates: "stop" raises on equal pictures, too, in train and tune or of two labels.
       least_tuning_positives: fewer cannot choose an operating point.
       read_as: how the source's names were read, which the report carries along.
 
@@ -276,12 +278,20 @@ def check_training(
             "training patients with data.tune_from_train: 0.2, or add cases to tune on"
         )
     leaks = find_leakage(intake.records(), lock.cases)
-    contradictions = find_repeats(intake.records(), beside=lock.cases).clauses()
+    contradicting = find_repeats(intake.records(), beside=lock.cases)
+    contradictions = contradicting.clauses()
+    shared = find_leakage(intake.records("train"), intake.records("tune"))
+    between = [_leaks_in_words(shared, "tuning cases")] if shared else []
     if leaks and leakage == "stop":
         raise LeakageFound(
             f"{'; '.join([_leaks_in_words(leaks), *contradictions])}; remove them from the "
             "training data, or set `leakage: report` in the policy if this published set is known "
             "to leak"
+        )
+    if near_duplicates == "stop" and (shared or contradicting.other_labels):
+        raise LeakageFound(
+            f"{'; '.join([*between, *contradictions])}; nothing was trained: remove one of each "
+            "pair, or set `near_duplicates: report` in the policy"
         )
     odd, turned = intake.pictures()
     if odd and odd_pictures == "stop":
@@ -303,6 +313,7 @@ def check_training(
             *(f"skipped {case}" for case in skipped),
             *([patients] if left_out else []),
             *([_leaks_in_words(leaks)] if leaks else []),
+            *between,
             *(oddity.words for oddity in (*odd, *turned)),
             *(f"{n} pictures stand more than once in {split}" for split, n in repeated.items()),
             *contradictions,
@@ -310,9 +321,9 @@ def check_training(
     }
 
 
-def _leaks_in_words(leaks: list[Leak]) -> str:
+def _leaks_in_words(leaks: list[Leak], whose: str = "case-set cases") -> str:
     named = ", ".join(
         f"{leak.case_id} ({leak.why} as {leak.training_case_id})" for leak in leaks[:NAMED]
     )
     more = f" and {len(leaks) - NAMED} more" if len(leaks) > NAMED else ""
-    return f"{len(leaks)} case-set cases stand in the training data: {named}{more}"
+    return f"{len(leaks)} {whose} stand in the training data: {named}{more}"

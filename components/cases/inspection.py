@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.baselines.case_set import LABELS
+from components.cases.dicom_folder import is_dicom_folder
 from components.cases.files import IMAGE_SUFFIXES, ImageFile, read_image_file
 from components.cases.images import decode
 from components.cases.reading import Reading
@@ -101,11 +102,8 @@ def inspect_source(
         return found
     if path.is_file() and path.suffix.lower() != ".npz":
         return _dicom(path.parent, spec, reading, progress, files=(path.name,))
-    if path.is_dir():
-        from components.cases.dicom import is_dicom_folder
-
-        if is_dicom_folder(path):
-            return _dicom(path, spec, reading, progress)
+    if path.is_dir() and is_dicom_folder(path):
+        return _dicom(path, spec, reading, progress)
     return _source(open_source(spec, reading), progress)
 
 
@@ -142,7 +140,8 @@ def _dicom(
 ) -> Inspection:
     from components.cases.dicom import DicomFile, found_in, read_facts, refusal_of
     from components.dicom.facts import refuse_identifiers, why_left_out
-    from components.dicom.index import NOT_DICOM, read_ahead, walk
+    from components.dicom.files import walk
+    from components.dicom.index import NOT_DICOM, read_ahead
     from components.dicom.pixels import PIPELINE
 
     refuse_identifiers(reading.dicom.attributes)

@@ -31,16 +31,15 @@ class Labelled:
     """What a row says.
 
     Attributes:
-      where: the table and the line.
-      label: None where cases of its word are left out.
-      word: the label as it stands there.
+      where: the table and the line, or the class folder.
+      left_out: why its picture becomes no case; empty where it does.
       split: train, tune or test; empty where the table leaves that to the patient's id.
       patient_id: keyed hash; empty where the picture's own holds.
     """
 
     where: str
-    label: int | None
-    word: str
+    label: int
+    left_out: str
     split: str
     patient_id: str
     attributes: Mapping[str, str]
@@ -51,7 +50,7 @@ class LabelTable:
     """Attributes:
     key: `path`, or the element by which the rows name pictures.
     rows: by path, or by the keyed hash of that element.
-    labels: every word for a class to its label.
+    labels: every word for a class to its label, None where its pictures are left out.
     ignored: columns that nobody asked for.
     """
 
@@ -90,10 +89,11 @@ def read_labels(path: Path, pseudonyms: Pseudonyms, reading: Reading) -> LabelTa
         name = name if key == PATH else pseudonyms.of(KIND[key], name)
         if name in rows:
             raise SourceError(f"{where}: the same {key} as in {rows[name].where}; wanted once")
+        label = labels[row["label"]]
         rows[name] = Labelled(
             where,
-            labels[row["label"]],
-            row["label"],
+            label or 0,
+            f"labelled {row['label']}" if label is None else "",
             _split(where, row.get("split", "")),
             pseudonyms.of("patient", row.get("patient_id", "")),
             {name: row[name] for name in taken if row[name]},

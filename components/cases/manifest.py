@@ -18,7 +18,7 @@ from components.cases.files import MANIFEST, FileListing, FileSource, ImageFile
 from components.cases.labels import map_labels
 from components.cases.patients import EACH_FILE, parse_name, refuse_unknown_numbers
 from components.cases.reading import PLAIN, Reading
-from components.cases.splits import SPLIT_WORDS, SplitCheck, assign_split, require_both_classes
+from components.cases.splits import SPLIT_WORDS, SplitCheck, require_both_classes
 from components.records.case import ReadAs
 from components.records.errors import SourceError, suggestion
 
@@ -150,17 +150,12 @@ def _read_row(
 
 
 def _split(row: _Row, patient_id: str, span: str, reading: Reading) -> str:
-    if "split" not in row.cells:
-        return assign_split(patient_id, reading.shares(test=not span))
-    word = row.cells["split"].lower()
-    if word not in SPLIT_WORDS:
+    word = row.cells.get("split", "").lower()
+    if word and word not in SPLIT_WORDS:
         raise SourceError(
             f"{row.where}: unknown split '{row.cells['split']}'{suggestion(word, SPLIT_WORDS)}"
         )
-    split = SPLIT_WORDS[word]
-    if reading.tune_from_train is None or split == "test":
-        return split
-    return assign_split(patient_id, reading.shares())
+    return reading.split_of(patient_id, SPLIT_WORDS.get(word, ""), test=not span)
 
 
 def _notes(columns: Sequence[str], reading: Reading) -> tuple[str, ...]:

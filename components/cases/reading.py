@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from components.cases.splits import TRAIN_TUNE, TRAIN_TUNE_TEST
+from components.cases.splits import TRAIN_TUNE, TRAIN_TUNE_TEST, assign_split
 from components.dicom.admission import Admission
 from components.records.errors import SourceError
 
@@ -49,6 +49,19 @@ class Reading:
         tune = kept * self.tune_from_train
         held = {"test": TRAIN_TUNE_TEST["test"]} if test else {}
         return {**held, "tune": tune, "train": kept - tune}
+
+    def split_of(self, patient_id: str, given: str = "", *, test: bool = True) -> str:
+        """The split of a patient's case.
+
+        Args:
+          given: what the data say; empty where they leave it to the patient's id.
+          test: whether there is one to test on, where they do.
+        """
+        if not given:
+            return assign_split(patient_id, self.shares(test=test))
+        if given == "test" or self.tune_from_train is None:
+            return given
+        return assign_split(patient_id, self.shares())
 
     def to_json(self) -> str:
         """As `from_json` takes it; the same for the same."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import wrap_file
 
+from components.cases.dicom_folder import is_dicom_folder
 from components.cases.files import cache_folder
 from components.cases.folder import open_folder
 from components.cases.manifest import MANIFEST, open_manifest
@@ -184,12 +185,11 @@ def _open_directory(path: Path, spec: str, reading: Reading) -> Source:
     has_manifest = (path / MANIFEST).is_file()
     found = sorted(item.name for item in path.iterdir() if not item.name.startswith("."))
     in_classes = "train" in found or "test" in found
-    if has_manifest or not in_classes:
+    if is_dicom_folder(path):
         # pydicom takes longer to import than most sources take to open.
-        from components.cases.dicom import is_dicom_folder, open_dicom
+        from components.cases.dicom import open_dicom
 
-        if is_dicom_folder(path):
-            return open_dicom(path, spec, reading)
+        return open_dicom(path, spec, reading)
     if has_manifest:
         return open_manifest(path, spec, reading)
     if not in_classes:

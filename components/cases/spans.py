@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from components.cases.dicom_folder import is_dicom_folder
 from components.cases.files import (
     MANIFEST,
     ImageFile,
@@ -355,11 +356,7 @@ def open_spans(spec: str, reading: Reading = PLAIN) -> SpanSource:
 
 def _refuse_dicom(span: Span) -> None:
     """Refuses a span of DICOM files, whose paths would stand in records as they are."""
-    if not span.path.is_dir() or (span.path / "train").is_dir():
-        return
-    from components.cases.dicom import is_dicom_folder  # takes time to import
-
-    if is_dicom_folder(span.path):
+    if span.path.is_dir() and is_dicom_folder(span.path):
         raise SourceError(
             f"{span.path}: DICOM files, which are no span; name their folder as data.source, "
             "without {SPAN}"

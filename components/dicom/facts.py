@@ -16,6 +16,7 @@ import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from components.dicom.admission import ABSENT, Admission
+from components.dicom.files import PREAMBLE, begins_as_dicom, has_preamble
 from components.dicom.pixels import why_unreadable
 from components.dicom.pseudonyms import Pseudonyms
 from components.records.errors import SourceError, suggestion
@@ -29,7 +30,6 @@ ATTRIBUTES: Mapping[str, str] = {
 }
 KEYS = ("SOPInstanceUID", "StudyInstanceUID", "AccessionNumber")
 _DAMAGED = "begins as DICOM does, and is damaged; copy it again"
-_START, _MAGIC = 128, b"DICM"
 _STORAGE = "1.2.840.10008.5.1.4.1.1."  # UIDs of what is stored begin so
 _DIRECTORY = "1.2.840.10008.1.3.10"
 # Words in the keyword of a SOP class that tell what is no radiograph.
@@ -129,11 +129,6 @@ def identifies(word: str) -> bool:
     )
 
 
-def begins_as_dicom(start: bytes) -> bool:
-    """Whether a file of this beginning may be DICOM: by its preamble, or its first element."""
-    return start[_START : _START + 4] == _MAGIC or start[:2] in (b"\x02\x00", b"\x08\x00")
-
-
 def parse_dataset(stream: IO[bytes], *, pixels: bool) -> pydicom.Dataset | None:
     """The data set in a file; None where it is no DICOM.
 
@@ -141,11 +136,11 @@ def parse_dataset(stream: IO[bytes], *, pixels: bool) -> pydicom.Dataset | None:
       SourceError: it begins as DICOM does, and cannot be read.
     """
     keep_quiet()
-    start = stream.read(_START + 4)
+    start = stream.read(PREAMBLE)
     if not begins_as_dicom(start):
         return None
     stream.seek(0)
-    certain = start[_START:] == _MAGIC
+    certain = has_preamble(start)
     try:
         dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
         known = str(_text(dataset, "SOPClassUID") or dataset.file_meta.get(0x00020002, ""))

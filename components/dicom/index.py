@@ -5,13 +5,11 @@ second. What is kept holds no patient's name: of a path its keyed hash, of a hea
 """
 
 import dataclasses
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +17,7 @@ import orjson
 
 from components.dicom.admission import Admission
 from components.dicom.facts import FileFacts, facts_of, parse_dataset
+from components.dicom.files import Found
 from components.dicom.pseudonyms import DIGITS, Pseudonyms
 from components.records.errors import SourceError
 from components.records.files import sha256_file, sha256_json
@@ -27,51 +26,6 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 NOT_DICOM = "not DICOM"
 _AT_ONCE = 1000  # lines that are written together
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file below a folder; `path` is relative, with POSIX separators."""
-
-    path: str
-    size: int
-    changed_ns: int
-
-
-def walk(root: Path) -> list[Found]:
-    """The files below a folder, at any depth, in the order of their paths.
-
-    Hidden files, links and special files are passed over.
-
-    Raises:
-      SourceError: a folder cannot be read.
-    """
-    try:
-        return sorted(_below(root, ""), key=lambda found: found.path)
-    except OSError as error:
-        raise SourceError(f"{root}: a folder in it cannot be read: {error.strerror}") from None
-
-
-def _below(root: Path, prefix: str) -> Iterator[Found]:
-    with os.scandir(root / prefix) as entries:
-        for entry in entries:
-            path = f"{prefix}{entry.name}"
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(root, f"{path}/")
-            elif entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                yield Found(path, status.st_size, status.st_mtime_ns)
-
-
-def digest_of(files: Iterable[Found]) -> str:
-    """SHA-256 (hex) over names, sizes and times."""
-    digest = hashlib.sha256()
-    for file in files:
-        name = file.path.encode("utf-8", "surrogateescape")
-        digest.update(b"%s\0%d %d\n" % (name, file.size, file.changed_ns))
-    return digest.hexdigest()
 
 
 def read_ahead(

@@ -33,7 +33,8 @@ from pipeline.governance.governed_change import Baseline
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.runner import run
 from pipeline.run.score_gate import Gated
-from pipeline.settings.config import CaseSetConfig, Config, ServingConfig, SigningConfig
+from pipeline.settings.config import Config
+from pipeline.settings.sections import CaseSetConfig, ServingConfig, SigningConfig
 from pipeline.settings.workspace import Workspace
 
 RESULT_FORMAT = 1

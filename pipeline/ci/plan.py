@@ -13,7 +13,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 from components.records.errors import ConfigError
 from components.records.text import MARK, printable
 from pipeline.ci.changes import Change, Changes
-from pipeline.settings.config import CiConfig
+from pipeline.settings.sections import CiConfig
 
 NOTHING, JUDGE, FULL = "nothing", "judge", "full"
 SHOWN = 3

@@ -12,7 +12,7 @@ from pipeline.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from components.notify.delivery import Delivery
-    from pipeline.settings.config import NotifyConfig
+    from pipeline.settings.sections import NotifyConfig
 
 UNDELIVERED = 2  # as for a setting that does not work
 

@@ -44,7 +44,7 @@ from components.records.errors import (
 from pipeline.feedback import add
 from pipeline.feedback.served import FeedbackPlaces, ServedCases
 from pipeline.governance.persons import require_text
-from pipeline.settings.config import FeedbackConfig
+from pipeline.settings.sections import FeedbackConfig
 
 SHORTEST, LONGEST = 16, 500
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from pipeline.settings.config import ModelConfig
+from pipeline.settings.sections import ModelConfig
 
 
 def build_network(model: ModelConfig, *, steps: int) -> keras.Model:

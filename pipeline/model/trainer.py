@@ -30,8 +30,8 @@ from components.records.problems import report_error
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
 from pipeline.model.network import augmented, build_network
-from pipeline.settings.config import ModelConfig
 from pipeline.settings.provenance import environment, git_state
+from pipeline.settings.sections import ModelConfig
 
 # Prepared pixels are kept in memory up to this many bytes; more is decoded again each epoch,
 # so that memory does not grow with the data.

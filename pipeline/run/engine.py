@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from components.records.case import CASES_PER_SHARD
 from components.records.errors import ConfigError
 from pipeline.run import bound
-from pipeline.settings.config import BeamConfig
 from pipeline.settings.deciding import deciding_sha256
+from pipeline.settings.sections import BeamConfig
 
 # What a runner starts for each worker in its PROCESS environment: one program, without arguments.
 BOOT = Path(sys.executable).with_name("casegate-worker")

@@ -53,6 +53,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         skip_bad_cases=inputs.config.data.skip_bad_cases,
         leakage=inputs.policy.leakage,
         odd_pictures=inputs.config.data.odd_pictures,
+        near_duplicates=inputs.policy.near_duplicates,
         **lock,
         **cases,
     ).with_id("TrainingCases")
@@ -65,6 +66,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         skip_bad_cases=0,
         leakage="stop",
         odd_pictures="report",
+        near_duplicates="report",
         **lock,
         **cases,
     ).with_id("CaseSet")

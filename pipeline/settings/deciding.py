@@ -19,11 +19,11 @@ MODULES = {
     "components.attestation": "key_files",
     "components.baselines": "case_set golden scores",
     "components.cases": """
-        columns component container dicom example files folder images index label_table labels
-        lock manifest npz odd patients reading repeats sources spans splits traits
+        columns component container dicom dicom_folder example files folder images index label_table
+        labels lock manifest npz odd patients reading repeats sources spans splits traits
     """,
     "components.dicom": """
-        admission codestream decoders facts greys header index libjpeg pixels pseudonyms web
+        admission codestream decoders facts files greys header index libjpeg pixels pseudonyms web
     """,
     "components.gate": """
         component conditions decide describe evaluation judged_cases policy
@@ -43,7 +43,7 @@ MODULES = {
     """,
     "pipeline.model": "export features network preprocessing trainer",
     "pipeline.run": "inputs pipeline",
-    "pipeline.settings": "config deciding provenance",
+    "pipeline.settings": "config deciding provenance sections",
 }
 
 

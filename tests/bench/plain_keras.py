@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.model.network import augmented, build_network
-from pipeline.settings.config import ModelConfig, load_config, shipped_config
+from pipeline.settings.config import load_config, shipped_config
+from pipeline.settings.sections import ModelConfig
 
 NPZ_PREFIX = {"train": "train", "tune": "val", "test": "test"}
 ABSENT = {"tfx", "tensorflow_transform", "tensorflow_model_analysis", "apache_beam"}

@@ -30,6 +30,8 @@ JUDGED_CASES = (20_000, 100_000)
 GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
 STORE_RUNS = (10, 300, 1000)
 GROWTH = (20_000, (10_000, 100_000, 1_000_000))  # cases by workers, and for memory
+INTAKE = (16, (10_000, 100_000), 2000)  # pictures of each kind, files of a folder, JPEG files
+QUICK_INTAKE = (2, (20, 40), 40)
 QUICK_DATA = ["phantom:n=400"]
 QUICK_GROWTH = (300, (400, 800))
 QUICK_JUDGED, QUICK_GATE, QUICK_STORE = (500, 1000), ((1000, 1), (10_000, 1)), (2, 10)
@@ -38,6 +40,7 @@ SECTIONS = {
     "use": "## In use",
     "store": "## The store",
     "growth": "## Growth",
+    "intake": "## Intake",
 }
 PARTS = ("starting", "runs", "judging", "gate")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
@@ -73,6 +76,8 @@ def main() -> None:
             page = with_section(page, measured_store_section(quick=quick))
         if only == "growth" or (quick and only is None):
             page = with_section(page, measured_growth_section(quick=quick))
+        if only == "intake" or (quick and only is None):
+            page = with_section(page, measured_intake_section(quick=quick))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -159,6 +164,16 @@ def measured_growth_section(*, quick: bool = False) -> str:
     setting = _setting()
     cases, peaks = QUICK_GROWTH if quick else GROWTH
     return growth_section(measured_growth(cases, peaks, measure.say), setting)
+
+
+def measured_intake_section(*, quick: bool = False) -> str:
+    """The section on reading pictures, on the same cores."""
+    from tests.bench.intake_measure import measured_intake
+    from tests.bench.intake_measure import section as intake_section
+
+    setting = _setting()
+    sizes = QUICK_INTAKE if quick else INTAKE
+    return intake_section(measured_intake(*sizes, measure.say), setting)
 
 
 def _setting() -> Setting:

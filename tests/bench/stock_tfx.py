@@ -23,7 +23,8 @@ from components.gate.policy import Policy, load_policy
 from components.records.case import SPLITS, BadCase
 from pipeline.run.inputs import SCHEMA
 from pipeline.settings.baselines import FIRST_RUN_POLICY, SHIPPED_BASELINES
-from pipeline.settings.config import ModelConfig, load_config, shipped_config
+from pipeline.settings.config import load_config, shipped_config
+from pipeline.settings.sections import ModelConfig
 
 COUNTED = ["image", "label", *QUALITY, "site", "device", "age_band", "sex", "view", "aetiology"]
 SERVED = "served"

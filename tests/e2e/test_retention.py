@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from components.decision import Verdict
 from pipeline.cli import main
-from pipeline.settings.config import RetentionConfig
+from pipeline.settings.sections import RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention.prune import prune
 from tests.e2e.conftest import Released

@@ -23,7 +23,8 @@ from components.records.files import sha256_json
 from pipeline.model.network import build_network
 from pipeline.model.preprocessing import decoded
 from pipeline.model.trainer import Records, fit
-from pipeline.settings.config import REPOSITORY, ModelConfig, load_config, shipped_config
+from pipeline.settings.config import REPOSITORY, load_config, shipped_config
+from pipeline.settings.sections import ModelConfig
 from tests.measure.damage import Pixels, flipped, thinned
 from tests.measure.jobs import HONEST, Job
 

@@ -23,7 +23,8 @@ from components.records.clock import parse_time, time_text
 from components.records.files import canonical_json, sha256_file, write_atomically, writing_to
 from components.records.ledger.ledger import Entry
 from components.records.text import spell
-from pipeline.settings.config import REPOSITORY, MonitoringConfig
+from pipeline.settings.config import REPOSITORY
+from pipeline.settings.sections import MonitoringConfig
 from pipeline.unattended.monitoring.served import CALLS, MonitoringReference, ServedWindow
 
 KIND = "drift"

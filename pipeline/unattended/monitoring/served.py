@@ -15,7 +15,8 @@ from components.records.errors import IntegrityError, NothingEvaluated
 from components.records.files import sha256_file
 from components.records.run_files import REFERENCE
 from components.release.serving import Champion, find_champion
-from pipeline.settings.config import Config, MonitoringConfig
+from pipeline.settings.config import Config
+from pipeline.settings.sections import MonitoringConfig
 from pipeline.settings.workspace import Workspace
 
 

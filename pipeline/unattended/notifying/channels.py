@@ -14,7 +14,7 @@ from components.notify.delivery import Channel
 from components.notify.mail import MailServer
 from components.notify.webhook import Webhook
 from components.records.errors import ConfigError
-from pipeline.settings.config import NotifyConfig, SmtpConfig, WebhookConfig
+from pipeline.settings.sections import NotifyConfig, SmtpConfig, WebhookConfig
 
 SHORTEST_SECRET = 16  # bytes; one that can be guessed signs nothing
 WEBHOOK_SECRET = "CASEGATE_WEBHOOK_SECRET"  # noqa: S105, the variable's name

@@ -17,7 +17,7 @@ from components.notify.journal import DeadLetter, NoticeJournal
 from components.notify.notice import Message, Notice
 from components.records.clock import current_time
 from components.records.errors import ConfigError
-from pipeline.settings.config import NotifyConfig
+from pipeline.settings.sections import NotifyConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.notifying.channels import makers
 

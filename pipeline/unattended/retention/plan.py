@@ -26,7 +26,7 @@ from pipeline.evidence.removed import folder_of
 from pipeline.evidence.subject import Evidence
 from pipeline.governance.decided import known_baselines
 from pipeline.governance.golden_record import PROPOSAL
-from pipeline.settings.config import RetentionConfig
+from pipeline.settings.sections import RetentionConfig
 from pipeline.settings.workspace import Workspace
 
 IMAGES = "Examples"  # the type of the copies of the images that a run read

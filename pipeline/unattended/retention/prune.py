@@ -25,7 +25,7 @@ from components.records.files import canonical_json, sync, write_atomically
 from components.records.ledger.ledger import Entry, Ledger
 from pipeline.evidence.subject import Evidence
 from pipeline.run.recorder import close_dead
-from pipeline.settings.config import RetentionConfig
+from pipeline.settings.sections import RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention.plan import Removable, plan
 

@@ -32,14 +32,8 @@ from components.records.files import write_atomically
 from components.records.run_files import RUN_RECORD
 from components.records.text import kind_and_words
 from components.release.serving import versions
-from pipeline.settings.config import (
-    AROUND,
-    REPOSITORY,
-    Config,
-    NotifyConfig,
-    RetentionConfig,
-    load_config,
-)
+from pipeline.settings.config import AROUND, REPOSITORY, Config, load_config
+from pipeline.settings.sections import NotifyConfig, RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.notifying.channels import SMTP_PASSWORD, WEBHOOK_SECRET
 from pipeline.unattended.notifying.channels import check as check_channels

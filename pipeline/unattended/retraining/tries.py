@@ -13,7 +13,7 @@ from typing import Any
 
 from components.decision import EXIT_BROKEN, Decision, decision_from_json
 from components.records.errors import CasegateError, IntegrityError, UsageError, WorkspaceBusy
-from pipeline.settings.config import RetrainingConfig
+from pipeline.settings.sections import RetrainingConfig
 from pipeline.unattended.retraining.child import Ended
 
 

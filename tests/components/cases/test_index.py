@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -258,6 +259,27 @@ def test_known_leakage_is_listed_where_the_policy_says_so(tmp_path: Path) -> Non
         "1 picture under both labels: case-0004 (negative) and leak (positive)",
         "1 picture of two patients: case-0004 (patient-2) and leak (of leak)",
     ]
+
+
+def test_equal_pictures_in_train_and_tune_are_named_and_stop_where_near_ones_do(
+    tmp_path: Path,
+) -> None:
+    tune = [*TUNE, locked_record("again", 0, pixels_sha256=TRAIN[0].pixels_sha256)]
+    intake = training(tmp_path, tune=tune)
+    named = "1 tuning cases stand in the training data: again (same pixels as a0)"
+    assert named in check_training(intake, LOCK, leakage="stop")["findings"]
+    with refused(LeakageFound, named, "near_duplicates: report"):
+        check_training(intake, LOCK, leakage="stop", near_duplicates="stop")
+
+
+@pytest.mark.parametrize(("label", "stops"), [(0, False), (1, True)])
+def test_equal_pictures_of_one_split_stop_where_they_contradict_each_other(
+    tmp_path: Path, label: int, stops: bool
+) -> None:
+    again = locked_record("a9", label, pixels_sha256=TRAIN[0].pixels_sha256)
+    intake = training(tmp_path, train=[*TRAIN, again])
+    with refused(LeakageFound, "under both labels: a0") if stops else nullcontext():
+        check_training(intake, LOCK, leakage="stop", near_duplicates="stop")
 
 
 def test_many_leaks_are_counted_and_a_few_named(tmp_path: Path) -> None:

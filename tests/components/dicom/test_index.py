@@ -7,7 +7,8 @@ import pytest
 
 from components.dicom import index
 from components.dicom.admission import Admission
-from components.dicom.index import NOT_DICOM, FactsIndex, digest_of, read_ahead, walk
+from components.dicom.files import digest_of, walk
+from components.dicom.index import NOT_DICOM, FactsIndex, read_ahead
 from components.dicom.pseudonyms import Pseudonyms
 from tests.components.dicom.archives import radiograph, write_archive, write_dicom
 

@@ -5,7 +5,7 @@ import pytest
 from components.records.errors import ConfigError
 from pipeline.ci.changes import Change, Changes
 from pipeline.ci.plan import CommitPlan, fits, make_plan
-from pipeline.settings.config import CiConfig
+from pipeline.settings.sections import CiConfig
 from tests.refusing import refused
 
 

@@ -15,7 +15,7 @@ import uvicorn
 from components.feedback.record import Record
 from pipeline.feedback import endpoint as module
 from pipeline.feedback.endpoint import Endpoint, load_tokens, make_app
-from pipeline.settings.config import FeedbackConfig
+from pipeline.settings.sections import FeedbackConfig
 from tests.pipeline.feedback.making import Clinic
 
 pytestmark = pytest.mark.process  # a server for each test, which together take seconds

@@ -19,7 +19,7 @@ import pytest
 from components.feedback.record import Record
 from components.records.errors import ConfigError, IntegrityError
 from pipeline.feedback.endpoint import serve
-from pipeline.settings.config import FeedbackConfig
+from pipeline.settings.sections import FeedbackConfig
 from tests.foreign import answer, needs
 from tests.pipeline.feedback.making import Clinic
 

@@ -17,7 +17,7 @@ from pipeline.model.export import Classifier, export
 from pipeline.model.features import IMAGE, PIXELS
 from pipeline.model.network import build_network
 from pipeline.model.preprocessing import decoded
-from pipeline.settings.config import ModelConfig
+from pipeline.settings.sections import ModelConfig
 from tests.components.cases.making import encoded, picture
 
 pytestmark = pytest.mark.tensorflow

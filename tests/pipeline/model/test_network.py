@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.model.network import augmented, build_network
-from pipeline.settings.config import ModelConfig
+from pipeline.settings.sections import ModelConfig
 
 pytestmark = pytest.mark.tensorflow
 

@@ -23,8 +23,8 @@ from components.records.errors import ConfigError
 from pipeline.run import bound
 from pipeline.run.engine import BOOT, IDENTITY, WANTED, beam_arguments, job_server, split_address
 from pipeline.run.workers import start_pool
-from pipeline.settings.config import BeamConfig
 from pipeline.settings.deciding import deciding_sha256
+from pipeline.settings.sections import BeamConfig
 from tests.refusing import refused
 
 OURS = metadata.version("apache-beam")

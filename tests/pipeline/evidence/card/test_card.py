@@ -10,9 +10,9 @@ from components.card.card import Card, CardSection
 from components.lineage.training import manifest_path, write_manifest
 from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.run_files import DECISION_ATTESTATION
-from pipeline.evidence.card.card import (
+from pipeline.evidence.card.card import card_of
+from pipeline.evidence.card.sections import (
     TrainedOn,
-    card_of,
     evaluation_section,
     limits_section,
     synthetic,

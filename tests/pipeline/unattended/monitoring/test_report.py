@@ -7,7 +7,7 @@ from typing import Any, cast
 from components.drift.findings import MOVED, Drift, DriftReading
 from components.notify.notice import Message
 from components.release.serving import Champion
-from pipeline.settings.config import MonitoringConfig
+from pipeline.settings.sections import MonitoringConfig
 from pipeline.unattended.monitoring.report import Breach, Findings, drift_message, moved_names
 from pipeline.unattended.monitoring.served import MonitoringReference
 from tests.components.drift.page_making import drift, number_shift

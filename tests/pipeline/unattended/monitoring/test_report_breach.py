@@ -9,7 +9,7 @@ import pytest
 
 from components.drift.findings import MOVED, STEADY, Chart, Drift
 from components.records.ledger.ledger import Entry
-from pipeline.settings.config import MonitoringConfig
+from pipeline.settings.sections import MonitoringConfig
 from pipeline.unattended.monitoring.report import Breach, moved_names, weigh
 from tests.components.drift.page_making import drift, number_shift
 from tests.pipeline.unattended.monitoring.making import NOW, stamp

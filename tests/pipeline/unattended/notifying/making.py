@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.settings.config import NotifyConfig, SmtpConfig, WebhookConfig
+from pipeline.settings.sections import NotifyConfig, SmtpConfig, WebhookConfig
 from tests.components.notify.serving import SECRET
 
 SMTP = SmtpConfig(host="127.0.0.1", security="none", sender="a@b.example", to=("c@d.example",))

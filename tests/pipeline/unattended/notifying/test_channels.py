@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.records.errors import ConfigError
-from pipeline.settings.config import NotifyConfig, SmtpConfig, WebhookConfig
+from pipeline.settings.sections import NotifyConfig, SmtpConfig, WebhookConfig
 from pipeline.unattended.notifying.channels import SMTP_PASSWORD, WEBHOOK_SECRET, check
 from tests.components.notify.serving import SECRET
 from tests.pipeline.unattended.notifying.making import SMTP, hooked

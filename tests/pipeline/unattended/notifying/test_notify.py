@@ -9,7 +9,7 @@ import pytest
 
 from components.notify.journal import NoticeJournal
 from components.records.errors import WorkspaceBusy
-from pipeline.settings.config import NotifyConfig
+from pipeline.settings.sections import NotifyConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.notifying.notify import journal, resend, tell, try_out
 from tests.components.notify.mailing import mailing

@@ -19,7 +19,7 @@ from components.lineage.record import (
 from components.records.files import canonical_json, sha256_file, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import LINEAGE, RUN_RECORD
-from pipeline.settings.config import RetentionConfig
+from pipeline.settings.sections import RetentionConfig
 from pipeline.settings.workspace import Workspace
 from pipeline.unattended.retention.prune import Pruned, prune
 from tests.components.planting import sha

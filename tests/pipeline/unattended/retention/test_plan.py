@@ -10,7 +10,7 @@ from components.baselines.golden import GoldenProposal, save_golden
 from components.records.errors import IntegrityError
 from components.records.files import write_atomically
 from components.records.run_files import DECISION, REQUEST
-from pipeline.settings.config import RetentionConfig
+from pipeline.settings.sections import RetentionConfig
 from tests.components.planting import approved, locked, scored, sha
 from tests.pipeline.unattended.retention.making import STRICT, Aged, run_of
 from tests.refusing import refused

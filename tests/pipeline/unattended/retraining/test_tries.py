@@ -14,7 +14,7 @@ from components.records.errors import (
     TooFewCases,
     WorkspaceBusy,
 )
-from pipeline.settings.config import RetrainingConfig
+from pipeline.settings.sections import RetrainingConfig
 from pipeline.unattended.retraining.child import Ended
 from pipeline.unattended.retraining.tries import Try, read_try, run_tries
 from tests.pipeline.unattended.retraining.making import decision
