@@ -1,5 +1,6 @@
 """The cases of a run as columns: a million of them fit, which a million records do not."""
 
+from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +32,23 @@ class SeenCase:
 @dataclass(frozen=True, eq=False)
 class CaseColumns:
     """Attributes:
-    splits, labels: shape (n_cases,), text and bool.
+    texts: every value of a split or an attribute once.
+    splits, labels: shape (n_cases,), places in `texts` and bool.
     hashes: perceptual ones, shape (n_cases, 64); all zero where a picture has none.
-    attributes: by name, text of shape (n_cases,); "" where a case has none.
+    attributes: by name, places in `texts`, shape (n_cases,); of "" where a case has none.
     figures: by name, shape (n_cases,); empty where the index has none.
     """
 
-    splits: NDArray[np.str_]
+    texts: NDArray[np.str_]
+    splits: NDArray[np.int32]
     labels: NDArray[np.bool_]
     hashes: NDArray[np.uint8]
-    attributes: dict[str, NDArray[np.str_]]
+    attributes: dict[str, NDArray[np.int32]]
     figures: dict[str, NDArray[np.float64]]
+
+    def in_split(self, name: str) -> NDArray[np.bool_]:
+        """Which cases are in a split, shape (n_cases,)."""
+        return np.asarray(self.texts[self.splits] == name)
 
     @property
     def without_hash(self) -> int:
@@ -50,27 +57,27 @@ class CaseColumns:
 
 def read_columns(folders: Sequence[Path], figure_names: Sequence[str]) -> CaseColumns:
     """The columns of the cases in some folders of an index each, in the order of `read_seen`."""
-    splits, labels, hashes = [], [], bytearray()
+    splits, labels, hashes = array("i"), bytearray(), bytearray()
     texts: dict[str, int] = {"": 0}
-    codes: dict[str, list[int]] = {}
+    codes: dict[str, array[int]] = {}
     for place, seen in enumerate(read_seen(folders)):
         splits.append(texts.setdefault(seen.split, len(texts)))
         labels.append(seen.record.label)
         hashes += bytes.fromhex(seen.record.perceptual_hash) or NO_HASH
         for name, text in seen.record.attributes.items():
-            column = codes.setdefault(name, [])
-            column += [0] * (place - len(column))
+            column = codes.setdefault(name, array("i"))
+            column.extend(bytes(place - len(column)))
             column.append(texts.setdefault(text, len(texts)))
-    known = np.array(list(texts))
     for column in codes.values():
-        column += [0] * (len(labels) - len(column))
+        column.extend(bytes(len(labels) - len(column)))
     figures = read_figures(path.with_suffix(".figures") for path in _shards(folders))
     named = dict(zip(figure_names, figures.T)) if len(figures) == len(labels) else {}
     return CaseColumns(
-        known[splits] if splits else np.array([], str),
+        np.array(list(texts)),
+        np.array(splits, np.int32),
         np.array(labels, bool),
-        np.frombuffer(bytes(hashes), np.uint8).reshape(-1, len(NO_HASH)),
-        {name: known[column] for name, column in codes.items()},
+        np.frombuffer(hashes, np.uint8).reshape(-1, len(NO_HASH)),
+        {name: np.array(column, np.int32) for name, column in codes.items()},
         named,
     )
 

@@ -6,7 +6,8 @@ are brighter than those above them. Pairs are found by the first and confirmed b
 Two hashes of one picture differ in few bits. Bits are therefore drawn at random, many times: each
 time the hashes that agree in all drawn bits stand together once sorted, and only they are compared.
 A pair that differs in a share p of its bits meets in one table with (1 - p) ** 22, so in one of
-TABLES almost surely where p is small; unlike pictures hardly ever meet.
+TABLES almost surely where p is small; unlike pictures hardly ever meet. Where many do, because
+all are much alike, each is compared with a few of them, others in every table.
 
 A negative turns every sign, a mirrored picture those of
 the odd columns. Two of the drawn bits, one of each kind of column, say which way round the others
@@ -26,7 +27,8 @@ BITS = SIDE * SIDE
 TABLES = 200
 DRAWN = 20  # bits of a table, beside the two that say which way round
 NEIGHBOURS = 32  # that one hash is compared with in a table, where more agree
-AT_ONCE = 1 << 20  # pairs compared at a time
+MEETING = 2  # pairs of a table for each hash, after which it is left
+AT_ONCE = 1 << 18  # pairs compared at a time
 WAYS = ("as it is", "mirrored", "mirrored and inverted", "inverted")
 
 Words = NDArray[
@@ -62,34 +64,46 @@ def near_pairs(hashes: NDArray[np.uint8], *, limit: int = LIMIT) -> list[NearPai
     signs, spots = np.split(hashes, 2, axis=1)
     words, first, group = np.unique(_words(signs), axis=0, return_index=True, return_inverse=True)
     group = group.reshape(-1)  # NumPy 2.0 alone gives it another shape
-    found = [_equal(first[group])]
+    edges = Edges.of(spots)
+    equal = _equal(first[group])
+    found = [equal[:, edges.alike(*equal[[0, 1, 3]])]]
     bits = _bits(words)
-    random = np.random.default_rng(20)
+    random, ties = np.random.default_rng(20), np.random.default_rng(21)
     for _ in range(TABLES if len(words) > 1 else 0):
-        for left, right in _meeting(_keys(bits, random)):
+        for left, right in _meeting(_keys(bits, random), ties):
             distance, way = _compare(words[left], words[right])
             near = distance <= limit
             pair = np.sort(np.stack([first[left[near]], first[right[near]]]), axis=0)
-            found.append(np.concatenate([pair, [distance[near], way[near]]]))
-    together = np.unique(np.concatenate(found, axis=1), axis=1)
-    alike = _edges_differ(spots, *together[[0, 1, 3]]) <= EDGES
-    rows = together[:, alike].T.tolist()
+            met = np.concatenate([pair, [distance[near], way[near]]])
+            found.append(met[:, edges.alike(*met[[0, 1, 3]])])
+    rows = np.unique(np.concatenate(found, axis=1), axis=1).T.tolist()
     return [NearPair(one, other, distance, WAYS[way]) for one, other, distance, way in rows]
 
 
-def _edges_differ(
-    spots: NDArray[np.uint8], first: Places, second: Places, way: Places
-) -> NDArray[np.int64]:
-    """Spots that differ, once the second is turned."""
-    shape = (-1, SIDE, SIDE)
-    one = np.unpackbits(spots[first], axis=1).reshape(shape)
-    other = np.unpackbits(spots[second], axis=1).reshape(shape)
-    mirrored = np.array(["mirrored" in name for name in WAYS])[way]
-    negative = np.array(["inverted" in name for name in WAYS])[way]
-    other[mirrored] = other[mirrored][:, :, ::-1]
-    # A negative has no bright spot where the picture has one; where neither has, both may be even.
-    bright_in_both = 2 * (one & other).sum(axis=(1, 2), dtype=np.int64)
-    return np.where(negative, bright_in_both, (one != other).sum(axis=(1, 2)))
+class Edges(NamedTuple):
+    """Which spots are bright, shape (n, 4), as they are and mirrored."""
+
+    plain: Words
+    mirrored: Words
+
+    @classmethod
+    def of(cls, spots: NDArray[np.uint8]) -> "Edges":
+        bits = np.unpackbits(spots, axis=1).reshape(-1, SIDE, SIDE)
+        turned = np.packbits(bits[:, :, ::-1].reshape(-1, BITS), axis=1)
+        return cls(*(np.ascontiguousarray(each).view(np.uint64) for each in (spots, turned)))
+
+    def alike(self, first: Places, second: Places, way: Places) -> NDArray[np.bool_]:
+        """Whether at most EDGES spots differ, once the second is turned."""
+        mirrored, negative = (
+            np.array([word in name for name in WAYS])[way] for word in ("mirrored", "inverted")
+        )
+        one = self.plain[first]
+        other = np.where(mirrored[:, None], self.mirrored[second], self.plain[second])
+        # A negative has no bright spot where the picture has one; where neither has, both may be
+        # even.
+        bright_in_both = 2 * _count(one & other).sum(axis=1)
+        differing = np.where(negative, bright_in_both, _count(one ^ other).sum(axis=1))
+        return np.asarray(differing <= EDGES)
 
 
 def _equal(first: Places) -> Places:
@@ -122,34 +136,40 @@ def _keys(bits: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.ui
     return keys
 
 
-def _meeting(keys: NDArray[np.uint32]) -> Iterator[tuple[Places, Places]]:
-    """Pairs of places with one key, in portions of at most AT_ONCE or so."""
-    order = np.argsort(keys, kind="stable")
+def _meeting(
+    keys: NDArray[np.uint32], ties: np.random.Generator
+) -> Iterator[tuple[Places, Places]]:
+    """Pairs of places with one key, in portions of at most AT_ONCE."""
+    order = np.argsort(
+        keys.astype(np.uint64) << np.uint64(32)
+        | ties.integers(2**32, size=keys.size, dtype=np.uint64)
+    )
     ordered = keys[order]
+    compared = 0
     for step in range(1, min(NEIGHBOURS, len(keys) - 1) + 1):
         same = np.flatnonzero(ordered[:-step] == ordered[step:])
-        if not same.size:
-            return
         for start in range(0, same.size, AT_ONCE):
             left = same[start : start + AT_ONCE]
             yield order[left], order[left + step]
+        compared += same.size
+        if not same.size or compared >= MEETING * keys.size:
+            return
 
 
 def _compare(one: Words, other: Words) -> tuple[Places, Places]:
     """Bits that differ in the best of WAYS, and which that is."""
-    differing = _count(one ^ other)
-    even, odd = differing[:, 0] + differing[:, 1], differing[:, 2] + differing[:, 3]
+    even, odd = _count(one ^ other).T
     half = BITS // 2
     ways = np.stack([even + odd, even + half - odd, half - even + odd, BITS - even - odd])
     best = ways.argmin(axis=0)
     return np.take_along_axis(ways, best[None], axis=0)[0], best
 
 
-def _count(words: Words) -> Places:
-    """Bits that are set in each; NumPy before 2.0 has no function for it."""
-    ones = words - ((words >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    pairs = (ones & np.uint64(0x3333333333333333)) + (
-        (ones >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
-    nibbles = (pairs + (pairs >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return ((nibbles * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int64)
+# Bits that are set in each number of 16 bits.
+_SET = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
+
+
+def _count(words: Words) -> NDArray[np.int16]:
+    """Bits that are set in each half of a hash, shape (n, 2); NumPy before 2.0 has no function."""
+    eight = _SET[words.view(np.uint16)].view(np.uint64)  # counts of at most 16, a byte each
+    return ((eight * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int16)

@@ -21,6 +21,9 @@ FEW_VALUES = 8  # a figure with no more is compared as a category: 8 and 12 bits
 FEWEST = 20  # cases in each group
 GROUPS = ("label", "tune", "test")
 
+Column = NDArray[Any]
+Texts = NDArray[np.str_] | None
+
 
 @dataclass(frozen=True)
 class Association:
@@ -70,8 +73,8 @@ def find_associations(
     for group, of, among in _groups(columns):
         if min(of[among].sum(), (~of[among]).sum()) < FEWEST:
             continue
-        for name, column in _features(columns, ignore):
-            if one := _measure(column[among], of[among], group):
+        for name, column, texts in _features(columns, ignore):
+            if one := _measure(column[among], texts, of[among], group):
                 measured.append((name, group, *one))
     adjusted = holm([row[-1] for row in measured]).tolist()
     found = [
@@ -83,30 +86,31 @@ def find_associations(
 
 def _groups(columns: CaseColumns) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
     """Name, who is in the second group, and who is in either."""
-    train = columns.splits == "train"
+    train = columns.in_split("train")
     yield "label", columns.labels, train
     for split in GROUPS[1:]:
-        of = columns.splits == split
+        of = columns.in_split(split)
         yield split, of, of | train
 
 
-def _features(columns: CaseColumns, ignore: Sequence[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    for name, column in {**columns.attributes, **columns.figures}.items():
-        if name not in ignore:
-            yield name, column
+def _features(columns: CaseColumns, ignore: Sequence[str]) -> Iterator[tuple[str, Column, Texts]]:
+    """Name, values, and the texts that they are places in; None for figures."""
+    yield from ((n, c, columns.texts) for n, c in columns.attributes.items() if n not in ignore)
+    yield from ((n, c, None) for n, c in columns.figures.items() if n not in ignore)
 
 
 def _measure(
-    column: NDArray[Any], of: NDArray[np.bool_], group: str
+    column: Column, texts: Texts, of: NDArray[np.bool_], group: str
 ) -> tuple[str, float, str, float] | None:
     """Measure, effect, detail and p; None where there is nothing to compare."""
     values, codes = np.unique(column, return_inverse=True)
     words = ("negatives", "positives") if group == "label" else ("train", group)
-    if len(values) < 2 or (column.dtype.kind == "U" and len(values) > MOST_VALUES):
+    if len(values) < 2 or (texts is not None and len(values) > MOST_VALUES):
         return None
-    if column.dtype.kind != "U" and len(values) > FEW_VALUES:
+    if texts is None and len(values) > FEW_VALUES:
         return _ranked(column, of, words)
-    return _counted(values, codes, of, words)
+    named = [f"{value:g}" for value in values] if texts is None else texts[values].tolist()
+    return _counted(named, codes, of, words)
 
 
 def _ranked(
@@ -123,7 +127,7 @@ def _ranked(
 
 
 def _counted(
-    values: NDArray[Any], codes: NDArray[np.int64], of: NDArray[np.bool_], words: tuple[str, str]
+    values: Sequence[str], codes: NDArray[np.int64], of: NDArray[np.bool_], words: tuple[str, str]
 ) -> tuple[str, float, str, float]:
     """Cramér's V, corrected for its bias in small samples.
 
@@ -139,8 +143,6 @@ def _counted(
     effect = min(1.0, float(square / across) ** 0.5) if across > 0 else 0.0
     shares = table / table.sum(axis=1, keepdims=True)
     most = int((shares[1] - shares[0]).argmax())
-    value = str(values[most]) if values.dtype.kind == "U" else f"{values[most]:g}"
-    detail = (
-        f"'{value}' in {shares[1, most]:.0%} of {words[1]}, {shares[0, most]:.0%} of {words[0]}"
-    )
+    theirs, ours = shares[:, most]
+    detail = f"'{values[most]}' in {ours:.0%} of {words[1]}, {theirs:.0%} of {words[0]}"
     return "Cramér's V", effect, detail, float(p)

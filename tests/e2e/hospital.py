@@ -44,7 +44,7 @@ def shots(training: int, judged: int) -> Iterator[Shot]:
 def planted(number: int, samples: npt.NDArray[Any], **elements: Any) -> Dataset:
     """A DX radiograph of 12 bits with these 8-bit grey samples, and a patient everywhere."""
     height, width = samples.shape
-    stored = (samples.astype(np.uint16) * 4095 + 127) // 255
+    stored = (samples.astype(np.uint32) * 4095 + 127) // 255
     found = radiograph(
         number,
         SOPInstanceUID=f"{ROOT}.1.{number}",

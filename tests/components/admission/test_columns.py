@@ -18,10 +18,11 @@ def two_folders(tmp_path: Path) -> list[Path]:
 
 def test_cases_of_all_shards_stand_in_one_order(tmp_path: Path) -> None:
     columns = read_columns(two_folders(tmp_path), ["width", "mean"])
-    assert columns.splits.tolist() == ["train", "train", "tune", "test"]
+    assert columns.texts[columns.splits].tolist() == ["train", "train", "tune", "test"]
+    assert columns.in_split("train").tolist() == [True, True, False, False]
     assert columns.labels.tolist() == [True, False, True, False]
-    assert columns.attributes["site"].tolist() == ["Ulm", "", "", ""]
-    assert columns.attributes["view"].tolist() == ["", "", "PA", ""]
+    assert columns.texts[columns.attributes["site"]].tolist() == ["Ulm", "", "", ""]
+    assert columns.texts[columns.attributes["view"]].tolist() == ["", "", "PA", ""]
     assert columns.figures["mean"].tolist() == [5, 6, 7, 8]
     assert columns.hashes[0].tobytes() == picture(1).to_bytes(64, "big")
     assert columns.without_hash == 1

@@ -15,11 +15,15 @@ RANDOM = np.random.default_rng(7)
 
 
 def columns(*, labels=LABELS, splits=None, figures=None, attributes=None) -> CaseColumns:  # type: ignore[no-untyped-def]
+    named = {"": np.full(len(labels), "train") if splits is None else splits, **(attributes or {})}
+    texts, places = np.unique([*named.values()], return_inverse=True)
+    in_split, *of_attributes = places.reshape(len(named), -1)
     return CaseColumns(
-        np.full(len(labels), "train") if splits is None else splits,
+        texts,
+        in_split,
         labels,
         np.zeros((len(labels), 64), np.uint8),
-        attributes or {},
+        dict(zip(attributes or {}, of_attributes)),
         figures or {},
     )
 
