@@ -95,6 +95,6 @@ def test_a_copy_is_found_among_thousands_that_are_much_alike() -> None:
     """Where a table has more pairs than are compared, another table has the pair."""
     crowd = drawn(1)[0]
     random = np.random.default_rng(4)
-    alike = [np.where(random.random(crowd.shape) < 0.12, ~crowd, crowd) for _ in range(3000)]
+    alike = [np.where(random.random(crowd.shape) < 0.05, ~crowd, crowd) for _ in range(3000)]
     copy = changed(alike[17], WAYS[0], 6, seed=5)
     assert (17, 3000) in {pair[:2] for pair in near_pairs(packed(*alike, copy))}
