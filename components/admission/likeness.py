@@ -28,6 +28,7 @@ TABLES = 200
 DRAWN = 20  # bits of a table, beside the two that say which way round
 NEIGHBOURS = 32  # that one hash is compared with in a table, where more agree
 MEETING = 2  # pairs of a table for each hash, after which it is left
+MOST_PAIRS = 50_000  # after which the search ends: so many are no accident
 AT_ONCE = 1 << 18  # pairs compared at a time
 WAYS = ("as it is", "mirrored", "mirrored and inverted", "inverted")
 
@@ -60,24 +61,30 @@ def near_pairs(hashes: NDArray[np.uint8], *, limit: int = LIMIT) -> list[NearPai
 
     Returns:
       In order, no pair twice. A pair near the limit may be missing: see docs/near-duplicates.md.
+      Of more than MOST_PAIRS those that were found first.
     """
     signs, spots = np.split(hashes, 2, axis=1)
     words, first, group = np.unique(_words(signs), axis=0, return_index=True, return_inverse=True)
     group = group.reshape(-1)  # NumPy 2.0 alone gives it another shape
     edges = Edges.of(spots)
     equal = _equal(first[group])
-    found = [equal[:, edges.alike(*equal[[0, 1, 3]])]]
+    found = equal[:, edges.alike(*equal[[0, 1, 3]])]
     bits = _bits(words)
     random, ties = np.random.default_rng(20), np.random.default_rng(21)
     for _ in range(TABLES if len(words) > 1 else 0):
+        if found.shape[1] > MOST_PAIRS:
+            break
+        news = [found]
         for left, right in _meeting(_keys(bits, random), ties):
             distance, way = _compare(words[left], words[right])
             near = distance <= limit
             pair = np.sort(np.stack([first[left[near]], first[right[near]]]), axis=0)
             met = np.concatenate([pair, [distance[near], way[near]]])
-            found.append(met[:, edges.alike(*met[[0, 1, 3]])])
-    rows = np.unique(np.concatenate(found, axis=1), axis=1).T.tolist()
-    return [NearPair(one, other, distance, WAYS[way]) for one, other, distance, way in rows]
+            news.append(met[:, edges.alike(*met[[0, 1, 3]])])
+        found = np.unique(np.concatenate(news, axis=1), axis=1)
+    return [
+        NearPair(one, other, distance, WAYS[way]) for one, other, distance, way in found.T.tolist()
+    ]
 
 
 class Edges(NamedTuple):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from components.admission import likeness
 from components.admission.likeness import EDGES, SIDE, WAYS, near_pairs
 
 Bits = NDArray[np.uint8]
@@ -91,10 +92,26 @@ def test_the_same_hashes_give_the_same_pairs() -> None:
     assert near_pairs(hashes, limit=40) == near_pairs(hashes, limit=40)
 
 
-def test_a_copy_is_found_among_thousands_that_are_much_alike() -> None:
+def test_a_copy_is_found_among_hundreds_that_are_much_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Where a table has more pairs than are compared, another table has the pair."""
-    crowd = drawn(1)[0]
-    random = np.random.default_rng(4)
-    alike = [np.where(random.random(crowd.shape) < 0.05, ~crowd, crowd) for _ in range(3000)]
+    compared, compare = [], likeness._compare
+
+    def counting(one: likeness.Words, other: likeness.Words) -> object:
+        compared.append(len(one))
+        return compare(one, other)
+
+    monkeypatch.setattr(likeness, "_compare", counting)
+    alike, random = drawn(600), np.random.default_rng(4)
+    alike[:, 0] = alike[0, 0] ^ (random.random(alike[:, 0].shape) < 0.03)  # but for the spots
     copy = changed(alike[17], WAYS[0], 6, seed=5)
-    assert (17, 3000) in {pair[:2] for pair in near_pairs(packed(*alike, copy))}
+    assert (17, 600) in {pair[:2] for pair in near_pairs(packed(*alike, copy))}
+    assert sum(compared) <= likeness.TABLES * 3 * 601
+
+
+def test_pictures_that_are_all_alike_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likeness, "MOST_PAIRS", 1000)
+    crowd, random = drawn(1)[0], np.random.default_rng(4)
+    alike = [np.where(random.random(crowd.shape) < 0.02, ~crowd, crowd) for _ in range(400)]
+    assert 1000 < len(near_pairs(packed(*alike))) < 10_000
