@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,8 @@ class WriteShard(beam.DoFn):
                 continue
             pixels_sha256, quality = inspect_image(case.image)
             looks.append(look_at(picture, quality))
-            figures.append((*astuple(quality), *astuple(traits_of(picture.samples))))
+            traits = traits_of(picture.samples)
+            figures.append((*vars(quality).values(), *vars(traits).values()))
             # Only what judges is asked of the model in the source's own bytes, too.
             original = shard.split == "test"
             writer.write(serialized_example(case, quality, original=original))

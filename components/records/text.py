@@ -26,6 +26,12 @@ def one_line(text: str, mark: str = MARK) -> str:
     return " ".join(printable(" ".join(text.split()), mark).split())
 
 
+def last_line(text: str) -> str:
+    """The last line that says something, such as of what a program wrote to standard error."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
 def spell(name: str) -> str:
     """An id as it is, or in quotes with what does not print spelled out, such as \\x1b."""
     if name.isprintable():

@@ -26,6 +26,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.records.problems import read_problem
 from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST, read_request
+from components.records.text import last_line
 from components.release.serving import Champion, discard_incoming, find_champion, record_release
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
@@ -156,7 +157,7 @@ def _run(
             logging.getLogger(__name__).exception("the graph failed")
             if _is_interrupt(error):
                 raise KeyboardInterrupt from None
-            words = f"internal error: {_first_line(error)}; the whole story is in {log}"
+            words = f"internal error: {_in_one_line(error)}; the whole story is in {log}"
             raise read_problem(workspace.problems) or CasegateError(words) from None
     return _outcome(inputs, log)
 
@@ -304,10 +305,9 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+def _in_one_line(error: BaseException) -> str:
     # Beam puts the traceback first and the error itself last.
-    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
+    return f"{type(error).__name__}: {last_line(str(error))}"
 
 
 class _FirstWarnings(logging.Filter):

@@ -26,6 +26,7 @@ from components.records.git import GitAnswer, run_git
 from components.records.ledger.ledger import line_of
 from components.records.ledger.records import withdrawn
 from components.records.run_files import DECISION, DIFF, SCORES, STATISTICS
+from components.records.text import last_line
 from components.records.yaml_lines import spell_yaml
 from components.release.serving import find_version
 from pipeline.evidence.subject import CONFIG, Evidence, judging_files
@@ -154,7 +155,7 @@ def _check_out(commit: str, folder: Path, repository: Path) -> str:
     for where, arguments in ((repository, clone), (folder, checkout)):
         done = _git(where, *arguments)
         if done.failed:
-            raise ConfigError(f"{repository}: git {arguments[0]}: {_last_line(done.error)}")
+            raise ConfigError(f"{repository}: git {arguments[0]}: {last_line(done.error)}")
     return f"commit {commit[:12]}"
 
 
@@ -168,7 +169,7 @@ def _apply(diff: Path, sha256: str, folder: Path) -> None:
         raise IntegrityError(f"{diff}: was altered: it does not hash to {sha256[:12]}...")
     done = _git(folder, "apply", "--whitespace=nowarn", str(diff.resolve()))
     if done.failed:
-        raise IntegrityError(f"{diff}: does not fit its commit: {_last_line(done.error)}")
+        raise IntegrityError(f"{diff}: does not fit its commit: {last_line(done.error)}")
 
 
 def _sync(folder: Path, repository: Path, python: str) -> None:
@@ -226,11 +227,6 @@ def watched(
 
 def _git(repository: Path, *arguments: str) -> GitAnswer:
     return run_git(repository, *_PLAIN, *arguments, seconds=_GIT_SECONDS)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
 
 
 _JUDGED = "judged"

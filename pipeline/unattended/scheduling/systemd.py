@@ -16,6 +16,7 @@ from typing import Any
 from components.pages.page import text_of
 from components.records.errors import ConfigError
 from components.records.files import write_atomically, writing_to
+from components.records.text import last_line
 from pipeline.unattended.scheduling.cron import Cron
 from pipeline.unattended.scheduling.job import ScheduledJob, mark
 
@@ -223,7 +224,7 @@ def remove(name: str, workspace: Path, place: UnitPlace, *, run: Run = run) -> l
     if place.known and _answers(place, run):
         ended = run(place.systemctl("disable", "--now", timer_path.name))
         if ended.returncode:
-            done.append(f"could not be disabled: {_last_line(ended.stderr)}")
+            done.append(f"could not be disabled: {last_line(ended.stderr)}")
     try:
         for path in found:
             path.unlink()
@@ -265,7 +266,7 @@ def _enable(job: ScheduledJob, place: UnitPlace, run: Run) -> list[str]:
     for command in commands:
         ended = run(command)
         if ended.returncode:
-            raise ConfigError(f"{' '.join(command)}: {_last_line(ended.stderr)}")
+            raise ConfigError(f"{' '.join(command)}: {last_line(ended.stderr)}")
     return ["enabled", *_lingering(place)]
 
 
@@ -305,8 +306,3 @@ def _owner(workspace: Path) -> str:
         return existing.owner()
     except KeyError:  # an account that this machine does not know
         return str(existing.stat().st_uid)
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "it gave no reason"
