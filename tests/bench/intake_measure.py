@@ -63,7 +63,9 @@ read, count = seconds(lambda: sum(
     1 for split in ("train", "tune", "test")
     for shard in source.shards(split) for _ in source.read(shard)
 ))
-print([first, checked, read, count])
+with open("/proc/self/status") as status:  # of this program; getrusage knows what forked it, too
+    peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+print([first, checked, read, count, peak])
 """
 
 Say = Callable[[str], None]
@@ -150,7 +152,7 @@ def _syntax(root: Path, uid: str, pictures: int, say: Say) -> SyntaxFigure:
         lambda: pixel_array(dataset, decoding_plugin=plugin), lambda: read_pixels(dataset)
     )
     files, cases = _in_turns(decode_all, read_all)
-    return SyntaxFigure(UID(uid).name, 1 / decoded, 1 / read, pictures / files, pictures / cases)
+    return SyntaxFigure(UID(uid).keyword, 1 / decoded, 1 / read, pictures / files, pictures / cases)
 
 
 def _radiograph(uid: str) -> Dataset:
@@ -196,9 +198,9 @@ def _folder(root: Path, files: int, say: Say) -> FolderFigure:
     rng = np.random.default_rng(5)
     write_folder(root, plant(rng.integers(0, 4096, (64, 64)), **HEADER), files)
     finished = run_fresh(python("-c", READ_ALL, str(root)))
-    opened, hashed, read, count = finished.last_json()
+    opened, hashed, read, count, peak = finished.last_json()
     assert count == files
-    return FolderFigure(files, opened, hashed, read, finished.peak_mib)
+    return FolderFigure(files, opened, hashed, read, peak)
 
 
 def _jpegs(root: Path, count: int) -> tuple[float, float]:
@@ -247,7 +249,7 @@ def section(found: Intake, setting: Setting) -> str:
     """The section, its heading included."""
     syntaxes = [
         [
-            one.syntax.partition(",")[0],
+            one.syntax,
             f"{one.decoded:.1f}",
             f"{one.read:.1f}",
             f"{one.read / one.decoded:.2f} x",
