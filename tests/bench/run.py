@@ -31,7 +31,7 @@ GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
 STORE_RUNS = (10, 300, 1000)
 GROWTH = (20_000, (10_000, 100_000, 1_000_000))  # cases by workers, and for memory
 INTAKE = (16, (10_000, 100_000), 2000)  # pictures of each kind, files of a folder, JPEG files
-QUICK_INTAKE = (2, (20, 40), 40)
+QUICK_INTAKE = (8, (20, 40), 40)
 QUICK_DATA = ["phantom:n=400"]
 QUICK_GROWTH = (300, (400, 800))
 QUICK_JUDGED, QUICK_GATE, QUICK_STORE = (500, 1000), ((1000, 1), (10_000, 1)), (2, 10)

@@ -33,7 +33,7 @@ def test_ten_times_the_files_may_take_a_quarter_more() -> None:
 
 
 def test_everything_is_measured() -> None:
-    found = measured_intake(4, (12, 24), 16, lambda text: None)
+    found = measured_intake(8, (12, 24), 16, lambda text: None)
     assert min(one.cases for one in found.syntaxes) > 0
     assert [one.files for one in found.folders] == [12, 24]
     assert found.jpegs_taken_in > 0
