@@ -1,5 +1,9 @@
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from tests.bench import intake_measure
 from tests.bench.figures import Setting
 from tests.bench.intake_measure import (
     FolderFigure,
@@ -32,7 +36,9 @@ def test_ten_times_the_files_may_take_a_quarter_more() -> None:
     assert "at most 1.25: **missed**" in section(replace(FOUND, folders=folders), SETTING)
 
 
-def test_everything_is_measured() -> None:
+def test_everything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = np.random.default_rng(1).integers(0, 1 << intake_measure.STORED, (40, 32))
+    monkeypatch.setattr(intake_measure, "_chest", lambda: small)
     found = measured_intake(8, (12, 24), 16, lambda text: None)
     assert min(one.cases for one in found.syntaxes) > 0
     assert [one.files for one in found.folders] == [12, 24]
