@@ -11,7 +11,7 @@ import tensorflow as tf
 from components.baselines.scores import CaseScores, OriginalsAgreement, Servability
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
-from components.scoring.served import ServedAnswer, ServedRequest, ask
+from components.scoring.served import EXPLAIN, ServedAnswer, ServedRequest, ask
 from components.scoring.serving_session import NO_LABEL
 
 BATCH = 256
@@ -134,6 +134,8 @@ def ask_model(model_path: Path, records: Sequence[str], *, check: bool, alone: b
         for _, example, image in single * -(-LATENCY_CALLS // max(1, len(single))):
             yield ServedRequest(EXAMPLES, [example], alone=True)
             yield ServedRequest(IMAGES, [image], alone=True)
+        for _, _, image in single:
+            yield ServedRequest(EXPLAIN, [image], alone=True)
 
     answered: dict[tuple[str, bool], list[ServedAnswer]] = {}
     for request, answer in ask(model_path, requests()):

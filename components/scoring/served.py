@@ -5,6 +5,7 @@ Whatever TensorFlow does there, up to ending its process, is an answer about the
 
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
@@ -24,12 +25,14 @@ from components.baselines.scores import Servability
 from components.records.errors import Unservable
 
 PROGRAM = Path(__file__).with_name("serving_session.py")
+EXPLAIN = "explain"
 
 
 @dataclass(frozen=True)
 class ServedRequest:
     """Attributes:
-    signature: `serving_default` for encoded images, `serve_examples` for serialized Examples.
+    signature: `serving_default` for encoded images, `serve_examples` for serialized Examples,
+      EXPLAIN for encoded images, which a model may not have: then nothing is answered.
     alone: nothing else is computed meanwhile, so that the time it takes says something.
     spared: an input that the model cannot answer spoils no other: its label is -1.
     """
@@ -45,12 +48,14 @@ class ServedAnswer:
     """Attributes:
     loader: what loaded the model, with TensorFlow's version.
     probability: float32 (n,); label: int64 (n,), in the order of the inputs.
+    heatmap: float32 (n, h, w) in [0, 1], of EXPLAIN.
     """
 
     loader: str
     probability: np.ndarray
     label: np.ndarray
     milliseconds: float
+    heatmap: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
 
 def ask(
@@ -83,6 +88,8 @@ def ask(
                     continue
                 probability = process.stdout.read(4 * head["count"])
                 label = process.stdout.read(8 * head["count"])
+                shape = (head["count"], *head.get("map", (0, 0)))
+                heat = process.stdout.read(4 * math.prod(shape))
                 yield (
                     asked.get(),
                     ServedAnswer(
@@ -90,6 +97,7 @@ def ask(
                         np.frombuffer(probability, "<f4"),
                         np.frombuffer(label, "<i8"),
                         head["milliseconds"],
+                        np.frombuffer(heat, "<f4").reshape(shape),
                     ),
                 )
             code = process.wait()
@@ -98,6 +106,19 @@ def ask(
         written.result()
         if code or not asked.empty():
             raise Unservable(f"{model}: the process that served it {_end(code, words)}")
+
+
+def explain(model: Path, images: Sequence[bytes]) -> Iterator[ServedAnswer]:
+    """What the model says of each encoded image and why, one after the other.
+
+    Nothing where the model was released before models said why.
+
+    Raises:
+      Unservable: the model cannot be loaded, or one of the images cannot be read by it.
+    """
+    for _, answer in ask(model, (ServedRequest(EXPLAIN, [image]) for image in images)):
+        if answer.label.size:
+            yield answer
 
 
 def probe(model: Path) -> Servability:
@@ -110,6 +131,7 @@ def probe(model: Path) -> Servability:
     requests = [
         ServedRequest("serving_default", [png]),
         ServedRequest("serve_examples", [_example(png)]),
+        ServedRequest(EXPLAIN, [png]),
     ]
     try:
         answers = [answer for _, answer in ask(model, requests)]

@@ -10,8 +10,10 @@ Keras nor this project.
 Every message is a line of JSON, then the bytes that it announces. First out is {"fault", "loader"};
 a model with a fault gets no further. A request is {"signature", "alone", "spared", "sizes"} and one
 input after the other; the answers come in the order of the requests, each {"fault", "milliseconds",
-"count"}, then probabilities (float32) and labels (int64). `alone`: nothing else runs beside it.
-`spared`: an input that cannot be answered spoils no other; its probability is NaN, its label -1.
+"count"}, then probabilities (float32) and labels (int64); of `explain` also "map", the height and
+width of the maps (float32) that follow. `alone`: nothing else runs beside it. `spared`: an input
+that cannot be answered spoils no other; its probability is NaN, its label -1. A model without
+`explain`, as they were once released, answers it with count 0.
 """
 
 import ctypes
@@ -32,6 +34,7 @@ from typing import Any, BinaryIO
 WORKERS = min(8, os.cpu_count() or 1)
 TAG = "serve"
 INPUTS = {"serving_default": "image", "serve_examples": "examples"}
+EXPLAIN, HEATMAP = "explain", "heatmap"  # takes what serving_default takes, and gives a map too
 FLOAT, STRING, INT64 = 1, 7, 9  # as TensorFlow numbers its types
 OUTPUTS = {"probability": FLOAT, "label": INT64}
 WORDS = {FLOAT: "float32", STRING: "string", INT64: "int64"}
@@ -75,22 +78,33 @@ def read_meta_graph(folder: Path, tensorflow: Path) -> Any:
     return graphs[0]
 
 
+def inputs_of(meta: Any) -> dict[str, str]:
+    """The signatures that are asked, each with the name of its input."""
+    return {**INPUTS, **({EXPLAIN: "image"} if EXPLAIN in meta.signature_def else {})}
+
+
+def outputs_of(signature: str) -> dict[str, int]:
+    """What a signature gives, each with its type."""
+    return {**OUTPUTS, **({HEATMAP: FLOAT} if signature == EXPLAIN else {})}
+
+
 def refuse_unservable(meta: Any, folder: Path) -> None:
     """Raises Fault for what can be seen without running: signatures, types, unfilled variables."""
-    for name, key in INPUTS.items():
+    for name, key in inputs_of(meta).items():
         if name not in meta.signature_def:
             raise Fault(f"no signature {name}")
         signature = meta.signature_def[name]
         if set(signature.inputs) != {key}:
             raise Fault(f"{name} takes {_named(signature.inputs)}, wanted '{key}' alone")
         _refuse_other(f"{name} input {key}", signature.inputs[key], STRING)
-        for output, kind in OUTPUTS.items():
+        for output, kind in outputs_of(name).items():
             if output not in signature.outputs:
                 raise Fault(f"{name} gives {_named(signature.outputs)}, wanted '{output}' too")
-            _refuse_other(f"{name} output {output}", signature.outputs[output], kind)
+            found = signature.outputs[output]
+            _refuse_other(f"{name} output {output}", found, kind, is_map=output == HEATMAP)
     nodes = {node.name: node for node in meta.graph_def.node}
     filled = _variables(nodes, [meta.saver_def.restore_op_name])
-    for name in INPUTS:
+    for name in inputs_of(meta):
         read = _variables(nodes, [o.name for o in meta.signature_def[name].outputs.values()])
         if unfilled := sorted(read - filled):
             raise Fault(
@@ -102,14 +116,20 @@ def refuse_unservable(meta: Any, folder: Path) -> None:
         raise Fault("variables/variables.index is missing")  # the loader would go on without
 
 
-def _refuse_other(what: str, tensor: Any, kind: int) -> None:
+def _refuse_other(what: str, tensor: Any, kind: int, *, is_map: bool = False) -> None:
     if tensor.dtype != kind:
         raise Fault(f"{what} has type {tensor.dtype}, wanted {kind} ({WORDS[kind]})")
-    shape = tensor.tensor_shape
+    sizes = _shape(tensor)
+    first, *map_size = sizes or [0]
     # An input of another rank ends TensorFlow's process.
-    if shape.unknown_rank or [dim.size for dim in shape.dim] != [-1]:
-        sizes = "unknown" if shape.unknown_rank else [dim.size for dim in shape.dim]
-        raise Fault(f"{what} has shape {sizes}, wanted [-1]: one value a case")
+    if first != -1 or len(map_size) != 2 * is_map or min(map_size, default=1) < 1:
+        one = "[-1, height, width]: one map a case" if is_map else "[-1]: one value a case"
+        raise Fault(f"{what} has shape {'unknown' if sizes is None else sizes}, wanted {one}")
+
+
+def _shape(tensor: Any) -> list[int] | None:
+    shape = tensor.tensor_shape
+    return None if shape.unknown_rank else [dim.size for dim in shape.dim]
 
 
 def _named(keys: Sequence[str]) -> str:
@@ -143,11 +163,13 @@ class ServingSession:
             options, None, os.fsencode(folder), tags, 1, graph, None, status
         )
         self._refuse_failed(status)
-        self._ends = {}
-        for name, key in INPUTS.items():
-            signature = meta.signature_def[name]
-            tensors = [signature.inputs[key], *(signature.outputs[output] for output in OUTPUTS)]
+        self._ends, self.map = {}, [0, 0]
+        for name, key in inputs_of(meta).items():
+            given = meta.signature_def[name].outputs
+            tensors = [meta.signature_def[name].inputs[key], *(given[o] for o in outputs_of(name))]
             self._ends[name] = [self._output(graph, tensor.name) for tensor in tensors]
+            if name == EXPLAIN:
+                self.map = (_shape(given[HEATMAP]) or [])[1:]
 
     def _output(self, graph: int, tensor: str) -> _Output:
         operation, _, index = tensor.rpartition(":")
@@ -157,11 +179,15 @@ class ServingSession:
         return _Output(found, int(index))
 
     def run(self, signature: str, inputs: Sequence[bytes]) -> list[bytes]:
-        """Probabilities and labels as they lie in memory, of one input each.
+        """Probabilities, labels and, of EXPLAIN, maps as they lie in memory, of one input each.
+
+        Nothing, where the model has no such signature.
 
         Raises:
           Fault: TensorFlow's error, or an answer of another type or shape.
         """
+        if signature not in self._ends:
+            return []
         asked, *wanted = self._ends[signature]
         given = self._strings(inputs)
         answers, status = (ctypes.c_void_p * len(wanted))(), self._c.TF_NewStatus()
@@ -175,8 +201,12 @@ class ServingSession:
         finally:
             self._c.TF_DeleteTensor(given)
         self._refuse_failed(status)
-        taken = zip(OUTPUTS.items(), answers, strict=True)
-        return [self._taken(f"{signature} {o}", t, kind, len(inputs)) for (o, kind), t in taken]
+        taken = zip(outputs_of(signature).items(), answers, strict=True)
+        shapes = {HEATMAP: [len(inputs), *self.map]}
+        return [
+            self._taken(f"{signature} {name}", tensor, kind, shapes.get(name, [len(inputs)]))
+            for (name, kind), tensor in taken
+        ]
 
     def _strings(self, inputs: Sequence[bytes]) -> int:
         dims = (ctypes.c_int64 * 1)(len(inputs))
@@ -188,14 +218,14 @@ class ServingSession:
             place += STRING_BYTES
         return int(tensor)
 
-    def _taken(self, what: str, tensor: int, kind: int, count: int) -> bytes:
+    def _taken(self, what: str, tensor: int, kind: int, wanted: list[int]) -> bytes:
         """The content of a tensor, which is given back."""
         try:
             got = self._c.TF_TensorType(tensor)
             shape = [self._c.TF_Dim(tensor, axis) for axis in range(self._c.TF_NumDims(tensor))]
-            if got != kind or shape != [count]:
+            if got != kind or shape != wanted:
                 raise Fault(
-                    f"{what} came as type {got}, shape {shape}; wanted type {kind}, shape [{count}]"
+                    f"{what} came as type {got}, shape {shape}; wanted type {kind}, shape {wanted}"
                 )
             size = self._c.TF_TensorByteSize(tensor)
             return ctypes.string_at(self._c.TF_TensorData(tensor), size)
@@ -253,8 +283,10 @@ def answer(
     except Fault as error:
         parts, fault = [], str(error)
     milliseconds = 1000 * (time.perf_counter() - start)
-    count = 0 if fault else len(inputs)
-    head = {"fault": fault, "milliseconds": milliseconds, "count": count}
+    count = len(inputs) if parts else 0
+    head: dict[str, Any] = {"fault": fault, "milliseconds": milliseconds, "count": count}
+    if signature == EXPLAIN:
+        head["map"] = session.map
     return b"".join([json.dumps(head).encode(), b"\n", *parts])
 
 

@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline.model.features import IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_SPEC
+from pipeline.model.explanation import GradCam
+from pipeline.model.features import HEATMAP, IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_SPEC
 
 RELEASE_RECORD = Path("assets.extra") / "release.json"
 
@@ -20,10 +21,21 @@ def _traced(given: tf.TensorSpec) -> Callable[..., Any]:
 
 
 class Classifier(tf.Module):
-    """Transform's graph, the network and the operating point, as one servable object."""
+    """Transform's graph, the network and the operating point, as one servable object.
+
+    Args:
+      explained: the name of the layer that says where a score came from, as in `GradCam`.
+
+    Raises:
+      ConfigError: the network cannot be explained.
+    """
 
     def __init__(
-        self, network: keras.Model, transform: tft.TFTransformOutput, operating_point: float
+        self,
+        network: keras.Model,
+        transform: tft.TFTransformOutput,
+        operating_point: float,
+        explained: str | None = None,
     ) -> None:
         super().__init__(name="casegate")
         # A Keras 3 network that is tracked is saved with every variable twice: one that is
@@ -32,6 +44,9 @@ class Classifier(tf.Module):
         # the network is kept in a function, which is not.
         self.weights = [variable.value for variable in network.variables]
         self._network: Callable[[tf.Tensor], Any] = lambda pixels: network(pixels, training=False)
+        explanation = GradCam(network, explained)
+        explanation.refuse_blank()
+        self._heatmap: Callable[[tf.Tensor], tf.Tensor] = explanation.heatmap
         # So is the layer, which would be saved as a Keras model, too. Its graph has no state: what
         # nothing tracks TensorFlow refuses to save.
         prepare = transform.transform_features_layer()
@@ -48,8 +63,16 @@ class Classifier(tf.Module):
         """Serialized tf.train.Example, shape (n,) -> probability and label, each (n,)."""
         return self._judged(tf.io.parse_example(examples, SERVING_SPEC))
 
+    @_traced(tf.TensorSpec([None], tf.string, name="image"))
+    def explain(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `serving_default`, with heatmap, (n, h, w): where the score came from."""
+        pixels = self._prepare({IMAGE: image})[PIXELS]
+        return {**self._called(pixels), HEATMAP: self._heatmap(pixels)}
+
     def _judged(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        pixels = self._prepare(features)[PIXELS]
+        return self._called(self._prepare(features)[PIXELS])
+
+    def _called(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         probability = tf.squeeze(self._network(pixels), axis=-1)
         label = tf.cast(probability >= self.operating_point, tf.int64)
         return {PROBABILITY: probability, LABEL: label}
@@ -63,6 +86,7 @@ def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) ->
         signatures={
             "serving_default": classifier.serving_default,
             "serve_examples": classifier.serve_examples,
+            "explain": classifier.explain,
         },
     )
     path = Path(directory) / RELEASE_RECORD

@@ -9,6 +9,8 @@ PIXELS = "pixels"
 
 # What a client of the released model gets: the score, and the call at the operating point.
 PROBABILITY = "probability"
+# And, by `explain`, where the score came from.
+HEATMAP = "heatmap"
 
 RECORD_SPEC = {
     IMAGE: tf.io.FixedLenFeature([], tf.string),

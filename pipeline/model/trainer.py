@@ -27,6 +27,7 @@ from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
 from components.records.problems import report_error
+from pipeline.model.explanation import GradCam
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
 from pipeline.model.network import augmented, build_network
@@ -123,6 +124,7 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     tf.config.experimental.enable_op_determinism()
     steps = model.epochs * math.ceil(train.count / model.batch_size)
     network = build_network(model, steps=steps)
+    GradCam(network)  # what cannot be explained is refused before it is trained
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
     # Not the loss: class weights move it without moving the ranking.

@@ -41,7 +41,7 @@ MODULES = {
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
-    "pipeline.model": "export features network preprocessing trainer",
+    "pipeline.model": "explanation export features network preprocessing trainer",
     "pipeline.run": "inputs pipeline",
     "pipeline.settings": "config deciding provenance sections",
 }

@@ -19,6 +19,7 @@ from components.release.component import AtomicPusherExecutor, pusher_executor
 from components.release.serving import versions
 from pipeline.cli import main
 from pipeline.model import export as export_module
+from pipeline.model.explanation import GradCam
 from pipeline.model.export import Classifier
 from tests.components.scoring import making
 from tests.components.scoring.c_program import build, classify
@@ -39,6 +40,7 @@ class TrackedClassifier(Classifier):
     def __init__(self, network: object, transform: object, operating_point: float) -> None:
         tf.Module.__init__(self, name="casegate")
         self._network = network
+        self._heatmap = GradCam(network).heatmap
         self._prepare = transform.transform_features_layer()  # type: ignore[attr-defined]
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 

@@ -12,7 +12,7 @@ from components.records.errors import Unservable
 from components.records.files import sha256_tree
 from components.scoring import score
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
-from components.scoring.served import ServedAnswer, ServedRequest
+from components.scoring.served import EXPLAIN, ServedAnswer, ServedRequest
 from tests.components.scoring import making
 from tests.components.scoring.making import Picky, Sized, save
 from tests.refusing import refused
@@ -127,6 +127,9 @@ def test_each_case_is_asked_alone_in_rounds_until_there_are_twenty_calls(
     path = write(tmp_path / "a.gz", {f"case-{i:02d}": i for i in range(cases)})
     scored, asked = asked_of(model, [path], monkeypatch)
     alone = [request for request in asked if request.alone]
+    why = alone[2 * calls :]
+    assert [(r.signature, r.inputs) for r in why] == [(EXPLAIN, [b"." * i]) for i in range(cases)]
+    del alone[2 * calls :]
     assert scored.served.alone == cases
     # The planted server takes a millisecond more each time; the first image alone warms up.
     assert scored.latency_ms["median"] == asked.index(alone[0]) + 2 + calls
@@ -141,12 +144,12 @@ def test_a_few_cases_of_each_batch_are_asked_alone_until_there_are_enough(
 ) -> None:
     path = write(tmp_path / "a.gz", {f"case-{i:03d}": i for i in range(160)})
     scored, asked = asked_of(model, [path], monkeypatch)
-    images = [request.inputs[0] for request in asked if request.alone][1::2]
+    images = [r.inputs[0] for r in asked if r.alone and r.signature == score.IMAGES]
     assert images == [b"." * i for i in range(0, 160, 20)] * 3  # 8 of a batch of 160
     monkeypatch.setattr(score, "BATCH", 16)
     scored, asked = asked_of(model, [path], monkeypatch)
     assert scored.served.alone == 32  # of four batches
-    images = [request.inputs[0] for request in asked if request.alone][1::2]
+    images = [r.inputs[0] for r in asked if r.alone and r.signature == score.IMAGES]
     assert images == [b"." * i for i in range(0, 64, 2)]
 
 
@@ -209,6 +212,7 @@ def test_a_latency_is_that_of_the_calls_after_the_first_to_a_microsecond() -> No
         (making.Flipped, ("serve_examples gives case a", "label", "0.1", "wanted 0")),
         (making.Silent, ("serve_examples gives case c", "label", "0.3", "wanted 1")),
         (making.TwoFaced, ("serving_default gives case a", "the probability 0.101", "wanted 0.1")),
+        (making.OtherwiseExplained, ("explain, one image at a time, gives case a", "0.101")),
         (making.Crowded, ("one image at a time", "case a", "probability", "wanted 0.05")),
     ],
 )

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.records.errors import Unservable
 from components.scoring import served, serving_session
-from components.scoring.served import ServedRequest, ask, probe
+from components.scoring.served import ServedRequest, ask, explain, probe
 from tests.components.scoring import making
 from tests.refusing import refused
 
@@ -50,6 +50,20 @@ def test_what_cannot_be_served_is_named(kind: str, tmp_path: Path) -> None:
 def test_a_model_that_can_be_served_answers_both_signatures(model: Path) -> None:
     found = probe(model)
     assert found.fault is None and found.loader
+
+
+def test_a_model_says_why_image_by_image(tmp_path: Path) -> None:
+    folder = making.save(making.Explained(), tmp_path / "model")
+    assert probe(folder).fault is None
+    answers = list(explain(folder, [IMAGES[3], IMAGES[0]]))
+    np.testing.assert_allclose([a.probability[0] for a in answers], [0.999, 0.1], rtol=1e-6)
+    hot = [np.argwhere(answer.heatmap[0]).tolist() for answer in answers]
+    assert hot == [[[2, 0], [2, 1]], [[0, 0], [0, 1]]]
+    assert answers[0].heatmap.shape == (1, 3, 2)
+
+
+def test_a_model_released_before_models_said_why_is_served_and_says_nothing(model: Path) -> None:
+    assert probe(model).fault is None and list(explain(model, IMAGES)) == []
 
 
 def test_the_program_imports_neither_keras_nor_tensorflows_python_nor_this_project(

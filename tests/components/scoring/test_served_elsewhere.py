@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.components.scoring.c_program import build, classify
-from tests.components.scoring.making import POINT, UNSERVABLE, Sized, save
+from tests.components.scoring.making import POINT, UNSERVABLE, Explained, Sized, save
 
 pytestmark = pytest.mark.tensorflow
 
@@ -51,6 +51,16 @@ def test_saved_model_cli_runs_it(model: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "[0.004 0.007]" in done.stdout and "[0 0]" in done.stdout
+
+
+def test_saved_model_cli_gets_the_map_of_a_model_that_says_why(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("saved_model_cli")
+    done = subprocess.run(
+        [str(command), "run", "--dir", str(save(Explained(), tmp_path / "model")),
+         "--tag_set", "serve", "--signature_def", "explain", "--input_exprs", "image=['....']"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "[[[1. 1.]\n  [0. 0.]\n  [0. 0.]]]" in done.stdout and "[0.004]" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def test_answers_are_read_as_they_were_written(
     )
     np.testing.assert_array_equal(again.rows, answers.rows, strict=True)
     np.testing.assert_array_equal(again.others, answers.others, strict=True)
-    assert list(again.outputs) == list(answers.outputs) and len(again.outputs) == 5
+    assert list(again.outputs) == list(answers.outputs) and len(again.outputs) == 6
     for way, (probability, label) in answers.outputs.items():
         np.testing.assert_array_equal(again.outputs[way][0], probability, strict=True)
         np.testing.assert_array_equal(again.outputs[way][1], label, strict=True)

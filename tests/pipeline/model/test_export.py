@@ -13,6 +13,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.autograph.impl import api as autograph
 
 from components.scoring.served import ServedRequest, ask, probe
+from pipeline.model.explanation import GradCam
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import IMAGE, PIXELS
 from pipeline.model.network import build_network
@@ -82,6 +83,7 @@ class TrackedClassifier(Classifier):
     def __init__(self, network: keras.Model, transform: Transform, operating_point: float) -> None:
         tf.Module.__init__(self, name="casegate")
         self._network = network
+        self._heatmap = GradCam(network).heatmap
         self._prepare = transform.transform_features_layer()
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
