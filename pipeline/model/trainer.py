@@ -27,10 +27,12 @@ from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
 from components.records.problems import report_error
-from pipeline.model.explanation import GradCam
+from pipeline.model.augmentation import augmented
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
-from pipeline.model.network import augmented, build_network
+from pipeline.model.networks.building import build
+from pipeline.model.networks.contract import Network
+from pipeline.model.phases import compile_network
 from pipeline.settings.provenance import environment, git_state
 from pipeline.settings.sections import ModelConfig
 
@@ -112,19 +114,21 @@ def _train(fn_args: Any) -> None:
     train = open_records(fn_args.train_files, transform, model.image_size)
     tune = open_records(fn_args.eval_files, transform, model.image_size)
     network, findings = fit(model, train, tune)
-    classifier = Classifier(network, transform, findings["operating_point"])
+    point = findings["operating_point"]
+    classifier = Classifier(network.model, transform, point, network.explained)
     found = {**findings, **environment(), **git_state(), "trained": utc_now()}
     record = fn_args.custom_config["record"] | found
     export(classifier, fn_args.serving_model_dir, record)
 
 
-def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model, dict[str, Any]]:
+def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[Network, dict[str, Any]]:
     """The network after the best epoch on the tuning split, and what the record says of it."""
     keras.utils.set_random_seed(model.seed)
     tf.config.experimental.enable_op_determinism()
     steps = model.epochs * math.ceil(train.count / model.batch_size)
-    network = build_network(model, steps=steps)
-    GradCam(network)  # what cannot be explained is refused before it is trained
+    built = build(model)
+    network = built.model
+    compile_network(network, model, steps=steps)
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
     # Not the loss: class weights move it without moving the ranking.
@@ -146,7 +150,7 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[keras.Model,
     scores = network.predict(tuning, verbose=0)[:, 0]
     best = int(np.argmax(aucs))
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
-    return network, {
+    return built, {
         "operating_point": point,
         "tuning_sensitivity": tuning_sensitivity(scores, labels, tune.patients(), point),
         "tuning_auc": float(aucs[best]),

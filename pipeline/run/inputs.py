@@ -28,6 +28,7 @@ from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import waivers, withdrawn
 from components.records.run_files import RUN_RECORD, STATISTICS
 from components.release.serving import Champion, find_champion
+from pipeline.model.networks.source import hash_source
 from pipeline.settings.baselines import describe_placeholder, resolve_baseline
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.deciding import deciding_sha256
@@ -48,6 +49,7 @@ class Inputs:
       spans: what the pattern in `data.source` found; None where it is no pattern.
       champion_scores: the released model's scores, and their SHA-256, where it is released
         elsewhere; None for either.
+      network_sha256: of the source of a network of one's own; empty for one that is shipped.
       standing: hash of what people decided that changes a verdict: waivers that hold, and models
         that were rolled back.
     """
@@ -72,6 +74,7 @@ class Inputs:
     standing: str
     spans: Spans | None = None
     champion_scores: tuple[Path, str] | None = None
+    network_sha256: str = ""
 
     @property
     def case_set_path(self) -> Path:
@@ -97,6 +100,7 @@ class Inputs:
                 "skip_bad_cases": self.config.data.skip_bad_cases,
                 "exif_orientation": self.config.data.exif_orientation,
                 "schema": self.schema_sha256,
+                "network": self.network_sha256,
                 "code": deciding_sha256(),
             }
         )
@@ -157,7 +161,11 @@ class Inputs:
     def model_settings(self) -> dict[str, Any]:
         """What Transform and Trainer get; JSON, because it is part of their cache key."""
         model = json.loads(json.dumps(dataclasses.asdict(self.config.model)))
-        return {"model": model, "image_size": self.config.model.image_size}
+        return {
+            "model": model,
+            "image_size": self.config.model.image_size,
+            "network_sha256": self.network_sha256,
+        }
 
     def release_record(self) -> dict[str, Any]:
         """The part of the release record that is known before training."""
@@ -173,6 +181,9 @@ class Inputs:
             "config_sha256": self.config.sha256(),
             "deciding_sha256": deciding_sha256(),
             "owner": self.config.owner,
+            "network": self.config.model.network,
+            "network_options": self.config.model.options,
+            "network_sha256": self.network_sha256,
             "seed": self.config.model.seed,
             "target_sensitivity": self.config.model.target_sensitivity,
         }
@@ -239,6 +250,7 @@ def prepare(
     Raises:
       SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
     """
+    network_sha256 = hash_source(config.model.network)
     spans = _spans(config)
     source = case_source = open_source(
         spans.spec if spans else config.data.source, config.data.reading
@@ -287,6 +299,7 @@ def prepare(
         standing=_standing(Ledger(workspace.ledger), created[:10]),
         spans=spans,
         champion_scores=scores,
+        network_sha256=network_sha256,
     )
 
 

@@ -144,11 +144,12 @@ def _run(
     if known is not None:
         return known
     refuse_unsigned(inputs)
+    log = workspace.run_folder(inputs.run_id) / LOG
+    _verify_network(config, log)
     arguments = beam_arguments(config.beam, [workspace.root])
     discard_incoming(inputs.destination)
     folder = workspace.run_folder(inputs.run_id)
     write_atomically(folder / REQUEST, inputs.gate_request().encode())
-    log = folder / LOG
     with _noise_to(log):
         try:
             with job_server(arguments) as served:
@@ -211,6 +212,20 @@ def _released(release: Champion, workspace: Workspace) -> Released:
         if (entry.version, entry.model_sha256) == wanted
     )
     return Released(last.destination, last.version, last.model_sha256, last.attestation_sha256)
+
+
+def _verify_network(config: Config, log: Path) -> None:
+    """Builds and runs a network of one's own before anything is read for it."""
+    if ":" not in config.model.network:
+        return
+    events.publish("started", "network")
+    with _noise_to(log), _imports_uncollected():
+        # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
+        os.environ["TF_USE_LEGACY_KERAS"] = "0"
+        from pipeline.model.networks.building import verify
+
+        verify(config.model)
+    events.publish("finished", "network")
 
 
 def _run_graph(inputs: Inputs, arguments: Sequence[str]) -> None:

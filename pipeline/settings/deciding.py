@@ -41,7 +41,8 @@ MODULES = {
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
-    "pipeline.model": "explanation export features network preprocessing trainer",
+    "pipeline.model": "augmentation explanation export features phases preprocessing trainer",
+    "pipeline.model.networks": "building contract small source",
     "pipeline.run": "inputs pipeline",
     "pipeline.settings": "config deciding provenance sections",
 }

@@ -14,6 +14,7 @@ from components.cases.labels import plain
 from components.cases.patients import EACH_FILE
 from components.cases.reading import Reading
 from components.dicom.admission import Admission
+from components.records.errors import suggestion
 
 if TYPE_CHECKING:
     pass
@@ -36,6 +37,8 @@ class Limits:
 
 FOLDER_NAME = r"^[^./][^/]*$"
 WEB_ADDRESS = r"^https?://"
+NETWORKS = ("small",)
+DOTTED_PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
 Text = Annotated[str, Limits()]
 FolderName = Annotated[str, Limits(pattern=FOLDER_NAME)]
@@ -183,10 +186,14 @@ class CaseSetConfig(Section):
 class ModelConfig(Section):
     """The network and its training."""
 
+    network: Text = "small"
+    """`small`, or `package.module:function` for one of your own (docs/models.md)."""
+    options: dict[Text, Any] | None = None
+    """What the network's own function takes beside these settings."""
     image_size: Annotated[int, Limits(ge=16, le=1024)] = 64
     """Side of the network's input, in pixels."""
     filters: Channels = (8, 16, 32, 64)
-    """Channels of each strided convolution, each of which halves the image."""
+    """Channels of each strided convolution of `small`, each of which halves the image."""
     dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.2
     """Share of the features that training leaves out at random."""
     learning_rate: Annotated[float, Limits(gt=0, lt=1)] = 0.003
@@ -208,7 +215,10 @@ class ModelConfig(Section):
     """Of everything random in training."""
 
     def __post_init__(self) -> None:
-        if self.image_size >> len(self.filters) < 2:
+        if self.network not in NETWORKS and not re.fullmatch(DOTTED_PATH, self.network):
+            known = suggestion(self.network, [*NETWORKS, "package.module:function"])
+            raise ValueError(f"network: got {self.network!r}, wanted a network{known}")
+        if self.network == "small" and self.image_size >> len(self.filters) < 2:
             raise ValueError(
                 f"filters: got {list(self.filters)}, wanted an image of at least 2 pixels after "
                 "halving once for each"

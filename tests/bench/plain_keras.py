@@ -14,7 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.model.network import augmented, build_network
+from pipeline.model.augmentation import augmented
+from pipeline.model.networks.building import build
+from pipeline.model.phases import compile_network
 from pipeline.settings.config import load_config, shipped_config
 from pipeline.settings.sections import ModelConfig
 
@@ -82,7 +84,8 @@ def fitted(
             lambda batch, pair: (augmented(batch[0], pair), batch[1]),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-    network = build_network(model, steps=model.epochs * -(-labels.size // model.batch_size))
+    network = build(model).model
+    compile_network(network, model, steps=model.epochs * -(-labels.size // model.batch_size))
     positives = float(labels.mean())
     history = network.fit(
         batches.prefetch(tf.data.AUTOTUNE),

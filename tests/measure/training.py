@@ -20,7 +20,7 @@ from components.baselines.scores import CaseScores
 from components.cases.sources import open_source
 from components.records.case import Case
 from components.records.files import sha256_json
-from pipeline.model.network import build_network
+from pipeline.model.networks.building import build
 from pipeline.model.preprocessing import decoded
 from pipeline.model.trainer import Records, fit
 from pipeline.settings.config import REPOSITORY, load_config, shipped_config
@@ -93,13 +93,13 @@ def train(job: Job, training: HeldRecords, tuning: HeldRecords) -> tuple[keras.M
     keras.backend.clear_session()
     model = dataclasses.replace(model_config(job.source), seed=job.seed)
     network, found = fit(model, _damaged(job, training), _damaged(job, tuning))
-    return network, float(np.float32(found["operating_point"]))
+    return network.model, float(np.float32(found["operating_point"]))
 
 
 def rebuilt(job_source: str, weights: list[NDArray[np.float32]]) -> keras.Model:
     """The network with the weights that an earlier training found."""
     keras.backend.clear_session()
-    network = build_network(model_config(job_source), steps=1)
+    network = build(model_config(job_source)).model
     network.set_weights(weights)
     return network
 

@@ -28,7 +28,7 @@ def planned(*paths: str, settings: str | None = "casegate.yaml", **given: str) -
         (["data/span-0001/a.png"], "full"),
         (["data/README.md"], "full"),
         (["model.py"], "full"),
-        (["pipeline/model/network.py", "README.md"], "full"),
+        (["pipeline/model/networks/small.py", "README.md"], "full"),
         (["casegate.yaml"], "full"),
         (["uv.lock"], "full"),
         (["tests/test_model.py"], "full"),

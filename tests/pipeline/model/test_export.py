@@ -16,7 +16,7 @@ from components.scoring.served import ServedRequest, ask, probe
 from pipeline.model.explanation import GradCam
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import IMAGE, PIXELS
-from pipeline.model.network import build_network
+from pipeline.model.networks.building import build
 from pipeline.model.preprocessing import decoded
 from pipeline.settings.sections import ModelConfig
 from tests.components.cases.making import encoded, picture
@@ -42,7 +42,7 @@ class Transform:
 
 
 def shipped() -> keras.Model:
-    return build_network(ModelConfig(image_size=SIZE, filters=(4, 8)), steps=10)
+    return build(ModelConfig(image_size=SIZE, filters=(4, 8))).model
 
 
 def with_batch_normalization() -> keras.Model:

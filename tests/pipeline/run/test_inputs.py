@@ -331,3 +331,26 @@ def test_a_policy_of_ones_own_is_not_called_a_placeholder(small: Small) -> None:
     path = small.baseline / "policy.yaml"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
     assert "placeholder" not in heard(small)
+
+
+def test_an_edit_of_ones_own_network_or_another_option_trains_anew(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ownnet.py").write_text("def build(model): ...\n")
+    own = "model.network=ownnet:build"
+    first = small.prepared(own)
+    assert first.release_record()["network"] == "ownnet:build"
+    assert small.prepared(own).training_sha256 == first.training_sha256
+    other = small.prepared(own, "model.options.width=3")
+    (tmp_path / "ownnet.py").write_text("def build(model): return None\n")
+    edited = small.prepared(own)
+    kept = [each.model_settings() for each in (first, other, edited, small.prepared())]
+    assert len({each.training_sha256 for each in (first, other, edited)}) == 3
+    assert len({json.dumps(each) for each in kept}) == 4
+
+
+def test_a_network_that_is_not_there_is_refused_before_the_data_are_read(small: Small) -> None:
+    small.data.unlink()
+    with refused(ConfigError, "absent_net"):
+        small.prepared("model.network=absent_net:build")

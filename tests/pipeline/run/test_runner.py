@@ -7,6 +7,7 @@ import apache_beam as beam
 import pytest
 
 from components.attestation.keys import VARIABLE
+from components.records import events
 from components.records.errors import ConfigError, IntegrityError
 from components.records.run_files import RUN_RECORD
 from pipeline.run import runner
@@ -101,3 +102,14 @@ def test_an_interrupt_inside_a_component_ends_a_run_as_one_elsewhere_does(
         runner.run(small.config(), small.workspace.root, listener=lambda event: None)
     (record,) = small.workspace.runs.glob(f"*/{RUN_RECORD}")
     assert json.loads(record.read_text())["state"] == "failed"
+
+
+@pytest.mark.tensorflow
+def test_a_network_that_breaks_the_contract_ends_the_run_before_anything_is_trained(
+    small: Small,
+) -> None:
+    told: list[events.Event] = []
+    own = "model.network=tests.pipeline.model.networks.own:nested"
+    with refused(ConfigError, "own:nested", "'inner'"):
+        runner.run(small.config(own), small.workspace.root, listener=told.append)
+    assert [event.component for event in told if event.kind == "started"] == ["inputs", "network"]

@@ -87,12 +87,19 @@ def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path: Path, make) -> N
         ("owner=", "got None, wanted text"),
         ("case_set.source=3", "got 3, wanted text or null"),
         ("model.filters=8", "got 8, wanted a list"),
+        ("model.network=smal", "got 'smal', .*; did you mean 'small'"),
+        ("model.network=ward.nets", "got 'ward.nets', .*package.module:function"),
+        ("model.network='ward.2:build'", "got 'ward.2:build', .*package.module:function"),
+        ("model.options=[3]", "got .*, wanted keys with values"),
+        ("model.options={rate: .nan}", "got .nan, wanted a number"),
         ("model.filters=[8, true]", "got True, wanted a whole number"),
         ("beam.pipeline_args=[1]", "got 1, wanted text"),
     ],
 )
 def test_a_value_of_another_type_is_refused(setting: str, wanted: str) -> None:
-    with pytest.raises(ConfigError, match=rf"{setting.partition('=')[0]}(\.\d)?: {wanted}"):
+    with pytest.raises(
+        ConfigError, match=rf"{setting.partition('=')[0]}(\.\d|=[^:]+: \S+)?: {wanted}"
+    ):
         load_config(None, [setting])
 
 
@@ -130,7 +137,13 @@ def test_a_value_out_of_range_is_refused(setting: str) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["model.image_size=1024", "model.dropout=0", "model.filters=[8, 8, 8, 8, 8]", "model.seed=0"],
+    [
+        "model.image_size=1024",
+        "model.dropout=0",
+        "model.network=ward.nets:build",
+        "model.filters=[8, 8, 8, 8, 8]",
+        "model.seed=0",
+    ],
 )
 def test_a_value_at_the_edge_of_its_range_is_taken(setting: str) -> None:
     assert load_config(None, [setting]) != Config()

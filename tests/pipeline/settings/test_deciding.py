@@ -60,7 +60,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("components/gate/decide.py", True),
         ("components/metrics/__init__.py", True),
         ("components/scoring/serving_session.py", True),
-        ("pipeline/model/network.py", True),
+        ("pipeline/model/networks/small.py", True),
         ("pipeline/run/pipeline.py", True),
         ("components/report/html.py", False),
         ("pipeline/commands/run.py", False),

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.model.network import augmented, build_network
-from pipeline.settings.sections import ModelConfig
+from pipeline.model.augmentation import augmented
 
 pytestmark = pytest.mark.tensorflow
 
@@ -44,15 +43,3 @@ def test_augmentation_changes_an_image_only_a_little() -> None:
     ramp = np.tile(np.linspace(0.2, 0.8, 32, dtype=np.float32)[:, None], (4, 1, 32))[..., None]
     ramp = ramp.reshape(4, 32, 32, 1)
     assert 0.001 < np.abs(shaken(ramp, 1, 2) - ramp).mean() < 0.2
-
-
-def test_the_network_gives_one_probability_per_image_and_learns_the_same_twice() -> None:
-    model = ModelConfig(image_size=32, filters=(4, 8), batch_size=4)
-    weights = []
-    for _ in range(2):
-        tf.keras.utils.set_random_seed(model.seed)
-        network = build_network(model, steps=4)
-        network.fit(BATCH, np.arange(8) % 2, batch_size=4, epochs=1, shuffle=False, verbose=0)
-        weights.append(network.predict(BATCH, verbose=0))
-    np.testing.assert_array_equal(*weights)
-    assert weights[0].shape == (8, 1) and ((weights[0] > 0) & (weights[0] < 1)).all()

@@ -1,34 +1,6 @@
-"""The network: small enough for two cores, with its augmentation beside it."""
+"""Training images, each shifted, turned, zoomed and re-exposed a little."""
 
-import keras
 import tensorflow as tf
-from keras import layers
-
-from pipeline.settings.sections import ModelConfig
-
-
-def build_network(model: ModelConfig, *, steps: int) -> keras.Model:
-    """A convolutional network from (size, size, 1) in [0, 1] to one probability, compiled.
-
-    The learning rate falls to nothing over `steps`, all the training there will be: the last
-    epochs then settle, and retrainings with other seeds come out closer together.
-    Strides instead of pooling: at these sizes the early, wide layers are what costs.
-    """
-    pixels = keras.Input((model.image_size, model.image_size, 1), name="pixels")
-    hidden = layers.Rescaling(scale=4.0, offset=-2.0)(pixels)
-    for filters in model.filters:
-        hidden = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(hidden)
-    pooled = [layers.GlobalAveragePooling2D()(hidden), layers.GlobalMaxPooling2D()(hidden)]
-    hidden = layers.Dropout(model.dropout, seed=model.seed)(layers.Concatenate()(pooled))
-    probability = layers.Dense(1, activation="sigmoid", name="probability")(hidden)
-    network = keras.Model(pixels, probability, name="casegate")
-    rate = keras.optimizers.schedules.CosineDecay(model.learning_rate, steps)
-    network.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss="binary_crossentropy",
-        metrics=[keras.metrics.AUC(name="auc")],
-    )
-    return network
 
 
 def augmented(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
