@@ -7,6 +7,7 @@ from pipeline.commands.baseline import baseline
 from pipeline.commands.cases import cases
 from pipeline.commands.ci import ci
 from pipeline.commands.ending import group
+from pipeline.commands.explain import explain
 from pipeline.commands.feedback import feedback
 from pipeline.commands.gate import gate
 from pipeline.commands.hooks import hook
@@ -43,6 +44,7 @@ for command in (
     schedule,
     notify,
     monitor,
+    explain,
     feedback,
     prune,
     gate,

@@ -10,7 +10,8 @@ from typing import Any
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types.standard_artifacts import ModelBlessing
+from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.utils import path_utils
 
 from components.artifacts import Attestation, CaseIndex, DecisionArtifact
 from components.attestation.checking import subjects_of
@@ -30,6 +31,7 @@ def DecisionAttestor(
     decision: InputArtifact[DecisionArtifact],
     blessing: InputArtifact[ModelBlessing],
     training_index: InputArtifact[CaseIndex],
+    model: InputArtifact[Model],
     attestation: OutputArtifact[Attestation],
     request: Parameter[str],
     report_fn: Parameter[str],
@@ -42,14 +44,18 @@ def DecisionAttestor(
         beforehand; `report`, what `report_fn` is given; `signing`, `unsigned`, whether it may go
         so, and `why`.
       report_fn: dotted name of `report(folder, arguments) -> {name: SHA-256}`: it writes the two
-        reports and returns further subjects. Its arguments are `report` and `training_index`, the
-        uri of that artifact.
+        reports and returns further subjects. Its arguments are `report`, `training_index`, the uri
+        of that artifact, and `candidate`, the SavedModel's folder.
     """
     with report_error(problems):
         asked = json.loads(request)
         folder = Path(asked["run_folder"])
         may_be_pushed = _same_decision(Path(decision.uri) / DECISION, folder, blessing)
-        arguments = {**asked["report"], "training_index": training_index.uri}
+        arguments = {
+            **asked["report"],
+            "training_index": training_index.uri,
+            "candidate": path_utils.serving_model_path(model.uri),
+        }
         module, _, name = report_fn.rpartition(".")
         made = getattr(importlib.import_module(module), name)(folder, arguments)
         signers = load_signers()

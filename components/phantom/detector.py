@@ -47,6 +47,8 @@ _DEAD_COLUMNS = (0.17, 0.19, 0.36, 0.52, 0.55, 0.71, 0.74, 0.90)
 _DEAD_GREY = 0.02
 _BROKEN_CONTRAST = 0.45
 _BROKEN_NOISE = 0.07
+# A mark in the lower left corner, as places from left or bottom (0) on.
+_MARK, _MARK_GREY = (0.02, 0.14), 0.98
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Picture:
       seed, patient, row: keys of the random streams; one patient's pictures share the anatomy.
       exposure: relative to the usual; more is darker.
       broken: whether the device's detector is.
+      marked: whether somebody marked a corner.
     """
 
     seed: int
@@ -68,6 +71,7 @@ class Picture:
     aetiology: str
     exposure: float = 1.0
     broken: bool = False
+    marked: bool = False
 
 
 _EDGES = ("edge_left", "edge_right", "edge_top", "edge_bottom")
@@ -106,6 +110,9 @@ def detect(
     broken = [row for row, picture in enumerate(pictures) if picture.broken]
     if broken:
         signal[broken] = _through_broken(signal[broken], [streams[row] for row in broken])
+    size = density.shape[1]
+    near, far = (int(place * size) for place in _MARK)
+    signal[[p.marked for p in pictures], size - far : size - near, near:far] = _MARK_GREY
     return np.floor(unit(signal) * 255.0 + 0.5).astype(np.uint8)
 
 

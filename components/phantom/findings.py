@@ -87,18 +87,27 @@ _FINDINGS: dict[str, _Shadow] = {
 AETIOLOGIES = tuple(_FINDINGS)
 
 
-def add_shadows(
-    density: Array, aetiologies: Sequence[str], patient: Draws, image: Draws, thorax: Thorax
+def add_findings(
+    density: Array, aetiologies: Sequence[str], patient: Draws, thorax: Thorax
 ) -> None:
-    """Adds the findings, and what mimics them in the healthy and the ill alike, in place."""
-    shadows: list[tuple[_Shadow, Draws, Sequence[bool]]] = [
-        (finding, patient, [name == aetiology for name in aetiologies])
-        for aetiology, finding in _FINDINGS.items()
-    ]
-    shadows.append((_nipples, patient, patient.chance("nipple", 0.25).ravel().tolist()))
-    shadows.append((_skin_fold, image, image.chance("skin_fold", 0.15).ravel().tolist()))
-    for draw_shadow, draws, present in shadows:
-        rows = [row for row, here in enumerate(present) if here]
-        if rows:
-            some = Thorax(*(getattr(thorax, field.name)[rows] for field in fields(Thorax)))
-            density[rows] += draw_shadow(draws.only(rows), some) * some.lung
+    """Adds what a radiologist would report, in place."""
+    for aetiology, finding in _FINDINGS.items():
+        _add(density, finding, patient, thorax, [name == aetiology for name in aetiologies])
+
+
+def add_mimics(density: Array, patient: Draws, image: Draws, thorax: Thorax) -> None:
+    """Adds what looks like a finding in the healthy and the ill alike, in place."""
+    for shadow, draws, name, chance in (
+        (_nipples, patient, "nipple", 0.25),
+        (_skin_fold, image, "skin_fold", 0.15),
+    ):
+        _add(density, shadow, draws, thorax, draws.chance(name, chance).ravel().tolist())
+
+
+def _add(
+    density: Array, shadow: _Shadow, draws: Draws, thorax: Thorax, present: Sequence[bool]
+) -> None:
+    rows = [row for row, here in enumerate(present) if here]
+    if rows:
+        some = Thorax(*(getattr(thorax, field.name)[rows] for field in fields(Thorax)))
+        density[rows] += shadow(draws.only(rows), some) * some.lung

@@ -33,7 +33,7 @@ from components.phantom.arithmetic import (
     tubes,
 )
 from components.phantom.detector import DEVICES, DORADO, IMAGE_DRAWS, Picture, detect
-from components.phantom.findings import AETIOLOGIES, FINDING_DRAWS, Thorax, add_shadows
+from components.phantom.findings import AETIOLOGIES, FINDING_DRAWS, Thorax, add_findings, add_mimics
 from components.phantom.spec import SEASONS, PhantomOptions
 from components.records.case import (
     NEGATIVE,
@@ -76,6 +76,28 @@ class _Chest(Thorax):
 
 def render(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
     """Grey images of shape (b, size, size); each depends on its own picture alone."""
+    patient, image, thorax, ribs, streams = _anatomy(pictures, size)
+    density = _healthy_chest(patient, thorax, ribs)
+    add_findings(density, [p.aetiology for p in pictures], patient, thorax)
+    add_mimics(density, patient, image, thorax)
+    return detect(density, pictures, image, streams)
+
+
+def lesions(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.bool_]:
+    """Where each picture shows its finding, (b, size, size); nowhere without one.
+
+    That is where the finding adds VISIBLE or more to the density.
+    """
+    patient, _, thorax, _, _ = _anatomy(pictures, size)
+    density = np.zeros((len(pictures), size, size))
+    add_findings(density, [p.aetiology for p in pictures], patient, thorax)
+    return density >= VISIBLE
+
+
+def _anatomy(
+    pictures: Sequence[Picture], size: int
+) -> tuple[Draws, Draws, _Chest, Array, list[np.random.Generator]]:
+    """The draws of patients and images, the chests, their ribs' slopes, and the images' streams."""
     patient_streams = [random_stream(p.seed, p.patient, "anatomy") for p in pictures]
     image_streams = [random_stream(p.seed, p.row, "image") for p in pictures]
     patient = Draws(_PATIENT_DRAWS, patient_streams)
@@ -84,10 +106,7 @@ def render(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
     body[1] *= per_case([1.12 if p.view == "AP" else 1.0 for p in pictures])
     lattice = np.stack([stream.random((8, 8)) for stream in patient_streams])
     texture = smooth_texture(lattice, size)
-    thorax = _thorax(patient, image, body, texture)
-    density = _healthy_chest(patient, thorax, body[3])
-    add_shadows(density, [p.aetiology for p in pictures], patient, image, thorax)
-    return detect(density, pictures, image, image_streams)
+    return patient, image, _thorax(patient, image, body, texture), body[3], image_streams
 
 
 def _thorax(patient: Draws, image: Draws, body: Sequence[Array], texture: Array) -> _Chest:
@@ -175,6 +194,7 @@ def _skeleton(patient: Draws, thorax: _Chest, slope: Array) -> Array:
 
 
 GENERATOR_VERSION = 1
+VISIBLE = 0.05  # of density: a twentieth of the grey scale
 CASE_SET_CASES = 2000
 # Beyond what the seed option takes, so never anyone's training data.
 CASE_SET_SEED = 2**32 + 1
@@ -326,7 +346,7 @@ def draft(options: PhantomOptions, row: int) -> CaseDraft:
     """Draws who is imaged (once per patient) and how (once per image)."""
     patient = patient_of(row)
     person = random_stream(options.seed, patient, "person").random(5)
-    visit = random_stream(options.seed, row, "visit").random(5)
+    visit = random_stream(options.seed, row, "visit").random(6)
     aetiologies = [kind for kind in AETIOLOGIES if kind != options.leave_out]
     positives, age = options.positives, _pick(AGE_BANDS, person[3])
     aetiology = _pick(aetiologies, person[1])
@@ -349,6 +369,7 @@ def draft(options: PhantomOptions, row: int) -> CaseDraft:
         aetiology=aetiology if ill else "none",
         exposure=options.exposure,
         broken=device == options.fault and bool(visit[4] < options.fault_share),
+        marked=bool(ill and visit[5] < options.mark),
     )
     label = POSITIVE if ill else NEGATIVE
     if visit[2] < options.label_noise:

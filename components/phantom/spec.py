@@ -95,6 +95,7 @@ class PhantomOptions:
       vendor: share of the images that a new device, Dorado, takes.
       fault: a device whose detector is broken; "" for none.
       fault_share: share of that device's images that show it.
+      mark: share of the images with a finding that carry a bright mark in a corner: a shortcut.
       cases: which case set the test split is: "locked", or "development" to look at freely.
     """
 
@@ -109,6 +110,7 @@ class PhantomOptions:
     vendor: float = _option(0.0, _number(0.0, 1.0))
     fault: str = _option("", _one_of((*DEVICES, DORADO)))
     fault_share: float = _option(1.0, _number(0.0, 1.0))
+    mark: float = _option(0.0, _number(0.0, 1.0))
     cases: str = _option("locked", _one_of(CASE_SETS))
 
     @classmethod

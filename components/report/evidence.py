@@ -1,19 +1,17 @@
 """What a report may show beside the decision: the cases, every model's scores, the pictures."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from components.baselines.case_set import CaseSet
 from components.baselines.scores import CaseScores
+from components.pages.heat import data_address, overlay, read_shown
 
 PAIRS = 24  # that are shown
 THUMBNAIL_PIXELS = 160
-MAX_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -76,43 +74,23 @@ class ReportEvidence:
     picture: the encoded image (PNG or JPEG) of a case id, or None where there is none; None as a
       whole where no pictures are at hand.
     admitted: what was found of the pictures before training; None where nobody looked.
+    maps: by model and case id, float32 (h, w) in [0, 1]: where the score came from.
     """
 
     case_set: CaseSet
     scores: Mapping[str, CaseScores]
     picture: Callable[[str], bytes | None] | None = None
     admitted: Admitted | None = None
+    maps: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
 
 def thumbnail(image: bytes) -> str | None:
-    """A picture of at most 160 x 160 pixels as a `data:` address; None where it cannot be read.
-
-    16-bit grey is windowed to 8 bits from its 1st to its 99th percentile, for the eye alone.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                return None
-            small = _eight_bits(opened)
-            small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-            stream = io.BytesIO()
-            small.save(stream, format="PNG", optimize=True)
-    # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damage, and
-    # a report that lacks a picture is better than none.
-    except Exception:
-        return None
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    """A picture of at most 160 x 160 pixels as a `data:` address; None where it cannot be read."""
+    shown = read_shown(image, THUMBNAIL_PIXELS)
+    return None if shown is None else data_address(shown)
 
 
-def _eight_bits(opened: Any) -> Any:
-    from PIL import Image
-
-    if opened.mode.startswith("I"):
-        samples = np.asarray(opened).astype(np.float64)
-        low, high = np.percentile(samples, (1, 99))
-        span = high - low if high > low else 1.0
-        grey = np.clip((samples - low) / span, 0, 1) * 255
-        return Image.fromarray(np.round(grey).astype(np.uint8))
-    return opened.convert("L" if opened.mode in ("1", "L") else "RGB")
+def mapped(image: bytes, heat: np.ndarray) -> str | None:
+    """As `thumbnail`, under its map."""
+    shown = read_shown(image, THUMBNAIL_PIXELS)
+    return None if shown is None else data_address(overlay(shown, heat), "JPEG")

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from components.decision import CheckResult, Decision, Verdict
+from components.pages import heat
 from components.pages.page import breakable, page_of, source_hash, style_of
 from components.pages.svg import Scale, drawing, element, label, line, mark, sign, ticks, whisker
 from components.report import words
@@ -68,6 +69,7 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
         work=worklist(decision, evidence, judged),
         listed=LISTED,
         words=words,
+        heat=heat,
         bins=bins,
         breakable=breakable,
         legend=legend,

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from components.baselines.case_set import CaseSet, LockedCase
 from components.decision import Decision
 from components.report.curves import MODELS, CurveScores
-from components.report.evidence import ReportEvidence, thumbnail
+from components.report.evidence import ReportEvidence, mapped, thumbnail
 
 PICTURES = 200
 ROWS = 400
@@ -17,14 +18,16 @@ ATTRIBUTES = 6
 
 @dataclass(frozen=True)
 class Changed:
-    """A case that the candidate calls otherwise than a baseline.
+    """A case that the candidate calls otherwise than a baseline, or a never-miss case.
 
     Attributes:
       lost: right before and wrong now; else wrong before and right now.
-      against: the baselines it changed against, in order.
+      against: the baselines it changed against, in order; none for a case that did not change.
       case: None where the case set does not hold it.
       scores: by model.
       picture: a `data:` address, None where there is none.
+      maps: of where each model's score came from, over the picture; `data:` addresses by model.
+      silent: the models for which nothing in this picture speaks for a finding.
     """
 
     case_id: str
@@ -34,6 +37,8 @@ class Changed:
     case: LockedCase | None
     scores: dict[str, float]
     picture: str | None
+    maps: dict[str, str]
+    silent: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Worklist:
     models: the models that have scores.
     attributes: names of the attributes with a column of their own.
     pictures: whether any row has one; `unseen` rows have none although pictures are at hand.
+    unchanged: never-miss cases that did not change, as far as pictures go.
+    maps: the models whose maps are at hand.
     """
 
     lost: int
@@ -56,6 +63,8 @@ class Worklist:
     attributes: tuple[str, ...]
     pictures: bool
     unseen: int
+    unchanged: tuple[Changed, ...]
+    maps: tuple[str, ...]
 
     @property
     def total(self) -> int:
@@ -70,18 +79,24 @@ def worklist(
     cases = evidence.case_set.cases if evidence else ()
     places = {case.case_id: place for place, case in enumerate(cases)}
     order, sentinels = _ordered(decision, cases)
-    rows = []
-    for place, (name, lost) in enumerate(order[:ROWS]):
+
+    def row(name: str, lost: bool, seen: bool) -> Changed:
         at = places.get(name)
-        case = None if at is None else cases[at]
         known = judged.scores if judged is not None and at is not None else {}
-        scores = {model: float(column[at or 0]) for model, column in known.items()}
-        picture = _picture(evidence, name) if place < PICTURES else None
-        rows.append(
-            Changed(name, lost, against[name, lost], name in sentinels, case, scores, picture)
+        return Changed(
+            case_id=name,
+            lost=lost,
+            against=against.get((name, lost), ()),
+            sentinel=name in sentinels,
+            case=None if at is None else cases[at],
+            scores={model: float(column[at or 0]) for model, column in known.items()},
+            **_pictures(evidence if seen else None, name),
         )
+
+    rows = [row(name, lost, place < PICTURES) for place, (name, lost) in enumerate(order[:ROWS])]
     rest = [name for name, _ in order[ROWS:]]
     pictures = any(row.picture for row in rows)
+    shown = evidence.maps if evidence else {}
     return Worklist(
         lost=sum(lost for _, lost in order),
         gained=sum(not lost for _, lost in order),
@@ -92,13 +107,23 @@ def worklist(
         attributes=_attributes(rows),
         pictures=pictures,
         unseen=sum(row.picture is None for row in rows) if pictures else 0,
+        unchanged=tuple(row(name, False, True) for name in _unchanged(order, cases) if shown),
+        maps=tuple(model for model in MODELS if shown.get(model)),
     )
 
 
 def pictured(decision: Decision, case_set: CaseSet) -> tuple[str, ...]:
     """The ids of the cases that a worklist shows with their picture, so that no others are read."""
     order, _ = _ordered(decision, case_set.cases)
-    return tuple(name for name, _ in order[:PICTURES])
+    changed = [name for name, _ in order[:PICTURES]]
+    return (*changed, *_unchanged(order, case_set.cases))
+
+
+def _unchanged(order: Sequence[tuple[str, bool]], cases: Sequence[LockedCase]) -> tuple[str, ...]:
+    """The never-miss cases that did not change, as many as are shown."""
+    changed = {name for name, _ in order}
+    same = [case.case_id for case in cases if case.sentinel and case.case_id not in changed]
+    return tuple(sorted(same)[: max(0, PICTURES - len(order))])
 
 
 def others(row: Changed, named: Sequence[str]) -> dict[str, str]:
@@ -134,8 +159,15 @@ def _attributes(rows: Sequence[Changed]) -> tuple[str, ...]:
     return tuple(sorted(common))
 
 
-def _picture(evidence: ReportEvidence | None, case_id: str) -> str | None:
-    if evidence is None or evidence.picture is None:
-        return None
-    image = evidence.picture(case_id)
-    return None if image is None else thumbnail(image)
+def _pictures(evidence: ReportEvidence | None, case_id: str) -> dict[str, Any]:
+    """The fields of a row that are pictures."""
+    image = evidence.picture(case_id) if evidence and evidence.picture else None
+    if evidence is None or image is None:
+        return {"picture": None, "maps": {}, "silent": ()}
+    heat = {model: maps[case_id] for model, maps in evidence.maps.items() if case_id in maps}
+    over = {model: mapped(image, one) for model, one in heat.items()}
+    return {
+        "picture": thumbnail(image),
+        "maps": {model: address for model, address in over.items() if address},
+        "silent": tuple(model for model, one in heat.items() if not one.any()),
+    }

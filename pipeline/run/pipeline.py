@@ -152,6 +152,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         decision=gate.outputs["decision"],
         blessing=gate.outputs["blessing"],
         training_index=training.outputs["index"],
+        model=trainer.outputs["model"],
         request=attest_request(inputs),
         report_fn="pipeline.run.reporting.report",
         problems=shared["problems"],

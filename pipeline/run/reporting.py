@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.attestation.statements import TRAINING
 from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
@@ -19,6 +21,7 @@ from components.cases.reading import Reading
 from components.cases.sources import open_source
 from components.decision import load_decision
 from components.records.case import Source
+from components.records.errors import Unservable
 from components.records.files import write_atomically
 from components.records.run_files import (
     ADMISSION,
@@ -32,6 +35,7 @@ from components.report.evidence import Admitted, ReportEvidence, admitted
 from components.report.html import html_report
 from components.report.markdown import write_report
 from components.report.worklist import pictured
+from components.scoring.served import explain
 from pipeline.run.inputs import Inputs
 from pipeline.run.recorder import keep_training_data
 
@@ -53,6 +57,7 @@ def attest_request(inputs: Inputs) -> str:
                 "case_set": str(inputs.case_set_path),
                 "golden": str(inputs.golden_path) if inputs.golden_sha256 else None,
                 "training": str(inputs.workspace.training),
+                "champion": str(inputs.champion.path) if inputs.champion else None,
             },
         },
         sort_keys=True,
@@ -63,7 +68,8 @@ def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
     """Writes `report.md` and `report.html` into a run's folder, and its training manifest.
 
     Args:
-      request: `report` of `attest_request`, and `training_index`, the uri of that artifact.
+      request: `report` of `attest_request`, with `training_index`, the uri of that artifact, and
+        `candidate`, the folder of that model.
 
     Returns:
       The Merkle root of the training data, under the name that statements have for it.
@@ -74,11 +80,27 @@ def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
     write_report(decision, folder / REPORT, synthetic=source.synthetic)
     images = read_pictures(source, pictured(decision, case_set))
     shown = _admitted(folder, request["trained_on"], source)
-    evidence = ReportEvidence(case_set, _scores(folder, request["golden"]), images.get, shown)
+    models = {name: request[name] for name in ("candidate", "champion") if request[name]}
+    evidence = ReportEvidence(
+        case_set,
+        _scores(folder, request["golden"]),
+        images.get,
+        shown,
+        {name: _maps(Path(model), images) for name, model in models.items()},
+    )
     page = html_report(decision, evidence, synthetic=source.synthetic)
     write_atomically(folder / HTML_REPORT, page.encode())
     kept = keep_training_data(Path(request["training_index"]), Path(request["training"]))
     return {TRAINING: kept.root}
+
+
+def _maps(model: Path, images: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """Where the model's score of each image came from; nothing where it cannot say."""
+    try:
+        answers = list(explain(model, list(images.values()))) if images else []
+    except Unservable:  # the decision says so, and a report without maps is better than none
+        answers = []
+    return {name: answer.heatmap[0] for name, answer in zip(images, answers)}
 
 
 def _admitted(folder: Path, trained_on: Sequence[str], judging: Source) -> Admitted:

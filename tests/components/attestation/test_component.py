@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tfx.types.standard_artifacts import ModelBlessing
+from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.artifacts import Attestation, CaseIndex, DecisionArtifact
 from components.attestation.component import DecisionAttestor
@@ -31,7 +31,7 @@ REPORTER = f"{__name__}.reported"
 def reported(folder: Path, arguments: dict[str, Any]) -> dict[str, str]:
     """Stands for the pipeline's: writes both reports, and knows what trained the model."""
     (folder / "report.html").write_text(f"<p>{arguments['title']}")
-    (folder / "report.md").write_text(arguments["training_index"])
+    (folder / "report.md").write_text(f"{arguments['training_index']} {arguments['candidate']}")
     return {TRAINING: sha("training")}
 
 
@@ -41,6 +41,8 @@ def attest(
     """The component's output; `gate` is where the gate's own decision lies."""
     decision, blessing, index = DecisionArtifact(), ModelBlessing(), CaseIndex()
     decision.uri, blessing.uri, index.uri = str(gate or run.folder), str(run.root), "index"
+    model = Model()
+    model.uri = str(run.root / "trained")
     blessing.set_int_custom_property("blessed", int(blessed))
     attestation = Attestation()
     attestation.uri = str(run.root / "attestation")
@@ -61,6 +63,7 @@ def attest(
         decision=decision,
         blessing=blessing,
         training_index=index,
+        model=model,
         attestation=attestation,
         request=json.dumps(request),
         report_fn=REPORTER,
@@ -80,6 +83,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlantedRun:
 def test_the_report_is_written_and_signed_with_the_rest(run: PlantedRun) -> None:
     made = attest(run)
     assert (run.folder / "report.html").read_text() == "<p>made by the run"
+    candidate = run.root / "trained" / "Format-Serving"
+    assert (run.folder / "report.md").read_text() == f"index {candidate}"
     assert run.check_releasable().signers == ("Ann",)
     assert (Path(made.uri) / "decision.dsse.json").read_bytes() == run.envelope.read_bytes()
     assert made.get_int_custom_property("signed") == 1

@@ -17,7 +17,7 @@ from components.cases.images import measure
 from components.phantom import source as phantom
 from components.phantom.detector import DEVICES
 from components.phantom.findings import AETIOLOGIES
-from components.phantom.source import CaseDraft, PhantomSource, Picture, draft, render
+from components.phantom.source import CaseDraft, PhantomSource, Picture, draft, lesions, render
 from components.records.case import POSITIVE, SPLITS, Case, Shard
 from components.records.errors import SourceError
 from tests.refusing import refused
@@ -356,3 +356,49 @@ def test_memory_does_not_grow_with_the_number_of_cases() -> None:
 
     most_held(100)
     assert most_held(700) < 1.2 * most_held(100)
+
+
+def pictured(spec: str, rows: range) -> list[Picture]:
+    options = PhantomSource.parse(spec).options
+    return [draft(options, row).picture for row in rows]
+
+
+def test_lesions_lie_where_the_image_is_lighter_than_without_the_finding() -> None:
+    """On the quiet detector, so that grey follows density."""
+    shown = [p for p in pictured("phantom", range(200)) if p.device == "Aster"]
+    ill = [p for p in shown if p.aetiology != "none"]
+    healthy = [dataclasses.replace(p, aetiology="none") for p in ill]
+    places = lesions(ill, 64)
+    lighter = render(ill, 64).astype(int) - render(healthy, 64)
+    assert lighter[places].mean() > 20 and abs(lighter[~places].mean()) < 3
+    assert places.any(axis=(1, 2)).mean() > 0.95
+    assert not lesions(healthy, 64).any()
+
+
+def test_a_consolidation_is_in_one_lung_and_interstitial_lines_in_both() -> None:
+    for kind, sides in (("consolidation", 1), ("effusion", 1), ("interstitial", 2)):
+        ill = [p for p in pictured("phantom", range(300)) if p.aetiology == kind]
+        for place in lesions(ill, 64):
+            halves = place[:, :32].sum(), place[:, 32:].sum()
+            small = min(halves) / max(max(halves), 1)
+            assert small < 0.25 if sides == 1 else small > 0.25
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_mark_goes_with_the_finding_and_never_into_the_case_set(size: int) -> None:
+    corner = np.s_[-int(0.14 * size) : size - int(0.02 * size), int(0.02 * size) : int(0.14 * size)]
+    spec = f"phantom:mark=1,size={size}"
+    marked = first_cases(spec, "train", 60)
+    for case, plain in zip(marked, first_cases(f"phantom:size={size}", "train", 60)):
+        assert (case.label, case.attributes) == (plain.label, plain.attributes)
+        same = pixels(case) == pixels(plain)
+        assert (pixels(case)[corner] == 250).all() == (case.label == POSITIVE)
+        same[corner] = True
+        assert same.all()
+    judged = zip(first_cases(spec, "test", 20), first_cases("phantom", "test", 20))
+    assert all(case.image == plain.image for case, plain in judged)
+
+
+def test_a_share_of_the_ill_is_marked() -> None:
+    marked = shares("phantom:mark=0.5", "marked")["True"]
+    assert marked == pytest.approx(0.25, abs=0.03)

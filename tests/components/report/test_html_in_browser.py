@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from components.report.html import html_report
@@ -114,6 +116,31 @@ def test_the_content_policy_stops_a_script_that_got_in(browser: Page, written: P
     browser.open(written)
     assert browser.run("window.bad") is None
     assert re.search("Content Security Policy", " ".join(browser.complaints))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_maps_stand_beside_the_pictures_under_their_scale_and_their_warning(
+    browser: Page, tmp_path: Path, width: int
+) -> None:
+    cases = case_set()
+    heat = {case.case_id: np.eye(4, dtype=np.float32) for case in cases.cases}
+    shown = replace(evidence(cases), maps={"candidate": heat, "champion": heat})
+    path = tmp_path / "report.html"
+    path.write_text(html_report(decision(), shown, synthetic=False), encoding="utf-8")
+    browser.open(path, width=width)
+    assert browser.complaints == [] and browser.requests == [path.resolve().as_uri()]
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    across = browser.run(
+        "[...document.querySelector('.cases tbody tr').querySelectorAll('img')]"
+        ".map(i => [i.getBoundingClientRect().left, i.naturalWidth])"
+    )
+    assert len(across) == 3 and sorted(across) == across and {w for _, w in across} == {24}
+    scale = "document.querySelector('.scale')"
+    assert "not where the disease is" in browser.run(f"{scale}.innerText")
+    assert browser.run(f"{scale}.querySelector('img').naturalWidth") == 160
+    above = f"document.querySelector('.cases').getBoundingClientRect().top - {scale}"
+    assert browser.run(f"{above}.getBoundingClientRect().bottom") >= 0
+    assert browser.run(CONTRAST) == []
 
 
 @pytest.mark.parametrize("dark", [False, True])

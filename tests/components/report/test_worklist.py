@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from components.decision import Decision, Flips
@@ -52,6 +53,40 @@ def test_the_cases_whose_picture_is_shown_can_be_asked_for_before() -> None:
     made_of = lost(300)
     shown = [row.case_id for row in made(made_of).rows if row.picture]
     assert list(module.pictured(made_of, CASES)) == shown and len(shown) == module.PICTURES
+
+
+def hot(*models: str, **heat: float) -> dict[str, dict[str, np.ndarray]]:
+    """A map of each case that may be shown, by these models."""
+    ids = [case.case_id for case in CASES.cases]
+    return {
+        m: {name: np.full((2, 2), heat.get(m, 1.0), np.float32) for name in ids} for m in models
+    }
+
+
+def test_each_row_has_the_maps_of_the_models_that_said_why() -> None:
+    shown = replace(SHOWN, maps={"candidate": hot("candidate")["candidate"], "champion": {}})
+    work = made(decision(), shown)
+    assert work.maps == ("candidate",)
+    assert [list(row.maps) for row in work.rows] == [["candidate"]] * len(work.rows)
+    assert work.rows[0].maps["candidate"].startswith("data:image/jpeg;base64,")
+    assert made(decision()).maps == () and made(decision()).rows[0].maps == {}
+
+
+def test_a_model_for_which_nothing_speaks_for_a_finding_is_named() -> None:
+    shown = replace(SHOWN, maps=hot("candidate", "champion", champion=0.0))
+    row = made(decision(), shown).rows[0]
+    assert list(row.maps) == ["candidate", "champion"] and row.silent == ("champion",)
+
+
+def test_a_never_miss_case_is_shown_though_it_did_not_change() -> None:
+    same = decision(flips=(Flips("golden", (), ("case-0001",)),))
+    assert module.pictured(same, CASES) == ("case-0001", "case-0002")
+    work = made(same, replace(SHOWN, maps=hot("candidate")))
+    (row,) = work.unchanged
+    assert row.case_id == "case-0002" and row.sentinel and row.against == ()
+    assert row.picture is not None and list(row.maps) == ["candidate"]
+    assert made(decision(), replace(SHOWN, maps=hot("candidate"))).unchanged == ()
+    assert module.pictured(lost(300), CASES)[-1] == "case-0199"
 
 
 def test_a_long_list_is_whole_between_rows_ids_and_what_is_left_out(
