@@ -3,6 +3,7 @@
 import click
 
 from pipeline.commands.audit import audit
+from pipeline.commands.backbones import backbones
 from pipeline.commands.baseline import baseline
 from pipeline.commands.cases import cases
 from pipeline.commands.ci import ci
@@ -47,6 +48,7 @@ for command in (
     explain,
     feedback,
     prune,
+    backbones,
     gate,
     policy,
     baseline,

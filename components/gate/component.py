@@ -80,6 +80,7 @@ def RegressionGate(
         )
         admitted = json.loads((Path(admission.uri) / ADMISSION).read_text("utf-8"))
         folder, ledger = Path(asked["run_folder"]), Ledger(Path(asked["ledger"]))
+        kept_scores = Path(reference.uri) / REFERENCE
         decided = judge(
             ledger,
             folder.parent,
@@ -95,7 +96,7 @@ def RegressionGate(
             ),
             findings=[
                 *summary["findings"],
-                *describe_operating_point(Path(reference.uri) / REFERENCE),
+                *([] if asked["trained_elsewhere"] else describe_operating_point(kept_scores)),
                 *cases["findings"],
                 *admitted["findings"],
                 *asked["findings"],

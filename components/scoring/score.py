@@ -160,7 +160,7 @@ def _judged(model_path: Path, parts: Sequence[Answers]) -> Scored:
     }
     starts = np.cumsum([0, *(len(part.ids) for part in parts)])
     others = np.concatenate([part.others + start for part, start in zip(parts, starts)])
-    point = _operating_point(model_path)
+    point = operating_point_of(model_path)
     asked = outputs.pop((ORIGINALS, False), None)
     scores = outputs[EXAMPLES, False][0] if ids else np.zeros(0, np.float32)
     fault, largest = _contradiction(ids, scores, first.rows, np.float32(point), outputs)
@@ -229,7 +229,8 @@ def _batches(
         yield ids, examples.tolist(), images, originals
 
 
-def _operating_point(model_path: Path) -> float:
+def operating_point_of(model_path: Path) -> float:
+    """The threshold in the variables of a SavedModel; Raises Unservable where there is none."""
     try:
         return float(tf.train.load_variable(str(model_path / "variables" / "variables"), POINT))
     except (tf.errors.OpError, ValueError) as error:

@@ -89,6 +89,11 @@ def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) ->
             "explain": classifier.explain,
         },
     )
+    write_release_record(directory, record)
+
+
+def write_release_record(directory: str, record: Mapping[str, Any]) -> None:
+    """Puts the release record into a SavedModel."""
     path = Path(directory) / RELEASE_RECORD
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -4,9 +4,10 @@ Records become batches in memory where they fit, and are streamed where they don
 """
 
 import dataclasses
+import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,13 +27,22 @@ from components.metrics.outputs import Outputs
 from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
+from components.records.files import sha256_file, sha256_json
 from components.records.problems import report_error
 from pipeline.model.augmentation import augmented
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
 from pipeline.model.networks.building import build
 from pipeline.model.networks.contract import Network
-from pipeline.model.phases import compile_network
+from pipeline.model.phases import (
+    Phase,
+    compile_network,
+    divide,
+    kept_features,
+    make_trainable,
+    plan,
+)
+from pipeline.model.ready_made import pass_through
 from pipeline.settings.provenance import environment, git_state
 from pipeline.settings.sections import ModelConfig
 
@@ -61,6 +71,10 @@ class Records:
 
     def fits_in_memory(self) -> bool:
         return self.count * self.image_size**2 * 4 <= CACHE_BYTES
+
+    def sha256(self) -> str:
+        """Of the files, in their order."""
+        return sha256_json([sha256_file(Path(name)) for name in self.files])
 
     def serialized(self) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(list(self.files), compression_type="GZIP")
@@ -110,55 +124,134 @@ def run_fn(fn_args: Any) -> None:
 def _train(fn_args: Any) -> None:
     settings = fn_args.custom_config["model"]
     model = ModelConfig(**{**settings, "filters": tuple(settings["filters"])})
+    record = fn_args.custom_config["record"] | environment() | git_state()
+    if model.saved_model is not None:
+        sha256 = fn_args.custom_config["network_sha256"]
+        pass_through(Path(model.saved_model), sha256, fn_args.serving_model_dir, record)
+        return
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     train = open_records(fn_args.train_files, transform, model.image_size)
     tune = open_records(fn_args.eval_files, transform, model.image_size)
     network, findings = fit(model, train, tune)
     point = findings["operating_point"]
     classifier = Classifier(network.model, transform, point, network.explained)
-    found = {**findings, **environment(), **git_state(), "trained": utc_now()}
-    record = fn_args.custom_config["record"] | found
-    export(classifier, fn_args.serving_model_dir, record)
+    found = {**findings, "trained": utc_now()}
+    export(classifier, fn_args.serving_model_dir, record | found)
 
 
 def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[Network, dict[str, Any]]:
     """The network after the best epoch on the tuning split, and what the record says of it."""
     keras.utils.set_random_seed(model.seed)
     tf.config.experimental.enable_op_determinism()
-    steps = model.epochs * math.ceil(train.count / model.batch_size)
     built = build(model)
-    network = built.model
-    compile_network(network, model, steps=steps)
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
-    # Not the loss: class weights move it without moving the ranking.
-    stop_early = keras.callbacks.EarlyStopping(
-        "val_auc", mode="max", patience=model.patience, restore_best_weights=True
-    )
-    tell = keras.callbacks.LambdaCallback(on_epoch_end=partial(_tell_of_epoch, of=model.epochs))
-    aucs = network.fit(
-        training_batches(
-            train, batch_size=model.batch_size, seed=model.seed, augment=model.augment
-        ),
-        validation_data=tuning,
-        epochs=model.epochs,
-        class_weight=class_weights(train.positives / train.count),
-        callbacks=[stop_early, tell],
-        shuffle=False,  # the batches are shuffled, by the seed
-        verbose=0,
-    ).history["val_auc"]
-    scores = network.predict(tuning, verbose=0)[:, 0]
-    best = int(np.argmax(aucs))
+    training = _Training(model, built, train, tune, tuning)
+    aucs = training.run()
+    every = list(itertools.chain(*aucs))
+    scores = built.model.predict(tuning, verbose=0)[:, 0]
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
     return built, {
         "operating_point": point,
         "tuning_sensitivity": tuning_sensitivity(scores, labels, tune.patients(), point),
-        "tuning_auc": float(aucs[best]),
+        "tuning_auc": float(max(every)),
         "tuning_cases": int(labels.size),
         "training_cases": train.count,
-        "epochs": len(aucs),
-        "best_epoch": best + 1,
+        "epochs": len(every),
+        "best_epoch": int(np.argmax(every)) + 1,
+        "phases": [
+            {**dataclasses.asdict(phase), "epochs": len(reached), "tuning_auc": float(max(reached))}
+            for phase, reached in zip(training.phases, aucs)
+        ],
     }
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What all phases of one training share; `tuning` has the records of `tune` in batches."""
+
+    model: ModelConfig
+    network: Network
+    train: Records
+    tune: Records
+    tuning: tf.data.Dataset
+
+    @property
+    def phases(self) -> list[Phase]:
+        return plan(self.network, self.model)
+
+    def run(self) -> list[list[float]]:
+        """Trains phase by phase, and leaves the best weights of all; each phase's tuning AUCs."""
+        aucs: list[list[float]] = []
+        for number, phase in enumerate(self.phases):
+            before = self.network.model.get_weights()
+            aucs.append((number == 0 and self._fit_head(phase)) or self._fit_images(number, phase))
+            if max(aucs[-1]) <= max(itertools.chain(*aucs[:-1]), default=-1.0):
+                self.network.model.set_weights(before)
+        return aucs
+
+    def _fit_images(self, number: int, phase: Phase) -> list[float]:
+        network, model = self.network.model, self.model
+        make_trainable(network, phase)
+        batches = training_batches(
+            self.train, batch_size=model.batch_size, seed=model.seed, augment=model.augment
+        )
+        return self._fit(network, number, phase, batches, self.tuning)
+
+    def _fit_head(self, phase: Phase) -> list[float] | None:
+        """Trains a first phase on features alone; None where nothing comes before its layers."""
+        if phase.layers is None:
+            return None
+        # Keras marks layers that it divides a network by: GradCam could not look into it any more.
+        copy, weights = build(self.model), self.network.model.get_weights()
+        copy.model.set_weights(weights)
+        parts = divide(copy.model, plan(copy, self.model)[0])
+        if parts is None:
+            return None
+        frozen, head = parts
+        events.publish("progress", detail="features of what stays as it is")
+        train, tune = (
+            tf.data.Dataset.from_tensor_slices(
+                kept_features(frozen, self.model, records.sha256(), partial(self._all, records))
+            )
+            for records in (self.train, self.tune)
+        )
+        size = self.model.batch_size
+        batches = train.shuffle(self.train.count, seed=self.model.seed).batch(size)
+        make_trainable(head, plan(copy, self.model)[0])
+        aucs = self._fit(head, 0, phase, batches, tune.batch(4 * size))
+        self.network.model.set_weights(copy.model.get_weights())
+        return aucs
+
+    def _all(self, records: Records) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        yield from tuning_batches(records, batch_size=self.model.batch_size)
+
+    def _fit(
+        self,
+        network: keras.Model,
+        number: int,
+        phase: Phase,
+        batches: tf.data.Dataset,
+        tuning: tf.data.Dataset,
+    ) -> list[float]:
+        """Fits to the phase's best epoch; the tuning AUC after each."""
+        compile_network(network, phase, steps=math.ceil(self.train.count / self.model.batch_size))
+        # Not the loss: class weights move it without moving the ranking.
+        stop_early = keras.callbacks.EarlyStopping(
+            "val_auc", mode="max", patience=self.model.patience, restore_best_weights=True
+        )
+        count = len(self.phases)
+        told = f"phase {number + 1}/{count}  " if count > 1 else ""
+        tell = partial(_tell_of_epoch, network, of=phase.epochs, told=told)
+        return network.fit(
+            batches,
+            validation_data=tuning,
+            epochs=phase.epochs,
+            class_weight=class_weights(self.train.positives / self.train.count),
+            callbacks=[stop_early, keras.callbacks.LambdaCallback(on_epoch_end=tell)],
+            shuffle=False,  # the batches are shuffled, by the seed
+            verbose=0,
+        ).history["val_auc"]
 
 
 def tuning_sensitivity(
@@ -187,8 +280,13 @@ def class_weights(prevalence: float) -> dict[int, float]:
     return {0: 0.5 / (1.0 - share), 1: 0.5 / share}
 
 
-def _tell_of_epoch(epoch: int, logs: dict[str, float], *, of: int) -> None:
-    detail = f"epoch {epoch + 1}/{of}  loss {logs['loss']:.3f}  tuning AUC {logs['val_auc']:.3f}"
+def _tell_of_epoch(
+    network: keras.Model, epoch: int, logs: dict[str, float], *, of: int, told: str
+) -> None:
+    at = f"epoch {epoch + 1}/{of}"
+    if told:
+        at = f"{told}{at}  rate {float(network.optimizer.learning_rate):.1e}"
+    detail = f"{at}  loss {logs['loss']:.3f}  tuning AUC {logs['val_auc']:.3f}"
     events.publish("progress", detail=detail, done=epoch + 1, total=of)
 
 

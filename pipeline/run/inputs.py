@@ -23,7 +23,7 @@ from components.records import events
 from components.records.case import Source
 from components.records.clock import utc_now
 from components.records.errors import ConfigError
-from components.records.files import sha256_file, sha256_json, write_atomically
+from components.records.files import sha256_file, sha256_json, sha256_tree, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import waivers, withdrawn
 from components.records.run_files import RUN_RECORD, STATISTICS
@@ -33,9 +33,11 @@ from pipeline.settings.baselines import describe_placeholder, resolve_baseline
 from pipeline.settings.config import REPOSITORY, Config
 from pipeline.settings.deciding import deciding_sha256
 from pipeline.settings.provenance import new_platform, recorded_environment
+from pipeline.settings.sections import ModelConfig
 from pipeline.settings.workspace import Workspace
 
 SCHEMA = REPOSITORY / "schemas" / "features.pbtxt"
+DECLARED = "the training data are declared, not used"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Inputs:
       spans: what the pattern in `data.source` found; None where it is no pattern.
       champion_scores: the released model's scores, and their SHA-256, where it is released
         elsewhere; None for either.
-      network_sha256: of the source of a network of one's own; empty for one that is shipped.
+      network_sha256: of what decides about the network beside our code; empty where nothing does.
       standing: hash of what people decided that changes a verdict: waivers that hold, and models
         that were rolled back.
     """
@@ -135,11 +137,13 @@ class Inputs:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Remarks for the decision: whether other software trained the champion."""
+        """Remarks for the decision: whether other software trained the champion, or this model."""
+        elsewhere = self.config.model.saved_model
+        told = (f"trained elsewhere, {elsewhere}: {DECLARED}",) if elsewhere else ()
         record = self.champion.decision.with_name(RUN_RECORD) if self.champion else None
         if record is None or not record.exists():
-            return ()
-        return new_platform(load_record(record).environment)
+            return told
+        return told + new_platform(load_record(record).environment)
 
     def compared_spans(self) -> str:
         """Which spans DataGate compares, as one JSON parameter."""
@@ -183,6 +187,8 @@ class Inputs:
             "owner": self.config.owner,
             "network": self.config.model.network,
             "network_options": self.config.model.options,
+            "saved_model": self.config.model.saved_model,
+            "training_data": DECLARED if self.config.model.saved_model else "used",
             "network_sha256": self.network_sha256,
             "seed": self.config.model.seed,
             "target_sensitivity": self.config.model.target_sensitivity,
@@ -199,6 +205,7 @@ class Inputs:
                 "golden": [str(self.golden_path), self.golden_sha256],
                 "champion": [str(part) for part in self.champion_scores or ("", "")],
                 "findings": self.findings,
+                "trained_elsewhere": self.config.model.saved_model is not None,
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
                 "run_folder": str(self.workspace.run_folder(self.run_id)),
@@ -250,7 +257,7 @@ def prepare(
     Raises:
       SourceError, PolicyError, ConfigError, IntegrityError: as their modules say.
     """
-    network_sha256 = hash_source(config.model.network)
+    network_sha256 = _network_sha256(config.model)
     spans = _spans(config)
     source = case_source = open_source(
         spans.spec if spans else config.data.source, config.data.reading
@@ -301,6 +308,17 @@ def prepare(
         champion_scores=scores,
         network_sha256=network_sha256,
     )
+
+
+def _network_sha256(model: ModelConfig) -> str:
+    """Of the network's own source, its backbone, or the SavedModel in its place."""
+    if model.saved_model is None:
+        return hash_source(model.network)
+    if not (Path(model.saved_model) / "saved_model.pb").is_file():
+        raise ConfigError(
+            f"model.saved_model: {model.saved_model}: wanted a folder with a SavedModel"
+        )
+    return sha256_tree(Path(model.saved_model))
 
 
 def _case_reading(config: Config) -> Reading:

@@ -215,16 +215,21 @@ def _released(release: Champion, workspace: Workspace) -> Released:
 
 
 def _verify_network(config: Config, log: Path) -> None:
-    """Builds and runs a network of one's own before anything is read for it."""
-    if ":" not in config.model.network:
+    """Builds and runs another network than the default before anything is read for it."""
+    if config.model.network == "small" and config.model.saved_model is None:
         return
     events.publish("started", "network")
     with _noise_to(log), _imports_uncollected():
         # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
         os.environ["TF_USE_LEGACY_KERAS"] = "0"
-        from pipeline.model.networks.building import verify
+        if config.model.saved_model is not None:
+            from pipeline.model.ready_made import verify_ready_made
 
-        verify(config.model)
+            verify_ready_made(Path(config.model.saved_model))
+        else:
+            from pipeline.model.networks.building import verify
+
+            verify(config.model)
     events.publish("finished", "network")
 
 

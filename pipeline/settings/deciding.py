@@ -41,8 +41,10 @@ MODULES = {
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
-    "pipeline.model": "augmentation explanation export features phases preprocessing trainer",
-    "pipeline.model.networks": "building contract small source",
+    "pipeline.model": """
+        augmentation explanation export features phases preprocessing ready_made trainer
+    """,
+    "pipeline.model.networks": "backbones building contract efficientnet small source state_dict",
     "pipeline.run": "inputs pipeline",
     "pipeline.settings": "config deciding provenance sections",
 }

@@ -37,7 +37,7 @@ class Limits:
 
 FOLDER_NAME = r"^[^./][^/]*$"
 WEB_ADDRESS = r"^https?://"
-NETWORKS = ("small",)
+NETWORKS = ("small", "efficientnet_lite0")
 DOTTED_PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
 Text = Annotated[str, Limits()]
@@ -187,9 +187,11 @@ class ModelConfig(Section):
     """The network and its training."""
 
     network: Text = "small"
-    """`small`, or `package.module:function` for one of your own (docs/models.md)."""
+    """`small`, `efficientnet_lite0`, or `package.module:function` for one of your own."""
     options: dict[Text, Any] | None = None
     """What the network's own function takes beside these settings."""
+    saved_model: Text | None = None
+    """Folder of a SavedModel that was trained elsewhere: it is judged, and nothing is trained."""
     image_size: Annotated[int, Limits(ge=16, le=1024)] = 64
     """Side of the network's input, in pixels."""
     filters: Channels = (8, 16, 32, 64)
@@ -203,6 +205,8 @@ class ModelConfig(Section):
     epochs: Annotated[int, Limits(ge=1, le=10000)] = 20
     """At most this many. The learning rate falls to nothing over all of them: models that are
     stopped before lie further apart."""
+    head_epochs: Positive = 20
+    """As `epochs`, of each phase but the last, for a network that is trained in phases."""
     patience: Positive = 20
     """Epochs without a better tuning AUC before training stops."""
     augment: Flag = True
@@ -218,6 +222,8 @@ class ModelConfig(Section):
         if self.network not in NETWORKS and not re.fullmatch(DOTTED_PATH, self.network):
             known = suggestion(self.network, [*NETWORKS, "package.module:function"])
             raise ValueError(f"network: got {self.network!r}, wanted a network{known}")
+        if self.saved_model is not None and self.network != "small":
+            raise ValueError(f"saved_model: got one beside network {self.network!r}, wanted either")
         if self.network == "small" and self.image_size >> len(self.filters) < 2:
             raise ValueError(
                 f"filters: got {list(self.filters)}, wanted an image of at least 2 pixels after "

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from pipeline.model.augmentation import augmented
 from pipeline.model.networks.building import build
-from pipeline.model.phases import compile_network
+from pipeline.model.phases import compile_network, plan
 from pipeline.settings.config import load_config, shipped_config
 from pipeline.settings.sections import ModelConfig
 
@@ -84,8 +84,10 @@ def fitted(
             lambda batch, pair: (augmented(batch[0], pair), batch[1]),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-    network = build(model).model
-    compile_network(network, model, steps=model.epochs * -(-labels.size // model.batch_size))
+    built = build(model)
+    network = built.model
+    (phase,) = plan(built, model)
+    compile_network(network, phase, steps=-(-labels.size // model.batch_size))
     positives = float(labels.mean())
     history = network.fit(
         batches.prefetch(tf.data.AUTOTUNE),

@@ -4,6 +4,7 @@ The preprocessing, the network and the choice of the operating point are those o
 """
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ class HeldRecords(Records):
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         return self.pixels, self.labels
+
+    def sha256(self) -> str:
+        return sha256_json([hashlib.sha256(each.tobytes()).hexdigest() for each in self.arrays()])
 
     def patients(self) -> np.ndarray:
         return np.arange(self.labels.size)

@@ -13,14 +13,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.records.errors import ConfigError, suggestion
+from components.records.errors import CasegateError, ConfigError, suggestion
 from pipeline.model.explanation import GradCam
 from pipeline.model.networks.contract import Network
+from pipeline.model.networks.efficientnet import build_efficientnet_lite0
 from pipeline.model.networks.small import build_small
 from pipeline.model.networks.source import first_line, load_function, refusal
 from pipeline.settings.sections import ModelConfig
 
-SHIPPED: dict[str, Callable[..., Any]] = {"small": build_small}
+SHIPPED: dict[str, Callable[..., Any]] = {
+    "small": build_small,
+    "efficientnet_lite0": build_efficientnet_lite0,
+}
 # How far a case's probability may move with the cases beside it.
 ALONE_TOLERANCE = 1e-4
 # What only the process that made it can run: a Python function.
@@ -37,7 +41,7 @@ def build(model: ModelConfig) -> Network:
     function = SHIPPED.get(name) or load_function(name)
     try:
         given = function(model, *_options(function, model))
-    except ConfigError:
+    except CasegateError:
         raise
     except Exception as error:
         raise refusal(name, f"the function raised {first_line(error)}") from None

@@ -15,6 +15,7 @@ from typing import Any
 
 from components.records.errors import ConfigError, suggestion
 from components.records.files import sha256_file, sha256_json
+from pipeline.model.networks.backbones import BACKBONES, require
 
 # Of what is installed for all, only the network's own package is read.
 INSTALLED = ("site-packages", "dist-packages")
@@ -24,15 +25,16 @@ def hash_source(name: str) -> str:
     """SHA-256 (hex) over the module of `package.module:function` and what it imports beside it.
 
     Beside it is what lies in the same folder of the search path; of installed packages, its own.
-    What is imported by a computed name is not seen. Empty for a network that is shipped here: its
-    source counts with the code that decides.
+    What is imported by a computed name is not seen. The source of a network that is shipped here
+    counts with the code that decides: its hash is that of its backbone, or empty.
 
     Raises:
-      ConfigError: no such module as plain source, or source that is no Python.
+      ConfigError: no such module as plain source, source that is no Python, or no such backbone in
+        the cache.
     """
     module, colon, _ = name.partition(":")
     if not colon:
-        return ""
+        return require(name) if name in BACKBONES else ""
     home = _home(module)
     waiting, digests = [module], {}
     while waiting:

@@ -354,3 +354,29 @@ def test_a_network_that_is_not_there_is_refused_before_the_data_are_read(small: 
     small.data.unlink()
     with refused(ConfigError, "absent_net"):
         small.prepared("model.network=absent_net:build")
+
+
+def test_a_model_that_was_trained_elsewhere_is_known_by_its_files_and_named_in_the_decision(
+    small: Small, tmp_path: Path
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"one graph")
+    setting = f"model.saved_model={folder}"
+    first = small.prepared(setting)
+    assert first.training_sha256 == small.prepared(setting).training_sha256
+    (folder / "saved_model.pb").write_bytes(b"another graph")
+    assert first.training_sha256 != small.prepared(setting).training_sha256
+    assert any("declared, not used" in line and str(folder) in line for line in first.findings)
+    assert first.release_record()["saved_model"] == str(folder)
+    assert small.prepared().findings == ()
+    assert json.loads(first.gate_request())["trained_elsewhere"] is True
+
+
+def test_a_model_that_is_not_there_or_beside_a_network_is_refused(
+    small: Small, tmp_path: Path
+) -> None:
+    with refused(ConfigError, tmp_path / "absent"):
+        small.prepared(f"model.saved_model={tmp_path / 'absent'}")
+    with refused(ConfigError, "saved_model", "efficientnet_lite0"):
+        small.prepared("model.saved_model=x", "model.network=efficientnet_lite0")

@@ -155,3 +155,11 @@ def explains_no_maps(model: ModelConfig) -> Network:
 
 
 NO_FUNCTION = 3
+
+
+def in_phases(model: ModelConfig) -> Network:
+    pixels, maps = begun(model)
+    hidden = layers.BatchNormalization(name="norm")(maps)
+    hidden = layers.Conv2D(4, 3, name="late")(hidden)
+    head = ("probability",)
+    return Network(ended(pixels, hidden), trained=(head, ("late", *head)))
