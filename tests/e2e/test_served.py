@@ -37,10 +37,12 @@ def casegate(*arguments: object) -> Result:
 class TrackedClassifier(Classifier):
     """As models were released before anybody served one: Python alone can run it."""
 
-    def __init__(self, network: object, transform: object, operating_point: float) -> None:
+    def __init__(
+        self, network: object, transform: object, operating_point: float, explained: str | None
+    ) -> None:
         tf.Module.__init__(self, name="casegate")
         self._network = network
-        self._heatmap = GradCam(network).heatmap
+        self._heatmap = GradCam(network, explained).heatmap
         self._prepare = transform.transform_features_layer()  # type: ignore[attr-defined]
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
