@@ -22,6 +22,9 @@ def test_the_example_of_the_page_is_taken_with_its_settings(
     (tmp_path / "ward" / "lung.py").write_text(source)
     (tmp_path / "run.yaml").write_text(settings)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    # Another test may have imported a package of this name.
+    for name in [each for each in sys.modules if each.split(".")[0] == "ward"]:
+        monkeypatch.delitem(sys.modules, name)
     model = load_config(tmp_path / "run.yaml").model
     verify(model)
     network = build(model)
