@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -53,6 +54,13 @@ def torch_file(
     more: Any = None,
 ) -> bytes:
     """The file of a state dict; `more` stands in it as a further entry, whatever it is."""
+    with patch.dict(sys.modules):  # others take a module called torch for the real one
+        return _written(tensors, magic, strides, more)
+
+
+def _written(
+    tensors: Mapping[str, np.ndarray], magic: int, strides: tuple[int, ...] | None, more: Any
+) -> bytes:
     keys = {name: str(1000 + place) for place, name in enumerate(tensors)}
     table: dict[str, Any] = collections.OrderedDict(
         (name, _Tensor(keys[name], array, strides)) for name, array in tensors.items()
