@@ -17,7 +17,7 @@ from components.cases.dicom_folder import is_in_classes
 from components.cases.files import MANIFEST, ImageFile, cache_folder
 from components.cases.folder import class_folders, is_carved, split_of_folder
 from components.cases.images import bytes_sha256
-from components.cases.label_table import KIND, PATH, Labelled, LabelTable, read_labels
+from components.cases.label_table import KIND, PATH, Join, Labelled, LabelTable, read_labels
 from components.cases.reading import PLAIN, Reading
 from components.cases.splits import (
     TRAIN_TUNE,
@@ -27,7 +27,6 @@ from components.cases.splits import (
 )
 from components.dicom.admission import Admission
 from components.dicom.facts import (
-    KEYS,
     FileFacts,
     parse_dataset,
     refuse_identifiers,
@@ -307,7 +306,7 @@ def _listing(
 ) -> Listing:
     left_out: Counter[str] = Counter()
     by_split: dict[str, list[DicomFile]] = {split: [] for split in SPLITS}
-    check, join = SplitCheck(), _Join(labels)
+    check, join = SplitCheck(), Join(labels)
     for found, facts in facts_of_files:
         reason = why_left_out(facts, reading.dicom)
         row = join.row(found, facts, is_case=not reason)
@@ -356,49 +355,3 @@ def refusal_of(facts: FileFacts, patient: str, admission: Admission) -> str:
     if facts.burned_in and not admission.burned_in:
         return "BurnedInAnnotation is YES; data.dicom.burned_in admits it"
     return ""
-
-
-class _Join:
-    """Which row of the table speaks of a file, each of one and each file by one."""
-
-    def __init__(self, labels: LabelTable) -> None:
-        self._labels = labels
-        self._used: set[str] = set()
-        self._views: dict[tuple[str, str], str] = {}
-        self._without: list[str] = []
-
-    def row(self, found: Found, facts: FileFacts, *, is_case: bool) -> Labelled | None:
-        """The row, if any.
-
-        Raises:
-          SourceError: it speaks of two pictures of one view.
-        """
-        key = {PATH: found.path, **dict(zip(KEYS, (facts.case_id, facts.study, facts.accession)))}[
-            self._labels.key
-        ]
-        row = self._labels.rows.get(key)
-        self._used.add(key)
-        if is_case and row is None and not facts.fault:
-            self._without.append(facts.case_id)
-        if is_case and row is not None:
-            first = self._views.setdefault((key, facts.view), facts.case_id)
-            if first != facts.case_id:
-                raise SourceError(
-                    f"{row.where}: its {self._labels.key} is that of two pictures of one view, "
-                    f"cases {first} and {facts.case_id}; name pictures by {KEYS[0]}"
-                )
-        return row
-
-    def finish(self, where: str) -> None:
-        """Raises SourceError for a picture without a row, or a row without a file."""
-        if self._without:
-            raise SourceError(
-                f"{where}: {len(self._without)} pictures have no label, the first is case "
-                f"{self._without[0]}; wanted a row for each in the table of labels"
-            )
-        absent = [row.where for key, row in self._labels.rows.items() if key not in self._used]
-        if absent:
-            raise SourceError(
-                f"{absent[0]}: no file has this {self._labels.key}, and none that of "
-                f"{len(absent) - 1} more rows; remove them"
-            )

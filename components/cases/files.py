@@ -56,21 +56,30 @@ def read_image_file(root: Path, file: ImageFile) -> Case | BadCase:
         return BadCase(ascii(file.path), "unprintable characters in the file name; rename it")
     if not file.is_image:
         return BadCase(file.path, f"not an image file; wanted {', '.join(IMAGE_SUFFIXES)}")
-    path = root / file.path
     try:
-        # Opening a pipe would wait for ever.
-        if not path.is_file():
-            return BadCase(file.path, "not a regular file")
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            return BadCase(file.path, f"{size:,} bytes; at most {MAX_FILE_BYTES:,}")
-        image = path.read_bytes()
+        image = read_limited(root / file.path)
         decode(image)
     except OSError as error:
         return BadCase(file.path, f"cannot be read: {error.strerror}")
     except SourceError as error:
         return BadCase(file.path, str(error))
     return Case(file.case_id, file.patient_id, file.label, image, file.attributes)
+
+
+def read_limited(path: Path) -> bytes:
+    """What is in a regular file of at most MAX_FILE_BYTES.
+
+    Raises:
+      OSError: it cannot be read.
+      SourceError: it is larger, or no such file; says why and not where.
+    """
+    # Opening a pipe would wait for ever.
+    if path.exists() and not path.is_file():
+        raise SourceError("not a regular file")
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise SourceError(f"{size:,} bytes; at most {MAX_FILE_BYTES:,}")
+    return path.read_bytes()
 
 
 def cache_folder() -> Path:

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from components.cases.labels import map_labels
 from components.cases.reading import Reading
 from components.cases.splits import SPLIT_WORDS
-from components.dicom.facts import KEYS
+from components.dicom.facts import KEYS, FileFacts
+from components.dicom.files import Found
 from components.dicom.pseudonyms import Pseudonyms
 from components.records.errors import SourceError, suggestion
 
@@ -58,6 +59,52 @@ class LabelTable:
     rows: Mapping[str, Labelled]
     labels: Mapping[str, int | None]
     ignored: tuple[str, ...]
+
+
+class Join:
+    """Which row of the table speaks of a file, each of one and each file by one."""
+
+    def __init__(self, labels: LabelTable) -> None:
+        self._labels = labels
+        self._used: set[str] = set()
+        self._views: dict[tuple[str, str], str] = {}
+        self._without: list[str] = []
+
+    def row(self, found: Found, facts: FileFacts, *, is_case: bool) -> Labelled | None:
+        """The row, if any.
+
+        Raises:
+          SourceError: it speaks of two pictures of one view.
+        """
+        key = {PATH: found.path, **dict(zip(KEYS, (facts.case_id, facts.study, facts.accession)))}[
+            self._labels.key
+        ]
+        row = self._labels.rows.get(key)
+        self._used.add(key)
+        if is_case and row is None and not facts.fault:
+            self._without.append(facts.case_id)
+        if is_case and row is not None:
+            first = self._views.setdefault((key, facts.view), facts.case_id)
+            if first != facts.case_id:
+                raise SourceError(
+                    f"{row.where}: its {self._labels.key} is that of two pictures of one view, "
+                    f"cases {first} and {facts.case_id}; name pictures by {KEYS[0]}"
+                )
+        return row
+
+    def finish(self, where: str) -> None:
+        """Raises SourceError for a picture without a row, or a row without a file."""
+        if self._without:
+            raise SourceError(
+                f"{where}: {len(self._without)} pictures have no label, the first is case "
+                f"{self._without[0]}; wanted a row for each in the table of labels"
+            )
+        absent = [row.where for key, row in self._labels.rows.items() if key not in self._used]
+        if absent:
+            raise SourceError(
+                f"{absent[0]}: no file has this {self._labels.key}, and none that of "
+                f"{len(absent) - 1} more rows; remove them"
+            )
 
 
 def read_labels(path: Path, pseudonyms: Pseudonyms, reading: Reading) -> LabelTable:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.cases.files import IMAGE_SUFFIXES, MAX_FILE_BYTES
+from components.cases.files import IMAGE_SUFFIXES, read_limited
 from components.cases.images import bytes_sha256, pixels_sha256
 from components.records.errors import SourceError
 from components.records.files import write_atomically
@@ -29,13 +29,10 @@ class Image:
 def read_image(path: Path) -> Image:
     """The image in a file; SourceError where it cannot be read or is no usable image."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise SourceError(f"{path}: more than {MAX_FILE_BYTES:,} bytes")
-        content = path.read_bytes()
+        content = read_limited(path)
+        return Image(content, bytes_sha256(content), pixels_sha256(content))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return Image(content, bytes_sha256(content), pixels_sha256(content))
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
 

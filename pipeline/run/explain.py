@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.cases.container import write_png
-from components.cases.files import MAX_FILE_BYTES
+from components.cases.files import read_limited
 from components.cases.images import canonical_png
 from components.dicom.facts import parse_dataset
 from components.dicom.pixels import read_pixels
@@ -86,13 +86,10 @@ def _model(named: str | None, config: Config, workspace: Workspace) -> Path:
 def _read(path: Path) -> bytes:
     """The picture in a file as intake has it: a PNG of nothing else."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise SourceError(f"{path}: more than {MAX_FILE_BYTES:,} bytes")
-        content = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
+        content = read_limited(path)
         dataset = parse_dataset(io.BytesIO(content), pixels=True)
         return canonical_png(content) if dataset is None else write_png(read_pixels(dataset))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None

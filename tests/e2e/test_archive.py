@@ -53,10 +53,9 @@ def archive(
             dataset = planted(number, samples)
             server.store(dataset)
             rows.append(f"{dataset.AccessionNumber},{label},{('train', 'tune')[number % 4 == 0]}")
-        if (name := get_testdata_file("RG1_UNCI.dcm", download=False)) is not None:
-            dataset = read_dicom(Path(str(name)))
-            server.store(dataset)
-            rows.append(f"{dataset.AccessionNumber},0,train")
+        dataset = read_dicom(Path(str(get_testdata_file("RG1_UNCI.dcm", download=False))))
+        server.store(dataset)
+        rows.append(f"{dataset.AccessionNumber},0,train")
         server.store(planted(9002, np.full((64, 64), 99, np.uint8), ViewPosition="LL"))
         (root / "labels.csv").write_text("\n".join(rows))
         yield server, root

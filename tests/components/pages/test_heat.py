@@ -52,7 +52,8 @@ def test_hotter_is_lighter_also_to_the_colour_blind_and_in_grey(blind: str) -> N
 
 
 def test_the_colours_are_viridis() -> None:
-    matplotlib = pytest.importorskip("matplotlib")
+    import matplotlib  # takes long to import
+
     wanted = 255 * matplotlib.colormaps["viridis"](RAMP)[:, :3]
     assert np.abs(colours(RAMP) - wanted).max() < 20
 
