@@ -17,7 +17,7 @@ from components.cases.dicom_folder import is_in_classes
 from components.cases.files import MANIFEST, ImageFile, cache_folder
 from components.cases.folder import class_folders, is_carved, split_of_folder
 from components.cases.images import bytes_sha256
-from components.cases.label_table import KIND, PATH, Join, Labelled, LabelTable, read_labels
+from components.cases.label_table import KIND, PATH, Labelled, LabelLookup, LabelTable, read_labels
 from components.cases.reading import PLAIN, Reading
 from components.cases.splits import (
     TRAIN_TUNE,
@@ -306,10 +306,10 @@ def _listing(
 ) -> Listing:
     left_out: Counter[str] = Counter()
     by_split: dict[str, list[DicomFile]] = {split: [] for split in SPLITS}
-    check, join = SplitCheck(), Join(labels)
+    check, lookup = SplitCheck(), LabelLookup(labels)
     for found, facts in facts_of_files:
         reason = why_left_out(facts, reading.dicom)
-        row = join.row(found, facts, is_case=not reason)
+        row = lookup.row(found, facts, is_case=not reason)
         if row and row.left_out:
             reason = reason or row.left_out
         if reason:
@@ -318,7 +318,7 @@ def _listing(
             split, file = _file(found, facts, row, reading)
             check.add(f"{where}: case {file.case_id}", split, file.patient_id, case=file.case_id)
             by_split[split].append(file)
-    join.finish(where)
+    lookup.finish(where)
     if not any(by_split.values()):
         raise SourceError(
             f"{where}: no picture is left: {counts_in_words(left_out)} left out; admit more by "

@@ -61,7 +61,7 @@ class LabelTable:
     ignored: tuple[str, ...]
 
 
-class Join:
+class LabelLookup:
     """Which row of the table speaks of a file, each of one and each file by one."""
 
     def __init__(self, labels: LabelTable) -> None:
