@@ -104,7 +104,7 @@ def test_a_run_of_another_commit_comes_out_again_in_an_environment_made_anew(
     git(checkout, "init", "--quiet")
     git(checkout, "add", "--all")
     git(checkout, "commit", "--quiet", "--message", "as it was")
-    network = checkout / "pipeline" / "model" / "network.py"
+    network = checkout / "pipeline" / "model" / "networks" / "small.py"
     network.write_text(network.read_text() + "\n# not committed\n")
     data = make_small_data(tmp_path / "small", training=300, judged=300)
     (tmp_path / "config.yaml").write_text(CONFIG + f"data: {{source: {data.folder}}}\n")
