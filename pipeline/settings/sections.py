@@ -37,7 +37,7 @@ class Limits:
 
 FOLDER_NAME = r"^[^./][^/]*$"
 WEB_ADDRESS = r"^https?://"
-NETWORKS = ("small", "efficientnet_lite0")
+NETWORKS = ("small", "efficientnet_lite0", "efficientnet_b0")
 DOTTED_PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
 Text = Annotated[str, Limits()]
@@ -187,7 +187,7 @@ class ModelConfig(Section):
     """The network and its training."""
 
     network: Text = "small"
-    """`small`, `efficientnet_lite0`, or `package.module:function` for one of your own."""
+    """`small`, `efficientnet_lite0`, `efficientnet_b0`, or your own: `package.module:function`."""
     options: dict[Text, Any] | None = None
     """What the network's own function takes beside these settings."""
     saved_model: Text | None = None

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import socket
 from pathlib import Path
 
@@ -113,6 +114,34 @@ def test_model_trained_on_shuffled_labels_is_blocked(released: Released) -> None
     assert "evaluator" in failed
     assert released_sha256(released.workspace) == before
     assert len(list((released.workspace / "serving" / "pneumonia").iterdir())) == 1
+
+
+def test_a_model_that_was_trained_elsewhere_is_judged_and_released_as_it_is(
+    released: Released, tmp_path: Path
+) -> None:
+    champion = released.second.outcome.release
+    assert champion is not None
+    elsewhere = tmp_path / "bought"
+    shutil.copytree(champion.path, elsewhere)
+    shutil.rmtree(elsewhere / "assets.extra")
+    config = released.data.config(f"model.saved_model={elsewhere}")
+
+    watched = watched_run(config, released.workspace)
+
+    release = watched.outcome.release
+    assert watched.outcome.exit_code == 0 and release is not None
+    assert watched.kinds()["Trainer"] == "finished"
+    judged, before = (
+        load_scores(each.decision.parent / "scores.json") for each in (release, champion)
+    )
+    assert judged.scores == before.scores
+    for file in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
+        assert (release.path / file).read_bytes() == (elsewhere / file).read_bytes()
+    record = json.loads((release.path / "assets.extra" / "release.json").read_text())
+    assert record["saved_model"] == str(elsewhere)
+    assert "not used" in record["training_data"] and "epochs" not in record
+    assert "not used" in " ".join(watched.outcome.decision.findings)
+    assert watched_run(config, released.workspace).outcome.served_from_cache
 
 
 def test_unchanged_run_is_served_from_the_last_decision(released: Released) -> None:

