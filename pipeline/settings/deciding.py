@@ -44,7 +44,9 @@ MODULES = {
     "pipeline.model": """
         augmentation explanation export features phases preprocessing ready_made trainer
     """,
-    "pipeline.model.networks": "backbones building contract efficientnet small source state_dict",
+    "pipeline.model.networks": """
+        backbones building contract efficientnet efficientnet_b0 small source state_dict
+    """,
     "pipeline.run": "inputs pipeline",
     "pipeline.settings": "config deciding provenance sections",
 }
