@@ -134,7 +134,7 @@ def test_a_model_that_was_trained_elsewhere_is_judged_and_released_as_it_is(
     judged, before = (
         load_scores(each.decision.parent / "scores.json") for each in (release, champion)
     )
-    assert judged.scores == before.scores
+    np.testing.assert_array_equal(judged.scores, before.scores)
     for file in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
         assert (release.path / file).read_bytes() == (elsewhere / file).read_bytes()
     record = json.loads((release.path / "assets.extra" / "release.json").read_text())
