@@ -34,7 +34,7 @@ class CheckResult:
     Attributes:
       check: unique within the decision, such as `sensitivity[overall].floor`.
       rule: floor, ceiling, non_inferiority, negative_flips, sentinel, latency, looks, coverage,
-        servable, agreement, evaluator, scores, self_test or baseline.
+        attention, servable, agreement, evaluator, scores, self_test or baseline.
       against: none, champion or golden.
       n: cases it was judged on; patients where the policy aggregates to them.
       limit: what the bounds were compared with: a floor, a ceiling, a margin with its sign.

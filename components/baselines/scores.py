@@ -5,7 +5,7 @@ A failed model's NaN and infinities are kept, as null, "inf" and "-inf": the gat
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,18 @@ class Servability:
     agreement: OriginalsAgreement | None = None
 
 
+@dataclass(frozen=True)
+class Attention:
+    """Where the heat of a model's maps lies, on the cases that show a lesion at a known place.
+
+    Attributes:
+      shares: by case, in [0, 1]: the share of the heat that lies inside the lesion, None where the
+        map is 0 all over; and the lesion's share of the area. None of a model that gives no map.
+    """
+
+    shares: Mapping[str, tuple[float | None, float]]
+
+
 @dataclass(frozen=True, eq=False)
 class CaseScores:
     """Scores in the order of `case_ids`.
@@ -73,6 +85,7 @@ class CaseScores:
       scored_case_set: Merkle root of the case set that was scored.
       latency_ms: named timings, None where not measured.
       served: None where nobody tried, as where only a file of scores was given.
+      attention: None where nobody knows where the lesions are, or nobody asked.
     """
 
     case_ids: tuple[str, ...]
@@ -82,6 +95,7 @@ class CaseScores:
     scored_case_set: str
     latency_ms: dict[str, float] | None = None
     served: Servability | None = None
+    attention: Attention | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "case_ids", tuple(self.case_ids))
@@ -177,6 +191,8 @@ def save_scores(scores: CaseScores, path: Path) -> None:
     """Writes scores, one case per line, atomically."""
     header, rows = scores_document(scores)
     header["served"] = asdict(scores.served) if scores.served else None
+    if scores.attention:
+        header["attention"] = scores.attention.shares
     write_atomically(path, json_with_rows(header, "scores", rows))
 
 
@@ -184,6 +200,9 @@ def load_scores(path: Path) -> CaseScores:
     """The scores in `path`; IntegrityError where unreadable, malformed or edited."""
     document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
     scores = scores_from_document(document, where=str(path))
+    if (shares := document.get("attention")) is not None:
+        pairs = {case: (heat, area) for case, (heat, area) in shares.items()}
+        scores = replace(scores, attention=Attention(pairs))
     served = document.get("served")
     if not served:
         return scores

@@ -25,6 +25,7 @@ from components.decision import (
     SelfTest,
     Verdict,
 )
+from components.gate.attention import UNKNOWN_LESIONS, attention_checks
 from components.gate.conditions import (
     EvaluatorFindings,
     TrainedOn,
@@ -51,7 +52,7 @@ from components.gate.preconditions import (
     withdrawn_checks,
 )
 from components.gate.rules import apply_rules
-from components.gate.self_test import self_tests
+from components.gate.self_test import attention_self_tests, self_tests
 from components.gate.waiving import WaivedSubject, apply_waivers
 from components.records.ledger.records import Waiver
 
@@ -127,12 +128,17 @@ def decide(
     checks += withdrawn_checks(candidate, withdrawn)
     checks = settled_by_bounds(checks + apply_rules(policy, cases, ours, outputs), evaluator)
     checks += agreed_limits(policy, cases, candidate.latency_ms)
+    attentions = candidate.attention, champion.attention if champion else None
+    checks += attention_checks(policy, cases, *attentions)
+    if attentions[0] is None and not scores_only and policy.attention.role == "supporting":
+        draft["findings"] += (f"attention does not apply: {UNKNOWN_LESIONS}",)
     if policy.coverage and scores_only and trained_on is None:
         draft["findings"] += ("coverage of the training data is not judged: scores alone are here",)
     elif policy.coverage:
         checks += coverage_checks(policy.coverage, cases, trained_on)
     checks += looks_checks(draft["looks"])
     tests = self_tests(policy, cases, ours, outputs)
+    tests += attention_self_tests(policy, cases, *attentions)
     broken = [_broken(test) for test in tests if not test.passed]
     draft |= {
         "flips": describe_flips(cases, ours, outputs),

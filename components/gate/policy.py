@@ -90,6 +90,20 @@ class AgreementLimit:
 
 
 @dataclass(frozen=True)
+class AttentionMargin:
+    """How far the heat of a candidate's maps may move out of the lesions.
+
+    Attributes:
+      role: gate, supporting, or off where nobody is to ask for maps.
+      margin: largest acceptable loss of the share of heat inside them against the champion.
+    """
+
+    role: str = "supporting"
+    margin: float = 0.1
+    rationale: str = "the default: honest retrainings are seen to differ by .07"
+
+
+@dataclass(frozen=True)
 class Coverage:
     """What the training data must hold of what the candidate is judged on.
 
@@ -152,6 +166,7 @@ class Policy:
     agreement: AgreementLimit | None = None
     near_duplicates: str = "report"
     shortcuts: Shortcuts = Shortcuts()
+    attention: AttentionMargin = AttentionMargin()
 
 
 def load_policy(path: Path) -> Policy:
@@ -188,6 +203,7 @@ def load_policy(path: Path) -> Policy:
         agreement=AgreementLimit(**agreement) if agreement else None,
         near_duplicates=data.get("near_duplicates", "report"),
         shortcuts=_shortcuts(data.get("shortcuts", {})),
+        attention=AttentionMargin(**data.get("attention", {})),
     )
 
 

@@ -11,7 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from components.baselines.scores import Attention
 from components.decision import CheckResult, SelfTest, Verdict
+from components.gate.attention import attention_checks
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import Check, Policy
 from components.gate.rules import apply_rules, judged_part
@@ -35,6 +37,24 @@ def self_tests(
     ]
     return tests + [
         _against_itself(policy, cases, baseline, name) for name, baseline in baselines.items()
+    ]
+
+
+def attention_self_tests(
+    policy: Policy, cases: JudgedCases, candidate: Attention | None, champion: Attention | None
+) -> list[SelfTest]:
+    """A copy of the candidate without heat in any lesion; none where that is no forbidden loss."""
+    shares = {id_: (0.0, area) for id_, (_, area) in candidate.shares.items()} if candidate else {}
+    results = attention_checks(policy, cases, Attention(shares), champion) if shares else []
+    return [
+        SelfTest(
+            name=f"{result.check} of a copy that looks elsewhere",
+            wanted="no PASS",
+            got="PASS" if result.verdict is Verdict.PASS else "no PASS",
+            passed=result.verdict is not Verdict.PASS,
+        )
+        for result in results
+        if result.estimate is not None and result.estimate <= (result.limit or 0.0)
     ]
 
 

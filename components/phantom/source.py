@@ -298,6 +298,11 @@ class PhantomSource:
             for drawn, image in zip(drafts, images):
                 yield self._case(shard.split, drawn, image)
 
+    def lesions(self, case_ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Where these cases of the case set show their finding, (n, size, size), as `lesions`."""
+        options, first = _CASE_SETS[self.options.cases][1], len(f"{self.name}-case-")
+        return lesions([draft(options, int(id_[first:])).picture for id_ in case_ids], options.size)
+
     def _rows(self, split: str) -> range:
         if split not in SPLITS:
             raise SourceError(f"{self.spec}: unknown split '{split}'{suggestion(split, SPLITS)}")

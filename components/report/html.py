@@ -34,6 +34,10 @@ MIDDLE = HEIGHT / 2
 # Headings and notes of panels.
 KINDS = {
     "floor": ("Floors", "The whole interval must lie at or above the limit."),
+    "attention": (
+        "Where the score comes from",
+        "The whole interval of the change of the share of heat must lie above the limit.",
+    ),
     "latency": ("Latency in milliseconds", "The value must not be above the limit."),
     "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
 }
@@ -171,7 +175,7 @@ def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: int)
 
 def _forbidden(check: CheckResult, limit: float) -> Markup:
     """The side of the limit on which a value must not lie."""
-    below = check.rule == "floor" or (is_change(check) and (check.limit or 0) < 0)
+    below = check.rule == "floor" or (is_change(check) and (check.limit or 0) <= 0)
     start, end = (0.0, limit) if below else (limit, float(WIDTH))
     return element("rect", x=start, y=0, width=end - start, height=HEIGHT, class_="forbidden")
 

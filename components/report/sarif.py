@@ -30,6 +30,8 @@ HELP = {
     "looks": "A fixed case set wears out with every look at it; the policy plans how many.",
     "coverage": "A slice that is judged must be among the training cases too: on few cases a model "
     "can be right by chance about a kind that it never saw.",
+    "attention": "The heat of the model's maps must not move out of the lesions, where these are "
+    "known: a model that looks elsewhere may be right for the wrong reason.",
     "evaluator": "TensorFlow Model Analysis judges the same model from the images; it can only "
     "block.",
     "servable": "The model must answer in the loader that TensorFlow Serving uses, by both "

@@ -31,6 +31,7 @@ SUBJECTS = {
     "latency": "Latency",
     "looks": "Looks at the case set",
     "coverage": "Training cases",
+    "attention": "Heat in the lesions",
     "evaluator": "Evaluator",
     "servable": "Served",
     "agreement": "Original images",
@@ -176,7 +177,7 @@ def interval(check: CheckResult) -> str:
 
 def is_change(check: CheckResult) -> bool:
     """Whether its numbers are differences, which carry a sign."""
-    return check.rule == "non_inferiority"
+    return check.rule in ("non_inferiority", "attention")
 
 
 def difference(row: Comparison) -> float:

@@ -5,6 +5,7 @@ TFMA evaluates, but keeps no score of a case.
 
 import logging
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,11 @@ from tfx.utils import path_utils
 
 from components.artifacts import CaseScoresArtifact, ReferenceArtifact
 from components.baselines.scores import Servability, save_scores
+from components.phantom.source import PhantomSource
 from components.records.errors import Unservable
 from components.records.problems import report_error
 from components.records.run_files import REFERENCE, SCORES
+from components.scoring.attention import ask_attention
 from components.scoring.reference import write_reference
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
 from components.scoring.served import probe
@@ -43,16 +46,26 @@ def CaseScorer(
     model: InputArtifact[Model],
     scores: OutputArtifact[CaseScoresArtifact],
     case_set_root: Parameter[str],
+    lesions: Parameter[str],
     code_sha256: Parameter[str],
     problems: Parameter[str],
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Writes `scores.json`: the model's scores of the `test` split, and whose they are."""
+    """Writes `scores.json`: the model's scores of the `test` split, and whose they are.
+
+    Args:
+      lesions: the phantom that knows where they are; empty where nobody does, or asks.
+    """
     with report_error(problems):
         path = Path(path_utils.serving_model_path(model.uri))
         records = _records(artifact_utils.get_split_uri([examples], "test"))
         scored = _scored(path, records, beam_pipeline, Path(scores.uri) / PARTS)
-        save_scores(scored.of_model(path, case_set_root), Path(scores.uri) / SCORES)
+        found = scored.of_model(path, case_set_root)
+        if lesions:
+            found = replace(
+                found, attention=ask_attention(path, records, PhantomSource.parse(lesions))
+            )
+        save_scores(found, Path(scores.uri) / SCORES)
 
 
 @component(use_beam=True)

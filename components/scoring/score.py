@@ -119,7 +119,7 @@ def ask_model(model_path: Path, records: Sequence[str], *, check: bool, alone: b
     others: list[int] = []
 
     def requests() -> Iterator[ServedRequest]:
-        for names, examples, images, originals in _batches(records):
+        for names, examples, images, originals in read_batches(records):
             if check and alone and len(single) < ALONE:
                 picked = range(0, len(names), max(1, len(names) // ALONE_OF_BATCH))
                 single.extend((len(ids) + i, examples[i], images[i]) for i in picked)
@@ -189,7 +189,7 @@ def _by_python(model_path: Path, records: Sequence[str], *, fault: str) -> Score
     try:
         model = tf.saved_model.load(str(model_path))
         serve, point = model.signatures[EXAMPLES], float(model.operating_point.numpy())
-        for names, examples, _, _ in _batches(records):
+        for names, examples, _, _ in read_batches(records):
             ids += names
             scores.append(serve(examples=tf.constant(examples))["probability"].numpy())
     # A stranger's model may fail in any way that TensorFlow has.
@@ -203,10 +203,10 @@ def _by_python(model_path: Path, records: Sequence[str], *, fault: str) -> Score
 
 def read_case_ids(records: Sequence[str]) -> list[str]:
     """In the order of the records."""
-    return [case_id for ids, *_ in _batches(records) for case_id in ids]
+    return [case_id for ids, *_ in read_batches(records) for case_id in ids]
 
 
-def _batches(
+def read_batches(
     records: Sequence[str],
 ) -> Iterator[tuple[list[str], list[bytes], list[bytes], list[bytes]]]:
     """Case ids, serialized Examples, images and the source's own bytes of up to `BATCH` records.

@@ -60,7 +60,7 @@ def brier(
     Source: Brier (1950), Monthly Weather Review 78:1-3; normal interval for a mean.
     """
     errors = _squared_errors(scores, labels)
-    return _mean(errors, 0.0, 1.0, alpha=alpha, clusters=clusters)
+    return mean_interval(errors, 0.0, 1.0, alpha=alpha, clusters=clusters)
 
 
 def brier_difference(
@@ -76,7 +76,7 @@ def brier_difference(
     Args, Raises: as `brier`; both models' scores in the same case order.
     """
     errors = _squared_errors(candidate, labels) - _squared_errors(baseline, labels)
-    return _mean(errors, -1.0, 1.0, alpha=alpha, clusters=clusters)
+    return mean_interval(errors, -1.0, 1.0, alpha=alpha, clusters=clusters)
 
 
 def expected_calibration_error(
@@ -105,7 +105,7 @@ def expected_calibration_error(
     AISTATS, PMLR 151:4036-4054.
     """
     gaps = _signed_gaps(scores, labels, bins)
-    return _mean(gaps, -1.0, 1.0, floor=0.0, alpha=alpha, clusters=clusters)
+    return mean_interval(gaps, -1.0, 1.0, floor=0.0, alpha=alpha, clusters=clusters)
 
 
 def expected_calibration_error_difference(
@@ -124,7 +124,7 @@ def expected_calibration_error_difference(
     Args, Raises, Source: as `expected_calibration_error`.
     """
     gaps = _signed_gaps(candidate, labels, bins) - _signed_gaps(baseline, labels, bins)
-    return _mean(gaps, -2.0, 2.0, floor=-1.0, ceiling=1.0, alpha=alpha, clusters=clusters)
+    return mean_interval(gaps, -2.0, 2.0, floor=-1.0, ceiling=1.0, alpha=alpha, clusters=clusters)
 
 
 def reliability(scores: Floats, labels: Bools, *, bins: int = 15) -> Reliability:
@@ -171,7 +171,7 @@ def _equal_mass(scores: Floats, bins: int) -> NDArray[np.int_]:
     return np.searchsorted(edges, scores, side="left")
 
 
-def _mean(
+def mean_interval(
     values: Floats,
     smallest: float,
     largest: float,
@@ -185,7 +185,10 @@ def _mean(
 
     Values that are all equal have no variance, which would claim certainty. There the share of
     cases that may differ is bounded as that of an event never seen, and any may differ to the end
-    of the range.
+    of the range. Raises as `brier`.
+
+    Args:
+      floor, ceiling: of the mean, where it has nearer ones than the values.
     """
     z, n = normal_quantile(alpha), values.size
     groups = None if clusters is None else group(clusters, n)

@@ -8,7 +8,11 @@ if TYPE_CHECKING:  # its import takes longer than all that a change of documenta
 
 LOOSENED, TIGHTENED, CHANGED = "loosened", "tightened", "changed"
 HIGHER = ("floor", "at_least")  # ask for more where they are higher, other numbers where lower
-WEAKER = ("report", "supporting")  # words that ask for less than those they stand in place of
+WEAKER = (
+    "report",
+    "supporting",
+    "off",
+)  # words that ask for less than those they stand in place of
 NEITHER = ("patients", "method", "paired_method")
 
 
@@ -52,11 +56,12 @@ def _asked(policy: "Policy") -> set[str]:
 def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
     """What can be more or less; of a check only where `both` policies have it."""
     found: dict[str, Any] = {"alpha": policy.alpha, "planned_looks": policy.planned_looks}
-    for part in ("negative_flips", "sentinels", "latency", "coverage"):
+    for part in ("negative_flips", "sentinels", "latency", "coverage", "attention"):
         if asked := vars(policy)[part]:
             numbers = {n: v for n, v in vars(asked).items() if isinstance(v, int | float)}
             found |= {f"{part}.{name}": value for name, value in numbers.items()}
     found |= {"leakage": policy.leakage, "patients": policy.patients}
+    found["attention.role"] = policy.attention.role
     for check in policy.checks:
         if check.name in both:
             found[f"{check.name}.{check.limit_rule}"] = check.limit
@@ -73,7 +78,7 @@ def _change(what: str, old: Any, new: Any) -> LimitChange:
     elif word in NEITHER:
         effect = CHANGED
     elif isinstance(new, str):
-        effect = LOOSENED if new in WEAKER else TIGHTENED
+        effect = LOOSENED if new in WEAKER and old != "off" else TIGHTENED
     else:
         effect = LOOSENED if (new < old) == (word in HIGHER) else TIGHTENED
     return LimitChange(what, _text(old), _text(new), effect)

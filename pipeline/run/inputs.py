@@ -16,13 +16,15 @@ from components.cases.reading import PLAIN, Reading
 from components.cases.sources import open_source
 from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
 from components.cases.traits import FIGURES
+from components.gate.attention import UNKNOWN_LESIONS
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
 from components.lineage.record import load_record
+from components.phantom.source import PhantomSource
 from components.records import events
 from components.records.case import Source
 from components.records.clock import utc_now
-from components.records.errors import ConfigError
+from components.records.errors import ConfigError, PolicyError
 from components.records.files import sha256_file, sha256_json, sha256_tree, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import waivers, withdrawn
@@ -171,6 +173,12 @@ class Inputs:
             "network_sha256": self.network_sha256,
         }
 
+    @property
+    def lesions(self) -> str:
+        """The case set's source, where it knows lesions and a check asks for them; else empty."""
+        asked = self.policy.attention.role != "off" and isinstance(self.case_source, PhantomSource)
+        return self.case_source.spec if asked else ""
+
     def release_record(self) -> dict[str, Any]:
         """The part of the release record that is known before training."""
         return {
@@ -271,6 +279,11 @@ def prepare(
     for line in describe_placeholder(baseline):
         events.publish("notice", detail=line)
     refuse_hopeless(policy, case_set, path=baseline / POLICY)
+    if policy.attention.role == "gate" and not isinstance(case_source, PhantomSource):
+        raise PolicyError(
+            f"{baseline / POLICY}: got attention.role gate, but {UNKNOWN_LESIONS}; only the "
+            "phantom's are known, so take the role supporting or off"
+        )
     if golden.exists():
         aligned(load_golden(golden).scores, case_set, who=str(golden))
     champion = find_champion(destination, workspace.runs)

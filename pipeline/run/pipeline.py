@@ -131,6 +131,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         examples=case_set.outputs["examples"],
         model=trainer.outputs["model"],
         case_set_root=inputs.case_set.merkle_root,
+        lesions=inputs.lesions,
         **shared,
     ).with_id("CandidateScorer")
     reference = ReferenceScorer(
@@ -222,6 +223,7 @@ def _champion(inputs: Inputs, case_set: Any, shared: dict[str, str]) -> dict[str
         examples=case_set.outputs["examples"],
         model=model.outputs["model"],
         case_set_root=inputs.case_set.merkle_root,
+        lesions=inputs.lesions,
         **shared,
     ).with_id("ChampionScorer")
     return {

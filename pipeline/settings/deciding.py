@@ -26,7 +26,7 @@ MODULES = {
         admission codestream decoders facts files greys header index libjpeg pixels pseudonyms web
     """,
     "components.gate": """
-        component conditions decide describe evaluation judged_cases policy
+        attention component conditions decide describe evaluation judged_cases policy
         preconditions record rules self_test waiving
     """,
     "components.lineage": "record",
@@ -37,7 +37,7 @@ MODULES = {
         run_files schema text yaml_lines
     """,
     "components.records.ledger": "ledger records",
-    "components.scoring": "component reference score served serving_session spread",
+    "components.scoring": "attention component reference score served serving_session spread",
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,

@@ -12,7 +12,6 @@ from tests.measure.training import HeldRecords, read_split, scores_of, train  # 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.stats import rankdata
 
 from components.phantom.source import (
@@ -22,6 +21,7 @@ from components.phantom.source import (
     draft,
     lesions,
 )
+from components.scoring.attention import shares_of
 from pipeline.model.explanation import GradCam
 from tests.measure.jobs import HONEST, Job
 
@@ -33,7 +33,7 @@ Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Attention:
+class MeanShares:
     """Over n maps that are not 0 all over: shares of the heat and of the area inside the lesion."""
 
     n: int
@@ -59,18 +59,11 @@ def _batches(pixels: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield pixels[start : start + BATCH]
 
 
-def attention(maps: Maps, places: NDArray[np.bool_]) -> Attention:
+def attention(maps: Maps, places: NDArray[np.bool_]) -> MeanShares:
     """Args: places: of the lesions, at any size; each case must have one."""
-    size = maps.shape[:0:-1]
-    covered = np.stack(
-        [
-            np.asarray(Image.fromarray(place.astype(np.float32)).resize(size, Image.Resampling.BOX))
-            for place in places
-        ]
-    )
-    total, hot = maps.sum(axis=(1, 2)), maps.any(axis=(1, 2))
-    inside = (maps * covered).sum(axis=(1, 2))[hot] / total[hot]
-    return Attention(int(hot.sum()), float(inside.mean()), float(covered[hot].mean()))
+    heat, area = shares_of(maps, places)
+    hot = ~np.isnan(heat)
+    return MeanShares(int(hot.sum()), float(heat[hot].mean()), float(area[hot].mean()))
 
 
 def rank_correlation(one: Maps, other: Maps) -> float:

@@ -9,7 +9,6 @@ from components.phantom.source import CASE_SET_CASES
 from tests.measure.explanations import (
     HONESTLY,
     SHORTCUT,
-    Maps,
     attention,
     drawn_lesions,
     maps_of,
@@ -21,34 +20,14 @@ from tests.measure.training import read_split
 
 pytestmark = pytest.mark.tensorflow
 
-PLACES = np.zeros((2, 8, 8), np.bool_)
-PLACES[:, :2, :2] = True  # the first of 4 x 4 cells
 
-
-def hot(*cells: tuple[int, int]) -> Maps:
+def test_a_mean_is_taken_of_the_maps_that_have_heat() -> None:
+    places = np.zeros((2, 8, 8), np.bool_)
+    places[:, :2, :2] = True  # the first of 4 x 4 cells
     heat = np.zeros((2, 4, 4), np.float32)
-    for cell in cells:
-        heat[(slice(None), *cell)] = 1.0
-    return heat
-
-
-def test_even_heat_has_the_lesions_share_of_the_area() -> None:
-    found = attention(np.ones((2, 4, 4), np.float32), PLACES)
-    assert found.heat == pytest.approx(found.area) == pytest.approx(1 / 16) and found.n == 2
-
-
-def test_heat_counts_where_it_lies_and_a_map_without_any_does_not() -> None:
-    assert attention(hot((0, 0)), PLACES).heat == 1.0
-    assert attention(hot((3, 3)), PLACES).heat == 0.0
-    half = hot((0, 0), (3, 3))
-    half[1] = 0.0
-    assert (attention(half, PLACES).n, attention(half, PLACES).heat) == (1, 0.5)
-
-
-def test_a_lesion_that_covers_half_a_cell_has_half_of_its_heat() -> None:
-    places = PLACES.copy()
-    places[:, 1] = False
-    assert attention(hot((0, 0)), places).heat == pytest.approx(0.5)
+    heat[0, 0, 0] = heat[0, 3, 3] = 1.0
+    found = attention(heat, places)
+    assert (found.n, found.heat, found.area) == (1, 0.5, 1 / 16)
 
 
 def test_ranks_agree_turn_round_or_say_nothing() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.baselines.scores import (
+    Attention,
     aligned,
     decode_score,
     encode_score,
@@ -101,3 +102,25 @@ def test_one_score_per_id_is_required() -> None:
 def test_ids_given_as_a_list_are_kept_as_what_cannot_change() -> None:
     scores = scored(CASES)
     assert replace(scores, case_ids=list(scores.case_ids)).case_ids == scores.case_ids
+
+
+def test_where_the_heat_lies_is_kept_and_is_no_part_of_the_scores_own_hash(tmp_path: Path) -> None:
+    plain = scored(CASES)
+    kept = replace(plain, attention=Attention({"case-1": (0.25, 0.1), "case-2": (None, 0.2)}))
+    save_scores(kept, tmp_path / "scores.json")
+    again = load_scores(tmp_path / "scores.json")
+    assert again.attention == kept.attention and again.scores_sha256 == plain.scores_sha256
+    save_scores(replace(plain, attention=Attention({})), tmp_path / "none.json")
+    assert load_scores(tmp_path / "none.json").attention == Attention({})
+    save_scores(plain, tmp_path / "plain.json")
+    assert load_scores(tmp_path / "plain.json").attention is None
+    assert "attention" not in (tmp_path / "plain.json").read_text()
+
+
+@pytest.mark.parametrize("share", ["[1.5, 0.1]", "[0.5]", '["0.5", 0.1]', "[0.5, null]"])
+def test_a_share_that_is_none_is_refused(share: str, tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    save_scores(replace(scored(CASES), attention=Attention({"case-1": (0.25, 0.1)})), path)
+    path.write_text(path.read_text().replace("[0.25,0.1]", share))
+    with refused(IntegrityError, "attention"):
+        load_scores(path)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.gate.policy import load_policy, slice_name
+from components.gate.policy import AttentionMargin, load_policy, slice_name
 from components.records.errors import PolicyError
 from tests.refusing import refused
 
@@ -34,6 +34,7 @@ negative_flips: {ceiling: 0.10, rationale: agreed on}
 sentinels: {at_least: 3, rationale: agreed on}
 latency: {p95_ms: 40, rationale: agreed on}
 agreement: {tolerance: 0.02, rationale: agreed on}
+attention: {role: gate, margin: 0.05, rationale: agreed on}
 coverage: {attributes: [device], at_least: 50, rationale: agreed on}
 descriptive_slices: [device, aetiology]
 """
@@ -92,6 +93,7 @@ def test_a_complete_policy_is_read_whole(complete: Path) -> None:
     assert policy.sentinels is not None and policy.sentinels.at_least == 3
     assert policy.latency is not None and policy.latency.p95_ms == 40
     assert policy.agreement is not None and policy.agreement.tolerance == 0.02
+    assert policy.attention == AttentionMargin("gate", 0.05, "agreed on")
     assert policy.coverage is not None and policy.coverage.attributes == ("device",)
     assert policy.coverage.at_least == 50
     assert policy.negative_flips is not None and policy.negative_flips.ceiling == 0.10
@@ -117,6 +119,7 @@ def test_what_a_policy_does_not_say_is_not_asked_for(tmp_path: Path) -> None:
     policy = load_policy(path)
     assert (policy.negative_flips, policy.sentinels, policy.latency) == (None, None, None)
     assert policy.agreement is None
+    assert (policy.attention.role, policy.attention.margin) == ("supporting", 0.1)
     assert policy.coverage is None and policy.descriptive_slices == ()
     assert policy.expected_discordance == 0.04
     (only,) = policy.checks

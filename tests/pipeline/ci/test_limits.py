@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from components.gate.policy import Coverage, Latency, NegativeFlips, Policy, Sentinels
+from components.gate.policy import (
+    AttentionMargin,
+    Coverage,
+    Latency,
+    NegativeFlips,
+    Policy,
+    Sentinels,
+)
 from pipeline.ci.limits import limit_changes
 from tests.components.planting import check, policy
 
@@ -50,6 +57,13 @@ def rows(before: Policy, after: Policy) -> list[tuple[str, str, str, str]]:
         ),
         (replace(BASE, alpha=0.05), [("alpha", "0.025", "0.05", "loosened")]),
         (replace(BASE, planned_looks=20), [("planned_looks", "10", "20", "loosened")]),
+        (
+            replace(BASE, attention=AttentionMargin("off", 0.2)),
+            [
+                ("attention.margin", "0.1", "0.2", "loosened"),
+                ("attention.role", "supporting", "off", "loosened"),
+            ],
+        ),
         (replace(BASE, leakage="report"), [("leakage", "stop", "report", "loosened")]),
         (
             replace(BASE, patients="clustered"),
@@ -90,3 +104,10 @@ def test_another_interval_is_neither_looser_nor_tighter() -> None:
     assert [(row[0], row[2], row[3]) for row in found] == [
         ("sensitivity[overall].method", "wilson", "changed")
     ]
+
+
+def test_a_check_that_was_off_and_supports_now_asks_for_more() -> None:
+    off = replace(BASE, attention=AttentionMargin("off"))
+    for role in ("supporting", "gate"):
+        after = replace(BASE, attention=AttentionMargin(role))
+        assert rows(off, after) == [("attention.role", "off", role, "tightened")]

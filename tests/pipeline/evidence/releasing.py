@@ -18,7 +18,7 @@ from components.attestation.keys import Signer
 from components.attestation.signing import attest_decision, attest_release, check_releasable
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.golden import save_golden
-from components.baselines.scores import save_scores
+from components.baselines.scores import Attention, save_scores
 from components.decision import Decision, save_decision
 from components.gate.conditions import EvaluatorFindings
 from components.gate.policy import load_policy
@@ -107,8 +107,12 @@ def released(
     folder, case_set = workspace.run_folder(RUN), locked(40, 40, sentinels=(3,))
     model = workspace.root / PLACE / str(VERSION)
     write_atomically(model / "saved_model.pb", b"a model")
+    ill = [case.case_id for case in case_set.cases if case.label]
+    seen = Attention({id_: (0.2 + i / 400, 0.1) for i, id_ in enumerate(ill)})
     candidate = replace(scored(case_set, wrong=wrong), model_sha256=sha256_tree(model))
-    champion = scored(case_set, wrong=(1, 2), model="champion")
+    candidate = replace(candidate, attention=seen)
+    before = Attention(dict.fromkeys(ill, (0.25, 0.1)))
+    champion = replace(scored(case_set, wrong=(1, 2), model="champion"), attention=before)
     golden = approved(scored(case_set, wrong=(1,), model="golden"))
     rows = [training(i) for i in range(6)]
     data = write_manifest(rows, workspace.training)

@@ -20,7 +20,7 @@ from components.release.serving import Champion
 from pipeline.run import inputs as inputs_module
 from pipeline.run.inputs import SCHEMA, Inputs, prepare
 from pipeline.settings import baselines as baselines_module
-from pipeline.settings.baselines import FIRST_RUN_POLICY
+from pipeline.settings.baselines import FIRST_RUN_POLICY, SHIPPED_BASELINES
 from tests.components.cases.making import write_npz
 from tests.components.gate.test_waiving import waiver
 from tests.components.lineage.test_record import record
@@ -114,6 +114,26 @@ def test_a_misspelt_policy_is_refused(small: Small) -> None:
     policy.write_text(policy.read_text().replace("metric: sensitivity", "metric: sensitivty"))
     with refused(PolicyError, "policy.yaml:7: ", "did you mean 'sensitivity'"):
         small.prepared()
+
+
+def test_attention_cannot_gate_where_nobody_knows_the_lesions(small: Small) -> None:
+    small.prepared()
+    assert small.prepared().lesions == ""
+    policy = small.baseline / "policy.yaml"
+    policy.write_text(f"{policy.read_text()}attention: {{role: gate, rationale: planted}}\n")
+    with refused(PolicyError, policy, "attention.role", "gate", "supporting"):
+        small.prepared()
+
+
+def test_the_phantom_is_asked_for_its_lesions_unless_the_policy_says_off(
+    small: Small, tmp_path: Path
+) -> None:
+    spec = "data.source=phantom:n=400"
+    assert small.prepared(spec).lesions == "phantom:n=400"
+    shutil.copytree(SHIPPED_BASELINES / "phantom", tmp_path / "own" / "phantom")
+    policy = tmp_path / "own" / "phantom" / "policy.yaml"
+    policy.write_text(f"{policy.read_text()}attention: {{role: 'off', rationale: planted}}\n")
+    assert small.prepared(spec, f"case_set.directory={tmp_path / 'own'}").lesions == ""
 
 
 def test_the_case_set_may_come_from_elsewhere(small: Small, tmp_path: Path) -> None:

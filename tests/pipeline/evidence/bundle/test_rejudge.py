@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.baselines.scores import Attention
 from components.bundle.archive import read_archive
 from components.bundle.manifest import check_manifest
 from components.decision import CheckResult, Decision, Flips, Looks, Verdict
@@ -74,6 +75,19 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     assert chain.decided is not None
     given = check_evidence(bundle, record, decision)
     return Judged(decision, given, entries[: chain.decided.seq - 1])
+
+
+def test_where_the_heat_lay_is_judged_again_from_the_shares(judged: Judged) -> None:
+    (recorded,) = [one for one in judged.decision.checks if one.rule == "attention"]
+    assert recorded.verdict is Verdict.PASS and recorded.n == 40
+    candidate = judged.given.candidate
+    assert candidate is not None and candidate.attention is not None
+    fewer = dict(list(candidate.attention.shares.items())[1:])
+    given = replace(judged.given, candidate=replace(candidate, attention=Attention(fewer)))
+    with refused(IntegrityError, "attention.champion", "40", "39"):
+        replace(judged, given=given).again(lambda decision: decision)
+    with refused(IntegrityError, "attention.champion", "PASS"):
+        judged.again(lambda d: altered(d, "attention.champion", verdict=Verdict.FAIL))
 
 
 def refuses(tmp_path: Path, forged: Forgery, *facts: str) -> None:
