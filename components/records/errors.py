@@ -1,6 +1,7 @@
 """Every error a person can cause, its code, and the exit code it ends the command with.
 
     CasegateError                CG9001  70  internal error
+    ├── DeviceLost               CG9002  70  a device, or a machine, that trained is gone
     ├── UsageError               CG2001   2  usage or configuration
     │   ├── ConfigError          CG2002
     │   ├── PolicyError          CG2003
@@ -50,6 +51,13 @@ class CasegateError(Exception):
         kind = type(self).__name__
         message, exit_code = str(self), self.exit_code
         return {"code": self.code, "kind": kind, "message": message, "exit_code": exit_code}
+
+
+class DeviceLost(CasegateError):
+    """A device, or another machine, was lost in training."""
+
+    code = "CG9002"
+    remedy = "Look after the device or machine that the message names; then run again."
 
 
 class UsageError(CasegateError):

@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,10 +19,12 @@ from components.records.files import sha256_json, write_atomically
 from pipeline.model.networks.contract import Network
 from pipeline.model.networks.source import hash_source
 from pipeline.settings.deciding import deciding_sha256
-from pipeline.settings.sections import ModelConfig
+from pipeline.settings.sections import ModelConfig, TrainingConfig
 
 # By how much each phase learns slower than the one before: trained weights are easily spoilt.
 SLOWER = 10.0
+# Kept features take no more room than this; what was not used for the longest time goes first.
+FEATURES_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def make_trainable(network: keras.Model, phase: Phase) -> None:
             layer.trainable = layer.name in phase.layers
 
 
-def compile_network(network: keras.Model, phase: Phase, *, steps: int) -> None:
+def compile_network(
+    network: keras.Model, phase: Phase, *, steps: int, training: TrainingConfig
+) -> None:
     """Readies a network for a phase of `steps` in each epoch.
 
     The learning rate falls to nothing over all the training there will be: the last epochs then
@@ -76,10 +81,14 @@ def compile_network(network: keras.Model, phase: Phase, *, steps: int) -> None:
         )
     else:
         rate = keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
+    optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(rate)
+    if training.mixed_precision:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     network.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=optimizer,
         loss="binary_crossentropy",
         metrics=[keras.metrics.AUC(name="auc")],
+        jit_compile=training.jit_compile,
     )
 
 
@@ -123,13 +132,15 @@ def kept_features(
       batches: reads that, as pixels and labels.
     """
     weights = hashlib.sha256(b"".join(each.tobytes() for each in frozen.get_weights())).hexdigest()
-    layers = [type(each).__name__ for each in frozen.layers]
+    layers = [f"{type(each).__name__} {each.compute_dtype}" for each in frozen.layers]
     code = [deciding_sha256(), hash_source(model.network)]
     known = [*code, model.options, model.image_size, layers, weights, records]
     path = cache_folder() / "features" / f"{sha256_json(known)}.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return arrays["features"], arrays["labels"]
+            kept = arrays["features"], arrays["labels"]
+        path.touch()  # the least recently used go first
+        return kept
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         made = [(frozen.predict_on_batch(pixels), labels) for pixels, labels in batches()]
     features, labels = (np.concatenate(parts) for parts in zip(*made))
@@ -137,7 +148,18 @@ def kept_features(
     np.savez(written, features=features, labels=labels)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, written.getvalue())
+    drop_oldest(path.parent, FEATURES_BYTES)
     return features, labels
+
+
+def drop_oldest(folder: Path, most_bytes: int) -> None:
+    """Removes files, the least recently used first, until no more than so many bytes are left."""
+    files = [(path.stat().st_mtime_ns, path) for path in folder.iterdir() if path.is_file()]
+    kept = 0
+    for _, path in sorted(files, reverse=True):
+        kept += path.stat().st_size
+        if kept > most_bytes:
+            path.unlink(missing_ok=True)
 
 
 def _flat(tensors: keras.KerasTensor | list[keras.KerasTensor]) -> list[keras.KerasTensor]:

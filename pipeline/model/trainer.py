@@ -1,13 +1,11 @@
-"""What TFX's Trainer runs: fit on train, stop early and set the operating point on tune.
-
-Records become batches in memory where they fit, and are streamed where they don't.
-"""
+"""What TFX's Trainer runs: fit on train, stop early and set the operating point on tune."""
 
 import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,17 +19,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.cases.example import PATIENT_ID
 from components.metrics.calls import sensitivity
 from components.metrics.outputs import Outputs
 from components.records import events
 from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
-from components.records.files import sha256_file, sha256_json
 from components.records.problems import report_error
-from pipeline.model.augmentation import augmented
+from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
 from pipeline.model.export import Classifier, export
-from pipeline.model.features import LABEL, PIXELS, RECORD_SPEC
+from pipeline.model.faults import explained_faults, refuse_nan
 from pipeline.model.networks.building import build
 from pipeline.model.networks.contract import Network
 from pipeline.model.phases import (
@@ -43,79 +39,17 @@ from pipeline.model.phases import (
     plan,
 )
 from pipeline.model.ready_made import pass_through
+from pipeline.model.replicated import fit_replicated, lower_precision, open_strategy
 from pipeline.settings.provenance import environment, git_state
-from pipeline.settings.sections import ModelConfig
-
-# Prepared pixels are kept in memory up to this many bytes; more is decoded again each epoch,
-# so that memory does not grow with the data.
-CACHE_BYTES = 192 * 2**20
-SHUFFLE_RECORDS = 4096
-READ_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Records:
-    """The records of one split, with the transform that prepares them.
-
-    Attributes:
-      files: gzipped TFRecord files.
-      prepare: Transform's graph as a layer.
-      count, positives: number of records, and of positive ones.
-    """
-
-    files: Sequence[str]
-    prepare: tf.keras.layers.Layer
-    image_size: int
-    count: int
-    positives: int
-
-    def fits_in_memory(self) -> bool:
-        return self.count * self.image_size**2 * 4 <= CACHE_BYTES
-
-    def sha256(self) -> str:
-        """Of the files, in their order."""
-        return sha256_json([sha256_file(Path(name)) for name in self.files])
-
-    def serialized(self) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(list(self.files), compression_type="GZIP")
-
-    def prepared(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-        """Batches (pixels float32 (n, size, size, 1), label float32 (n,)) of serialized records."""
-
-        # AutoGraph would rewrite Keras' own code on the way to the layer, for four seconds.
-        @tf.autograph.experimental.do_not_convert
-        def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            raw = tf.io.parse_example(serialized, RECORD_SPEC)
-            features = self.prepare(raw)
-            return features[PIXELS], tf.cast(features[LABEL], tf.float32)
-
-        return records.batch(batch_size).map(parse, num_parallel_calls=2).prefetch(2)
-
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """All pixels and labels at once, for splits that fit in memory."""
-        batches = list(self.prepared(self.serialized(), READ_BATCH).as_numpy_iterator())
-        return (
-            np.concatenate([pixels for pixels, _ in batches]),
-            np.concatenate([labels for _, labels in batches]),
-        )
-
-    def patients(self) -> np.ndarray:
-        """Whose each record is, in their order: integers, shape (n,)."""
-        spec = {PATIENT_ID: tf.io.FixedLenFeature([], tf.string)}
-        batches = (
-            self.serialized()
-            .batch(READ_BATCH)
-            .map(lambda serialized: tf.io.parse_example(serialized, spec)[PATIENT_ID])
-        )
-        ids = np.concatenate(list(batches.as_numpy_iterator()))
-        return np.unique(ids, return_inverse=True)[1]
+from pipeline.settings.sections import ModelConfig, TrainingConfig
 
 
 def run_fn(fn_args: Any) -> None:
     """TFX's entry point.
 
-    `fn_args.custom_config` holds `model` (ModelConfig's fields), `record` (the release record so
-    far, to which training adds what it finds out) and `problems` (where to report a refusal).
+    `fn_args.custom_config` holds `model` and `training` (the fields of the settings), `record` (the
+    release record so far, to which training adds what it finds out) and `problems` (where to report
+    a refusal).
     """
     with report_error(fn_args.custom_config["problems"]):
         _train(fn_args)
@@ -132,22 +66,31 @@ def _train(fn_args: Any) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     train = open_records(fn_args.train_files, transform, model.image_size)
     tune = open_records(fn_args.eval_files, transform, model.image_size)
-    network, findings = fit(model, train, tune)
+    network, findings = fit(model, train, tune, TrainingConfig(**fn_args.custom_config["training"]))
     point = findings["operating_point"]
     classifier = Classifier(network.model, transform, point, network.explained)
     found = {**findings, "trained": utc_now()}
     export(classifier, fn_args.serving_model_dir, record | found)
 
 
-def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[Network, dict[str, Any]]:
+def fit(
+    model: ModelConfig, train: Records, tune: Records, how: TrainingConfig | None = None
+) -> tuple[Network, dict[str, Any]]:
     """The network after the best epoch on the tuning split, and what the record says of it."""
     keras.utils.set_random_seed(model.seed)
     tf.config.experimental.enable_op_determinism()
-    built = build(model)
+    how = how or TrainingConfig()
+    strategy = open_strategy(how)
+    with strategy.scope() if strategy else nullcontext():
+        built = build(model)
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
-    training = _Training(model, built, train, tune, tuning)
-    aucs = training.run()
+    training = _Training(model, how, strategy, built, train, tune, tuning)
+    with explained_faults(model, how, devices=training.devices):
+        aucs = training.run()
+    if how != TrainingConfig():
+        trained, built = built, build(model)
+        built.model.set_weights(trained.model.get_weights())
     every = list(itertools.chain(*aucs))
     scores = built.model.predict(tuning, verbose=0)[:, 0]
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
@@ -159,6 +102,7 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[Network, dic
         "training_cases": train.count,
         "epochs": len(every),
         "best_epoch": int(np.argmax(every)) + 1,
+        "training": {**dataclasses.asdict(how), "devices": training.devices},
         "phases": [
             {**dataclasses.asdict(phase), "epochs": len(reached), "tuning_auc": float(max(reached))}
             for phase, reached in zip(training.phases, aucs)
@@ -168,9 +112,17 @@ def fit(model: ModelConfig, train: Records, tune: Records) -> tuple[Network, dic
 
 @dataclass(frozen=True)
 class _Training:
-    """What all phases of one training share; `tuning` has the records of `tune` in batches."""
+    """What all phases of one training share.
+
+    Attributes:
+      strategy: divides batches among devices; None on one.
+      network: made in the scope of the strategy.
+      tuning: the records of `tune` in batches.
+    """
 
     model: ModelConfig
+    how: TrainingConfig
+    strategy: tf.distribute.Strategy | None
     network: Network
     train: Records
     tune: Records
@@ -180,9 +132,15 @@ class _Training:
     def phases(self) -> list[Phase]:
         return plan(self.network, self.model)
 
+    @property
+    def devices(self) -> int:
+        return self.strategy.num_replicas_in_sync if self.strategy else 1
+
     def run(self) -> list[list[float]]:
         """Trains phase by phase, and leaves the best weights of all; each phase's tuning AUCs."""
         aucs: list[list[float]] = []
+        if self.how.mixed_precision:
+            lower_precision(self.network.model)
         for number, phase in enumerate(self.phases):
             before = self.network.model.get_weights()
             aucs.append((number == 0 and self._fit_head(phase)) or self._fit_images(number, phase))
@@ -199,12 +157,14 @@ class _Training:
         return self._fit(network, number, phase, batches, self.tuning)
 
     def _fit_head(self, phase: Phase) -> list[float] | None:
-        """Trains a first phase on features alone; None where nothing comes before its layers."""
+        """Trains a first phase on features alone, on one device; None where there are none."""
         if phase.layers is None:
             return None
         # Keras marks layers that it divides a network by: GradCam could not look into it any more.
         copy, weights = build(self.model), self.network.model.get_weights()
         copy.model.set_weights(weights)
+        if self.how.mixed_precision:
+            lower_precision(copy.model)
         parts = divide(copy.model, plan(copy, self.model)[0])
         if parts is None:
             return None
@@ -235,23 +195,45 @@ class _Training:
         tuning: tf.data.Dataset,
     ) -> list[float]:
         """Fits to the phase's best epoch; the tuning AUC after each."""
-        compile_network(network, phase, steps=math.ceil(self.train.count / self.model.batch_size))
+        strategy = self.strategy if network is self.network.model else None
+        steps = math.ceil(self.train.count / self.model.batch_size)
+        with strategy.scope() if strategy else nullcontext():
+            compile_network(network, phase, steps=steps, training=self.how)
         # Not the loss: class weights move it without moving the ranking.
         stop_early = keras.callbacks.EarlyStopping(
             "val_auc", mode="max", patience=self.model.patience, restore_best_weights=True
         )
-        count = len(self.phases)
-        told = f"phase {number + 1}/{count}  " if count > 1 else ""
-        tell = partial(_tell_of_epoch, network, of=phase.epochs, told=told)
+        tell = partial(_tell_of_epoch, network, of=phase.epochs, told=self._told(number))
+        callbacks = [stop_early, keras.callbacks.LambdaCallback(on_epoch_end=tell)]
+        weights = class_weights(self.train.positives / self.train.count)
+        if strategy:
+            return fit_replicated(
+                network,
+                strategy,
+                batches,
+                tuning,
+                epochs=phase.epochs,
+                weights=weights,
+                callbacks=callbacks,
+            )
         return network.fit(
             batches,
             validation_data=tuning,
             epochs=phase.epochs,
-            class_weight=class_weights(self.train.positives / self.train.count),
-            callbacks=[stop_early, keras.callbacks.LambdaCallback(on_epoch_end=tell)],
+            class_weight=weights,
+            callbacks=callbacks,
             shuffle=False,  # the batches are shuffled, by the seed
             verbose=0,
         ).history["val_auc"]
+
+    def _told(self, number: int) -> str:
+        """What the display says before each epoch."""
+        count = len(self.phases)
+        parts = [f"phase {number + 1}/{count}"] if count > 1 else []
+        parts += [f"{self.devices} devices"] if self.strategy else []
+        parts += ["XLA"] if self.how.jit_compile else []
+        parts += ["float16"] if self.how.mixed_precision else []
+        return "  ".join((*parts, ""))
 
 
 def tuning_sensitivity(
@@ -284,71 +266,11 @@ def _tell_of_epoch(
     network: keras.Model, epoch: int, logs: dict[str, float], *, of: int, told: str
 ) -> None:
     at = f"epoch {epoch + 1}/{of}"
+    refuse_nan(logs, at=at)
     if told:
         at = f"{told}{at}  rate {float(network.optimizer.learning_rate):.1e}"
     detail = f"{at}  loss {logs['loss']:.3f}  tuning AUC {logs['val_auc']:.3f}"
     events.publish("progress", detail=detail, done=epoch + 1, total=of)
-
-
-def open_records(
-    files: Sequence[str], transform: tft.TFTransformOutput, image_size: int
-) -> Records:
-    """Records of all files in the folders of `files`, counted by reading them through once.
-
-    Args:
-      files: as TFX names a split, `FOLDER/*`; nothing but the `*` is a pattern.
-    """
-    names = sorted(str(path) for pattern in files for path in Path(pattern).parent.iterdir())
-    count, positives = _counted(names)
-    prepare = transform.transform_features_layer()
-    return Records(names, prepare, image_size, count, positives)
-
-
-def _counted(names: Sequence[str]) -> tuple[int, int]:
-    """How many records there are, and how many of them are positive."""
-    spec = {LABEL: RECORD_SPEC[LABEL]}
-    labels = (
-        tf.data.TFRecordDataset(list(names), compression_type="GZIP")
-        .batch(READ_BATCH)
-        .map(lambda records: tf.io.parse_example(records, spec)[LABEL])
-    )
-    count = positives = 0
-    for batch in labels.as_numpy_iterator():
-        count += batch.size
-        positives += int(batch.sum())
-    return count, positives
-
-
-def training_batches(
-    records: Records, *, batch_size: int, seed: int, augment: bool
-) -> tf.data.Dataset:
-    """Shuffled, augmented training batches; the same seed gives the same batches."""
-    if records.fits_in_memory():
-        pixels, labels = (tf.constant(array) for array in records.arrays())
-        batches = (
-            tf.data.Dataset.range(records.count)
-            .shuffle(records.count, seed=seed)
-            .batch(batch_size)
-            .map(lambda rows: (tf.gather(pixels, rows), tf.gather(labels, rows)))
-        )
-    else:
-        shuffled = records.serialized().shuffle(SHUFFLE_RECORDS, seed=seed)
-        batches = records.prepared(shuffled, batch_size)
-    if not augment:
-        return batches
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    return (
-        tf.data.Dataset.zip(batches, seeds)
-        .map(lambda batch, pair: (augmented(batch[0], pair), batch[1]), num_parallel_calls=2)
-        .prefetch(2)
-    )
-
-
-def tuning_batches(records: Records, *, batch_size: int) -> tf.data.Dataset:
-    """The tuning records in order."""
-    if records.fits_in_memory():
-        return tf.data.Dataset.from_tensor_slices(records.arrays()).batch(batch_size)
-    return records.prepared(records.serialized(), batch_size)
 
 
 def choose_operating_point(

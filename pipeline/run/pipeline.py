@@ -1,5 +1,6 @@
 """The whole graph: from cases to a gated release."""
 
+import dataclasses
 import os
 from typing import Any
 
@@ -113,6 +114,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         eval_args=EvalArgs(splits=["tune"]),
         custom_config={
             **model,
+            "training": dataclasses.asdict(inputs.config.training),
             "record": inputs.release_record(),
             "problems": str(inputs.workspace.problems),
         },

@@ -36,6 +36,7 @@ from pipeline.settings.sections import (
     ServingConfig,
     SigningConfig,
     Text,
+    TrainingConfig,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -56,6 +57,7 @@ class Config(Section):
     data: DataConfig = field(default_factory=DataConfig)
     case_set: CaseSetConfig = field(default_factory=CaseSetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
     beam: BeamConfig = field(default_factory=BeamConfig)

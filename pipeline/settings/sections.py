@@ -232,6 +232,26 @@ class ModelConfig(Section):
 
 
 @dataclass(frozen=True)
+class TrainingConfig(Section):
+    """On what the network is trained; what is released computes alike, whatever trained it."""
+
+    strategy: Literal["one", "mirrored"] = "one"
+    """one, one device; mirrored, every GPU of this machine. Several divide each batch of
+    `model.batch_size` among them."""
+    jit_compile: Flag = False
+    """Whether XLA compiles the steps of training; with strategy one alone."""
+    mixed_precision: Flag = False
+    """Whether the layers but the last compute in float16 meanwhile; weights stay float32."""
+
+    def __post_init__(self) -> None:
+        if self.jit_compile and self.strategy != "one":
+            raise ValueError(
+                f"jit_compile: got true beside strategy {self.strategy}, wanted false, as XLA "
+                "cannot reach the variables of other devices; turn one of them off"
+            )
+
+
+@dataclass(frozen=True)
 class ServingConfig(Section):
     """Where releases go."""
 

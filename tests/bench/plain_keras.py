@@ -18,7 +18,7 @@ from pipeline.model.augmentation import augmented
 from pipeline.model.networks.building import build
 from pipeline.model.phases import compile_network, plan
 from pipeline.settings.config import load_config, shipped_config
-from pipeline.settings.sections import ModelConfig
+from pipeline.settings.sections import ModelConfig, TrainingConfig
 
 NPZ_PREFIX = {"train": "train", "tune": "val", "test": "test"}
 ABSENT = {"tfx", "tensorflow_transform", "tensorflow_model_analysis", "apache_beam"}
@@ -87,7 +87,8 @@ def fitted(
     built = build(model)
     network = built.model
     (phase,) = plan(built, model)
-    compile_network(network, phase, steps=-(-labels.size // model.batch_size))
+    steps = -(-labels.size // model.batch_size)
+    compile_network(network, phase, steps=steps, training=TrainingConfig())
     positives = float(labels.mean())
     history = network.fit(
         batches.prefetch(tf.data.AUTOTUNE),

@@ -92,6 +92,7 @@ def components(folder: Path, model: ModelConfig, policy: Policy) -> list[Any]:
     settings = {
         "model": {**vars(model), "filters": list(model.filters)},
         "image_size": model.image_size,
+        "training": {},
         "record": {},
         "problems": str(folder / "problem.json"),
     }

@@ -21,9 +21,10 @@ from components.baselines.scores import CaseScores
 from components.cases.sources import open_source
 from components.records.case import Case
 from components.records.files import sha256_json
+from pipeline.model.batches import Records
 from pipeline.model.networks.building import build
 from pipeline.model.preprocessing import decoded
-from pipeline.model.trainer import Records, fit
+from pipeline.model.trainer import fit
 from pipeline.settings.config import REPOSITORY, load_config, shipped_config
 from pipeline.settings.sections import ModelConfig
 from tests.measure.damage import Pixels, flipped, thinned

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,15 @@ import tensorflow as tf
 
 from pipeline.model.networks.building import build
 from pipeline.model.networks.contract import Network
-from pipeline.model.phases import Phase, compile_network, divide, kept_features, plan
-from pipeline.settings.sections import ModelConfig
+from pipeline.model.phases import (
+    Phase,
+    compile_network,
+    divide,
+    drop_oldest,
+    kept_features,
+    plan,
+)
+from pipeline.settings.sections import ModelConfig, TrainingConfig
 
 pytestmark = pytest.mark.tensorflow
 
@@ -23,7 +31,7 @@ def test_the_network_gives_one_probability_per_image_and_learns_the_same_twice()
         tf.keras.utils.set_random_seed(model.seed)
         built = build(model)
         network, (phase,) = built.model, plan(built, model)
-        compile_network(network, phase, steps=4)
+        compile_network(network, phase, steps=4, training=TrainingConfig())
         network.fit(BATCH, np.arange(8) % 2, batch_size=4, epochs=1, shuffle=False, verbose=0)
         weights.append(network.predict(BATCH, verbose=0))
     np.testing.assert_array_equal(*weights)
@@ -57,7 +65,7 @@ def test_each_further_phase_is_ten_times_slower_and_warms_up() -> None:
 
 def test_the_learning_rate_rises_in_the_warm_up_and_then_falls_to_nothing() -> None:
     network = small_network(HEAD, LAST).model
-    compile_network(network, Phase(LAST, 5, 0.001, 1), steps=4)
+    compile_network(network, Phase(LAST, 5, 0.001, 1), steps=4, training=TrainingConfig())
     rate = network.optimizer._learning_rate
     rates = [float(rate(step)) for step in range(21)]
     assert rates[0] == 0 and rates[4] == pytest.approx(0.001) == max(rates)
@@ -113,3 +121,14 @@ def test_features_are_computed_once_for_the_same_content(
         path.write_bytes(b"damaged")
     kept_features(parts[0], model, "b" * 64, batches)
     assert len(read) == 4
+
+
+def test_kept_features_that_were_not_used_for_longest_go_first(tmp_path: Path) -> None:
+    for age, name in enumerate(["used", "new", "old", "oldest"]):
+        path = tmp_path / name
+        path.write_bytes(bytes(10))
+        os.utime(path, (1000 - age, 1000 - age))
+    drop_oldest(tmp_path, 25)
+    assert {path.name for path in tmp_path.iterdir()} == {"used", "new"}
+    drop_oldest(tmp_path, 0)
+    assert not list(tmp_path.iterdir())

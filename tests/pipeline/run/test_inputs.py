@@ -353,6 +353,11 @@ def test_a_policy_of_ones_own_is_not_called_a_placeholder(small: Small) -> None:
     assert "placeholder" not in heard(small)
 
 
+def test_another_way_to_train_trains_anew(small: Small) -> None:
+    mirrored = small.prepared("training.strategy=mirrored")
+    assert mirrored.training_sha256 != small.prepared().training_sha256
+
+
 def test_an_edit_of_ones_own_network_or_another_option_trains_anew(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -278,3 +278,15 @@ def test_what_is_said_of_names_becomes_a_reading(tmp_path: Path) -> None:
 def test_a_fault_in_what_is_said_of_names_is_named(setting: str, facts: list[str]) -> None:
     with refused(ConfigError, *facts):
         load_config(None, [setting])
+
+
+def test_xla_beside_several_devices_is_refused(tmp_path: Path) -> None:
+    settings = ["training.jit_compile=true"]
+    assert load_config(None, settings).training.jit_compile
+    with pytest.raises(ConfigError, match="training.jit_compile: got true"):
+        load_config(None, [*settings, "training.strategy=mirrored"])
+
+
+def test_how_a_network_is_trained_can_change_a_verdict() -> None:
+    mixed = load_config(None, ["training.mixed_precision=true"])
+    assert mixed.deciding_sha256() != load_config(None).deciding_sha256()

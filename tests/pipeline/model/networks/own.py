@@ -38,6 +38,12 @@ def plain(model: ModelConfig) -> keras.Model:
     return ended(*begun(model))
 
 
+def not_a_number(model: ModelConfig) -> keras.Model:
+    pixels, _ = begun(model)
+    lost = layers.Rescaling(float("nan"))(pixels)
+    return ended(pixels, layers.Conv2D(4, 3, name="maps")(lost))
+
+
 def raises(model: ModelConfig) -> keras.Model:
     raise RuntimeError("planted\nmore")
 

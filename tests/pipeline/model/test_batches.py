@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.autograph.impl import api as autograph
 
-from pipeline.model import trainer
+from pipeline.model import batches
+from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
 from pipeline.model.features import IMAGE, LABEL, PIXELS
-from pipeline.model.trainer import Records, open_records, training_batches, tuning_batches
 
 pytestmark = pytest.mark.tensorflow
 
@@ -73,7 +73,7 @@ def test_the_layer_is_called_as_it_is_and_not_rewritten(
 @pytest.fixture(params=["cached", "streamed"])
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "streamed":
-        monkeypatch.setattr(trainer, "CACHE_BYTES", 0)
+        monkeypatch.setattr(batches, "CACHE_BYTES", 0)
     return str(request.param)
 
 
