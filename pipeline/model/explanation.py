@@ -33,7 +33,11 @@ class GradCam:
         self._last, looked_at = _last(network), _looked_at(network, layer)
         self._of = f"layer '{looked_at.name}' of network '{network.name}'"
         self._input_shape = network.input_shape[1:]
-        self._parts = keras.Model(network.inputs, [looked_at.output, self._last.input])
+        (pixels,), features = network.inputs, looked_at.output
+        self._below = keras.Model(pixels, features)
+        # Of the pixels, too: what goes around the layer is made of them.
+        given = [features] if features is pixels else [pixels, features]
+        self._above = keras.Model(given, self._last.input)
         self._gradients(self._probes()[:1])
 
     def heatmap(self, pixels: tf.Tensor) -> tf.Tensor:
@@ -58,9 +62,11 @@ class GradCam:
 
     def _gradients(self, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The layer's features and the logit's gradient by them, both (n, h, w, channels)."""
+        features = self._below(pixels, training=False)
+        given = [pixels, features][-len(self._above.inputs) :]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(pixels)
-            features, hidden = self._parts(pixels, training=False)
+            tape.watch(features)  # not the pixels: what lies below the layer is not gone back to
+            hidden = self._above(given, training=False)
             kernel = tf.convert_to_tensor(self._last.kernel)
             # The bias moves the logit and no gradient.
             logit = tf.matmul(tf.cast(hidden, kernel.dtype), kernel)

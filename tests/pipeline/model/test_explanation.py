@@ -50,6 +50,46 @@ def test_a_sure_network_is_explained_too() -> None:
     assert GradCam(network).heatmap(tf.constant(spot())).numpy().max() == 1.0
 
 
+def branched() -> keras.Model:
+    """The logit gets the mean of what a convolution makes, and of what goes around it."""
+    pixels = keras.Input((SIZE, SIZE, 1), name="pixels")
+    below = keras.layers.Conv2D(2, 3, padding="same", name="below")(pixels)
+    looked_at = keras.layers.Conv2D(2, 3, padding="same", name="looked_at")(below)
+    both = keras.layers.Add(name="both")([below, looked_at])
+    above = keras.layers.Conv2D(3, 3, padding="same", activation="tanh", name="above")(both)
+    pooled = keras.layers.GlobalAveragePooling2D()(above)
+    return keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid", name="dense")(pooled))
+
+
+def test_what_goes_around_the_layer_is_no_part_of_its_map() -> None:
+    """Held against the gradient by a variable that stands where the layer's output does."""
+    keras.utils.set_random_seed(5)
+    network, pixels = branched(), tf.constant(spot())
+    layers = {layer.name: layer for layer in network.layers}
+    below = layers["below"](pixels)
+    features = tf.Variable(layers["looked_at"](below))
+    with tf.GradientTape() as tape:
+        pooled = tf.reduce_mean(layers["above"](below + features), axis=[1, 2])
+        logit = pooled @ layers["dense"].kernel
+    weights = tf.reduce_mean(tape.gradient(logit, features), axis=[1, 2], keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1)).numpy()
+    found = GradCam(network, "looked_at").heatmap(pixels).numpy()
+    assert heat.max() > 0
+    np.testing.assert_allclose(found, heat / heat.max(), atol=1e-5)
+
+
+def test_no_gradient_is_taken_below_the_layer() -> None:
+    """A map costs what an answer costs, and the way back from the logit to the layer alone."""
+    spec = tf.TensorSpec((None, SIZE, SIZE, 1), tf.float32)
+
+    def backward(layer: str) -> int:
+        heatmap = tf.function(GradCam(branched(), layer).heatmap, autograph=False)
+        operations = heatmap.get_concrete_function(spec).graph.get_operations()
+        return sum(one.type == "Conv2DBackpropInput" for one in operations)
+
+    assert [backward(layer) for layer in ("above", "looked_at", "below")] == [0, 1, 2]
+
+
 def test_where_all_speaks_against_a_finding_the_map_is_zero_and_no_error() -> None:
     explanation = GradCam(weighted([-2.0, 1.0]))
     explanation.refuse_blank()
