@@ -51,7 +51,7 @@ class Worklist:
     attributes: names of the attributes with a column of their own.
     pictures: whether any row has one; `unseen` rows have none although pictures are at hand.
     unchanged: never-miss cases that did not change, as far as pictures go.
-    maps: the models whose maps are at hand.
+    maps: the models whose maps are at hand; `mapless` ones were asked, and gave none.
     """
 
     lost: int
@@ -65,6 +65,7 @@ class Worklist:
     unseen: int
     unchanged: tuple[Changed, ...]
     maps: tuple[str, ...]
+    mapless: tuple[str, ...]
 
     @property
     def total(self) -> int:
@@ -109,6 +110,7 @@ def worklist(
         unseen=sum(row.picture is None for row in rows) if pictures else 0,
         unchanged=tuple(row(name, False, True) for name in _unchanged(order, cases) if shown),
         maps=tuple(model for model in MODELS if shown.get(model)),
+        mapless=tuple(model for model in MODELS if not shown.get(model, True)),
     )
 
 

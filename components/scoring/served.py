@@ -108,15 +108,21 @@ def ask(
             raise Unservable(f"{model}: the process that served it {_end(code, words)}")
 
 
-def explain(model: Path, images: Sequence[bytes]) -> Iterator[ServedAnswer]:
+def explain(
+    model: Path, images: Sequence[bytes], *, spared: bool = False
+) -> Iterator[ServedAnswer]:
     """What the model says of each encoded image and why, one after the other.
 
     Nothing where the model was released before models said why.
 
+    Args:
+      spared: the label of an image that it cannot read is -1, which else is an error.
+
     Raises:
       Unservable: the model cannot be loaded, or one of the images cannot be read by it.
     """
-    for _, answer in ask(model, (ServedRequest(EXPLAIN, [image]) for image in images)):
+    asked = (ServedRequest(EXPLAIN, [image], spared=spared) for image in images)
+    for _, answer in ask(model, asked):
         if answer.label.size:
             yield answer
 

@@ -296,7 +296,8 @@ def run_spared(session: ServingSession, signature: str, inputs: Sequence[bytes])
         return session.run(signature, inputs)
     except Fault:
         if len(inputs) == 1:
-            return [struct.pack("<f", math.nan), struct.pack("<q", NO_LABEL)]
+            blank = [bytes(4 * math.prod(session.map))] if signature == EXPLAIN else []
+            return [struct.pack("<f", math.nan), struct.pack("<q", NO_LABEL), *blank]
     middle = len(inputs) // 2
     halves = (run_spared(session, signature, part) for part in (inputs[:middle], inputs[middle:]))
     return [b"".join(parts) for parts in zip(*halves, strict=True)]

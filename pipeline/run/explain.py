@@ -1,8 +1,11 @@
 """Why a released model says what it says of one image."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from components.cases.container import write_png
 from components.cases.files import read_limited
@@ -10,9 +13,10 @@ from components.cases.images import canonical_png
 from components.dicom.facts import parse_dataset
 from components.dicom.pixels import read_pixels
 from components.pages.heat import MEANING, read_shown, with_scale
-from components.records.errors import ConfigError, NothingEvaluated, SourceError
+from components.records.errors import ConfigError, NothingEvaluated, SourceError, Unservable
 from components.release.serving import find_champion, find_version, versions
 from components.scoring.served import explain
+from components.scoring.serving_session import NO_LABEL
 from pipeline.run.score_gate import is_saved_model
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
@@ -60,6 +64,23 @@ def explain_image(
     shown = read_shown(content, LARGEST)
     assert shown is not None  # it was decoded when it was read
     return Explained(with_scale(shown, answer.heatmap[0], words), f"{words}; {MEANING}")
+
+
+def ask_maps(model: Path, images: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """Where a model's score of each encoded image came from, float32 (h, w) by the image's name.
+
+    Nothing of an image that it cannot read, and of none where it gives no maps or cannot be
+    served: a page without maps is better than none.
+    """
+    try:
+        answers = list(explain(model, list(images.values()), spared=True)) if images else []
+    except Unservable:
+        return {}
+    return {
+        name: answer.heatmap[0]
+        for name, answer in zip(images, answers)
+        if answer.label[0] != NO_LABEL
+    }
 
 
 def _model(named: str | None, config: Config, workspace: Workspace) -> Path:

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from components.attestation.statements import TRAINING
 from components.baselines.case_set import load_case_set
 from components.baselines.golden import load_golden
@@ -21,7 +19,6 @@ from components.cases.reading import Reading
 from components.cases.sources import open_source
 from components.decision import load_decision
 from components.records.case import Source
-from components.records.errors import Unservable
 from components.records.files import write_atomically
 from components.records.run_files import (
     ADMISSION,
@@ -35,7 +32,7 @@ from components.report.evidence import Admitted, ReportEvidence, admitted
 from components.report.html import html_report
 from components.report.markdown import write_report
 from components.report.worklist import pictured
-from components.scoring.served import explain
+from pipeline.run.explain import ask_maps
 from pipeline.run.inputs import Inputs
 from pipeline.run.recorder import keep_training_data
 
@@ -86,21 +83,12 @@ def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
         _scores(folder, request["golden"]),
         images.get,
         shown,
-        {name: _maps(Path(model), images) for name, model in models.items()},
+        {name: ask_maps(Path(model), images) for name, model in models.items()},
     )
     page = html_report(decision, evidence, synthetic=source.synthetic)
     write_atomically(folder / HTML_REPORT, page.encode())
     kept = keep_training_data(Path(request["training_index"]), Path(request["training"]))
     return {TRAINING: kept.root}
-
-
-def _maps(model: Path, images: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Where the model's score of each image came from; nothing where it cannot say."""
-    try:
-        answers = list(explain(model, list(images.values()))) if images else []
-    except Unservable:  # the decision says so, and a report without maps is better than none
-        answers = []
-    return {name: answer.heatmap[0] for name, answer in zip(images, answers)}
 
 
 def _admitted(folder: Path, trained_on: Sequence[str], judging: Source) -> Admitted:

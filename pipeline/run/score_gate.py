@@ -218,13 +218,19 @@ class GateRequest:
 
 @dataclass(frozen=True, eq=False)
 class Gated:
-    """The decision, and what it was taken on; `images` where a person said where they are."""
+    """The decision, and what it was taken on.
+
+    Attributes:
+      images: where a person said that they are.
+      models: those that were given as SavedModels, by name.
+    """
 
     decision: Decision
     case_set: CaseSet
     scores: Mapping[str, CaseScores]
     policy_path: Path
     images: "Source | None" = None
+    models: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def synthetic(self) -> bool:
@@ -273,7 +279,8 @@ def gate(request: GateRequest) -> Gated:
         run_id=run_id,
         created=created,
     )
-    gated = Gated(decision, case_set, scores, policy_path, images)
+    saved = {name: path for name, path in models.items() if is_saved_model(path)}
+    gated = Gated(decision, case_set, scores, policy_path, images, saved)
     if ledger and runs:
         _keep(runs / run_id, gated, place, models)
         record(ledger, decision)

@@ -1,6 +1,7 @@
 """A decision on given scores, in the form that was asked for, on the way to a screen or a file."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,13 @@ def rendered(gated: Gated, form: str) -> str:
     from components.report.evidence import ReportEvidence
     from components.report.formats import FORMATS
 
-    picture = _pictures(gated, gated.images).get if form == "html" and gated.images else None
-    evidence = ReportEvidence(gated.case_set, gated.scores, picture)
+    evidence = ReportEvidence(gated.case_set, gated.scores)
+    if form == "html" and gated.images:
+        from pipeline.run.explain import ask_maps
+
+        images = _pictures(gated, gated.images)
+        maps = {name: ask_maps(model, images) for name, model in gated.models.items()}
+        evidence = replace(evidence, picture=images.get, maps=maps)
     return FORMATS[form](gated.decision, evidence, context_of(gated))
 
 

@@ -66,7 +66,7 @@ def hot(*models: str, **heat: float) -> dict[str, dict[str, np.ndarray]]:
 def test_each_row_has_the_maps_of_the_models_that_said_why() -> None:
     shown = replace(SHOWN, maps={"candidate": hot("candidate")["candidate"], "champion": {}})
     work = made(decision(), shown)
-    assert work.maps == ("candidate",)
+    assert (work.maps, work.mapless) == (("candidate",), ("champion",))
     assert [list(row.maps) for row in work.rows] == [["candidate"]] * len(work.rows)
     assert work.rows[0].maps["candidate"].startswith("data:image/jpeg;base64,")
     assert made(decision()).maps == () and made(decision()).rows[0].maps == {}

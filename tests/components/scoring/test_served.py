@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.records.errors import Unservable
 from components.scoring import served, serving_session
 from components.scoring.served import ServedRequest, ask, explain, probe
+from components.scoring.serving_session import NO_LABEL
 from tests.components.scoring import making
 from tests.refusing import refused
 
@@ -60,6 +61,21 @@ def test_a_model_says_why_image_by_image(tmp_path: Path) -> None:
     hot = [np.argwhere(answer.heatmap[0]).tolist() for answer in answers]
     assert hot == [[[2, 0], [2, 1]], [[0, 0], [0, 1]]]
     assert answers[0].heatmap.shape == (1, 3, 2)
+
+
+class PickyExplained(making.Explained, making.Picky):
+    """Says why, but of no image that it cannot read."""
+
+
+def test_an_image_that_cannot_be_read_costs_no_other_its_map(tmp_path: Path) -> None:
+    folder = making.save(PickyExplained(), tmp_path / "model")
+    images = [IMAGES[0], b"!", IMAGES[3]]
+    with refused(Unservable):
+        list(explain(folder, images))
+    answers = list(explain(folder, images, spared=True))
+    assert [answer.label[0] for answer in answers] == [0, NO_LABEL, 1]
+    assert [bool(answer.heatmap.any()) for answer in answers] == [True, False, True]
+    assert [answer.heatmap.shape for answer in answers] == [(1, 3, 2)] * 3
 
 
 def test_a_model_released_before_models_said_why_is_served_and_says_nothing(model: Path) -> None:

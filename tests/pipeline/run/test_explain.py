@@ -16,7 +16,7 @@ from components.records.errors import (
     Unservable,
 )
 from pipeline.run import explain as module
-from pipeline.run.explain import explain_image
+from pipeline.run.explain import ask_maps, explain_image
 from pipeline.settings.config import load_config
 from pipeline.settings.workspace import Workspace
 from tests.components.scoring import making
@@ -115,3 +115,14 @@ def test_what_is_no_picture_is_refused_by_its_name(
     (tmp_path / "image.png").write_bytes(content)
     with refused(SourceError, "image.png"):
         ask(tmp_path / "image.png", model, place)
+
+
+def test_a_page_lacks_the_maps_that_there_are_not(model: Path, tmp_path: Path) -> None:
+    images = {"one": b"." * 100, "other": b"." * 999}
+    assert {name: one.shape for name, one in ask_maps(model, images).items()} == {
+        "one": (3, 2),
+        "other": (3, 2),
+    }
+    assert ask_maps(model, {}) == {}
+    assert ask_maps(making.save(making.Sized(), tmp_path / "old"), images) == {}
+    assert ask_maps(making.UNSERVABLE["no index"][0](tmp_path / "broken"), images) == {}

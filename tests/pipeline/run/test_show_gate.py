@@ -24,8 +24,8 @@ def gated(team: Team) -> Gated:
     return gate(GateRequest(case_set=str(team.case_set), models=models, points=("0.5",)))
 
 
-def page(tmp_path: Path, images: Path) -> str:
-    """The HTML of a candidate that lost one of 20 locked cases."""
+def page(tmp_path: Path, images: Path, candidate: Path | None = None) -> str:
+    """The HTML of a candidate that lost one of 20 locked cases, or of a SavedModel."""
     place = tmp_path / "baseline" / "case_set.json"
     cases = load_case_set(place)
     (place.parent / "policy.yaml").write_text(
@@ -36,6 +36,8 @@ def page(tmp_path: Path, images: Path) -> str:
         name: write_scores(tmp_path / f"{name}.csv", scored(cases, wrong=wrong))
         for name, wrong in (("candidate", [1]), ("champion", []))
     }
+    if candidate:
+        files["candidate"] = candidate
     options = [word for name, path in files.items() for word in (f"--{name}", path)]
     more = ["--operating-point", "0.5", "--images", images, "--format", "html"]
     result = casegate("gate", "--case-set", place, *options, *more)
@@ -50,6 +52,23 @@ def test_a_picture_is_shown_only_where_it_is_the_locked_one(tmp_path: Path) -> N
     assert "data:image/png" in page(tmp_path, data)
     other = write_npz(tmp_path / "chest.npz", test_images=picture(7, (20, 8, 8)))
     assert "data:image/png" not in page(tmp_path, other)
+
+
+@pytest.mark.tensorflow
+def test_a_saved_model_shows_why_beside_the_pictures_or_the_page_says_that_it_does_not(
+    tmp_path: Path,
+) -> None:
+    from tests.components.scoring import making
+
+    data = write_npz(tmp_path / "chest.npz")
+    place = tmp_path / "baseline" / "case_set.json"
+    lock_source(open_source(str(data)), place, author="A. Radiologist", reason="test")
+    shown = page(tmp_path, data, making.save(making.Explained(), tmp_path / "new"))
+    assert "data:image/jpeg" in shown and "where the score came from, candidate" in shown
+    assert "where the score came from, champion" not in shown and "No maps of" not in shown
+    silent = page(tmp_path, data, making.save(making.Sized(), tmp_path / "old"))
+    assert "data:image/png" in silent and "data:image/jpeg" not in silent
+    assert "No maps of candidate" in silent
 
 
 def test_annotations_point_to_the_lines_of_the_policy(
