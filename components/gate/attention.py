@@ -52,10 +52,10 @@ def attention_checks(
     found = mean_interval(change, -1.0, 1.0, alpha=policy.alpha, clusters=clusters)
     verdict = margin_verdict(found.lower, found.upper, margin)
     inside, held_against = pairs.mean(axis=0)
+    whose, limit = "of the champion's heat" if compared else "of the area", 0.0 - margin
     reason = (
-        f"{inside:.3f} of the heat lies inside the lesions, "
-        f"{'of the champion' if compared else 'of the area'} {held_against:.3f}; the bounds of "
-        f"the change, {found.lower:+.4f} to {found.upper:+.4f}, lie {_SIDE[verdict]} {-margin:g}"
+        f"{inside:.3f} of the heat lies inside the lesions, {whose} {held_against:.3f}; the change "
+        f"is {found.lower:+.4f} to {found.upper:+.4f}, {_SIDE[verdict]} the limit {limit:g}"
     )
-    facts |= {"limit": 0.0 - margin, "method": "normal", **vars(found)}
+    facts |= {"limit": limit, "method": "normal", **vars(found)}
     return [CheckResult(*name, verdict, reason, **facts)]

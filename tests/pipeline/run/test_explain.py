@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
 
+from components.dicom.pixels import read_pixels
 from components.records.errors import (
     ConfigError,
     IntegrityError,
@@ -71,6 +74,57 @@ def test_the_model_gets_the_picture_as_intake_has_it(
     ask(commented, model, place)
     with Image.open(io.BytesIO(asked[0])) as opened:
         assert np.array_equal(np.asarray(opened), GREY) and "dpi" not in opened.info
+
+
+def dicom(name: str) -> Path:
+    """A file of pydicom's own, or of pydicom-data where that is installed."""
+    path = get_testdata_file(name, download=False)
+    if path is None:
+        pytest.skip(f"no {name}: pydicom-data is not installed")
+    return Path(path)
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_RLE.dcm", "RG1_UNCI.dcm"])
+def test_a_dicom_file_is_explained_as_the_radiograph_that_it_is(
+    name: str, model: Path, place: Workspace
+) -> None:
+    """RG1 is a chest, MONOCHROME1: shown as the network gets it, bones bright."""
+    made = ask(dicom(name), model, place)
+    read = Image.fromarray(read_pixels(pydicom.dcmread(dicom(name))))
+    with Image.open(io.BytesIO(made.picture)) as sheet:
+        side = max(512, min(1024, max(read.size)))
+        width, height = (round(length * side / max(read.size)) for length in read.size)
+        shown = sheet.convert("L").crop((16, 16, 16 + width, 16 + height))
+    small = [np.asarray(one.resize((32, 32), Image.Resampling.BOX), float) for one in (shown, read)]
+    assert np.corrcoef(small[0].ravel(), small[1].ravel())[0, 1] > 0.9
+    assert made.words.startswith("probability ")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SC_rgb_rle_2frame.dcm", "PhotometricInterpretation RGB"),
+        ("rtplan.dcm", "PhotometricInterpretation is missing"),
+        ("MR_truncated.dcm", "8,130 bytes"),
+        ("rtdose.dcm", "NumberOfFrames"),
+    ],
+)
+def test_a_dicom_file_that_is_no_radiograph_is_refused_by_its_name(
+    name: str, words: str, model: Path, place: Workspace
+) -> None:
+    with refused(SourceError, name, words):
+        ask(dicom(name), model, place)
+
+
+def test_a_damaged_dicom_file_is_refused_by_its_name(
+    model: Path, place: Workspace, tmp_path: Path
+) -> None:
+    content = dicom("CT_small.dcm").read_bytes()
+    for number, damaged in enumerate((content[:140], content[:5000], content[:132] + b"?" * 500)):
+        path = tmp_path / f"scan-{number}.dcm"
+        path.write_bytes(damaged)
+        with refused(SourceError, path.name):
+            ask(path, model, place)
 
 
 def test_nothing_is_released(place: Workspace, tmp_path: Path) -> None:
