@@ -1,15 +1,17 @@
 """`casegate worker`: processes that do a run's work on other machines."""
 
 import signal
+from pathlib import Path
 
 import click
 
+from pipeline.commands import options
 from pipeline.commands.ending import group
 
 
 @group()
 def worker() -> None:
-    """Workers for runs on other engines than this process (beam.engine)."""
+    """Processes on other machines that do part of a run (beam.engine, training.strategy)."""
 
 
 @worker.command()
@@ -36,4 +38,29 @@ def pool(bind: str) -> int:
         server.stop(0)
     finally:
         workers.stop()
+    return 0
+
+
+@worker.command()
+@options.workspace(exists=False)
+@click.option(
+    "--wait-minutes",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="How long to wait for a run that asks for this machine.",
+)
+def train(workspace: Path, wait_minutes: float) -> int:
+    """Trains with a run whose training.strategy is multi_worker, once, and ends with it.
+
+    TF_CONFIG says which of the machines this is; the workspace is the run's, under the same path.
+    """
+    from components.records import events
+    from pipeline.model.cluster import ASKED, join, read_place
+    from pipeline.settings.deciding import deciding_sha256
+
+    place = read_place()
+    click.echo(f"machine {place.index + 1} of {len(place.machines)}, waiting for a run")
+    with events.listen(lambda event: click.echo(event.detail)):
+        join(workspace / ASKED, deciding=deciding_sha256(), wait_minutes=wait_minutes)
     return 0

@@ -1,7 +1,7 @@
 """Training on several devices and in fewer bits; what comes of it is a plain network again.
 
-Of a last, smaller batch `keras.Model.fit` counts each device's share alike, though one may have
-fewer images. Here the images count alike.
+`keras.Model.fit` cannot train with MultiWorkerMirroredStrategy, and of a last, smaller batch it
+counts each device's share alike, though one may have fewer images. Here the images count alike.
 """
 
 import os
@@ -24,6 +24,8 @@ def open_strategy(training: TrainingConfig) -> tf.distribute.Strategy | None:
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         devices = [each.name for each in tf.config.list_logical_devices(kind)]
         return tf.distribute.MirroredStrategy(devices)
+    if training.strategy == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
     return None
 
 

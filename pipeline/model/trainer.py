@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
 from components.records.problems import report_error
 from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
+from pipeline.model.cluster import ASKED, train_together
 from pipeline.model.export import Classifier, export
 from pipeline.model.faults import explained_faults, refuse_nan
 from pipeline.model.networks.building import build
@@ -40,6 +41,7 @@ from pipeline.model.phases import (
 )
 from pipeline.model.ready_made import pass_through
 from pipeline.model.replicated import fit_replicated, lower_precision, open_strategy
+from pipeline.settings.deciding import deciding_sha256
 from pipeline.settings.provenance import environment, git_state
 from pipeline.settings.sections import ModelConfig, TrainingConfig
 
@@ -56,36 +58,73 @@ def run_fn(fn_args: Any) -> None:
 
 
 def _train(fn_args: Any) -> None:
-    settings = fn_args.custom_config["model"]
-    model = ModelConfig(**{**settings, "filters": tuple(settings["filters"])})
+    model, how = read_settings(fn_args.custom_config)
     record = fn_args.custom_config["record"] | environment() | git_state()
     if model.saved_model is not None:
         sha256 = fn_args.custom_config["network_sha256"]
         pass_through(Path(model.saved_model), sha256, fn_args.serving_model_dir, record)
         return
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train = open_records(fn_args.train_files, transform, model.image_size)
-    tune = open_records(fn_args.eval_files, transform, model.image_size)
-    network, findings = fit(model, train, tune, TrainingConfig(**fn_args.custom_config["training"]))
+    if how.strategy == "multi_worker":
+        network, findings = _fit_together(model, fn_args)
+    else:
+        files = (fn_args.train_files, fn_args.eval_files)
+        train, tune = (open_records(each, transform, model.image_size) for each in files)
+        network, findings = fit(model, train, tune, how)
     point = findings["operating_point"]
     classifier = Classifier(network.model, transform, point, network.explained)
     found = {**findings, "trained": utc_now()}
     export(classifier, fn_args.serving_model_dir, record | found)
 
 
+def read_settings(given: Mapping[str, Any]) -> tuple[ModelConfig, TrainingConfig]:
+    """The settings of `model` and `training`, which went through JSON."""
+    model = given["model"]
+    filters = tuple(model["filters"])
+    return ModelConfig(**{**model, "filters": filters}), TrainingConfig(**given["training"])
+
+
+def _fit_together(model: ModelConfig, fn_args: Any) -> tuple[Network, dict[str, Any]]:
+    """As `fit`, with the other machines of TF_CONFIG."""
+    given = fn_args.custom_config
+    request = {
+        "model": given["model"],
+        "training": given["training"],
+        "train": list(fn_args.train_files),
+        "tune": list(fn_args.eval_files),
+        "transform": fn_args.transform_graph_path,
+        "deciding_sha256": deciding_sha256(),
+    }
+    weights, found = train_together(request, Path(given["problems"]).with_name(ASKED))
+    network = build(model)
+    network.model.set_weights(weights)
+    return network, found
+
+
 def fit(
-    model: ModelConfig, train: Records, tune: Records, how: TrainingConfig | None = None
+    model: ModelConfig,
+    train: Records,
+    tune: Records,
+    how: TrainingConfig | None = None,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    watched: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[Network, dict[str, Any]]:
-    """The network after the best epoch on the tuning split, and what the record says of it."""
+    """The network after the best epoch on the tuning split, and what the record says of it.
+
+    Args:
+      strategy: that of `how`, where it had to be opened before.
+      watched: called in every phase, beside what training needs itself.
+    """
     keras.utils.set_random_seed(model.seed)
     tf.config.experimental.enable_op_determinism()
     how = how or TrainingConfig()
-    strategy = open_strategy(how)
+    strategy = strategy or open_strategy(how)
     with strategy.scope() if strategy else nullcontext():
         built = build(model)
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
-    training = _Training(model, how, strategy, built, train, tune, tuning)
+    training = _Training(model, how, strategy, built, train, tune, tuning, watched)
     with explained_faults(model, how, devices=training.devices):
         aucs = training.run()
     if how != TrainingConfig():
@@ -127,6 +166,7 @@ class _Training:
     train: Records
     tune: Records
     tuning: tf.data.Dataset
+    watched: Sequence[keras.callbacks.Callback]
 
     @property
     def phases(self) -> list[Phase]:
@@ -157,8 +197,12 @@ class _Training:
         return self._fit(network, number, phase, batches, self.tuning)
 
     def _fit_head(self, phase: Phase) -> list[float] | None:
-        """Trains a first phase on features alone, on one device; None where there are none."""
-        if phase.layers is None:
+        """Trains a first phase on features alone, on one device.
+
+        None where there are none, or where several machines would find features that differ in
+        their last bits.
+        """
+        if phase.layers is None or self.how.strategy == "multi_worker":
             return None
         # Keras marks layers that it divides a network by: GradCam could not look into it any more.
         copy, weights = build(self.model), self.network.model.get_weights()
@@ -204,7 +248,7 @@ class _Training:
             "val_auc", mode="max", patience=self.model.patience, restore_best_weights=True
         )
         tell = partial(_tell_of_epoch, network, of=phase.epochs, told=self._told(number))
-        callbacks = [stop_early, keras.callbacks.LambdaCallback(on_epoch_end=tell)]
+        callbacks = [stop_early, keras.callbacks.LambdaCallback(on_epoch_end=tell), *self.watched]
         weights = class_weights(self.train.positives / self.train.count)
         if strategy:
             return fit_replicated(

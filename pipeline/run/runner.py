@@ -28,6 +28,7 @@ from components.records.problems import read_problem
 from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST, read_request
 from components.records.text import last_line
 from components.release.serving import Champion, discard_incoming, find_champion, record_release
+from pipeline.model.cluster import refuse_unfit_place
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
@@ -144,6 +145,8 @@ def _run(
     if known is not None:
         return known
     refuse_unsigned(inputs)
+    if config.training.strategy == "multi_worker":
+        refuse_unfit_place()
     log = workspace.run_folder(inputs.run_id) / LOG
     _verify_network(config, log)
     arguments = beam_arguments(config.beam, [workspace.root])

@@ -235,13 +235,15 @@ class ModelConfig(Section):
 class TrainingConfig(Section):
     """On what the network is trained; what is released computes alike, whatever trained it."""
 
-    strategy: Literal["one", "mirrored"] = "one"
-    """one, one device; mirrored, every GPU of this machine. Several divide each batch of
-    `model.batch_size` among them."""
+    strategy: Literal["one", "mirrored", "multi_worker"] = "one"
+    """one, one device; mirrored, every GPU of this machine; multi_worker, the machines that
+    TF_CONFIG names. Several divide each batch of `model.batch_size` among them."""
     jit_compile: Flag = False
     """Whether XLA compiles the steps of training; with strategy one alone."""
     mixed_precision: Flag = False
     """Whether the layers but the last compute in float16 meanwhile; weights stay float32."""
+    wait_minutes: Positive = 10
+    """How long the machines of multi_worker wait for each other's next step."""
 
     def __post_init__(self) -> None:
         if self.jit_compile and self.strategy != "one":

@@ -283,8 +283,9 @@ def test_a_fault_in_what_is_said_of_names_is_named(setting: str, facts: list[str
 def test_xla_beside_several_devices_is_refused(tmp_path: Path) -> None:
     settings = ["training.jit_compile=true"]
     assert load_config(None, settings).training.jit_compile
-    with pytest.raises(ConfigError, match="training.jit_compile: got true"):
-        load_config(None, [*settings, "training.strategy=mirrored"])
+    for strategy in ("mirrored", "multi_worker"):
+        with pytest.raises(ConfigError, match="training.jit_compile: got true"):
+            load_config(None, [*settings, f"training.strategy={strategy}"])
 
 
 def test_how_a_network_is_trained_can_change_a_verdict() -> None:

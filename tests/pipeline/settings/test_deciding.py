@@ -20,6 +20,7 @@ ROOTS = (
 # Run as a program, or deciding by what they pass on and not by what they import.
 ALONE = {
     "components.scoring.serving_session",
+    "pipeline.model.member",
     "pipeline.run.inputs",
     "pipeline.run.pipeline",
     "pipeline.settings.deciding",
