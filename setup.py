@@ -34,6 +34,7 @@ setup(
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
     package_data={
         "pipeline.settings": ["configs/*.yaml"],
+        "pipeline.feedback": ["*.css", "*.j2"],
         "pipeline.governance": ["*.css", "*.j2"],
         "pipeline.site": ["*.css", "*.j2"],
         "pipeline.site.timeline": ["*.css", "*.j2"],

@@ -89,7 +89,7 @@ def add(
 
 
 @feedback.command()
-@options.form("text", "json", "csv", words="csv is the worklist alone.")
+@options.form("text", "json", "csv", "html", words="csv and html are the worklist alone.")
 @_of_served_cases
 def report(config: "Config", places: "FeedbackPlaces", served: "ServedCases", *, form: str) -> int:
     """How far model and readers agree, and the cases that somebody has to look at."""
@@ -98,6 +98,13 @@ def report(config: "Config", places: "FeedbackPlaces", served: "ServedCases", *,
     found = make_report(places, served, readers=config.feedback.readers)
     if form == "csv":
         echo_utf8(found.worklist_csv())
+        return 0
+    if form == "html":
+        from pipeline.feedback.worklist_page import worklist_page
+
+        place, serving = Workspace(places.workspace), config.serving
+        released = place.destination(serving.model_name, serving.directory)
+        echo_utf8(worklist_page(found, places, served, released=released, runs=place.runs))
         return 0
     return print_answer(form, found.as_json, lambda page: show_report(page, found))
 
