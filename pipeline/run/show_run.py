@@ -19,6 +19,8 @@ from components.report.terminal import show_decision
 from pipeline.run.runner import RunOutcome
 
 NO_GOLDEN = "baseline.golden"
+# Seconds. Some CI services end a job that says nothing for ten minutes.
+LONGEST_SILENCE = 60.0
 MARKS = {"finished": ("done", "green"), "cached": ("cached", "cyan"), "failed": ("failed", "red")}
 
 
@@ -28,12 +30,16 @@ def own_stream(descriptor: int) -> IO[str]:
 
 
 class RunProgress:
-    """One live line per component on a terminal; one printed line per component elsewhere."""
+    """One live line per component on a terminal; elsewhere one printed line for each at its end.
+
+    What takes longer is printed from time to time.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
         self._lines: list[_Line] = []
+        self._printed = time.monotonic()
 
     @contextmanager
     def display(self) -> Iterator["RunProgress"]:
@@ -58,8 +64,10 @@ class RunProgress:
             self._lines.append(_Line(event.component, time.monotonic()))
         elif self._lines:
             self._lines[-1].update(event)
-            if event.kind != "progress" and self._live is None:
+            silent = time.monotonic() - self._printed
+            if self._live is None and (event.kind != "progress" or silent >= LONGEST_SILENCE):
                 self._console.print(Text(self._lines[-1].plain()))
+                self._printed = time.monotonic()
 
     def _table(self) -> RenderableType:
         table, running = Table.grid(padding=(0, 2)), Spinner("dots", style="yellow")
@@ -89,7 +97,7 @@ class _Line:
         return time.monotonic() - self.start if self.seconds is None else self.seconds
 
     def plain(self) -> str:
-        word, _ = MARKS[self.state]
+        word, _ = MARKS.get(self.state, ("...", ""))
         return f"{self.name:<18} {self.spent():6.1f} s  {word:<6}  {self.detail}"
 
 

@@ -158,6 +158,16 @@ def test_a_finished_component_is_one_line() -> None:
     assert line.split() == ["Trainer", "0.0", "s", "done", "epoch", "3/3"]
 
 
+def test_what_takes_long_is_said_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 10_000, 25))
+    monkeypatch.setattr("pipeline.run.show_run.time.monotonic", lambda: next(now))
+    epochs = [Event("progress", detail=f"epoch {epoch}/9") for epoch in range(1, 10)]
+    told = reported(Event("started", "Trainer"), *epochs).splitlines()
+    assert 3 <= len(told) <= 5
+    assert all(line.split()[:1] == ["Trainer"] and "epoch" in line for line in told)
+    assert not any("done" in line for line in told)
+
+
 @pytest.mark.parametrize(("kind", "word"), [("cached", "cached"), ("failed", "failed")])
 def test_how_a_component_ended_is_said(kind: str, word: str) -> None:
     assert word in reported(Event("started", "Trainer"), Event(kind, "Trainer"))
