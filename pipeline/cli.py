@@ -5,6 +5,7 @@ import click
 from pipeline.commands.audit import audit
 from pipeline.commands.backbones import backbones
 from pipeline.commands.baseline import baseline
+from pipeline.commands.board import board
 from pipeline.commands.cases import cases
 from pipeline.commands.ci import ci
 from pipeline.commands.ending import group
@@ -61,6 +62,7 @@ for command in (
     keys,
     store,
     timeline,
+    board,
     worker,
 ):
     main.add_command(command)

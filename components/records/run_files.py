@@ -17,6 +17,9 @@ RUN_RECORD = "run.json"
 LINEAGE = "lineage.json"  # the run's part of ML Metadata when it ended
 DIFF = "uncommitted.diff"  # what the code had that its commit had not
 
+# TensorBoard's event files, a folder for each model and for the training.
+BOARD = "board"
+
 # TFDV statistics of the training split: the next run's data are compared with the champion's.
 STATISTICS = "training_statistics.pb"
 

@@ -22,6 +22,7 @@ from components.records import events
 from components.records.errors import CasegateError
 from components.records.problems import json_line
 from pipeline.model.batches import open_records
+from pipeline.model.board import TrainingBoard
 from pipeline.model.faults import explained_faults
 from pipeline.model.replicated import open_strategy
 from pipeline.model.trainer import fit, read_settings
@@ -44,7 +45,7 @@ def main() -> None:
     request = json.loads(asked.read_bytes())
     try:
         with events.listen(lambda event: _say({"detail": event.detail})):
-            network, found = _trained(request)
+            network, found = _trained(request, first=bool(weights))
     except CasegateError as error:
         print(json_line(error), flush=True)
         sys.exit(error.exit_code)
@@ -53,14 +54,17 @@ def main() -> None:
     _say({"found": found})
 
 
-def _trained(request: dict[str, Any]) -> tuple[keras.Model, dict[str, Any]]:
+def _trained(request: dict[str, Any], *, first: bool) -> tuple[keras.Model, dict[str, Any]]:
     model, how = read_settings(request)
     with explained_faults(model, how, devices=1):
         strategy = open_strategy(how)  # first of all, as nothing may be computed before
     transform = tft.TFTransformOutput(request["transform"])
     files = request["train"], request["tune"]
     train, tune = (open_records(each, transform, model.image_size) for each in files)
-    network, found = fit(model, train, tune, how, strategy=strategy, watched=(Heartbeat(),))
+    watched: list[keras.callbacks.Callback] = [Heartbeat()]
+    if first:
+        watched.append(TrainingBoard(Path(request["board"]), train.count))
+    network, found = fit(model, train, tune, how, strategy=strategy, watched=watched)
     return network.model, found
 
 

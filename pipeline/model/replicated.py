@@ -59,7 +59,9 @@ def fit_replicated(
     steps = _Steps(network, strategy, weights)
     shared, judged = steps.divided(batches.map(steps.weighted)), steps.divided(tuning)
     auc, reached = keras.metrics.AUC(), []
-    told = keras.callbacks.CallbackList(list(callbacks), model=network, epochs=epochs)
+    told = keras.callbacks.CallbackList(
+        list(callbacks), model=network, epochs=epochs, fed_outside=True
+    )
     network.stop_training = False
     told.on_train_begin()
     for epoch in range(epochs):

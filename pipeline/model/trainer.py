@@ -26,6 +26,7 @@ from components.records.clock import utc_now
 from components.records.errors import NothingEvaluated
 from components.records.problems import report_error
 from pipeline.model.batches import Records, open_records, training_batches, tuning_batches
+from pipeline.model.board import TrainingBoard
 from pipeline.model.cluster import ASKED, train_together
 from pipeline.model.export import Classifier, export
 from pipeline.model.faults import explained_faults, refuse_nan
@@ -70,7 +71,8 @@ def _train(fn_args: Any) -> None:
     else:
         files = (fn_args.train_files, fn_args.eval_files)
         train, tune = (open_records(each, transform, model.image_size) for each in files)
-        network, findings = fit(model, train, tune, how)
+        board = TrainingBoard(Path(fn_args.model_run_dir), train.count)
+        network, findings = fit(model, train, tune, how, watched=(board,))
     point = findings["operating_point"]
     classifier = Classifier(network.model, transform, point, network.explained)
     found = {**findings, "trained": utc_now()}
@@ -93,6 +95,7 @@ def _fit_together(model: ModelConfig, fn_args: Any) -> tuple[Network, dict[str, 
         "train": list(fn_args.train_files),
         "tune": list(fn_args.eval_files),
         "transform": fn_args.transform_graph_path,
+        "board": fn_args.model_run_dir,
         "deciding_sha256": deciding_sha256(),
     }
     weights, found = train_together(request, Path(given["problems"]).with_name(ASKED))

@@ -17,11 +17,12 @@ from components.baselines.scores import CaseScores, load_scores
 from components.cases.lock import picture_at, read_pictures
 from components.cases.reading import Reading
 from components.cases.sources import open_source
-from components.decision import load_decision
+from components.decision import Decision, load_decision
 from components.records.case import Source
 from components.records.files import write_atomically
 from components.records.run_files import (
     ADMISSION,
+    BOARD,
     CHAMPION_SCORES,
     DECISION,
     HTML_REPORT,
@@ -87,8 +88,24 @@ def report(folder: Path, request: dict[str, Any]) -> dict[str, str]:
     )
     page = html_report(decision, evidence, synthetic=source.synthetic)
     write_atomically(folder / HTML_REPORT, page.encode())
+    _write_board(folder / BOARD, Path(request["candidate"]), decision, evidence, images)
     kept = keep_training_data(Path(request["training_index"]), Path(request["training"]))
     return {TRAINING: kept.root}
+
+
+def _write_board(
+    folder: Path,
+    candidate: Path,
+    decision: Decision,
+    evidence: ReportEvidence,
+    images: Mapping[str, bytes],
+) -> None:
+    """What TensorBoard shows of the run; it is no evidence, so nothing of it is signed."""
+    from pipeline.model.judged_board import copy_training, write_judged
+
+    lost = {name for flips in decision.flips for name in flips.lost}
+    write_judged(folder, evidence, {name: images[name] for name in sorted(lost & images.keys())})
+    copy_training(candidate, folder)
 
 
 def _admitted(folder: Path, trained_on: Sequence[str], judging: Source) -> Admitted:

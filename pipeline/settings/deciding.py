@@ -42,8 +42,8 @@ MODULES = {
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
     "pipeline.model": """
-        augmentation batches cluster explanation export faults features member phases preprocessing
-        ready_made replicated trainer
+        augmentation batches board cluster explanation export faults features member phases
+        preprocessing ready_made replicated trainer
     """,
     "pipeline.model.networks": """
         backbones building contract efficientnet efficientnet_b0 small source state_dict

@@ -21,7 +21,7 @@ from components.baselines.names import GOLDEN
 from components.records.errors import IntegrityError
 from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.records import waivers
-from components.records.run_files import LINEAGE, RUN_RECORD
+from components.records.run_files import BOARD, LINEAGE, RUN_RECORD
 from pipeline.evidence.removed import folder_of
 from pipeline.evidence.subject import Evidence
 from pipeline.governance.decided import known_baselines
@@ -47,7 +47,9 @@ def outputs(workspace: Workspace) -> dict[str, Path]:
 
 
 def leftovers(workspace: Workspace) -> Iterator[Path]:
-    """What executions that died left of their bookkeeping and of temporary files, and logs."""
+    """What executions that died left of their bookkeeping and of temporary files; logs and figures
+    for TensorBoard."""
+    yield from (path for path in sorted(workspace.runs.glob(f"*/{BOARD}")) if path.is_dir())
     for component in _folders(_refuse_link(workspace.artifacts)):
         places = [component / ".system" / name for name in _SCRATCH]
         for place in [component] if component.name == ".temp" else places:

@@ -84,6 +84,7 @@ def test_a_folder_that_no_record_knows_stays_and_is_named(aged: Aged) -> None:
         "artifacts/.temp/12",
         "artifacts/Trainer/.system/executor_execution/12",
         "artifacts/Trainer/.system/stateful_working_dir/3dc4",
+        "runs/20260101T000000/board",
         "retraining/20260101T000000.log",
         "retraining/20260101T000000/run.log",
     ],
