@@ -31,6 +31,7 @@ GATE_CASES = ((1000, 5), (1_000_000, 1))  # cases, and how often
 STORE_RUNS = (10, 300, 1000)
 GROWTH = (20_000, (10_000, 100_000, 1_000_000))  # cases by workers, and for memory
 INTAKE = (16, (10_000, 100_000), 2000)  # pictures of each kind, files of a folder, JPEG files
+SCALING, QUICK_SCALING = (8192, 6), (256, 2)  # images, epochs
 QUICK_INTAKE = (8, (20, 40), 40)
 QUICK_DATA = ["phantom:n=400"]
 QUICK_GROWTH = (300, (400, 800))
@@ -41,6 +42,7 @@ SECTIONS = {
     "store": "## The store",
     "growth": "## Growth",
     "intake": "## Intake",
+    "training": "## Training",
 }
 PARTS = ("starting", "runs", "judging", "gate")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
@@ -78,6 +80,8 @@ def main() -> None:
             page = with_section(page, measured_growth_section(quick=quick))
         if only == "intake" or (quick and only is None):
             page = with_section(page, measured_intake_section(quick=quick))
+        if only == "training" or (quick and only is None):
+            page = with_section(page, measured_training_section(quick=quick))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -174,6 +178,16 @@ def measured_intake_section(*, quick: bool = False) -> str:
     setting = _setting()
     sizes = QUICK_INTAKE if quick else INTAKE
     return intake_section(measured_intake(*sizes, measure.say), setting)
+
+
+def measured_training_section(*, quick: bool = False) -> str:
+    """The section on images per second of training, on the same cores."""
+    from tests.bench.scaling_measure import measured_scaling
+    from tests.bench.scaling_measure import section as scaling_section
+
+    setting = _setting()
+    images, epochs = QUICK_SCALING if quick else SCALING
+    return scaling_section(measured_scaling(images, epochs, measure.say), setting)
 
 
 def _setting() -> Setting:
