@@ -7,12 +7,10 @@ if TYPE_CHECKING:  # its import takes longer than all that a change of documenta
     from components.gate.policy import Policy
 
 LOOSENED, TIGHTENED, CHANGED = "loosened", "tightened", "changed"
-HIGHER = ("floor", "at_least")  # ask for more where they are higher, other numbers where lower
-WEAKER = (
-    "report",
-    "supporting",
-    "off",
-)  # words that ask for less than those they stand in place of
+# They ask for more where they are higher, other numbers where they are lower.
+HIGHER = ("floor", "at_least", "shortcuts.alpha")
+WEAKER = ("report", "supporting", "off")  # ask for less than the words that they stand in place of
+PLAIN = ("alpha", "planned_looks", "leakage", "patients", "near_duplicates")
 NEITHER = ("patients", "method", "paired_method")
 
 
@@ -36,7 +34,8 @@ def limit_changes(before: "Policy | None", after: "Policy") -> tuple[LimitChange
     """
     if before is None:
         return ()
-    had, has = _asked(before), _asked(after)
+    ignored = {*before.shortcuts.ignore, *after.shortcuts.ignore}
+    had, has = _asked(before, ignored), _asked(after, ignored)
     old: dict[str, Any] = dict.fromkeys(sorted(had - has), "asked for")
     new: dict[str, Any] = dict.fromkeys(sorted(has - had), "asked for")
     found = [_change(what, old.get(what), new.get(what)) for what in (*old, *new)]
@@ -47,21 +46,30 @@ def limit_changes(before: "Policy | None", after: "Policy") -> tuple[LimitChange
     return tuple(sorted(found, key=lambda change: order.index(change.effect)))
 
 
-def _asked(policy: "Policy") -> set[str]:
-    """What is there or not: the checks, and the attributes to cover."""
+def _asked(policy: "Policy", ignored: set[str]) -> set[str]:
+    """What is there or not: the checks, the attributes to cover, and what may be a shortcut."""
     covered = policy.coverage.attributes if policy.coverage else ()
-    return {*(check.name for check in policy.checks), *(f"coverage.{name}" for name in covered)}
+    watched = ignored - {*policy.shortcuts.ignore}
+    return {
+        *(check.name for check in policy.checks),
+        *(f"coverage.{name}" for name in covered),
+        *(f"shortcuts.{name}" for name in watched),
+    }
 
 
 def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
     """What can be more or less; of a check only where `both` policies have it."""
-    found: dict[str, Any] = {"alpha": policy.alpha, "planned_looks": policy.planned_looks}
-    for part in ("negative_flips", "sentinels", "latency", "coverage", "attention"):
-        if asked := vars(policy)[part]:
-            numbers = {n: v for n, v in vars(asked).items() if isinstance(v, int | float)}
-            found |= {f"{part}.{name}": value for name, value in numbers.items()}
-    found |= {"leakage": policy.leakage, "patients": policy.patients}
-    found["attention.role"] = policy.attention.role
+    from components.gate.policy import DEFAULT_AGREEMENT
+
+    found = {name: value for name, value in vars(policy).items() if name in PLAIN}
+    found["agreement.tolerance"] = DEFAULT_AGREEMENT
+    for part, asked in vars(policy).items():
+        limits = vars(asked) if hasattr(asked, "rationale") else {}
+        found |= {
+            f"{part}.{name}": value
+            for name, value in limits.items()
+            if name != "rationale" and isinstance(value, int | float | str)
+        }
     for check in policy.checks:
         if check.name in both:
             found[f"{check.name}.{check.limit_rule}"] = check.limit
@@ -80,7 +88,8 @@ def _change(what: str, old: Any, new: Any) -> LimitChange:
     elif isinstance(new, str):
         effect = LOOSENED if new in WEAKER and old != "off" else TIGHTENED
     else:
-        effect = LOOSENED if (new < old) == (word in HIGHER) else TIGHTENED
+        higher = word in HIGHER or what in HIGHER
+        effect = LOOSENED if (new < old) == higher else TIGHTENED
     return LimitChange(what, _text(old), _text(new), effect)
 
 

@@ -1,17 +1,20 @@
 """Every limit that a policy moves, and which way."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from components.gate.policy import (
+    AgreementLimit,
     AttentionMargin,
     Coverage,
     Latency,
     NegativeFlips,
     Policy,
     Sentinels,
+    Shortcuts,
 )
+from pipeline.ci import limits
 from pipeline.ci.limits import limit_changes
 from tests.components.planting import check, policy
 
@@ -60,8 +63,26 @@ def rows(before: Policy, after: Policy) -> list[tuple[str, str, str, str]]:
         (
             replace(BASE, attention=AttentionMargin("off", 0.2)),
             [
-                ("attention.margin", "0.1", "0.2", "loosened"),
                 ("attention.role", "supporting", "off", "loosened"),
+                ("attention.margin", "0.1", "0.2", "loosened"),
+            ],
+        ),
+        (
+            replace(BASE, agreement=AgreementLimit(0.05, "")),
+            [("agreement.tolerance", "0.01", "0.05", "loosened")],
+        ),
+        (
+            replace(BASE, near_duplicates="stop"),
+            [("near_duplicates", "report", "stop", "tightened")],
+        ),
+        (
+            replace(BASE, shortcuts=Shortcuts("stop", 0.6, 0.001, ("site",))),
+            [
+                ("shortcuts.site", "asked for", "none", "loosened"),
+                ("shortcuts.effect", "0.5", "0.6", "loosened"),
+                ("shortcuts.alpha", "0.01", "0.001", "loosened"),
+                ("shortcuts.aetiology", "none", "asked for", "tightened"),
+                ("shortcuts.action", "report", "stop", "tightened"),
             ],
         ),
         (replace(BASE, leakage="report"), [("leakage", "stop", "report", "loosened")]),
@@ -111,3 +132,18 @@ def test_a_check_that_was_off_and_supports_now_asks_for_more() -> None:
     for role in ("supporting", "gate"):
         after = replace(BASE, attention=AttentionMargin(role))
         assert rows(off, after) == [("attention.role", "off", role, "tightened")]
+
+
+def test_no_part_of_a_policy_goes_unwatched() -> None:
+    """Whoever adds one has to say which way is looser, or that it judges nothing."""
+    judges_nothing = {"name", "sha256", "expected_discordance", "descriptive_slices"}
+    full = replace(
+        BASE,
+        negative_flips=NegativeFlips(0.1, ""),
+        sentinels=Sentinels(3, ""),
+        latency=Latency(5, ""),
+        coverage=Coverage(("device",), 50, ""),
+        agreement=AgreementLimit(0.05, ""),
+    )
+    watched = {what.partition(".")[0] for what in limits._limits(full, set())}
+    assert watched | {"checks"} == {field.name for field in fields(Policy)} - judges_nothing
