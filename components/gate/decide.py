@@ -39,7 +39,7 @@ from components.gate.conditions import (
 )
 from components.gate.describe import describe_changes, describe_flips, describe_slices, remarks
 from components.gate.judged_cases import JudgedCases
-from components.gate.policy import Policy
+from components.gate.policy import AttentionMargin, Policy
 from components.gate.preconditions import (
     Withdrawn,
     align_outputs,
@@ -130,7 +130,8 @@ def decide(
     checks += agreed_limits(policy, cases, candidate.latency_ms)
     attentions = candidate.attention, champion.attention if champion else None
     checks += attention_checks(policy, cases, *attentions)
-    if attentions[0] is None and not scores_only and policy.attention.role == "supporting":
+    asked = policy.attention != AttentionMargin() and policy.attention.role == "supporting"
+    if asked and attentions[0] is None and not scores_only:
         draft["findings"] += (f"attention does not apply: {UNKNOWN_LESIONS}",)
     if policy.coverage and scores_only and trained_on is None:
         draft["findings"] += ("coverage of the training data is not judged: scores alone are here",)

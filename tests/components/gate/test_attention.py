@@ -130,10 +130,13 @@ def test_a_candidate_without_maps_is_not_passed_over() -> None:
 
 def test_where_nobody_knows_lesions_the_decision_says_so_and_a_gate_never_passes() -> None:
     unknown = scored(CASES)
-    decision = judged(unknown)
-    assert attention(decision) is None
-    assert [line for line in decision.findings if "lesions" in line]
-    files = judged(unknown, scores_only=True, evaluator=None)
+    asked = replace(MARGIN, attention=AttentionMargin(rationale="ours"))
+    for rules in (MARGIN, asked):
+        decision = judged(unknown, rules=rules)
+        assert attention(decision) is None
+        said = [line for line in decision.findings if "lesions" in line]
+        assert len(said) == (rules is asked)  # nobody has to read of a default
+    files = judged(unknown, rules=asked, scores_only=True, evaluator=None)
     assert not [line for line in files.findings if "lesions" in line]
     assert found(unknown, GATE).verdict is Verdict.INCONCLUSIVE
 

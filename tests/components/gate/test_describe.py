@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from components.baselines.case_set import lock_cases
-from components.gate.attention import UNKNOWN_LESIONS
 from components.gate.describe import describe_operating_point
 from components.scoring.reference import write_reference
 from tests.components.gate.test_decide import CASES, MARGIN, judged
@@ -58,14 +57,12 @@ def test_the_calibration_line_has_the_error_rate_of_the_policy() -> None:
 
 
 def test_equal_scores_and_an_absent_champion_are_remarked_and_nothing_else() -> None:
-    unknown = f"attention does not apply: {UNKNOWN_LESIONS}"
     assert judged().findings == (
-        unknown,
         "every score equals the champion's, to the last bit",
         "every score equals the golden's, to the last bit",
     )
     first = judged(scored(CASES, wrong=[1]), champion=None)
-    assert first.findings == (unknown, "no champion: nothing is released yet")
+    assert first.findings == ("no champion: nothing is released yet",)
 
 
 @pytest.mark.parametrize("per", [1, 2])
