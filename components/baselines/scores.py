@@ -6,7 +6,7 @@ A failed model's NaN and infinities are kept, as null, "inf" and "-inf": the gat
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ class CaseScores:
       model_sha256: hex, over the model's files.
       scored_case_set: Merkle root of the case set that was scored.
       latency_ms: named timings, None where not measured.
+      step_ms: percentiles of a step of its training, `p95` among them; none where nobody says.
       served: None where nobody tried, as where only a file of scores was given.
       attention: None where nobody knows where the lesions are, or nobody asked.
     """
@@ -94,6 +95,7 @@ class CaseScores:
     model_sha256: str
     scored_case_set: str
     latency_ms: dict[str, float] | None = None
+    step_ms: Mapping[str, float] = field(default_factory=dict)
     served: Servability | None = None
     attention: Attention | None = None
 
@@ -191,6 +193,8 @@ def save_scores(scores: CaseScores, path: Path) -> None:
     """Writes scores, one case per line, atomically."""
     header, rows = scores_document(scores)
     header["served"] = asdict(scores.served) if scores.served else None
+    if scores.step_ms:
+        header["step_ms"] = scores.step_ms
     if scores.attention:
         header["attention"] = scores.attention.shares
     write_atomically(path, json_with_rows(header, "scores", rows))
@@ -200,6 +204,7 @@ def load_scores(path: Path) -> CaseScores:
     """The scores in `path`; IntegrityError where unreadable, malformed or edited."""
     document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
     scores = scores_from_document(document, where=str(path))
+    scores = replace(scores, step_ms=document.get("step_ms", {}))
     if (shares := document.get("attention")) is not None:
         pairs = {case: (heat, area) for case, (heat, area) in shares.items()}
         scores = replace(scores, attention=Attention(pairs))

@@ -9,7 +9,14 @@ import numpy as np
 from components.baselines.scores import CaseScores
 from components.decision import CheckResult, Looks, Verdict
 from components.gate.judged_cases import JudgedCases
-from components.gate.policy import DEFAULT_AGREEMENT, Coverage, Latency, Policy, Sentinels
+from components.gate.policy import (
+    DEFAULT_AGREEMENT,
+    Coverage,
+    Latency,
+    Policy,
+    Sentinels,
+    StepTime,
+)
 from components.gate.preconditions import problem
 
 # Attribute to value to how many training cases have it.
@@ -136,15 +143,17 @@ def agreement_checks(policy: Policy, candidate: CaseScores, *, required: bool) -
     ]
 
 
-def agreed_limits(
-    policy: Policy, cases: JudgedCases, latency_ms: Mapping[str, float] | None
-) -> list[CheckResult]:
-    """The limits that are no matter of right or wrong calls: latency, and enough sentinels."""
+def agreed_limits(policy: Policy, cases: JudgedCases, candidate: CaseScores) -> list[CheckResult]:
+    """The limits that are no matter of right or wrong calls: enough sentinels, and times."""
     results = []
     if policy.sentinels:
         results.append(_enough_sentinels(policy.sentinels, int(np.count_nonzero(cases.sentinels))))
     if policy.latency:
-        results.append(_latency(policy.latency, (latency_ms or {}).get("p95")))
+        measured = (candidate.latency_ms or {}).get("p95")
+        results.append(_within_time("latency", "a call with one image", policy.latency, measured))
+    if policy.step_time:
+        measured = candidate.step_ms.get("p95")
+        results.append(_within_time("step_time", "a step of training", policy.step_time, measured))
     return results
 
 
@@ -179,21 +188,24 @@ def _enough_sentinels(rule: Sentinels, marked: int) -> CheckResult:
     )
 
 
-def _latency(rule: Latency, measured_ms: float | None) -> CheckResult:
+def _within_time(
+    rule: str, what: str, limit: Latency | StepTime, measured_ms: float | None
+) -> CheckResult:
     known = measured_ms is not None and math.isfinite(measured_ms)
     if not known:
-        verdict, reason = Verdict.INCONCLUSIVE, "the candidate's latency was not measured"
-    elif measured_ms <= rule.p95_ms:  # type: ignore[operator]
-        verdict, reason = Verdict.PASS, f"{measured_ms} ms is within {rule.p95_ms} ms"
+        verdict, reason = Verdict.INCONCLUSIVE, "it was not measured"
+    elif measured_ms <= limit.p95_ms:  # type: ignore[operator]
+        verdict, reason = Verdict.PASS, f"{measured_ms} ms is within {limit.p95_ms} ms"
     else:
-        verdict, reason = Verdict.FAIL, f"{measured_ms} ms is above {rule.p95_ms} ms"
+        verdict, reason = Verdict.FAIL, f"{measured_ms} ms is above {limit.p95_ms} ms"
     return CheckResult(
-        check="latency.p95",
-        rule="latency",
+        check=f"{rule}.p95",
+        rule=rule,
         verdict=verdict,
-        reason=f"95th percentile of a call with one image: {reason}",
+        reason=f"95th percentile of {what}: {reason}",
         estimate=measured_ms if known else None,
-        limit=rule.p95_ms,
+        limit=limit.p95_ms,
+        role=limit.role,
     )
 
 

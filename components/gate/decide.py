@@ -127,7 +127,7 @@ def decide(
     checks += baseline_checks(models, same_inputs)
     checks += withdrawn_checks(candidate, withdrawn)
     checks = settled_by_bounds(checks + apply_rules(policy, cases, ours, outputs), evaluator)
-    checks += agreed_limits(policy, cases, candidate.latency_ms)
+    checks += agreed_limits(policy, cases, candidate)
     attentions = candidate.attention, champion.attention if champion else None
     checks += attention_checks(policy, cases, *attentions)
     asked = policy.attention != AttentionMargin() and policy.attention.role == "supporting"

@@ -79,6 +79,16 @@ class Latency:
 
     p95_ms: float
     rationale: str
+    role: str = "gate"
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """`p95_ms`: largest acceptable 95th percentile of a step of the training, milliseconds."""
+
+    p95_ms: float
+    rationale: str
+    role: str = "supporting"
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,7 @@ class Policy:
     near_duplicates: str = "report"
     shortcuts: Shortcuts = Shortcuts()
     attention: AttentionMargin = AttentionMargin()
+    step_time: StepTime | None = None
 
 
 def load_policy(path: Path) -> Policy:
@@ -183,8 +194,9 @@ def load_policy(path: Path) -> Policy:
     document = read_yaml(path, content, error=PolicyError)
     check_document(document.data, "gate_policy", locate=document.locate, error=PolicyError)
     data: dict[str, Any] = document.data
-    flips, sentinels, latency, agreement = (
-        data.get(key) for key in ("negative_flips", "sentinels", "latency", "agreement")
+    flips, sentinels, latency, agreement, step_time = (
+        data.get(key)
+        for key in ("negative_flips", "sentinels", "latency", "agreement", "step_time")
     )
     return Policy(
         name=data["name"],
@@ -204,6 +216,7 @@ def load_policy(path: Path) -> Policy:
         near_duplicates=data.get("near_duplicates", "report"),
         shortcuts=_shortcuts(data.get("shortcuts", {})),
         attention=AttentionMargin(**data.get("attention", {})),
+        step_time=StepTime(**step_time) if step_time else None,
     )
 
 

@@ -12,7 +12,7 @@ from components.decision import CheckResult, WaiverNote
 from components.records.ledger.records import Waiver
 
 WAIVABLE = frozenset(("floor", "ceiling", "non_inferiority", "negative_flips"))
-WAIVABLE |= {"latency", "looks", "coverage", "evaluator", "attention"}
+WAIVABLE |= {"latency", "looks", "coverage", "evaluator", "attention", "step_time"}
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ KINDS = {
         "The whole interval of the change of the share of heat must lie above the limit.",
     ),
     "latency": ("Latency in milliseconds", "The value must not be above the limit."),
+    "step_time": ("Step of training in milliseconds", "The value must not be above the limit."),
     "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
 }
 CEILINGS = ("Ceilings", "The whole interval must lie at or below the limit.")

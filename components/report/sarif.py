@@ -27,6 +27,7 @@ HELP = {
     "ceiling. Every one of them is listed in the report.",
     "sentinel": "A case marked never-miss that a baseline has right must not be wrong now.",
     "latency": "How long one image may take.",
+    "step_time": "How long a step of the training may take.",
     "looks": "A fixed case set wears out with every look at it; the policy plans how many.",
     "coverage": "A slice that is judged must be among the training cases too: on few cases a model "
     "can be right by chance about a kind that it never saw.",

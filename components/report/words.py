@@ -29,6 +29,7 @@ SUBJECTS = {
     "negative_flips": "Cases turned wrong",
     "sentinel": "Never-miss cases",
     "latency": "Latency",
+    "step_time": "Step of training",
     "looks": "Looks at the case set",
     "coverage": "Training cases",
     "attention": "Heat in the lesions",

@@ -5,6 +5,7 @@ Keras' own callback says nothing of the time that a step takes unless it profile
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 PERCENTILES = (50, 95, 99)
+# Steps that trace the graph and fill queues say nothing of those to come.
+WARM_UP_STEPS = 2
 MIB = 2**20
 
 
@@ -29,11 +32,19 @@ class TrainingBoard(keras.callbacks.Callback):
         self._writer = tf.summary.create_file_writer(str(folder))
         self._images, self._epoch, self._phase = images, 0, 0
         self._steps: list[float] = []
+        self._phase_steps: list[float] = []
         self._waits: list[float] = []
         self._begun = self._ended = 0.0
 
+    @property
+    def step_ms(self) -> dict[str, float]:
+        """Percentiles of the last phase's steps, `p50` and so on; none where it made too few."""
+        steps = self._phase_steps[WARM_UP_STEPS:]
+        return {f"p{each}": _percentile_ms(steps, each) for each in PERCENTILES if steps}
+
     def on_train_begin(self, logs: Any = None) -> None:
         self._phase += 1
+        self._phase_steps = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._steps, self._waits = [], []
@@ -49,6 +60,7 @@ class TrainingBoard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._epoch += 1
+        self._phase_steps += self._steps
         spent, waited = sum(self._steps), sum(self._waits)
         figures = {
             "training/loss": logs["loss"],
@@ -59,7 +71,7 @@ class TrainingBoard(keras.callbacks.Callback):
             "memory/host MiB": host_bytes() / MIB,
         }
         for each in PERCENTILES:
-            figures[f"speed/step p{each} ms"] = 1000 * float(np.percentile(self._steps, each))
+            figures[f"speed/step p{each} ms"] = _percentile_ms(self._steps, each)
         if self.params.get("fed_outside"):  # else a step fetches its own batch
             figures["speed/share of time waiting for input"] = waited / (spent + waited)
         for number, device in enumerate(tf.config.list_logical_devices("GPU")):
@@ -69,6 +81,10 @@ class TrainingBoard(keras.callbacks.Callback):
             for name, value in figures.items():
                 tf.summary.scalar(name, value)
         self._writer.flush()
+
+
+def _percentile_ms(seconds: Sequence[float], which: int) -> float:
+    return round(1000 * float(np.percentile(seconds, which)), 3)
 
 
 def host_bytes() -> int:

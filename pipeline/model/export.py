@@ -9,10 +9,9 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.records.run_files import RELEASE_RECORD
 from pipeline.model.explanation import GradCam
 from pipeline.model.features import HEATMAP, IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_SPEC
-
-RELEASE_RECORD = Path("assets.extra") / "release.json"
 
 
 def _traced(given: tf.TensorSpec) -> Callable[..., Any]:

@@ -62,10 +62,11 @@ def _trained(request: dict[str, Any], *, first: bool) -> tuple[keras.Model, dict
     files = request["train"], request["tune"]
     train, tune = (open_records(each, transform, model.image_size) for each in files)
     watched: list[keras.callbacks.Callback] = [Heartbeat()]
-    if first:
-        watched.append(TrainingBoard(Path(request["board"]), train.count))
+    board = TrainingBoard(Path(request["board"]), train.count) if first else None
+    if board:
+        watched.append(board)
     network, found = fit(model, train, tune, how, strategy=strategy, watched=watched)
-    return network.model, found
+    return network.model, found | ({"step_ms": board.step_ms} if board else {})
 
 
 def _say(told: dict[str, Any]) -> None:

@@ -73,6 +73,7 @@ def _train(fn_args: Any) -> None:
         train, tune = (open_records(each, transform, model.image_size) for each in files)
         board = TrainingBoard(Path(fn_args.model_run_dir), train.count)
         network, findings = fit(model, train, tune, how, watched=(board,))
+        findings["step_ms"] = board.step_ms
     point = findings["operating_point"]
     classifier = Classifier(network.model, transform, point, network.explained)
     found = {**findings, "trained": utc_now()}

@@ -61,9 +61,8 @@ def _policy_lines(path: Path) -> dict[str, int]:
 
     document = read_yaml(path, path.read_bytes(), error=PolicyError)
     places = {check.name: ("checks", i) for i, check in enumerate(load_policy(path).checks)}
-    parts = {"negative_flips": "negative_flips", "sentinels": "sentinels", "latency": "latency"}
-    parts["attention"] = "attention"
-    parts["looks"] = "planned_looks"
+    same = ("negative_flips", "sentinels", "latency", "attention", "step_time")
+    parts = {"looks": "planned_looks", **{part: part for part in same}}
     known = {**places, **{name: (key,) for name, key in parts.items() if key in document.data}}
     return {name: int(document.locate(at).rpartition(":")[2]) for name, at in known.items()}
 

@@ -94,6 +94,9 @@ def test_release_record_travels_with_the_model(honest: Released) -> None:
     assert 0.5 < record["tuning_auc"] <= 1.0
     root = honest.second.outcome.decision.hashes["case_set"]
     assert record["case_set_merkle_root"] == root
+    assert 0 < record["step_ms"]["p50"] <= record["step_ms"]["p95"]
+    judged = load_scores(release.decision.parent / "scores.json")
+    assert judged.step_ms == record["step_ms"]
 
 
 def test_model_trained_on_shuffled_labels_is_blocked(released: Released) -> None:
@@ -139,7 +142,8 @@ def test_a_model_that_was_trained_elsewhere_is_judged_and_released_as_it_is(
         assert (release.path / file).read_bytes() == (elsewhere / file).read_bytes()
     record = json.loads((release.path / "assets.extra" / "release.json").read_text())
     assert record["saved_model"] == str(elsewhere)
-    assert "not used" in record["training_data"] and "epochs" not in record
+    assert "not used" in record["training_data"] and not {"epochs", "step_ms"} & record.keys()
+    assert judged.step_ms == {}
     assert "not used" in " ".join(watched.outcome.decision.findings)
     assert watched_run(config, released.workspace).outcome.served_from_cache
 

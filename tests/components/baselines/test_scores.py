@@ -110,11 +110,14 @@ def test_where_the_heat_lies_is_kept_and_is_no_part_of_the_scores_own_hash(tmp_p
     save_scores(kept, tmp_path / "scores.json")
     again = load_scores(tmp_path / "scores.json")
     assert again.attention == kept.attention and again.scores_sha256 == plain.scores_sha256
+    save_scores(replace(plain, step_ms={"p95": 7.5}), tmp_path / "timed.json")
+    assert load_scores(tmp_path / "timed.json").step_ms == {"p95": 7.5}
     save_scores(replace(plain, attention=Attention({})), tmp_path / "none.json")
     assert load_scores(tmp_path / "none.json").attention == Attention({})
     save_scores(plain, tmp_path / "plain.json")
     assert load_scores(tmp_path / "plain.json").attention is None
-    assert "attention" not in (tmp_path / "plain.json").read_text()
+    assert load_scores(tmp_path / "plain.json").step_ms == {}
+    assert not {"attention", "step_ms"} & json.loads((tmp_path / "plain.json").read_text()).keys()
 
 
 @pytest.mark.parametrize("share", ["[1.5, 0.1]", "[0.5]", '["0.5", 0.1]', "[0.5, null]"])

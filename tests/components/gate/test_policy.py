@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.gate.policy import AttentionMargin, load_policy, slice_name
+from components.gate.policy import AttentionMargin, StepTime, load_policy, slice_name
 from components.records.errors import PolicyError
 from tests.refusing import refused
 
@@ -33,6 +33,7 @@ expected_discordance: 0.02
 negative_flips: {ceiling: 0.10, rationale: agreed on}
 sentinels: {at_least: 3, rationale: agreed on}
 latency: {p95_ms: 40, rationale: agreed on}
+step_time: {p95_ms: 900, role: gate, rationale: agreed on}
 agreement: {tolerance: 0.02, rationale: agreed on}
 attention: {role: gate, margin: 0.05, rationale: agreed on}
 coverage: {attributes: [device], at_least: 50, rationale: agreed on}
@@ -92,6 +93,7 @@ def test_a_complete_policy_is_read_whole(complete: Path) -> None:
     assert policy.patients == "aggregated" and policy.expected_discordance == 0.02
     assert policy.sentinels is not None and policy.sentinels.at_least == 3
     assert policy.latency is not None and policy.latency.p95_ms == 40
+    assert policy.step_time == StepTime(900, "agreed on", "gate")
     assert policy.agreement is not None and policy.agreement.tolerance == 0.02
     assert policy.attention == AttentionMargin("gate", 0.05, "agreed on")
     assert policy.coverage is not None and policy.coverage.attributes == ("device",)
@@ -118,7 +120,7 @@ def test_what_a_policy_does_not_say_is_not_asked_for(tmp_path: Path) -> None:
     )
     policy = load_policy(path)
     assert (policy.negative_flips, policy.sentinels, policy.latency) == (None, None, None)
-    assert policy.agreement is None
+    assert policy.agreement is None and policy.step_time is None
     assert (policy.attention.role, policy.attention.margin) == ("supporting", 0.1)
     assert policy.coverage is None and policy.descriptive_slices == ()
     assert policy.expected_discordance == 0.04

@@ -5,7 +5,7 @@ import pytest
 
 from components.baselines.case_set import lock_cases
 from components.decision import Verdict, decision_from_json
-from components.gate.policy import Coverage, Latency, Sentinels
+from components.gate.policy import Coverage, Latency, Sentinels, StepTime
 from components.gate.rules import floor_verdict, margin_verdict
 from components.statistics.intervals import wilson
 from tests.components.gate.test_decide import CASES, MARGIN, judged, result
@@ -184,6 +184,29 @@ def test_latency_is_measured_and_within_its_limit(
     decision = judged(candidate, rules=rules)
     assert result(decision, "latency.p95").verdict is verdict
     assert decision.verdict is verdict and decision.to_json()
+    only_told = judged(
+        candidate, rules=replace(rules, latency=Latency(40, "planted", "supporting"))
+    )
+    assert only_told.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "measured, verdict",
+    [
+        ({"p50": 10.0, "p95": 40.0}, Verdict.PASS),
+        ({"p50": 10.0, "p95": 40.1}, Verdict.FAIL),
+        ({"p95": float("inf")}, Verdict.INCONCLUSIVE),
+        ({}, Verdict.INCONCLUSIVE),
+    ],
+)
+@pytest.mark.parametrize("role", ["gate", "supporting"])
+def test_a_step_of_training_is_within_its_limit_and_decides_where_it_gates(
+    measured: Mapping[str, float], verdict: Verdict, role: str
+) -> None:
+    rules = replace(MARGIN, step_time=StepTime(40, "planted", role))
+    decision = judged(replace(scored(CASES), step_ms=measured), rules=rules)
+    assert result(decision, "step_time.p95").verdict is verdict
+    assert decision.verdict is (verdict if role == "gate" else Verdict.PASS)
 
 
 @pytest.mark.parametrize("used, verdict", [(10, Verdict.PASS), (11, Verdict.INCONCLUSIVE)])

@@ -13,6 +13,7 @@ from components.gate.policy import (
     Policy,
     Sentinels,
     Shortcuts,
+    StepTime,
 )
 from pipeline.ci import limits
 from pipeline.ci.limits import limit_changes
@@ -99,6 +100,7 @@ def rows(before: Policy, after: Policy) -> list[tuple[str, str, str, str]]:
             [
                 ("sentinels.at_least", "none", "3", "tightened"),
                 ("latency.p95_ms", "none", "5", "tightened"),
+                ("latency.role", "none", "gate", "tightened"),
             ],
         ),
     ],
@@ -144,6 +146,7 @@ def test_no_part_of_a_policy_goes_unwatched() -> None:
         latency=Latency(5, ""),
         coverage=Coverage(("device",), 50, ""),
         agreement=AgreementLimit(0.05, ""),
+        step_time=StepTime(900, ""),
     )
     watched = {what.partition(".")[0] for what in limits._limits(full, set())}
     assert watched | {"checks"} == {field.name for field in fields(Policy)} - judges_nothing

@@ -47,6 +47,7 @@ def test_each_epoch_says_how_it_went_and_the_weights_do_not_know(
     assert figures["training/phase"] == [1, 1, 1]
     for p50, p95, p99 in zip(*(figures[f"speed/step p{p} ms"] for p in (50, 95, 99))):
         assert 0 < p50 <= p95 <= p99
+    assert 0 < board.step_ms["p50"] <= board.step_ms["p95"] <= board.step_ms["p99"]
     assert min(figures["speed/images per second"]) > 0
     assert ("speed/share of time waiting for input" in figures) == (strategy == "mirrored")
     plain, same = fit(MODEL, drawn(), drawn(), how)

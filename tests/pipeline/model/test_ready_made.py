@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_tree
-from pipeline.model.export import RELEASE_RECORD, Classifier, export
+from components.records.run_files import RELEASE_RECORD
+from pipeline.model.export import Classifier, export
 from pipeline.model.ready_made import pass_through, verify_ready_made
 from tests.pipeline.model.test_export import Transform, shipped
 from tests.refusing import refused
