@@ -87,6 +87,7 @@ setup(
         "gpu": [
             'tensorflow[and-cuda]==2.16.2; python_version < "3.11"',
             'tensorflow[and-cuda]==2.21.0; python_version >= "3.11"',
+            "nvidia-ml-py>=12,<14",  # how busy a card is
         ],
     },
     entry_points={

@@ -34,7 +34,8 @@ class TrainingBoard(keras.callbacks.Callback):
         self._steps: list[float] = []
         self._phase_steps: list[float] = []
         self._waits: list[float] = []
-        self._begun = self._ended = 0.0
+        self._begun = self._ended = self._looked = 0.0
+        self._busy: list[list[int]] = []
 
     @property
     def step_ms(self) -> dict[str, float]:
@@ -47,7 +48,7 @@ class TrainingBoard(keras.callbacks.Callback):
         self._phase_steps = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._steps, self._waits = [], []
+        self._steps, self._waits, self._busy = [], [], []
         self._ended = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -57,6 +58,9 @@ class TrainingBoard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._ended = time.perf_counter()
         self._steps.append(self._ended - self._begun)
+        if self._ended - self._looked >= 1:  # the library's own figure is of the last second
+            self._looked = self._ended
+            self._busy.append(busy_percent())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._epoch += 1
@@ -77,6 +81,8 @@ class TrainingBoard(keras.callbacks.Callback):
         for number, device in enumerate(tf.config.list_logical_devices("GPU")):
             used = tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))
             figures[f"memory/device {number} MiB"] = used["peak"] / MIB
+        for number, percents in enumerate(zip(*self._busy)):
+            figures[f"speed/GPU {number} busy percent"] = float(np.mean(percents))
         with self._writer.as_default(step=self._epoch):
             for name, value in figures.items():
                 tf.summary.scalar(name, value)
@@ -85,6 +91,20 @@ class TrainingBoard(keras.callbacks.Callback):
 
 def _percentile_ms(seconds: Sequence[float], which: int) -> float:
     return round(1000 * float(np.percentile(seconds, which)), 3)
+
+
+def busy_percent() -> list[int]:
+    """How much of the last second each of NVIDIA's cards worked; none without its library."""
+    try:
+        import pynvml
+    except ImportError:
+        return []
+    try:
+        pynvml.nvmlInit()
+        cards = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+        return [pynvml.nvmlDeviceGetUtilizationRates(card).gpu for card in cards]
+    except pynvml.NVMLError:  # no driver, or a card that does not say
+        return []
 
 
 def host_bytes() -> int:

@@ -1,5 +1,7 @@
 """What a training leaves for TensorBoard, and that nothing of it moves the training."""
 
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-from pipeline.model.board import TrainingBoard, host_bytes
+from pipeline.model.board import TrainingBoard, busy_percent, host_bytes
 from pipeline.model.trainer import fit
 from pipeline.settings.sections import ModelConfig, TrainingConfig
 from tests.measure.training import HeldRecords, held
@@ -54,6 +56,32 @@ def test_each_epoch_says_how_it_went_and_the_weights_do_not_know(
     assert same == found
     for one, other in zip(network.model.get_weights(), plain.model.get_weights()):
         np.testing.assert_array_equal(one, other)
+
+
+def test_cards_that_say_how_busy_they_are_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for NVIDIA's library, as there may be no card here."""
+    cards = types.SimpleNamespace(
+        NVMLError=type("NVMLError", (Exception,), {}),
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda number: number,
+        nvmlDeviceGetUtilizationRates=lambda card: types.SimpleNamespace(gpu=40 + card),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", cards)
+    fit(MODEL, drawn(), drawn(), watched=(TrainingBoard(tmp_path, 36),))
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    for number, busy in enumerate((40, 41)):
+        first = events.Tensors(f"speed/GPU {number} busy percent")[0]
+        assert float(make_ndarray(first.tensor_proto)) == busy
+
+    def no_driver() -> None:
+        raise cards.NVMLError
+
+    cards.nvmlInit = no_driver
+    assert busy_percent() == []
 
 
 def test_the_share_of_waiting_is_that_of_the_time_between_steps(
