@@ -99,6 +99,17 @@ def test_release_record_travels_with_the_model(honest: Released) -> None:
     assert judged.step_ms == record["step_ms"]
 
 
+def test_a_run_leaves_event_files_of_the_training_and_of_each_model(honest: Released) -> None:
+    for watched, models in (
+        (honest.first, {"candidate"}),
+        (honest.second, {"candidate", "golden"}),
+    ):
+        board = watched.outcome.report.parent / "board"
+        assert {path.name for path in board.iterdir()} == models | {"training"}
+        for folder in board.iterdir():
+            assert [*folder.glob("events.out.tfevents.*")], folder
+
+
 def test_model_trained_on_shuffled_labels_is_blocked(released: Released) -> None:
     rows = released.data.rows()
     training = [row for row in rows if row["split"] != "test"]
