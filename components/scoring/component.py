@@ -3,7 +3,6 @@
 TFMA evaluates, but keeps no score of a case.
 """
 
-import json
 import logging
 import math
 from dataclasses import replace
@@ -31,7 +30,7 @@ from components.baselines.scores import Servability, save_scores
 from components.phantom.source import PhantomSource
 from components.records.errors import Unservable
 from components.records.problems import report_error
-from components.records.run_files import REFERENCE, RELEASE_RECORD, SCORES
+from components.records.run_files import REFERENCE, SCORES
 from components.scoring.attention import ask_attention
 from components.scoring.reference import write_reference
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
@@ -61,7 +60,7 @@ def CaseScorer(
         path = Path(path_utils.serving_model_path(model.uri))
         records = _records(artifact_utils.get_split_uri([examples], "test"))
         scored = _scored(path, records, beam_pipeline, Path(scores.uri) / PARTS)
-        found = replace(scored.of_model(path, case_set_root), step_ms=_step_ms(path))
+        found = scored.of_model(path, case_set_root)
         if lesions:
             found = replace(
                 found, attention=ask_attention(path, records, PhantomSource.parse(lesions))
@@ -133,10 +132,3 @@ def _scored(
 
 def _records(folder: str) -> list[str]:
     return [str(file) for file in Path(folder).glob("*.gz")]
-
-
-def _step_ms(model: Path) -> dict[str, float]:
-    """What the model's record says of its training; a model that was trained elsewhere has none."""
-    path = model / RELEASE_RECORD
-    record = json.loads(path.read_bytes()) if path.is_file() else {}
-    return dict(record.get("step_ms", {}))

@@ -1,5 +1,7 @@
 """Per-case scores of a SavedModel, as it answers where it is served."""
 
+import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import tensorflow as tf
 from components.baselines.scores import CaseScores, OriginalsAgreement, Servability
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
+from components.records.run_files import RELEASE_RECORD
 from components.scoring.served import EXPLAIN, ServedAnswer, ServedRequest, ask
 from components.scoring.serving_session import NO_LABEL
 
@@ -51,8 +54,18 @@ class Scored:
             model_sha256=sha256_tree(model_path),
             scored_case_set=case_set_root,
             latency_ms=self.latency_ms,
+            step_ms=_step_ms(model_path),
             served=self.served,
         )
+
+
+def _step_ms(model: Path) -> dict[str, float]:
+    """What the model's record says of its training; whoever trained it elsewhere says nothing."""
+    try:
+        said = json.loads((model / RELEASE_RECORD).read_bytes())["step_ms"]
+        return {name: ms for name, ms in said.items() if 0 <= ms < math.inf}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.baselines.scores import OriginalsAgreement
+from components.baselines.scores import OriginalsAgreement, Servability
 from components.records.errors import Unservable
 from components.records.files import sha256_tree
+from components.records.run_files import RELEASE_RECORD
 from components.scoring import score
 from components.scoring.score import Scored, read_case_ids, read_columns, score_model
 from components.scoring.served import EXPLAIN, ServedAnswer, ServedRequest
@@ -62,6 +63,31 @@ def test_every_record_gets_the_models_score(model: Path, records: list[str]) -> 
     np.testing.assert_array_equal(kept.scores, scored.scores)
     assert (kept.model_sha256, kept.scored_case_set) == (sha256_tree(model), "root")
     assert (kept.latency_ms, kept.served) == (scored.latency_ms, scored.served)
+
+
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        ('{"step_ms": {"p50": 3, "p95": 7.5}}', {"p50": 3, "p95": 7.5}),
+        ('{"step_ms": {"p95": -1}}', {}),
+        ('{"step_ms": {"p95": "fast"}}', {}),
+        ('{"step_ms": {"p95": NaN}}', {}),
+        ('{"step_ms": 7}', {}),
+        ("{}", {}),
+        ("[1]", {}),
+        ("no JSON", {}),
+        (None, {}),
+    ],
+)
+def test_what_a_model_says_of_its_training_is_kept_where_it_is_a_time(
+    tmp_path: Path, record: str | None, wanted: dict[str, float]
+) -> None:
+    (tmp_path / "saved_model.pb").touch()
+    if record is not None:
+        (tmp_path / RELEASE_RECORD).parent.mkdir()
+        (tmp_path / RELEASE_RECORD).write_text(record)
+    scored = Scored(("a",), np.zeros(1), 0.5, {}, Servability(None))
+    assert scored.of_model(tmp_path, "root").step_ms == wanted
 
 
 def test_scores_alone_are_had_without_the_checks(model: Path, records: list[str]) -> None:
