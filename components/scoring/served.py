@@ -67,45 +67,37 @@ def ask(
       Unservable: the model cannot be loaded, or does not answer.
     """
     asked: SimpleQueue[ServedRequest] = SimpleQueue()
-    command = [sys.executable, "-I", str(PROGRAM), str(model.resolve())]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with (
         tempfile.TemporaryFile() as words,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, env=quiet
-        ) as process,
+        start_program(model, words) as process,
         ThreadPoolExecutor(1) as writer,
     ):
         assert process.stdin and process.stdout  # pipes, as asked for
         written = writer.submit(_write, process.stdin, requests, asked)
         loader = ""
         try:
-            while head := _head(process.stdout):
+            while head := read_head(process.stdout):
                 if head["fault"]:
                     raise Unservable(f"{model}: {head['fault']}")
                 if "loader" in head:
                     loader = head["loader"]
                     continue
-                probability = process.stdout.read(4 * head["count"])
-                label = process.stdout.read(8 * head["count"])
-                shape = (head["count"], *head.get("map", (0, 0)))
-                heat = process.stdout.read(4 * math.prod(shape))
-                yield (
-                    asked.get(),
-                    ServedAnswer(
-                        loader,
-                        np.frombuffer(probability, "<f4"),
-                        np.frombuffer(label, "<i8"),
-                        head["milliseconds"],
-                        np.frombuffer(heat, "<f4").reshape(shape),
-                    ),
-                )
+                yield asked.get(), read_answer(process.stdout, head, loader)
             code = process.wait()
         finally:
             process.kill()
         written.result()
         if code or not asked.empty():
-            raise Unservable(f"{model}: the process that served it {_end(code, words)}")
+            raise Unservable(f"{model}: the process that served it {ending_of(code, words)}")
+
+
+def start_program(model: Path, words: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """The program, that loads the model; what it prints besides its answers goes to `words`."""
+    command = [sys.executable, "-I", str(PROGRAM), str(model.resolve())]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, env=quiet
+    )
 
 
 def explain(
@@ -153,22 +145,41 @@ def _write(
     with suppress(BrokenPipeError), stream:
         for request in requests:
             asked.put(request)
-            head = {
-                "signature": request.signature,
-                "alone": request.alone,
-                "spared": request.spared,
-                "sizes": [len(content) for content in request.inputs],
-            }
-            stream.write(b"".join([json.dumps(head).encode(), b"\n", *request.inputs]))
+            stream.write(spell_request(request))
 
 
-def _head(stream: IO[bytes]) -> dict[str, Any] | None:
+def spell_request(request: ServedRequest) -> bytes:
+    """The message that asks it of the program."""
+    head = {
+        "signature": request.signature,
+        "alone": request.alone,
+        "spared": request.spared,
+        "sizes": [len(content) for content in request.inputs],
+    }
+    return b"".join([json.dumps(head).encode(), b"\n", *request.inputs])
+
+
+def read_answer(stream: IO[bytes], head: dict[str, Any], loader: str) -> ServedAnswer:
+    """What follows the head of an answer."""
+    probability, label = stream.read(4 * head["count"]), stream.read(8 * head["count"])
+    shape = (head["count"], *head.get("map", (0, 0)))
+    heat = stream.read(4 * math.prod(shape))
+    return ServedAnswer(
+        loader,
+        np.frombuffer(probability, "<f4"),
+        np.frombuffer(label, "<i8"),
+        head["milliseconds"],
+        np.frombuffer(heat, "<f4").reshape(shape),
+    )
+
+
+def read_head(stream: IO[bytes]) -> dict[str, Any] | None:
     """The line of JSON that begins a message; None where no more comes."""
     line = stream.readline()
     return json.loads(line) if line.endswith(b"\n") else None
 
 
-def _end(code: int, words: IO[bytes]) -> str:
+def ending_of(code: int, words: IO[bytes]) -> str:
     """How a process ended, and the last line that it wrote."""
     words.seek(max(0, words.seek(0, io.SEEK_END) - 4096))
     lines = words.read().decode("utf-8", "replace").splitlines()

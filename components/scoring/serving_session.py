@@ -23,12 +23,14 @@ import math
 import os
 import struct
 import sys
+import threading
 import time
+import traceback
 import types
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import Any, BinaryIO
 
 WORKERS = min(8, os.cpu_count() or 1)
@@ -304,25 +306,44 @@ def run_spared(session: ServingSession, signature: str, inputs: Sequence[bytes])
 
 
 def serve(session: ServingSession, requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answers until the requests end; several at once, but in their order."""
-    waiting: deque[Future[bytes]] = deque()
+    """Answers until the requests end; several at once, but in their order, each when it is ready.
 
-    def hand_over(most: int) -> None:
-        while len(waiting) > most:
-            answers.write(waiting.popleft().result())
-        answers.flush()
+    Who asks may wait for an answer before asking again, so none is kept back until others come.
+    """
+    waiting: Queue[Future[bytes] | None] = Queue(2 * WORKERS)
+
+    def hand_over() -> None:
+        while (asked := waiting.get()) is not None:
+            answers.write(asked.result())
+            answers.flush()
+            waiting.task_done()
 
     with ThreadPoolExecutor(WORKERS) as pool:
+        writer = _Ending(target=hand_over)
+        writer.start()
         for line in requests:
             request = json.loads(line)
             inputs = [requests.read(size) for size in request["sizes"]]
-            hand_over(0 if request["alone"] else 2 * WORKERS)
-            waiting.append(
+            if request["alone"]:
+                waiting.join()
+            waiting.put(
                 pool.submit(answer, session, request["signature"], inputs, spared=request["spared"])
             )
             if request["alone"]:
-                hand_over(0)
-        hand_over(0)
+                waiting.join()
+        waiting.put(None)
+        writer.join()
+
+
+class _Ending(threading.Thread):
+    """A thread that nobody waits for in vain: where it fails, the whole process does."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
 
 
 def main(folder: Path) -> None:

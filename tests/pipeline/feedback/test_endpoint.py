@@ -14,7 +14,8 @@ import uvicorn
 
 from components.feedback.record import Record
 from pipeline.feedback import endpoint as module
-from pipeline.feedback.endpoint import Endpoint, load_tokens, make_app
+from pipeline.feedback.endpoint import Endpoint, make_app
+from pipeline.governance.tokens import load_tokens
 from pipeline.settings.sections import FeedbackConfig
 from tests.pipeline.feedback.making import Clinic
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import ConfigError
-from pipeline.feedback.endpoint import load_tokens
+from pipeline.governance.tokens import load_tokens
 
 ONE, TWO = "1" * 32, "2" * 32
 
