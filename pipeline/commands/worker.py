@@ -57,10 +57,9 @@ def train(workspace: Path, wait_minutes: float) -> int:
     """
     from components.records import events
     from pipeline.model.cluster import ASKED, join, read_place
-    from pipeline.settings.deciding import deciding_sha256
 
     place = read_place()
     click.echo(f"machine {place.index + 1} of {len(place.machines)}, waiting for a run")
     with events.listen(lambda event: click.echo(event.detail)):
-        join(workspace / ASKED, deciding=deciding_sha256(), wait_minutes=wait_minutes)
+        join(workspace / ASKED, wait_minutes=wait_minutes)
     return 0

@@ -25,6 +25,7 @@ from components.records import events
 from components.records.errors import ConfigError, DeviceLost
 from components.records.files import write_atomically
 from components.records.problems import parse_json_line
+from pipeline.settings.deciding import deciding_sha256
 
 VARIABLE = "TF_CONFIG"
 # Beside the pipeline's problems in the workspace, while its run waits for the other machines.
@@ -88,11 +89,8 @@ def train_together(
             return [kept[name] for name in kept.files], found
 
 
-def join(asked: Path, *, deciding: str, wait_minutes: float) -> None:
+def join(asked: Path, *, wait_minutes: float) -> None:
     """Waits for a run to ask for this machine, and trains with it.
-
-    Args:
-      deciding: SHA-256 of the code here that decides.
 
     Raises:
       ConfigError: no run asked in time, or one of other code.
@@ -106,13 +104,17 @@ def join(asked: Path, *, deciding: str, wait_minutes: float) -> None:
                 "start one there with training.strategy=multi_worker"
             )
         time.sleep(1)
-    request = json.loads(asked.read_bytes())
-    if request["deciding_sha256"] != deciding:
+    run_member(json.loads(asked.read_bytes()), asked, None)
+
+
+def refuse_other_code(request: Mapping[str, Any], asked: Path) -> None:
+    """Raises ConfigError where the run that asks was started by other code than is here."""
+    got, wanted = request["deciding_sha256"], deciding_sha256()
+    if got != wanted:
         raise ConfigError(
-            f"{asked.parent}: got a run of other code, {request['deciding_sha256'][:12]}, wanted "
-            f"{deciding[:12]}; install the same version on every machine"
+            f"{asked.parent}: got a run of other code, {got[:12]}, wanted {wanted[:12]}; install "
+            "the same version on every machine"
         )
-    run_member(request, asked, None)
 
 
 def run_member(request: Mapping[str, Any], asked: Path, weights: Path | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from components.records.errors import CasegateError
 from components.records.problems import json_line
 from pipeline.model.batches import open_records
 from pipeline.model.board import TrainingBoard
+from pipeline.model.cluster import refuse_other_code
 from pipeline.model.faults import explained_faults
 from pipeline.model.replicated import open_strategy
 from pipeline.model.trainer import fit, read_settings
@@ -42,10 +43,9 @@ class Heartbeat(keras.callbacks.Callback):
 def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     asked, *weights = map(Path, sys.argv[1:])
-    request = json.loads(asked.read_bytes())
     try:
         with events.listen(lambda event: _say({"detail": event.detail})):
-            network, found = _trained(request, first=bool(weights))
+            network, found = _trained(asked, first=bool(weights))
     except CasegateError as error:
         print(json_line(error), flush=True)
         sys.exit(error.exit_code)
@@ -54,10 +54,14 @@ def main() -> None:
     _say({"found": found})
 
 
-def _trained(request: dict[str, Any], *, first: bool) -> tuple[keras.Model, dict[str, Any]]:
-    model, how = read_settings(request)
+def _trained(asked: Path, *, first: bool) -> tuple[keras.Model, dict[str, Any]]:
+    model, how = read_settings(json.loads(asked.read_bytes()))
     with explained_faults(model, how, devices=1):
         strategy = open_strategy(how)  # first of all, as nothing may be computed before
+    # Again, now that the machines have met: what lay there before may be a killed run's.
+    request = json.loads(asked.read_bytes())
+    refuse_other_code(request, asked)
+    model, how = read_settings(request)
     transform = tft.TFTransformOutput(request["transform"])
     files = request["train"], request["tune"]
     train, tune = (open_records(each, transform, model.image_size) for each in files)

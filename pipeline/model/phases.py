@@ -95,8 +95,7 @@ def compile_network(
 def divide(network: keras.Model, phase: Phase) -> tuple[keras.Model, keras.Model] | None:
     """What comes before the layers of a phase, and the rest, as two models that share its weights.
 
-    None where that is nothing, or more than one tensor goes from it to the rest. The layers are
-    called a second time for it, so give a network that nothing else is made of.
+    None where that is nothing, or more than one tensor goes from it to the rest.
     """
     if phase.layers is None:
         return None

@@ -208,7 +208,7 @@ class _Training:
         """
         if phase.layers is None or self.how.strategy == "multi_worker":
             return None
-        # Keras marks layers that it divides a network by: GradCam could not look into it any more.
+        # Outside of the strategy, whose variables one device alone cannot train.
         copy, weights = build(self.model), self.network.model.get_weights()
         copy.model.set_weights(weights)
         if self.how.mixed_precision:

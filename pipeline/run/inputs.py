@@ -101,7 +101,7 @@ class Inputs:
                 "source": self.source_sha256,
                 "case_set": self.case_set_sha256,
                 "model": self.model_settings()["model"],
-                "training": dataclasses.asdict(self.config.training),
+                "training": self.config.training.deciding(),
                 "skip_bad_cases": self.config.data.skip_bad_cases,
                 "exif_orientation": self.config.data.exif_orientation,
                 "schema": self.schema_sha256,

@@ -75,7 +75,7 @@ class Config(Section):
 
     def deciding_sha256(self) -> str:
         """Hash of the settings that can change a verdict: none of those around a run."""
-        settings = dataclasses.asdict(self)
+        settings = dataclasses.asdict(self) | {"training": self.training.deciding()}
         return _sha256({name: part for name, part in settings.items() if name not in AROUND})
 
 

@@ -245,6 +245,10 @@ class TrainingConfig(Section):
     wait_minutes: Positive = 10
     """How long the machines of multi_worker wait for each other's next step."""
 
+    def deciding(self) -> dict[str, Any]:
+        """What can change what is trained, which waiting cannot."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "wait_minutes"}
+
     def __post_init__(self) -> None:
         if self.jit_compile and self.strategy != "one":
             raise ValueError(

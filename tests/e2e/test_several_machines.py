@@ -67,18 +67,21 @@ def test_a_killed_machine_ends_the_run_in_a_line_and_the_next_run_trains_on_both
     while b"epoch 2/" not in log.read_bytes():
         assert time.monotonic() < end and worker.poll() is None and run.poll() is None
         time.sleep(0.5)
+    asked = tmp_path / "workspace" / ".training.json"
+    left = asked.read_bytes()
     os.killpg(worker.pid, signal.SIGKILL)
     assert run.wait(timeout=900) == 70
     (said,) = [line for line in (tmp_path / "run.log").read_text().splitlines() if "[CG" in line]
     assert said.startswith("DeviceLost: training: ") and said.endswith("[CG9002]")
     workspace = tmp_path / "workspace"
-    assert not (workspace / ".training.json").exists() and not exported(workspace)
+    assert not asked.exists() and not exported(workspace)
     (record,) = workspace.glob("runs/*/run.json")
     assert json.loads(record.read_text())["state"] == "failed"
 
+    asked.write_bytes(left)  # as by a run that was killed: nobody may train by it
     run, worker = pair(tmp_path, epochs=2)
     assert run.wait(timeout=900) == 1 and worker.wait(timeout=900) == 0  # two epochs are few
     (record,) = workspace.glob("artifacts/Trainer/model/*/Format-Serving/assets.extra/release.json")
     training = json.loads(record.read_text())["training"]
     assert (training["strategy"], training["devices"]) == ("multi_worker", 2)
-    assert not (workspace / ".training.json").exists()
+    assert not asked.exists()

@@ -11,7 +11,15 @@ from components.records import events
 from components.records.errors import ConfigError, DeviceLost, NothingEvaluated
 from components.records.problems import json_line
 from pipeline.model import cluster
-from pipeline.model.cluster import Place, join, read_place, refuse_unfit_place, train_together
+from pipeline.model.cluster import (
+    Place,
+    join,
+    read_place,
+    refuse_other_code,
+    refuse_unfit_place,
+    train_together,
+)
+from pipeline.settings.deciding import deciding_sha256
 
 pytestmark = pytest.mark.process
 
@@ -106,9 +114,12 @@ def test_what_a_member_refuses_is_what_the_run_says(
         ask(asked, monkeypatch, f"print({line!r}); sys.exit(5)")
 
 
-def test_a_worker_waits_for_a_run_of_its_own_code_and_not_for_ever(asked: Path) -> None:
+def test_a_worker_does_not_wait_for_ever(asked: Path) -> None:
     with pytest.raises(ConfigError, match="no run asked"):
-        join(asked, deciding="mine", wait_minutes=0)
-    asked.write_text(json.dumps({"deciding_sha256": "other"}))
+        join(asked, wait_minutes=0)
+
+
+def test_a_run_of_other_code_is_refused(asked: Path) -> None:
+    refuse_other_code({"deciding_sha256": deciding_sha256()}, asked)
     with pytest.raises(ConfigError, match="of other code"):
-        join(asked, deciding="mine", wait_minutes=0)
+        refuse_other_code({"deciding_sha256": "other"}, asked)

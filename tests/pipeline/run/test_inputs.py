@@ -180,6 +180,8 @@ def test_the_fingerprint_follows_policy_and_settings(small: Small) -> None:
     deeper = replace(inputs, config=small.config("model.epochs=3"))
     assert len({inputs.fingerprint, stricter.fingerprint, deeper.fingerprint}) == 3
     assert stricter.training_sha256 == inputs.training_sha256 != deeper.training_sha256
+    patient = replace(inputs, config=small.config("training.wait_minutes=3"))
+    assert patient.fingerprint == inputs.fingerprint
 
 
 def test_the_fingerprint_follows_what_people_decided(small: Small) -> None:

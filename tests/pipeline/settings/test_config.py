@@ -205,6 +205,7 @@ def test_a_setting_around_a_run_out_of_range_is_refused_by_its_name(setting: str
 
 def test_what_is_around_a_run_changes_nothing_that_decides() -> None:
     around = ("notify.retries=1", "retention.keep_runs=3", "ci.registry=models", "owner=unnamed")
+    around += ("training.wait_minutes=3",)
     plain, told = load_config(None), load_config(None, around)
     assert plain.sha256() != told.sha256()
     assert plain.deciding_sha256() == told.deciding_sha256()
