@@ -23,6 +23,7 @@ from pipeline.commands.policy import policy
 from pipeline.commands.prune import prune
 from pipeline.commands.run import retrain, run
 from pipeline.commands.schedule import schedule
+from pipeline.commands.serving import serving
 from pipeline.commands.store import store
 from pipeline.commands.timeline import timeline
 from pipeline.commands.worker import worker
@@ -59,6 +60,7 @@ for command in (
     ledger,
     lineage,
     audit,
+    serving,
     keys,
     store,
     timeline,

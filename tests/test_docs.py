@@ -96,6 +96,10 @@ def parsed(arguments: list[str], folder: Path) -> dict:
         if option in ("--config", "--token-file", "--image"):
             (folder / value).touch()
     arguments = [str(folder / Path(w).name) if w.startswith("/data/") else w for w in arguments]
+    for place, word in enumerate(arguments):
+        if word.startswith("workspace/serving/"):
+            (folder / word).mkdir(parents=True)
+            arguments[place] = str(folder / word)
     command: click.Command = main
     parent: click.Context | None = None
     while isinstance(command, click.Group):

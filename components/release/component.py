@@ -1,5 +1,6 @@
 """The champion as TFX's Evaluator wants it, and TFX's Pusher made all-or-nothing."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ from components.attestation.keys import load_signers
 from components.attestation.signing import attest_release, check_releasable
 from components.attestation.statements import TRAINING
 from components.decision import Verdict, load_decision
-from components.records.errors import IntegrityError
+from components.records.errors import IntegrityError, Unservable
 from components.records.files import sha256_tree, sync, sync_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
@@ -77,6 +78,8 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         with report_error(request["problems"]):
             _refuse_other(incoming, Path(request["run_folder"]) / DECISION)
         stamped = incoming / pushed.get_string_custom_property("pushed_version")
+        with report_error(request["problems"]):
+            _refuse_unservable(stamped, request["check_fn"])
         target = _release(stamped, destination, signed, request)
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
@@ -128,6 +131,15 @@ def _refuse_other(incoming: Path, decided: Path) -> None:
         raise IntegrityError(
             f"{decided}: says nothing of whether the model can be served; nothing was pushed"
         )
+
+
+def _refuse_unservable(model: Path, check_fn: str) -> None:
+    """Raises Unservable where this dotted name's function does, of what is about to be released."""
+    module, _, name = check_fn.rpartition(".")
+    try:
+        getattr(importlib.import_module(module), name)(model)
+    except Unservable as error:
+        raise Unservable(f"{error}; nothing was pushed") from None
 
 
 def _signed_decision(

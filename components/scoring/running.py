@@ -37,6 +37,7 @@ class RunningModel:
     Args:
       model: the SavedModel's folder; it is not read again after this.
       warm_with: requests that are answered before it counts as loaded: a first one takes long.
+      strict: as in `start_program`.
       ended: told once, from a thread of this object, when the process ends without `close`; its
         words are why.
 
@@ -49,11 +50,12 @@ class RunningModel:
         model: Path,
         *,
         warm_with: Sequence[ServedRequest] = (),
+        strict: bool = False,
         ended: Callable[[str], None] = lambda why: None,
     ) -> None:
         self.model, self._ended = model, ended
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        self._process = start_program(model, self._words)
+        self._process = start_program(model, self._words, strict=strict)
         self._sending: SimpleQueue[tuple[ServedRequest, Answer] | None] = SimpleQueue()
         self._waiting: deque[Answer] = deque()  # sent, or about to be, in their order
         self._lock = threading.Lock()
@@ -64,7 +66,7 @@ class RunningModel:
             self._process.kill()
             why = head["fault"] if head else self._ending()
             raise Unservable(f"{model}: {why}")
-        self.loader = str(head["loader"])
+        self.head, self.loader = head, str(head["loader"])
         self._threads = [
             threading.Thread(target=work, name=f"model-{work.__name__.strip('_')}", daemon=True)
             for work in (self._send, self._receive)

@@ -91,9 +91,15 @@ def ask(
             raise Unservable(f"{model}: the process that served it {ending_of(code, words)}")
 
 
-def start_program(model: Path, words: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """The program, that loads the model; what it prints besides its answers goes to `words`."""
-    command = [sys.executable, "-I", str(PROGRAM), str(model.resolve())]
+def start_program(
+    model: Path, words: IO[bytes], *, strict: bool = False
+) -> "subprocess.Popen[bytes]":
+    """The program, that loads the model; what it prints besides its answers goes to `words`.
+
+    Args:
+      strict: replays the model's warm-up, and refuses answers that the contract does not allow.
+    """
+    command = [sys.executable, "-I", str(PROGRAM), str(model.resolve()), *["--strict"] * strict]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, env=quiet
@@ -119,20 +125,24 @@ def explain(
             yield answer
 
 
-def probe(model: Path) -> Servability:
-    """Whether any folder holds a model that can be served, seen on one grey image of our own."""
+def probing() -> list[ServedRequest]:
+    """One request for each signature, with a ramp of greys, which is nobody's picture."""
     from PIL import Image
 
-    image = io.BytesIO()
-    Image.new("L", (64, 64), 128).save(image, "PNG")
+    image, greys = io.BytesIO(), bytes(2 * (x + y) for y in range(64) for x in range(64))
+    Image.frombytes("L", (64, 64), greys).save(image, "PNG")
     png = image.getvalue()
-    requests = [
+    return [
         ServedRequest("serving_default", [png]),
         ServedRequest("serve_examples", [_example(png)]),
         ServedRequest(EXPLAIN, [png]),
     ]
+
+
+def probe(model: Path) -> Servability:
+    """Whether any folder holds a model that can be served, seen on one image of our own."""
     try:
-        answers = [answer for _, answer in ask(model, requests)]
+        answers = [answer for _, answer in ask(model, probing())]
     except Unservable as error:
         return Servability(str(error).removeprefix(f"{model}: "))
     return Servability(None, answers[0].loader)

@@ -3,17 +3,21 @@
 TensorFlow Serving, Java, Go and C++ load through TensorFlow's C++ loader, which restores variables
 by their names; Python's goes by the graph of Python objects, and runs models that no other can. So
 this calls the C++ loader through TensorFlow's C API, and imports neither TensorFlow's Python nor
-Keras nor this project.
+Keras, and of this project what the contract says.
 
-    python -I serving_session.py SAVEDMODEL
+    python -I serving_session.py SAVEDMODEL [--strict]
 
 Every message is a line of JSON, then the bytes that it announces. First out is {"fault", "loader"};
-a model with a fault gets no further. A request is {"signature", "alone", "spared", "sizes"} and one
-input after the other; the answers come in the order of the requests, each {"fault", "milliseconds",
-"count"}, then probabilities (float32) and labels (int64); of `explain` also "map", the height and
-width of the maps (float32) that follow. `alone`: nothing else runs beside it. `spared`: an input
-that cannot be answered spoils no other; its probability is NaN, its label -1. A model without
-`explain`, as they were once released, answers it with count 0.
+a model with a fault gets no further. With `--strict` its warm-up is replayed first, if it has one,
+and an answer out of its range is a fault; then that line also has "replayed", the number of warm-up
+requests, and "signatures", what the model takes and gives, in the form of the contract.
+
+A request is {"signature", "alone", "spared", "sizes"} and one input after the other; the answers
+come in the order of the requests, each {"fault", "milliseconds", "count"}, then probabilities
+(float32) and labels (int64); of `explain` also "map", the height and width of the maps (float32)
+that follow. `alone`: nothing else runs beside it. `spared`: an input that cannot be answered spoils
+no other; its probability is NaN, its label -1. A model without `explain`, as they were once
+released, answers it with count 0.
 """
 
 import ctypes
@@ -27,26 +31,32 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 from typing import Any, BinaryIO
 
+if __name__ == "__main__":  # `-I` leaves this project out
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from components.scoring.serving_terms import (
+    EXPLAIN,
+    HEATMAP,
+    STRING,
+    WARM_UP,
+    Fault,
+    describe,
+    kept_terms,
+    named,
+    refuse_unservable,
+    shape_of,
+)
+
 WORKERS = min(8, os.cpu_count() or 1)
 TAG = "serve"
-INPUTS = {"serving_default": "image", "serve_examples": "examples"}
-EXPLAIN, HEATMAP = "explain", "heatmap"  # takes what serving_default takes, and gives a map too
-FLOAT, STRING, INT64 = 1, 7, 9  # as TensorFlow numbers its types
-OUTPUTS = {"probability": FLOAT, "label": INT64}
-WORDS = {FLOAT: "float32", STRING: "string", INT64: "int64"}
 NO_LABEL = -1
 STRING_BYTES = 24  # of a TF_TString
-VARIABLES = {"VarHandleOp", "VariableV2"}
-
-
-class Fault(Exception):
-    """Why the model cannot be served, in one line."""
 
 
 def tensorflow_folder() -> Path:
@@ -57,16 +67,19 @@ def tensorflow_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def read_meta_graph(folder: Path, tensorflow: Path) -> Any:
+def import_messages_alone(tensorflow: Path) -> None:
+    """Makes this process import TensorFlow's messages, and not the rest of its Python."""
+    package = types.ModuleType("tensorflow")  # the package's own `__init__` loads all the rest
+    package.__path__ = [str(tensorflow)]
+    sys.modules["tensorflow"] = package
+
+
+def read_meta_graph(folder: Path) -> Any:
     """The MetaGraphDef that is served.
 
     Raises:
       Fault: there is none.
     """
-    # Of TensorFlow's Python only the messages: the package's own `__init__` loads all the rest.
-    package = types.ModuleType("tensorflow")
-    package.__path__ = [str(tensorflow)]
-    sys.modules["tensorflow"] = package
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -80,75 +93,6 @@ def read_meta_graph(folder: Path, tensorflow: Path) -> Any:
     return graphs[0]
 
 
-def inputs_of(meta: Any) -> dict[str, str]:
-    """The signatures that are asked, each with the name of its input."""
-    return {**INPUTS, **({EXPLAIN: "image"} if EXPLAIN in meta.signature_def else {})}
-
-
-def outputs_of(signature: str) -> dict[str, int]:
-    """What a signature gives, each with its type."""
-    return {**OUTPUTS, **({HEATMAP: FLOAT} if signature == EXPLAIN else {})}
-
-
-def refuse_unservable(meta: Any, folder: Path) -> None:
-    """Raises Fault for what can be seen without running: signatures, types, unfilled variables."""
-    for name, key in inputs_of(meta).items():
-        if name not in meta.signature_def:
-            raise Fault(f"no signature {name}")
-        signature = meta.signature_def[name]
-        if set(signature.inputs) != {key}:
-            raise Fault(f"{name} takes {_named(signature.inputs)}, wanted '{key}' alone")
-        _refuse_other(f"{name} input {key}", signature.inputs[key], STRING)
-        for output, kind in outputs_of(name).items():
-            if output not in signature.outputs:
-                raise Fault(f"{name} gives {_named(signature.outputs)}, wanted '{output}' too")
-            found = signature.outputs[output]
-            _refuse_other(f"{name} output {output}", found, kind, is_map=output == HEATMAP)
-    nodes = {node.name: node for node in meta.graph_def.node}
-    filled = _variables(nodes, [meta.saver_def.restore_op_name])
-    for name in inputs_of(meta):
-        read = _variables(nodes, [o.name for o in meta.signature_def[name].outputs.values()])
-        if unfilled := sorted(read - filled):
-            raise Fault(
-                f"{name} reads variables that the restore operation does not fill: "
-                f"{', '.join(unfilled[:3])}"
-                + (f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else "")
-            )
-    if filled and not (folder / "variables" / "variables.index").is_file():
-        raise Fault("variables/variables.index is missing")  # the loader would go on without
-
-
-def _refuse_other(what: str, tensor: Any, kind: int, *, is_map: bool = False) -> None:
-    if tensor.dtype != kind:
-        raise Fault(f"{what} has type {tensor.dtype}, wanted {kind} ({WORDS[kind]})")
-    sizes = _shape(tensor)
-    first, *map_size = sizes or [0]
-    # An input of another rank ends TensorFlow's process.
-    if first != -1 or len(map_size) != 2 * is_map or min(map_size, default=1) < 1:
-        one = "[-1, height, width]: one map a case" if is_map else "[-1]: one value a case"
-        raise Fault(f"{what} has shape {'unknown' if sizes is None else sizes}, wanted {one}")
-
-
-def _shape(tensor: Any) -> list[int] | None:
-    shape = tensor.tensor_shape
-    return None if shape.unknown_rank else [dim.size for dim in shape.dim]
-
-
-def _named(keys: Sequence[str]) -> str:
-    return ", ".join(f"'{key}'" for key in sorted(keys)) or "nothing"
-
-
-def _variables(nodes: dict[str, Any], outputs: list[str]) -> set[str]:
-    """Names of the variables that these tensors or operations depend on."""
-    waiting, seen = list(outputs), set()
-    while waiting:
-        name = waiting.pop().removeprefix("^").split(":")[0]
-        if name in nodes and name not in seen:
-            seen.add(name)
-            waiting += nodes[name].input
-    return {name for name in seen if nodes[name].op in VARIABLES}
-
-
 class _Output(ctypes.Structure):
     _fields_ = (("operation", ctypes.c_void_p), ("index", ctypes.c_int))
 
@@ -156,7 +100,7 @@ class _Output(ctypes.Structure):
 class ServingSession:
     """A SavedModel in TensorFlow's C++ runtime."""
 
-    def __init__(self, folder: Path, meta: Any, tensorflow: Path) -> None:
+    def __init__(self, folder: Path, meta: Any, tensorflow: Path, *, strict: bool = False) -> None:
         self._c = _declared(ctypes.CDLL(str(tensorflow / "libtensorflow_cc.so.2")))
         self.loader = f"TF_LoadSessionFromSavedModel, TensorFlow {self._c.TF_Version().decode()}"
         graph, options = self._c.TF_NewGraph(), self._c.TF_NewSessionOptions()
@@ -165,13 +109,15 @@ class ServingSession:
             options, None, os.fsencode(folder), tags, 1, graph, None, status
         )
         self._refuse_failed(status)
+        self.terms, self.strict = kept_terms(meta), strict
         self._ends, self.map = {}, [0, 0]
-        for name, key in inputs_of(meta).items():
+        for name, terms in self.terms.items():
             given = meta.signature_def[name].outputs
-            tensors = [meta.signature_def[name].inputs[key], *(given[o] for o in outputs_of(name))]
+            inputs = meta.signature_def[name].inputs
+            tensors = [inputs[terms.key], *(given[output] for output in terms.gives)]
             self._ends[name] = [self._output(graph, tensor.name) for tensor in tensors]
             if name == EXPLAIN:
-                self.map = (_shape(given[HEATMAP]) or [])[1:]
+                self.map = (shape_of(given[HEATMAP]) or [])[1:]
 
     def _output(self, graph: int, tensor: str) -> _Output:
         operation, _, index = tensor.rpartition(":")
@@ -186,7 +132,8 @@ class ServingSession:
         Nothing, where the model has no such signature.
 
         Raises:
-          Fault: TensorFlow's error, or an answer of another type or shape.
+          Fault: TensorFlow's error, or an answer of another type or shape; of a strict session also
+            one out of its range.
         """
         if signature not in self._ends:
             return []
@@ -203,12 +150,15 @@ class ServingSession:
         finally:
             self._c.TF_DeleteTensor(given)
         self._refuse_failed(status)
-        taken = zip(outputs_of(signature).items(), answers, strict=True)
+        gives = self.terms[signature].gives
         shapes = {HEATMAP: [len(inputs), *self.map]}
-        return [
-            self._taken(f"{signature} {name}", tensor, kind, shapes.get(name, [len(inputs)]))
-            for (name, kind), tensor in taken
+        parts = [
+            self._taken(f"{signature} {name}", tensor, it.kind, shapes.get(name, [len(inputs)]))
+            for (name, it), tensor in zip(gives.items(), answers, strict=True)
         ]
+        for (name, it), content in zip(gives.items(), parts) if self.strict else ():
+            it.refuse(f"{signature} {name}", content)
+        return parts
 
     def _strings(self, inputs: Sequence[bytes]) -> int:
         dims = (ctypes.c_int64 * 1)(len(inputs))
@@ -305,6 +255,69 @@ def run_spared(session: ServingSession, signature: str, inputs: Sequence[bytes])
     return [b"".join(parts) for parts in zip(*halves, strict=True)]
 
 
+def replay_warm_up(session: ServingSession, file: Path) -> int:
+    """Asks what TensorFlow Serving will ask before it serves the model; the number of requests.
+
+    Raises:
+      Fault: the file is broken, leaves out a signature or asks for another, or an answer fails.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    asked: list[str] = []
+    for content in read_records(file):
+        try:
+            request = PredictionLog.FromString(content).predict_log.request
+        except DecodeError as error:
+            raise Fault(f"{WARM_UP}: record {len(asked)} is no PredictionLog: {error}") from None
+        name = request.model_spec.signature_name
+        key = session.terms[name].key if name in session.terms else "nothing"
+        inputs = request.inputs[key]
+        images = list(inputs.string_val)
+        fits = images and [dim.size for dim in inputs.tensor_shape.dim] == [len(images)]
+        if set(request.inputs) != {key} or inputs.dtype != STRING or not fits:
+            raise Fault(f"{WARM_UP}: record {len(asked)} asks '{name}' for no image by '{key}'")
+        try:
+            session.run(name, images)
+        except Fault as error:
+            raise Fault(f"{WARM_UP}: record {len(asked)}: {error}") from None
+        asked.append(name)
+    if left_out := sorted(set(session.terms) - set(asked)):
+        raise Fault(f"{WARM_UP}: no request for {named(left_out)}")
+    return len(asked)
+
+
+def read_records(file: Path) -> Iterator[bytes]:
+    """The records of a TFRecord file.
+
+    Raises:
+      Fault: it is cut short, or a checksum does not fit.
+    """
+    content, start = file.read_bytes(), 0
+    while start < len(content):
+        head = content[start : start + 12]
+        size = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else 0
+        end = start + 12 + size
+        record, tail = content[start + 12 : end], content[end : end + 4]
+        if len(tail) < 4:
+            raise Fault(f"{WARM_UP}: cut short in the record at byte {start}")
+        if head[8:] + tail != struct.pack("<II", _masked(head[:8]), _masked(record)):
+            raise Fault(f"{WARM_UP}: the record at byte {start} is not as it was written")
+        yield record
+        start = end + 4
+
+
+def _masked(content: bytes) -> int:
+    """TFRecord's checksum: the CRC-32C, turned by 15 bits, and a constant added."""
+    value = 0xFFFFFFFF
+    for byte in content:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ 0x82F63B78 * (value & 1)
+    value ^= 0xFFFFFFFF
+    return ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
 def serve(session: ServingSession, requests: BinaryIO, answers: BinaryIO) -> None:
     """Answers until the requests end; several at once, but in their order, each when it is ready.
 
@@ -346,17 +359,23 @@ class _Ending(threading.Thread):
             os._exit(1)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, strict: bool = False) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what TensorFlow prints stays out of the answers
+    head: dict[str, Any] = {"fault": None, "loader": None}
     try:
         tensorflow = tensorflow_folder()
-        meta = read_meta_graph(folder, tensorflow)
+        import_messages_alone(tensorflow)
+        meta = read_meta_graph(folder)
         refuse_unservable(meta, folder)
-        session = ServingSession(folder, meta, tensorflow)
-        head = {"fault": None, "loader": session.loader}
+        session = ServingSession(folder, meta, tensorflow, strict=strict)
+        if strict:
+            warm_up = folder / WARM_UP
+            head["replayed"] = replay_warm_up(session, warm_up) if warm_up.exists() else 0
+            head["signatures"] = describe(meta)
+        head["loader"] = session.loader
     except Fault as error:
-        head = {"fault": str(error), "loader": None}
+        head["fault"] = str(error)
     answers.write(json.dumps(head).encode() + b"\n")
     answers.flush()
     if head["fault"] is None:
@@ -364,4 +383,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), strict="--strict" in sys.argv[2:])

@@ -8,8 +8,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from components.records.errors import Unservable
 from components.records.run_files import RELEASE_RECORD
+from components.scoring.served import probing
+from components.scoring.serving_session import read_meta_graph
+from components.scoring.serving_terms import (
+    WARM_UP,
+    Fault,
+    SignatureTerms,
+    kept_terms,
+    refuse_foreign,
+)
 from pipeline.model.explanation import GradCam
 from pipeline.model.features import HEATMAP, IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_SPEC
 
@@ -78,7 +89,11 @@ class Classifier(tf.Module):
 
 
 def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) -> None:
-    """Writes the SavedModel, and the release record into its `assets.extra/`."""
+    """Writes the SavedModel, with all that a released one has in `assets.extra/`.
+
+    Raises:
+      Unservable: its signatures do not keep the serving contract.
+    """
     tf.saved_model.save(
         classifier,
         directory,
@@ -88,11 +103,35 @@ def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) ->
             "explain": classifier.explain,
         },
     )
-    write_release_record(directory, record)
+    complete(directory, record)
 
 
-def write_release_record(directory: str, record: Mapping[str, Any]) -> None:
-    """Puts the release record into a SavedModel."""
+def complete(directory: str, record: Mapping[str, Any]) -> None:
+    """Puts the warm-up requests and the release record into a SavedModel that keeps the contract.
+
+    Requests that were there are replaced: nobody knows whose pictures they hold.
+
+    Raises:
+      Unservable: its signatures do not keep the serving contract.
+    """
+    try:
+        meta = read_meta_graph(Path(directory))
+        refuse_foreign(meta)
+    except Fault as error:
+        raise Unservable(f"{directory}: {error}; schemas/serving_contract.json says it") from None
     path = Path(directory) / RELEASE_RECORD
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _write_warm_up(Path(directory) / WARM_UP, kept_terms(meta))
+
+
+def _write_warm_up(path: Path, terms: Mapping[str, SignatureTerms]) -> None:
+    """One request for each signature. No model's name: the same bytes are served under any."""
+    asked = {request.signature: request.inputs for request in probing()}
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for name, one in terms.items():
+            log = PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.signature_name = name
+            request.inputs[one.key].CopyFrom(tf.make_tensor_proto(asked[name]))
+            writer.write(log.SerializeToString(deterministic=True))

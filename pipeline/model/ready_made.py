@@ -10,7 +10,7 @@ from components.records.errors import ConfigError, IntegrityError, Unservable
 from components.records.files import sha256_tree
 from components.scoring.score import operating_point_of
 from components.scoring.served import probe
-from pipeline.model.export import write_release_record
+from pipeline.model.export import complete
 
 
 def verify_ready_made(folder: Path) -> None:
@@ -30,12 +30,13 @@ def verify_ready_made(folder: Path) -> None:
 
 
 def pass_through(folder: Path, sha256: str, directory: str, record: Mapping[str, Any]) -> None:
-    """Copies it to where a trained model would be exported, and adds the release record.
+    """Copies it to where a trained model would be exported, and adds what released ones have.
 
     Raises:
       IntegrityError: its files are not those that were checked.
+      Unservable: its signatures do not keep the serving contract.
     """
     if (got := sha256_tree(folder)) != sha256:
         raise IntegrityError(f"{folder}: got SHA-256 {got}, wanted {sha256}; it changed meanwhile")
     shutil.copytree(folder, directory, dirs_exist_ok=True)
-    write_release_record(directory, record)
+    complete(directory, record)

@@ -241,8 +241,9 @@ class Inputs:
         return found
 
     def push_request(self) -> dict[str, Any]:
-        """What Pusher is told beside TFX's own settings: what has to be signed, and by whom."""
+        """What Pusher is told beside TFX's own settings: what it checks, and who has to sign."""
         return {
+            "check_fn": "components.scoring.contract.refuse_unkept",
             "ledger": str(self.workspace.ledger),
             "runs": str(self.workspace.runs),
             "run_folder": str(self.workspace.run_folder(self.run_id)),

@@ -37,7 +37,9 @@ MODULES = {
         run_files schema text yaml_lines
     """,
     "components.records.ledger": "ledger records",
-    "components.scoring": "attention component reference score served serving_session spread",
+    "components.scoring": """
+        attention component reference score served serving_session serving_terms spread
+    """,
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,

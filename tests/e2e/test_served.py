@@ -155,7 +155,8 @@ def test_a_champion_of_before_judges_with_a_remark_and_nobody_rolls_back_to_it(
     with monkeypatch.context() as before:
         before.setattr(export_module, "Classifier", TrackedClassifier)
         before.setattr("components.gate.decide.servable_checks", lambda *given, **named: [])
-        before.setattr("components.release.component._refuse_other", lambda *given: None)
+        for check in ("_refuse_other", "_refuse_unservable"):
+            before.setattr(f"components.release.component.{check}", lambda *given: None)
         config = released.data.config(OTHER_SEED)
         assert watched_run(config, released.workspace).outcome.exit_code == 0
     old = versions(destination)[-1]

@@ -14,7 +14,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.decision import Verdict, load_decision, save_decision
-from components.records.errors import IntegrityError, SignatureError
+from components.records.errors import IntegrityError, SignatureError, Unservable
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
@@ -63,9 +63,19 @@ def push(model: Model, destination: Path, *, blessed: bool = True, run: str = "1
     return pushed
 
 
+def keeps_the_contract(model: Path) -> None:
+    """Stands for what the pipeline names: it would load the model."""
+    assert model.parent.parent.name == INCOMING
+
+
+def keeps_it_not(model: Path) -> None:
+    raise Unservable(f"{model}: no label")
+
+
 def told(workspace: Path) -> dict[str, Any]:
     """What the pipeline tells Pusher, as `Inputs.push_request` does."""
     return {
+        "check_fn": f"{__name__}.keeps_the_contract",
         "ledger": str(workspace / "ledger.jsonl"),
         "runs": str(workspace / "runs"),
         "run_folder": str(workspace / "runs" / "run-1"),
@@ -204,5 +214,15 @@ def test_nothing_is_pushed_that_no_decision_says_can_be_served(
     said = () if verdict is None else (replace(served, verdict=verdict),)
     save_decision(replace(decision, checks=(*said, *others)), path)
     with refused(IntegrityError, path):
+        push(model, destination)
+    assert not destination.exists() and recorded(destination) == []
+
+
+def test_a_model_that_does_not_keep_the_contract_is_not_pushed(
+    model: Model, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = {**told(destination.parents[1]), "check_fn": f"{__name__}.keeps_it_not"}
+    monkeypatch.setattr(f"{__name__}.told", lambda workspace: strict)
+    with refused(Unservable, "no label", "nothing was pushed"):
         push(model, destination)
     assert not destination.exists() and recorded(destination) == []

@@ -25,7 +25,6 @@ from components.scoring.serving_session import (
     Fault,
     ServingSession,
     answer,
-    refuse_unservable,
     serve,
     tensorflow_folder,
 )
@@ -48,15 +47,10 @@ def meta(model: Path) -> Meta:
 
 
 def read(folder: Path) -> Meta:
-    """What the program reads, which takes TensorFlow's own package out of the way for itself."""
-    installed = tensorflow_folder()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "tensorflow", tf)
-        found = serving_session.read_meta_graph(folder, installed)
-        bare = sys.modules["tensorflow"]
-        assert (bare.__name__, bare.__path__) == ("tensorflow", [str(installed)])
-        assert not hasattr(bare, "constant")
-        return found
+    return serving_session.read_meta_graph(folder)
+
+
+IMAGE = "serving_default"
 
 
 def fault_of(call: Callable[..., object], *arguments: Any) -> str:
@@ -67,6 +61,16 @@ def fault_of(call: Callable[..., object], *arguments: Any) -> str:
 
 def test_tensorflow_is_found_where_it_is_installed() -> None:
     assert tensorflow_folder() == Path(str(tf.__file__)).parent
+
+
+def test_the_program_takes_tensorflows_own_package_out_of_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", tf)
+    serving_session.import_messages_alone(Path("somewhere"))
+    bare = sys.modules["tensorflow"]
+    assert (bare.__name__, bare.__path__) == ("tensorflow", ["somewhere"])
+    assert not hasattr(bare, "constant")
 
 
 @pytest.mark.parametrize("spec", [None, ModuleSpec("tensorflow", None)])
@@ -109,83 +113,6 @@ def test_an_input_that_is_spared_spoils_no_other(number: int) -> None:
         np.testing.assert_array_equal(probability, wanted)
         assert label[place] == serving_session.NO_LABEL and (np.delete(label, place) == 0).all()
         assert session.calls <= 2 * number.bit_length() + 1
-
-
-def test_what_can_be_served_is_not_refused(model: Path, meta: Meta) -> None:
-    refuse_unservable(meta, model)
-
-
-IMAGE, EXAMPLES = "serving_default", "serve_examples"
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        (lambda s: s.pop(IMAGE), "no signature serving_default"),
-        (lambda s: s[IMAGE].inputs["b"], "serving_default takes 'b', 'image', wanted 'image' "),
-        (lambda s: s[EXAMPLES].inputs.clear(), "serve_examples takes nothing, wanted 'examples' "),
-        (lambda s: s[IMAGE].outputs.pop("label"), "gives 'probability', wanted 'label' too"),
-        (
-            lambda s: setattr(s[IMAGE].inputs["image"], "dtype", 1),
-            "serving_default input image has type 1, wanted 7 (string)",
-        ),
-        (
-            lambda s: setattr(s[EXAMPLES].outputs["label"], "dtype", 3),
-            "serve_examples output label has type 3, wanted 9 (int64)",
-        ),
-        (
-            lambda s: s[IMAGE].inputs["image"].tensor_shape.dim.add(size=1),
-            "serving_default input image has shape [-1, 1], wanted [-1]",
-        ),
-        (
-            lambda s: setattr(s[IMAGE].inputs["image"].tensor_shape, "unknown_rank", True),
-            "serving_default input image has shape unknown, wanted [-1]",
-        ),
-        (
-            lambda s: setattr(s[IMAGE].outputs["label"].tensor_shape.dim[0], "size", 2),
-            "serving_default output label has shape [2], wanted [-1]",
-        ),
-    ],
-)
-def test_a_signature_of_another_form(
-    change: Callable[[Any], object], fault: str, model: Path, meta: Meta
-) -> None:
-    other = deepcopy(meta)
-    change(other.signature_def)
-    assert fault in fault_of(refuse_unservable, other, model)
-
-
-@pytest.mark.parametrize(
-    ("count", "named"),
-    [(1, "v0"), (3, "v0, v1, v2"), (4, "v0, v1, v2 and 1 more"), (5, "v0, v1, v2 and 2 more")],
-)
-def test_variables_that_nothing_restores(count: int, named: str, model: Path, meta: Meta) -> None:
-    other = deepcopy(meta)
-    read_by = other.signature_def[EXAMPLES].outputs["label"].name.split(":")[0]
-    (output,) = (node for node in other.graph_def.node if node.name == read_by)
-    for i in range(count):
-        other.graph_def.node.add(name=f"v{i}", op="VarHandleOp")
-        output.input.append(f"v{i}:0" if i else "^v0")
-    fault = fault_of(refuse_unservable, other, model)
-    assert fault.startswith("serve_examples reads variables")
-    assert fault.endswith(f"does not fill: {named}")
-
-
-def test_a_graph_that_restores_nothing(model: Path, meta: Meta) -> None:
-    other = deepcopy(meta)
-    other.saver_def.ClearField("restore_op_name")
-    fault = fault_of(refuse_unservable, other, model)
-    assert fault.startswith("serving_default reads variables")
-    assert fault.endswith("does not fill: Variable, Variable_1")
-
-
-def test_where_there_are_variables_their_index_is(tmp_path: Path, meta: Meta) -> None:
-    fault = fault_of(refuse_unservable, meta, tmp_path)
-    assert fault == "variables/variables.index is missing"
-    without = deepcopy(meta)
-    for node in without.graph_def.node:
-        node.op = node.op.replace("VarHandleOp", "Placeholder")
-    refuse_unservable(without, tmp_path)
 
 
 @pytest.fixture(scope="module")

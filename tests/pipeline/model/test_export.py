@@ -11,8 +11,12 @@ import tensorflow as tf
 import tf_keras
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.autograph.impl import api as autograph
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from components.records.errors import Unservable
+from components.scoring.contract import refuse_unkept
 from components.scoring.served import ServedRequest, ask, probe
+from components.scoring.serving_terms import WARM_UP
 from pipeline.model.explanation import GradCam
 from pipeline.model.export import Classifier, export
 from pipeline.model.features import IMAGE, PIXELS
@@ -20,6 +24,7 @@ from pipeline.model.networks.building import build
 from pipeline.model.preprocessing import decoded
 from pipeline.settings.sections import ModelConfig
 from tests.components.cases.making import encoded, picture
+from tests.refusing import refused
 
 pytestmark = pytest.mark.tensorflow
 
@@ -162,6 +167,34 @@ def test_the_release_record_is_beside_the_model_in_one_spelling(tmp_path: Path) 
     assert record.read_bytes() == b'{\n  "a": "\\u00f6",\n  "b": 1\n}\n'
     export(Classifier(shipped(), Transform(), 0.5), str(tmp_path / "model"), {})
     assert record.read_bytes() == b"{}\n"
+
+
+def test_the_warm_up_asks_each_signature_and_is_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("once", "again"):
+        export(Classifier(shipped(), Transform(), 0.5), str(tmp_path / name), {})
+    once, again = ((tmp_path / name / WARM_UP).read_bytes() for name in ("once", "again"))
+    assert once == again
+    logs = [
+        PredictionLog.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(tmp_path / "once" / WARM_UP))
+    ]
+    asked = [log.predict_log.request for log in logs]
+    names = ["serving_default", "serve_examples", "explain"]
+    assert [request.model_spec.signature_name for request in asked] == names
+    assert all(request.model_spec.name == "" for request in asked)
+    picture = tf.io.decode_image(tf.make_ndarray(asked[0].inputs["image"])[0])
+    assert picture.shape == (64, 64, 1) and int(tf.reduce_max(picture)) == 252
+    refuse_unkept(tmp_path / "once")
+
+
+def test_an_export_that_keeps_no_contract_is_refused_before_it_is_judged(tmp_path: Path) -> None:
+    class Worded(Classifier):
+        def _called(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            said = super()._called(pixels)
+            return {**said, "label": tf.as_string(said["label"])}
+
+    with refused(Unservable, tmp_path / "model", "serving_default output label has type 7"):
+        export(Worded(shipped(), Transform(), 0.5), str(tmp_path / "model"), {})
 
 
 def test_nothing_of_the_optimizer_is_released(tmp_path: Path) -> None:

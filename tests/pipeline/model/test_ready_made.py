@@ -8,6 +8,8 @@ import tensorflow as tf
 from components.records.errors import ConfigError, IntegrityError
 from components.records.files import sha256_tree
 from components.records.run_files import RELEASE_RECORD
+from components.scoring.contract import refuse_unkept
+from components.scoring.serving_terms import WARM_UP
 from pipeline.model.export import Classifier, export
 from pipeline.model.ready_made import pass_through, verify_ready_made
 from tests.pipeline.model.test_export import Transform, shipped
@@ -37,6 +39,20 @@ def test_it_is_passed_through_as_it_is_with_a_release_record_of_its_own(
     assert json.loads((tmp_path / "out" / RELEASE_RECORD).read_text()) == {"owner": "ward 3"}
     for path in (elsewhere / "saved_model.pb", *(elsewhere / "variables").iterdir()):
         assert (tmp_path / "out" / path.relative_to(elsewhere)).read_bytes() == path.read_bytes()
+
+
+def test_one_without_warm_up_gets_it_and_requests_of_others_are_not_released(
+    elsewhere: Path, tmp_path: Path
+) -> None:
+    older = shutil.copytree(elsewhere, tmp_path / "older")
+    (older / WARM_UP).unlink()
+    foreign = shutil.copytree(elsewhere, tmp_path / "foreign")
+    (foreign / WARM_UP).write_bytes(b"a patient's picture")
+    for folder in (older, foreign):
+        out = tmp_path / f"{folder.name}_out"
+        pass_through(folder, sha256_tree(folder), str(out), {})
+        assert (out / WARM_UP).read_bytes() == (elsewhere / WARM_UP).read_bytes()
+        refuse_unkept(out)
 
 
 def test_one_that_changed_since_it_was_checked_is_refused(elsewhere: Path, tmp_path: Path) -> None:
