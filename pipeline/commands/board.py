@@ -32,4 +32,5 @@ def board(workspace: Path, host: str, port: int) -> int:
     words = ["--logdir", str(runs), "--host", host, "--port", str(port)]
     program = [sys.executable, "-m", "tensorboard.main", *words]
     sys.stderr.flush()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a page of TensorFlow's otherwise
     os.execv(program[0], program)  # noqa: S606 - a list of arguments, no shell

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image, ImageOps
 from tensorboard.plugins.pr_curve import summary as pr_curve
 
 from components.pages.heat import read_shown
@@ -67,10 +68,6 @@ def _write_curve(curve: Curve) -> None:
 
 
 def _square(image: bytes) -> np.ndarray:
-    """In the middle of a black square, uint8 (SIDE, SIDE, 1)."""
-    square = np.zeros((SIDE, SIDE, 1), np.uint8)
-    if shown := read_shown(image, SIDE):
-        grey = np.asarray(shown.convert("L"))
-        top, left = (SIDE - grey.shape[0]) // 2, (SIDE - grey.shape[1]) // 2
-        square[top : top + grey.shape[0], left : left + grey.shape[1], 0] = grey
-    return square
+    """As large as a square holds it, the rest black; uint8 (SIDE, SIDE, 1)."""
+    shown = read_shown(image, SIDE) or Image.new("L", (1, 1))
+    return np.asarray(ImageOps.pad(shown.convert("L"), (SIDE, SIDE)))[..., None]
