@@ -17,6 +17,8 @@ from tests.measure.training import retrained
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
+CASEGATE = str(Path(sys.executable).with_name("casegate"))
+
 
 def judged(source: str, seed: int) -> Decision:
     """The shipped gate's word on a model trained from `source`."""
@@ -63,9 +65,23 @@ def test_a_device_left_out_is_blocked_by_name(device: str, tmp_path: Path) -> No
 
 
 def casegate_run(data: Path | str, workspace: Path) -> subprocess.CompletedProcess:
-    casegate = Path(sys.executable).with_name("casegate")
-    command = [str(casegate), "run", "--data", str(data), "--workspace", str(workspace)]
+    command = [CASEGATE, "run", "--data", str(data), "--workspace", str(workspace)]
     return subprocess.run(command, capture_output=True, text=True, timeout=1800)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("kermany", "chest_xray_224"), ("pneumoniamnist", "pneumoniamnist.npz")]
+)
+def test_the_published_images_are_those_that_were_locked(
+    name: str, data: str, real_data: Path | None
+) -> None:
+    if real_data is None:
+        pytest.skip("the published radiographs are not beside this checkout")
+    words = [CASEGATE, "cases", "verify", name, "--source", str(real_data / data)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    locked = load_case_set(SHIPPED_BASELINES / name / "case_set.json")
+    assert locked.merkle_root in done.stdout and "624 cases" in done.stdout
 
 
 def test_published_pneumoniamnist_is_released_against_the_shipped_golden(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.records.errors import IntegrityError, PolicyError, SourceError, UsageError
+from pipeline.settings.baselines import SHIPPED_BASELINES
 from tests.pipeline.score_making import Team, casegate
 from tests.refusing import refusal
 
@@ -71,6 +72,37 @@ def test_a_shipped_baseline_brings_its_policy_and_golden() -> None:
     golden = Path("baselines/pneumoniamnist/golden.json").resolve()
     result = casegate("gate", "--case-set", "pneumoniamnist", "--candidate", golden)
     assert result.exit_code == 1 and "baseline.golden: the candidate is the golden" in result.stdout
+
+
+def candidate_like_golden(baseline: Path, path: Path, *, losing: float = 0.0) -> Path:
+    """Golden's scores moved by nothing that counts, but for a share of what it found."""
+    golden = json.loads((baseline / "golden.json").read_text())
+    cases = json.loads((baseline / "case_set.json").read_text())["cases"]
+    positive = {case["case_id"] for case in cases if case["label"] == 1}
+    point = golden["operating_point"]
+    found = [name for name, score in golden["scores"] if name in positive and score >= point]
+    lost = set(found[: round(losing * len(found))])
+    rows = [
+        f"{name},{0.0 if name in lost else max(0.0, score - 1e-9)!r},{point}"
+        for name, score in golden["scores"]
+    ]
+    path.write_text("\n".join(["case_id,score,operating_point", *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in SHIPPED_BASELINES.iterdir()))
+def test_a_shipped_baseline_lets_an_equal_model_pass_and_blocks_one_that_misses_cases(
+    name: str, tmp_path: Path
+) -> None:
+    baseline = SHIPPED_BASELINES / name
+    equal = candidate_like_golden(baseline, tmp_path / "equal.csv")
+    told = casegate("gate", "--case-set", name, "--candidate", equal, "--format", "json")
+    assert told.exit_code == 0, told.output
+    worse = candidate_like_golden(baseline, tmp_path / "worse.csv", losing=0.2)
+    told = casegate("gate", "--case-set", name, "--candidate", worse, "--format", "json")
+    assert told.exit_code == 1, told.output
+    failed = {c["check"] for c in json.loads(told.stdout)["checks"] if c["verdict"] == "FAIL"}
+    assert failed >= {"sensitivity[overall].non_inferiority.golden", "negative_flips.golden"}
 
 
 # Forms and places
