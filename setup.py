@@ -36,6 +36,7 @@ setup(
         "pipeline.settings": ["configs/*.yaml"],
         "pipeline.feedback": ["*.css", "*.j2"],
         "pipeline.governance": ["*.css", "*.j2"],
+        "pipeline.serving": ["*/*.j2"],
         "pipeline.site": ["*.css", "*.j2"],
         "pipeline.site.timeline": ["*.css", "*.j2"],
         "pipeline.unattended": ["*/*.j2"],

@@ -6,6 +6,7 @@ import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import echo_json, group
+from pipeline.settings.workspace import Workspace
 
 
 @group()
@@ -37,4 +38,26 @@ def check(model: Path, form: str) -> int:
         if kept.warm_up_requests
         else "no warm-up requests: it can be served, slowly at first, but not released anew"
     )
+    return 0
+
+
+@serving.command()
+@options.folder(
+    "--out", "Where to write them; those of an earlier release are replaced.", required=True
+)
+@options.config("YAML file of settings; those of `serving` and `signing` count.")
+@options.settings()
+@options.workspace(exists=True)
+def config(out: Path, config: Path | None, settings: tuple[str, ...], workspace: Path) -> int:
+    """Writes files that have TensorFlow Serving serve what is released now, and nothing else.
+
+    For the server itself, docker compose, Kubernetes and KServe. The release is verified first.
+    """
+    from pipeline.serving.deployment.files import write_deployment
+    from pipeline.serving.vouched import vouch
+    from pipeline.settings.config import load_config
+
+    release = vouch(load_config(config, settings), Workspace(workspace.resolve()))
+    for path in write_deployment(release, out):
+        click.echo(path)
     return 0

@@ -1,4 +1,4 @@
-"""`casegate serving`: a model is held to its contract, in words and as JSON."""
+"""`casegate serving`: a model is held to its contract, and files are written for servers."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from components.records.errors import Unservable
+from components.records.errors import IntegrityError, Unservable
 from components.scoring import contract
 from components.scoring.contract import KeptContract
 from pipeline.commands.serving import serving
+from pipeline.serving import vouched
+from pipeline.serving.vouched import VouchedRelease
+from pipeline.settings.workspace import Workspace
 from tests.foreign import answer, complaint, needs
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "serving_contract.json"
@@ -66,3 +69,31 @@ def test_check_jsonschema_holds_the_answer_to_the_published_contract(
     said["signatures"]["serving_default"]["inputs"]["image"]["shape"] = [1]
     (tmp_path / "bad.json").write_text(json.dumps(said))
     assert "-1 was expected" in complaint(*command, tmp_path / "bad.json")
+
+
+def test_configuration_is_written_of_what_is_vouched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = VouchedRelease("chest", 7, tmp_path / "serving" / "chest" / "7", "0" * 64, "r", 0.5)
+    asked: list[Any] = []
+    monkeypatch.setattr(vouched, "vouch", lambda *given: asked.append(given) or release)
+    given = ["config", "--out", str(tmp_path / "out"), "--workspace", str(tmp_path)]
+    done = CliRunner().invoke(serving, [*given, "--set", "serving.model_name=chest"])
+    assert done.exit_code == 0
+    ((config, workspace),) = asked
+    assert config.serving.model_name == "chest" and workspace == Workspace(tmp_path)
+    assert sorted(done.stdout.split()) == sorted(map(str, (tmp_path / "out").iterdir()))
+    assert "versions: 7 " in (tmp_path / "out" / "models.config").read_text()
+
+
+def test_nothing_is_written_of_what_nobody_vouches_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any) -> None:
+        raise IntegrityError("it was rolled back")
+
+    monkeypatch.setattr(vouched, "vouch", refuse)
+    given = ["config", "--out", str(tmp_path / "out"), "--workspace", str(tmp_path)]
+    done = CliRunner().invoke(serving, given)
+    assert done.exit_code == 4 and "rolled back" in done.stderr and done.stdout == ""
+    assert not (tmp_path / "out").exists()
