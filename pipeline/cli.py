@@ -19,6 +19,7 @@ from pipeline.commands.lineage import lineage
 from pipeline.commands.monitor import monitor
 from pipeline.commands.notify import notify
 from pipeline.commands.overrule import rollback, waive
+from pipeline.commands.pacs import pacs
 from pipeline.commands.policy import policy
 from pipeline.commands.prune import prune
 from pipeline.commands.run import retrain, run
@@ -49,6 +50,7 @@ for command in (
     monitor,
     explain,
     feedback,
+    pacs,
     prune,
     backbones,
     gate,

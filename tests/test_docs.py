@@ -22,6 +22,7 @@ from components.records.ledger.ledger import Ledger
 from components.statistics.intervals import clopper_pearson
 from components.statistics.paired import tango
 from pipeline.cli import main
+from pipeline.pacs.settings import load_pacs_config
 from pipeline.settings.config import Config, load_config
 from tests import reference
 from tests.components.planting import approved, check, locked, policy, scored
@@ -250,9 +251,11 @@ def test_policy_and_settings_in_the_pages_are_valid(tmp_path: Path) -> None:
     for body in [body for page in PAGES for body in blocks(page, "yaml")]:
         path = tmp_path / "block.yaml"
         path.write_text(body, encoding="utf-8")
-        kinds.add("policy" if "checks:" in body else "settings")
-        load_policy(path) if "checks:" in body else load_config(path)
-    assert kinds == {"policy", "settings"}
+        words = {"checks:": "policy", "archive:": "pacs"}
+        kind = next((kind for word, kind in words.items() if word in body), "settings")
+        {"policy": load_policy, "pacs": load_pacs_config, "settings": load_config}[kind](path)
+        kinds.add(kind)
+    assert kinds == {"policy", "pacs", "settings"}
 
 
 @pytest.mark.parametrize("what", ["margin", "floor"])

@@ -180,10 +180,10 @@ def facts_of(dataset: pydicom.Dataset, pseudonyms: Pseudonyms, admission: Admiss
 @functools.cache
 def keep_quiet() -> None:
     """Silences what warns of values and addresses by quoting them: the log of a run is kept."""
-    for name in ("pydicom", "dicomweb_client", "retrying"):
+    for name in ("pydicom", "dicomweb_client", "retrying", "highdicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    warnings.filterwarnings("ignore", module=r"pydicom|components\.")
+    warnings.filterwarnings("ignore", module=r"pydicom|highdicom|pynetdicom|components\.")
 
 
 def _text(dataset: pydicom.Dataset, keyword: str) -> str:

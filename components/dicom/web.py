@@ -9,11 +9,11 @@ import base64
 import hashlib
 import io
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -28,6 +28,9 @@ from components.records.errors import ConfigError, SourceError
 from components.records.files import sha256_json, write_atomically, writing_to
 from components.records.json_lines import parse_object
 
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
 CREDENTIALS = "CASEGATE_DICOMWEB_CREDENTIALS"
 OBJECTS = "objects"
 ATTEMPTS = 3  # of a request that an archive could not answer just now
@@ -36,6 +39,10 @@ _PAGE = 500
 _TIMEOUT_S = 60
 _UIDS = ("0020000D", "0020000E", "00080018")  # of study, series and instance
 _ORIGINAL = (("application/dicom", "*"),)  # as the archive has it, not decoded for us
+
+
+class ArchiveUnreachable(SourceError):
+    """Nothing is wrong with what was asked; the archive does not answer just now."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +110,11 @@ def retrieve(
     Raises:
       SourceError: the archive cannot be reached, refuses, or answers something else.
     """
-    keep_quiet()
-    client = DICOMwebClient(base, session=_Session(allowed), timeout=_TIMEOUT_S)
-    client.set_http_retry_params(max_attempts=ATTEMPTS, wait_exponential_multiplier=500)
-    place = _place(cache)
+    archive, place = DicomWeb(base, allowed), _place(cache)
     known = dict(_retrieved_before(place))
     with writing_to(place, kind=SourceError):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        instances = list(_instances(client, base, filters))
+        instances = list(archive.instances(filters))
         keys = [pseudonyms.of("instance", f"{base}\0{uids[-1]}") for uids in instances]
         wanted = [
             (key, uids)
@@ -120,7 +124,7 @@ def retrieve(
         adding = threading.Lock()
 
         def get(one: tuple[str, tuple[str, ...]]) -> None:
-            known[one[0]] = _keep(place, one[0], _instance(client, base, one[1]), adding)
+            known[one[0]] = _keep(place, one[0], archive.instance(one[1]), adding)
 
         for number, _ in enumerate(read_ahead(get, wanted, threads=THREADS), 1):
             progress(number, len(wanted))
@@ -154,33 +158,58 @@ def _keep(place: Path, key: str, content: bytes, adding: threading.Lock) -> str:
     return file
 
 
-def _instances(
-    client: DICOMwebClient, base: str, filters: Mapping[str, str]
-) -> Iterator[tuple[str, ...]]:
-    """UIDs of study, series and instance, page by page; each once."""
-    seen: set[str] = set()
-    before = -1
-    while before < len(seen):  # an archive that knows no pages gives the same again
-        before = len(seen)
-        page = partial(client.search_for_instances, limit=_PAGE, offset=before)
-        for row in _asked(base, partial(page, search_filters=dict(filters))):
-            uids = tuple(str(row.get(tag, {}).get("Value", [""])[0]) for tag in _UIDS)
-            if not all(uids):
-                raise SourceError(f"{base}: lists an instance without its UIDs")
-            if uids[-1] not in seen:
-                seen.add(uids[-1])
-                yield uids
+class DicomWeb:
+    """An archive that is asked by DICOMweb; every fault is a SourceError that names no patient.
 
+    Args:
+      base: its address.
+      allowed: raises SourceError for an address that must not be asked.
+    """
 
-def _instance(client: DICOMwebClient, base: str, uids: tuple[str, ...]) -> bytes:
-    study, series, instance = uids
-    ask = partial(client.retrieve_instance, study, series, instance, media_types=_ORIGINAL)
-    dataset = _asked(base, ask)
-    if str(dataset.get("SOPInstanceUID", "")) != instance:
-        raise SourceError(f"{base}: answered with another instance than was asked for")
-    stream = io.BytesIO()
-    dataset.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
+    def __init__(self, base: str, allowed: Callable[[str], None], *, attempts: int = 0) -> None:
+        keep_quiet()
+        self._base = base
+        self._client = DICOMwebClient(base, session=_Session(allowed), timeout=_TIMEOUT_S)
+        self._client.set_http_retry_params(
+            max_attempts=attempts or ATTEMPTS, wait_exponential_multiplier=500
+        )
+
+    def instances(
+        self, filters: Mapping[str, str], study: str | None = None
+    ) -> Iterator[tuple[str, ...]]:
+        """UIDs of study, series and instance, page by page; each once."""
+        seen: set[str] = set()
+        before = -1
+        while before < len(seen):  # an archive that knows no pages gives the same again
+            before = len(seen)
+            page = partial(self._client.search_for_instances, study, limit=_PAGE, offset=before)
+            for row in self._ask(partial(page, search_filters=dict(filters))):
+                uids = tuple(str(row.get(tag, {}).get("Value", [""])[0]) for tag in _UIDS)
+                if not all(uids):
+                    raise SourceError(f"{self._base}: lists an instance without its UIDs")
+                if uids[-1] not in seen:
+                    seen.add(uids[-1])
+                    yield uids
+
+    def instance(self, uids: tuple[str, ...]) -> bytes:
+        """The file of an instance, as the archive stores it."""
+        study, series, instance = uids
+        ask = partial(
+            self._client.retrieve_instance, study, series, instance, media_types=_ORIGINAL
+        )
+        dataset = self._ask(ask)
+        if str(dataset.get("SOPInstanceUID", "")) != instance:
+            raise SourceError(f"{self._base}: answered with another instance than was asked for")
+        stream = io.BytesIO()
+        dataset.save_as(stream, enforce_file_format=True)
+        return stream.getvalue()
+
+    def store(self, datasets: Sequence["Dataset"]) -> None:
+        """Asks the archive to keep these (STOW-RS); whether it did, `instances` tells."""
+        self._ask(partial(self._client.store_instances, datasets))
+
+    def _ask(self, ask: Callable[[], Any]) -> Any:
+        return _asked(self._base, ask)
 
 
 def _asked(base: str, ask: Callable[[], Any]) -> Any:
@@ -192,9 +221,12 @@ def _asked(base: str, ask: Callable[[], Any]) -> Any:
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else "no status"
         advice = f"; set {CREDENTIALS}_FILE" if status in (401, 403) else ""
-        raise SourceError(f"{base}: the archive answered {status}{advice}") from None
+        kind = ArchiveUnreachable if str(status) >= "500" else SourceError
+        raise kind(f"{base}: the archive answered {status}{advice}") from None
     except requests.RequestException as error:
-        raise SourceError(f"{base}: {type(error).__name__}; is the archive running?") from None
+        raise ArchiveUnreachable(
+            f"{base}: {type(error).__name__}; is the archive running?"
+        ) from None
     except Exception as error:
         raise SourceError(f"{base}: no DICOMweb answer ({type(error).__name__})") from None
 

@@ -16,7 +16,7 @@ from components.records.files import canonical_json
 
 POSITIVE, NEGATIVE, UNSURE = LABELS = ("positive", "negative", "unsure")
 READER, ADJUDICATOR = ROLES = ("reader", "adjudicator")
-CLI, HTTP = SOURCES = ("cli", "http")
+CLI, HTTP, DICOM = SOURCES = ("cli", "http", "dicom")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ by the colour-blind, and none of them is the grey of a radiograph.
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ _VIRIDIS = (
     *((40, 174, 128), (94, 201, 98), (173, 220, 48), (253, 231, 37)),
 )
 _SHARE = 0.5  # of the colour, everywhere: where it varied, light bone would look hot
+_LIGHT = (220, 220, 220)
 _SIDE, _EDGE, _LINE, _BAR = 512, 16, 24, (256, 18)  # of the picture with its scale, in pixels
 
 
@@ -103,26 +105,38 @@ def _encoded(picture: "Image", kind: str) -> bytes:
 
 
 def with_scale(shown: "Image", heat: np.ndarray, words: str) -> bytes:
-    """A PNG: the picture, beside it under its map, below them the scale and what it means.
+    """A PNG of `draw_sheet`, with one line about the answer."""
+    return _encoded(draw_sheet(shown, heat, (words,)), "PNG")
+
+
+def draw_sheet(
+    shown: "Image", heat: np.ndarray, words: Sequence[str], *, title: str = "", scale: int = 1
+) -> "Image":
+    """The picture, beside it under its map, below them the scale and what it means.
 
     Args:
-      words: a line about the answer.
+      words: lines about the answer.
+      title: a line above the pictures, all on black as in a reading room; empty for white paper.
+      scale: how many times larger than on a page letters and edges are.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    side = max(_SIDE, *shown.size)
+    edge, line, bar = scale * _EDGE, scale * _LINE, (scale * _BAR[0], scale * _BAR[1])
+    side = max(_SIDE * scale, *shown.size)
     width, height = (round(length * side / max(shown.size)) for length in shown.size)
     large = shown.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    room = (max(_SIDE, 2 * width) + 3 * _EDGE, height + 2 * _EDGE + 4 * _LINE)
-    sheet = Image.new("RGB", room, (255, 255, 255))
-    sheet.paste(large, (_EDGE, _EDGE))
-    sheet.paste(overlay(large, heat), (width + 2 * _EDGE, _EDGE))
-    top, font = height + _EDGE + 8, ImageFont.load_default(16)
-    sheet.paste(scale_bar(*_BAR), (_EDGE + 20, top))
+    said = (MEANING, *words) if heat.any() else (MEANING, NOTHING, *words)
+    head, ground, ink = (2 * line, (0, 0, 0), _LIGHT) if title else (0, (255, 255, 255), (0, 0, 0))
+    room = (max(_SIDE * scale, 2 * width) + 3 * edge, head + height + 2 * edge)
+    sheet = Image.new("RGB", (room[0], room[1] + max(4, len(said) + 1) * line), ground)
+    sheet.paste(large, (edge, head + edge))
+    sheet.paste(overlay(large, heat), (width + 2 * edge, head + edge))
+    top, font = head + height + edge + 8 * scale, ImageFont.load_default(16 * scale)
+    sheet.paste(scale_bar(*bar), (edge + 20 * scale, top))
     draw = ImageDraw.Draw(sheet)
-    for x, text in ((_EDGE, "0"), (_EDGE + 30 + _BAR[0], "1: the map's own highest value")):
-        draw.text((x, top), text, (0, 0, 0), font)
-    said = (MEANING, words) if heat.any() else (MEANING, NOTHING, words)
+    draw.text((edge, line // 2), title, ink, font)
+    for x, text in ((edge, "0"), (edge + 30 * scale + bar[0], "1: the map's own highest value")):
+        draw.text((x, top), text, ink, font)
     for number, text in enumerate(said, start=1):
-        draw.text((_EDGE, top + number * _LINE), text, (0, 0, 0), font)
-    return _encoded(sheet, "PNG")
+        draw.text((edge, top + number * line), text, ink, font)
+    return sheet

@@ -13,16 +13,19 @@ from typing import Any
 from components.records.errors import CasegateError, ConfigError, IntegrityError, WorkspaceBusy
 
 
-def write_atomically(path: Path, content: bytes, *, like: os.stat_result | None = None) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, like: os.stat_result | None = None, private: bool = False
+) -> None:
     """Writes `content` so that a reader, or a crash, sees the old file or the new one.
 
     A temporary file in the same folder is flushed to disk, then takes the name; parents are made.
 
     Args:
       like: whose mode and owner the file gets; None makes it as the umask says.
+      private: nobody but its owner may read it, from the first moment on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = create_beside(path)
+    descriptor, temporary = create_beside(path, 0o600 if private else 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -39,10 +42,10 @@ def write_atomically(path: Path, content: bytes, *, like: os.stat_result | None 
     sync(path.parent)  # the new name is on disk only when its folder is
 
 
-def create_beside(path: Path) -> tuple[int, Path]:
+def create_beside(path: Path, mode: int = 0o666) -> tuple[int, Path]:
     """A new file in the folder of `path`, open for writing, and its name; the umask holds."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), temporary
 
 
 def write_output(path: Path, content: bytes) -> None:

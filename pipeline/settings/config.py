@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.records.errors import ConfigError, suggestion
 from components.records.yaml_lines import read_yaml
@@ -19,6 +19,7 @@ from components.records.yaml_lines import read_yaml
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 from pipeline.settings.sections import (
+    AE_TITLE,
     FOLDER_NAME,
     WEB_ADDRESS,
     BeamConfig,
@@ -39,6 +40,7 @@ from pipeline.settings.sections import (
     TrainingConfig,
 )
 
+_Settings = TypeVar("_Settings", bound=Section)
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = Path(__file__).resolve().parent / "configs"
 # Sections of what happens around a run; nothing in them changes what a run computes.
@@ -92,22 +94,36 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     tree = _read(path) if path is not None else {}
     for setting in settings:
         _override(tree, setting)
+    return _checked(Config, tree, str(path or "--set"))
+
+
+def read_settings(kind: type[_Settings], path: Path) -> _Settings:
+    """The settings of another kind in a YAML file, each of which has a default.
+
+    Raises:
+      ConfigError: as `load_config`.
+    """
+    return _checked(kind, _read(path), str(path))
+
+
+def _checked(kind: type[_Settings], tree: dict[str, Any], where: str) -> _Settings:
     if not tree:
-        return Config()  # spares the import of pydantic where nobody set anything
+        return kind()  # spares the import of pydantic where nobody set anything
     from pydantic import ValidationError
 
+    wanted: Any = kind
     try:
-        return checker().validate_python(tree)
+        return checker(wanted).validate_python(tree)
     except ValidationError as error:
-        raise ConfigError(f"{path or '--set'}: {_fault(error.errors()[0])}") from None
+        raise ConfigError(f"{where}: {_fault(error.errors()[0], kind())}") from None
 
 
-@functools.lru_cache(maxsize=1)
-def checker() -> "TypeAdapter[Config]":
-    """What pydantic makes of the dataclasses above: it checks settings, and has their schema."""
+@functools.cache
+def checker(kind: Any) -> "TypeAdapter[Any]":
+    """What pydantic makes of a dataclass: it checks settings, and has their schema."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Config)
+    return TypeAdapter(kind)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -152,11 +168,12 @@ _WANTED = {
     "too_short": "at least {min_length}",
     "tuple_type": "a list",
     FOLDER_NAME: "a plain folder name",
+    AE_TITLE: "1 to 16 characters of ASCII, none of them a backslash",
     WEB_ADDRESS: "an http:// or https:// address",
 }
 
 
-def _fault(error: Mapping[str, Any]) -> str:
+def _fault(error: Mapping[str, Any], defaults: Section) -> str:
     """What pydantic found, in the words of every other error: where, got, wanted."""
     path, context = error["loc"], error.get("ctx", {})
     if error["loc"][-1] == "[key]":
@@ -164,14 +181,14 @@ def _fault(error: Mapping[str, Any]) -> str:
         error = {**error, "type": "key", "msg": "words as keys: put it in quotes"}
     name = ".".join(map(str, path))
     if error["type"] in ("unexpected_keyword_argument", "invalid_key"):
-        section = functools.reduce(getattr, path[:-1], Config())
+        section: Any = functools.reduce(getattr, path[:-1], defaults)
         known = [each.name for each in dataclasses.fields(section)]
         return f"unknown key '{name}'{suggestion(str(path[-1]), known)}"
     if error["type"] == "value_error":  # of a __post_init__
         return f"{name}.{context['error']}"
     wanted = _WANTED.get(context.get("pattern", error["type"]), error["msg"]).format(**context)
     keys = [key for key in path if isinstance(key, str)]
-    null = " or null" if functools.reduce(_setting, keys, Config()) is None else ""
+    null = " or null" if functools.reduce(_setting, keys, defaults) is None else ""
     return f"{name}: got {error['input']!r}, wanted {wanted}{null}"
 
 

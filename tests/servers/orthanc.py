@@ -31,6 +31,7 @@ def why_not() -> str:
 @dataclass
 class Orthanc:
     port: int
+    dicom_port: int = 0
 
     @property
     def address(self) -> str:
@@ -41,8 +42,12 @@ class Orthanc:
         dataset.save_as(stream, enforce_file_format=True)
         self.ask("/instances", stream.getvalue())
 
-    def ask(self, path: str, body: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body)  # noqa: S310
+    def delete(self, path: str) -> None:
+        self.ask(path, method="DELETE")
+
+    def ask(self, path: str, body: bytes | None = None, method: str | None = None) -> bytes:
+        address = f"http://127.0.0.1:{self.port}{path}"
+        request = urllib.request.Request(address, body, method=method)  # noqa: S310
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, request.full_url, USER, PASSWORD)
         opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
@@ -51,15 +56,20 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path) -> Iterator[Orthanc]:
-    """A server that asks for USER and PASSWORD."""
-    web, dicom = _free_port(), _free_port()
+def orthanc(folder: Path, again: Orthanc | None = None) -> Iterator[Orthanc]:
+    """A server that asks for USER and PASSWORD.
+
+    Args:
+      again: one that ended: it is started anew, with what it had, where it was.
+    """
+    web, dicom = (again.port, again.dicom_port) if again else (_free_port(), _free_port())
     settings = {
         "Name": "tests",
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "index"),
         "HttpPort": web,
         "DicomPort": dicom,
+        "DicomAet": "ORTHANC",
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": True,
         "RegisteredUsers": {USER: PASSWORD},
@@ -72,7 +82,7 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
     try:
-        server = Orthanc(web)
+        server = Orthanc(web, dicom)
         _wait_for(server, process)
         yield server
     finally:

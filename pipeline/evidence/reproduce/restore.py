@@ -31,7 +31,7 @@ from components.records.yaml_lines import spell_yaml
 from components.release.serving import find_version
 from pipeline.evidence.subject import CONFIG, Evidence, judging_files
 from pipeline.settings import provenance
-from pipeline.settings.config import REPOSITORY, checker
+from pipeline.settings.config import REPOSITORY, Config, checker
 from pipeline.settings.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -289,7 +289,7 @@ def _settings(evidence: Evidence, record: RunRecord) -> dict[str, Any]:
 
 
 def _same_data(record: RunRecord, spec: str, settings: dict[str, Any]) -> str:
-    reading = checker().validate_python({"data": settings}).data.reading
+    reading = checker(Config).validate_python({"data": settings}).data.reading
     spec = _absolute(spec)
     try:
         got = open_source(spec, reading).fingerprint()
