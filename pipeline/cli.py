@@ -24,6 +24,7 @@ from pipeline.commands.policy import policy
 from pipeline.commands.prune import prune
 from pipeline.commands.run import retrain, run
 from pipeline.commands.schedule import schedule
+from pipeline.commands.serve import serve
 from pipeline.commands.serving import serving
 from pipeline.commands.store import store
 from pipeline.commands.timeline import timeline
@@ -49,6 +50,7 @@ for command in (
     notify,
     monitor,
     explain,
+    serve,
     feedback,
     pacs,
     prune,

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Full, Queue
@@ -23,7 +24,8 @@ from components.records.errors import ConfigError, SourceError
 from components.records.files import writing_to
 
 WAITING = 10_000  # lines
-BEHIND = 100  # lines that wait, from which on `further` is left out
+BEHIND = 16  # lines that wait, from which on `further` is not even kept: it may hold a picture
+SHARE = 0.1  # of the writer's time that `further` may take, so that it slows no answer down
 AT_ONCE = 1_000  # lines in one write
 MEBIBYTE = 1 << 20
 Further = Callable[[], Mapping[str, Any]]
@@ -56,6 +58,7 @@ class PredictionLog:
         self.folder, self._name = folder, name
         self._file_bytes, self._total_bytes = file_bytes, total_bytes
         self.written = self.lost = 0
+        self._rested = 0.0
         self._queue: Queue[tuple[dict[str, Any], Further | None] | None] = Queue(WAITING)
         with writing_to(folder, "; choose another folder for the prediction log", kind=ConfigError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -71,13 +74,15 @@ class PredictionLog:
           known: by the keys of schemas/prediction.json: `at` and `score`, and the model's hash or
             version; None is left out.
           further: gives more of them and takes its time, such as `quality`; the writer's thread
-            calls it, and leaves it out where lines come too fast for it, or where it fails.
+            calls it, or leaves it out: where it fails, and where lines come so fast that it would
+            take more than SHARE of the time.
 
         Returns:
           Whether it was taken; else it is counted as lost.
         """
         try:
-            self._queue.put_nowait(({"case_id": case_id, **known}, further))
+            kept = further if self._queue.qsize() < BEHIND else None
+            self._queue.put_nowait(({"case_id": case_id, **known}, kept))
         except Full:
             self.lost += 1
             return False
@@ -100,11 +105,13 @@ class PredictionLog:
             self._write([line for line in lines if line])
 
     def _line(self, known: dict[str, Any], further: Further | None) -> bytes | None:
+        start = time.monotonic()
         try:
-            if further is not None and self._queue.qsize() < BEHIND:
+            if further is not None and start >= self._rested:
                 known |= further()
+                self._rested = start + (time.monotonic() - start) / SHARE
         except Exception as error:  # whatever: the line says what is known
-            logging.getLogger(__name__).warning("prediction log: no further facts: %s", error)
+            logging.getLogger(__name__).info("prediction log: no further facts: %s", error)
         try:
             return prediction_line(known.pop("case_id"), **known)
         except (SourceError, TypeError) as error:

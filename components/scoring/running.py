@@ -53,7 +53,7 @@ class RunningModel:
         strict: bool = False,
         ended: Callable[[str], None] = lambda why: None,
     ) -> None:
-        self.model, self._ended = model, ended
+        self.model, self.ended = model, ended
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self._process = start_program(model, self._words, strict=strict)
         self._sending: SimpleQueue[tuple[ServedRequest, Answer] | None] = SimpleQueue()
@@ -153,7 +153,7 @@ class RunningModel:
                 answer.set_exception(ModelDied(f"{self.model}: {why}"))
         self._words.close()
         if unexpected:
-            self._ended(why)
+            self.ended(why)
 
     def _ending(self) -> str:
         return f"the process that served it {ending_of(self._process.wait(), self._words)}"

@@ -29,7 +29,13 @@ from starlette.types import ASGIApp
 
 from components.feedback.opinion import HTTP, Opinion
 from components.feedback.record import Record, Replayed
-from components.pages.server import LOOPBACK, address_of, answer_until_interrupted, listen
+from components.pages.server import (
+    LOOPBACK,
+    address_of,
+    answer_until_interrupted,
+    body_of,
+    listen,
+)
 from components.records.errors import (
     CasegateError,
     ConfigError,
@@ -174,7 +180,7 @@ class Endpoint:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return refused(415, "wanted application/json")
         try:
-            content = await asyncio.wait_for(self._body(request), BODY_S)
+            content = await asyncio.wait_for(body_of(request, self._max_bytes), BODY_S)
         except asyncio.TimeoutError:
             return refused(408, f"the request was not here within {BODY_S:g} s", connection="close")
         if content is None:
@@ -207,18 +213,6 @@ class Endpoint:
             assert body.pixels_sha256 is not None
             case = add.find_picture(self._served, body.pixels_sha256, where="pixels_sha256")
         return add.record_opinion(self._record, case, given)
-
-    async def _body(self, request: Request) -> bytes | None:
-        """The request's body; None as soon as it is too long, however it says that it is."""
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_bytes:
-            return None
-        content = bytearray()
-        async for piece in request.stream():
-            content += piece
-            if len(content) > self._max_bytes:
-                return None
-        return bytes(content)
 
 
 def make_app(endpoint: Endpoint, *, hosts: Iterable[str] = ()) -> ASGIApp:

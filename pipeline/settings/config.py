@@ -34,6 +34,7 @@ from pipeline.settings.sections import (
     RetrainingConfig,
     ScheduleConfig,
     Section,
+    ServerConfig,
     ServingConfig,
     SigningConfig,
     Text,
@@ -44,7 +45,10 @@ _Settings = TypeVar("_Settings", bound=Section)
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = Path(__file__).resolve().parent / "configs"
 # Sections of what happens around a run; nothing in them changes what a run computes.
-AROUND = ("beam", "retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci")
+AROUND = (
+    *("beam", "retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci"),
+    "server",
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Config(Section):
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
     beam: BeamConfig = field(default_factory=BeamConfig)
     retraining: RetrainingConfig = field(default_factory=RetrainingConfig)

@@ -271,6 +271,26 @@ class ServingConfig(Section):
 
 
 @dataclass(frozen=True)
+class ServerConfig(Section):
+    """How `casegate serve` answers."""
+
+    batch_size: Positive = 32
+    """Images that the model is given at once, at most; a request with more goes by itself."""
+    batch_delay_ms: Annotated[float, Limits(ge=0)] = 2.0
+    """How long images wait for others while the model is busy."""
+    queue: Positive = 512
+    """Images that may wait, and that a request may have; one that comes on top is refused."""
+    timeout_seconds: Annotated[float, Limits(gt=0)] = 10.0
+    """After which a request is given up, where its client names no sooner deadline."""
+    max_bytes: Annotated[int, Limits(ge=1000)] = 33_554_432
+    """Largest body of a request."""
+    max_pixels: Positive = 50_000_000
+    """Of the images of a request, and of a batch, together; the model needs 12 bytes for each."""
+    log_mebibytes: Annotated[int, Limits(ge=4)] = 1024
+    """What the prediction log keeps; its oldest files are removed above it."""
+
+
+@dataclass(frozen=True)
 class SigningConfig(Section):
     """Whose signatures a release needs."""
 

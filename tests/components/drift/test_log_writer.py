@@ -71,23 +71,22 @@ def test_nobody_waits_for_a_slow_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_log(tmp_path, tolerated=0).predictions == log.written
 
 
-def test_further_facts_are_left_out_where_lines_come_too_fast_or_they_fail(tmp_path: Path) -> None:
-    log, held = PredictionLog(tmp_path, name="serve"), threading.Event()
+def test_further_facts_are_left_out_where_they_fail_or_would_take_too_long(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, name="serve")
 
     def slow() -> dict[str, str]:
-        held.wait(30)
+        time.sleep(0.02)
         return {"image": "a.png"}
 
-    log.put("first", at=utc_now(), further=slow, **PREDICTED)
     log.put("wrong", at=utc_now(), further=lambda: {}["image"], **PREDICTED)
+    wait_for(lambda: log.written == 1)
     for case in range(300):
         log.put(f"case-{case}", at=utc_now(), further=slow, **PREDICTED)
-    held.set()
     log.close()
     found = read_log(tmp_path, tolerated=0)
     images = [found.find(f"case-{case}").image for case in range(300)]  # type: ignore[union-attr]
-    assert images[0] is None and images[-1] == "a.png"
-    assert found.predictions == 302 and found.find("wrong").image is None  # type: ignore[union-attr]
+    assert images[0] == "a.png" and images.count("a.png") < 30
+    assert found.predictions == 301 and found.find("wrong").image is None  # type: ignore[union-attr]
 
 
 def test_a_full_disk_leaves_whole_lines_and_the_writer_goes_on(tmp_path, monkeypatch) -> None:

@@ -1,7 +1,7 @@
 """A program that speaks as `serving_session` does, without TensorFlow: it starts at once.
 
 The probability is the size of an input in bytes over a thousand, the label whether it is 0.25 or
-more. It cannot read what begins with `!`, aborts on what begins with `abort`, closes its output on
+more. It cannot read what has `unread` in it, aborts on what has `abort`, closes its output on
 `silent`, and takes a second for `slow`. A model with a file `broken` cannot be loaded.
 """
 
@@ -16,15 +16,15 @@ LEAST = 0.25
 
 
 def answer(request, inputs):
-    if b"slow" in inputs:
+    if any(b"slow" in content for content in inputs):
         time.sleep(1)
-    if b"silent" in inputs:
+    if any(b"silent" in content for content in inputs):
         os.close(1)
         time.sleep(60)
-    if any(content.startswith(b"abort") for content in inputs):
+    if any(b"abort" in content for content in inputs):
         print("Check failed: rank", file=sys.stderr, flush=True)
         os.abort()
-    unread = [content.startswith(b"!") for content in inputs]
+    unread = [b"unread" in content for content in inputs]
     if any(unread) and not request["spared"]:
         return json.dumps({"fault": "no picture", "milliseconds": 0.1, "count": 0}).encode() + b"\n"
     scores = [float("nan") if bad else len(c) / 1000 for c, bad in zip(inputs, unread)]

@@ -50,13 +50,13 @@ def test_what_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
 
 def test_it_counts_as_loaded_only_when_it_answered(tmp_path: Path) -> None:
     with refused(Unservable, "no picture"):
-        RunningModel(tmp_path, warm_with=[images(b"!")])
+        RunningModel(tmp_path, warm_with=[images(b"unread")])
     with refused(ModelDied, "SIGABRT: Check failed: rank"):
         RunningModel(tmp_path, warm_with=[images(b"abort")])
 
 
 def test_a_request_that_is_refused_leaves_it_running(model: RunningModel) -> None:
-    refused_one, other = model.ask(images(b"!")), model.ask(images(b"." * 300))
+    refused_one, other = model.ask(images(b"unread")), model.ask(images(b"." * 300))
     with refused(Unservable, "no picture") as caught:
         refused_one.result(10)
     assert not isinstance(caught.value, ModelDied)
