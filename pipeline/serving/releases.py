@@ -68,7 +68,10 @@ class Releases:
     async def watch(self) -> None:
         """Looks for ever."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:
+                note(ERROR, "what may be served cannot be seen", why=brief(error))
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:

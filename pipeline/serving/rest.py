@@ -4,7 +4,8 @@ import asyncio
 import binascii
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,11 +22,12 @@ from starlette.routing import Route
 from components.pages.server import LOOPBACK, body_of
 from pipeline.governance.tokens import Tokens, bearer_of
 from pipeline.serving.messages import as_json, metadata_pb2
-from pipeline.serving.refused import Refused, Status
+from pipeline.serving.refused import Refused, Status, refusal_of
 from pipeline.serving.releases import LoadedRelease
 from pipeline.serving.service import CASE_ID, ModelSpec, Service
 
 DEFAULT = "serving_default"
+Work = Callable[[Request], Awaitable[Response]]
 _PATH = re.compile(
     r"/v1/models/([^/:]+)(?:/versions/(\d{1,18})|/labels/([^/:]+))?(/metadata|:predict)?"
 )
@@ -40,35 +42,30 @@ def make_app(
       hosts: names, besides those of loopback, that a request may be for.
     """
 
-    async def model(request: Request) -> Response:
-        since, code = time.perf_counter(), "OK"
+    async def guarded(request: Request, work: Work) -> tuple[str, Response]:
         try:
             authorize(request.headers, tokens)
-            return _json(200, await _answer(service, request))
-        except Refused as refusal:
-            code = refusal.status.name
-            return _json(refusal.status.value, {"error": refusal.words})
+            return "OK", await work(request)
         except ClientDisconnect:
-            code = "CANCELLED"
-            return Response(status_code=400)
-        finally:
-            service.count("rest", code, since)
+            return "CANCELLED", Response(status_code=400)
+        except Exception as error:
+            refusal = refusal_of(error)
+            return refusal.status.name, _json(refusal.status.value, {"error": refusal.words})
+
+    async def model(request: Request) -> Response:
+        since = time.perf_counter()
+        code, response = await guarded(request, partial(_answer, service))
+        service.count("rest", code, since)
+        return response
 
     async def metrics(request: Request) -> Response:
-        try:
-            authorize(request.headers, tokens)
-        except Refused as refusal:
-            return _json(refusal.status.value, {"error": refusal.words})
-        return Response(generate_latest(service.registry), media_type="text/plain; version=0.0.4")
+        return (await guarded(request, partial(_metrics, service)))[1]
 
     async def alive(request: Request) -> Response:
         return _json(200, {"status": "ok"})
 
     async def ready(request: Request) -> Response:
         return _json(503 if service.unready else 200, {"status": service.unready or "ok"})
-
-    def failed(request: Request, error: Exception) -> Response:
-        return _json(500, {"error": "internal error"})
 
     allowed = [*LOOPBACK, *hosts]
     return Starlette(
@@ -80,7 +77,6 @@ def make_app(
             Route("/{path:path}", model, methods=["GET", "POST"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
-        exception_handlers={Exception: failed},
     )
 
 
@@ -95,24 +91,29 @@ def _json(code: int, content: Mapping[str, Any]) -> Response:
     return Response(body, code, media_type="application/json")
 
 
-async def _answer(service: Service, request: Request) -> Mapping[str, Any]:
+async def _metrics(service: Service, request: Request) -> Response:
+    return Response(generate_latest(service.registry), media_type="text/plain; version=0.0.4")
+
+
+async def _answer(service: Service, request: Request) -> Response:
     found, method = _PATH.fullmatch(request.url.path), request.method
     if not found or (method == "POST") != (found[4] == ":predict"):
         raise Refused(f"Malformed request: {method} {request.url.path[:200]}")
     version, label = int(found[2]) if found[2] else None, found[3] and unquote(found[3])
     spec = ModelSpec(unquote(found[1]), version, label)
     if method == "POST":
-        return await _predict(service, spec, request)
+        return _json(200, await _predict(service, spec, request))
     if not found[4]:
-        return as_json(service.status(spec))
+        return _json(200, as_json(service.status(spec)))
     message, signatures = service.metadata(spec), metadata_pb2.SignatureDefMap()
     message.metadata["signature_def"].Unpack(signatures)
     metadata = {"signature_def": as_json(signatures)}
-    return {"model_spec": as_json(message.model_spec), "metadata": metadata}
+    return _json(200, {"model_spec": as_json(message.model_spec), "metadata": metadata})
 
 
 async def _predict(service: Service, spec: ModelSpec, request: Request) -> Mapping[str, Any]:
-    loaded, limits = service.find(spec), service.config.server
+    service.find(spec)  # before a body is read for nothing
+    limits = service.config.server
     try:
         body = await asyncio.wait_for(body_of(request, limits.max_bytes), limits.timeout_seconds)
     except asyncio.TimeoutError:
@@ -120,6 +121,7 @@ async def _predict(service: Service, spec: ModelSpec, request: Request) -> Mappi
         raise Refused(words, Status.DEADLINE_EXCEEDED) from None
     if body is None:
         raise Refused(f"got more than {limits.max_bytes:,} bytes")
+    loaded = service.find(spec)  # again: there may be another one by now
     signature, inputs, by_row = parse_body(body, loaded)
     case_ids = request.headers.getlist(CASE_ID)
     found = await service.answer(loaded, signature, inputs, case_ids=case_ids)

@@ -6,10 +6,11 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from pipeline.governance.tokens import Tokens
 from pipeline.serving.messages import metadata_pb2, predict_pb2, status_pb2
-from pipeline.serving.refused import Refused
+from pipeline.serving.refused import Refused, refusal_of
 from pipeline.serving.rest import DEFAULT, authorize, input_of
 from pipeline.serving.service import CASE_ID, ModelSpec, Service
 
@@ -33,8 +34,7 @@ def make_server(
         ("ModelService", "GetModelStatus", status_pb2.GetModelStatusRequest, _status),
     ):
         handler = grpc.unary_unary_rpc_method_handler(
-            _guarded(service, tokens, work),
-            request_deserializer=kind.FromString,
+            _guarded(service, tokens, kind, work),
             response_serializer=lambda message: message.SerializeToString(),
         )
         full = f"tensorflow.serving.{name}"
@@ -45,25 +45,38 @@ def make_server(
     return server, server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
 
 
-def _guarded(service: Service, tokens: Tokens | None, work: Any) -> Callable[..., Awaitable[Any]]:
-    async def answer(request: Any, context: Any) -> Any:
-        since, code = time.perf_counter(), "OK"
+def _guarded(
+    service: Service, tokens: Tokens | None, kind: Any, work: Any
+) -> Callable[..., Awaitable[Any]]:
+    async def answer(content: bytes, context: Any) -> Any:
+        since, code = time.perf_counter(), "CANCELLED"
         try:
             authorize(dict(context.invocation_metadata()), tokens)
+            request = _parsed(kind, content)
             version = request.model_spec.version.value
             spec = ModelSpec(
                 request.model_spec.name,
                 version if request.model_spec.HasField("version") else None,
                 request.model_spec.version_label or None,
             )
-            return await work(service, spec, request, context)
-        except Refused as refusal:
+            found = await work(service, spec, request, context)
+            code = "OK"
+            return found
+        except Exception as error:
+            refusal = refusal_of(error)
             code = refusal.status.name
             await context.abort(grpc.StatusCode[code], refusal.words)
         finally:
             service.count("grpc", code, since)
 
     return answer
+
+
+def _parsed(kind: Any, content: bytes) -> Any:
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        raise Refused(f"wanted a {kind.DESCRIPTOR.full_name}") from None
 
 
 async def _status(service: Service, spec: ModelSpec, request: Any, context: Any) -> Any:

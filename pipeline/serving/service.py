@@ -86,15 +86,17 @@ class Service:
         Raises:
           Refused: it is not served.
         """
-        loaded, what = self.releases.current, f"Specific({spec.name}, {spec.version})"
+        loaded = self.releases.current
+        kind = f"Latest({spec.name})" if spec.version is None else f"Specific({spec.version})"
+        absent = Refused(f"Servable not found for request: {kind}", Status.NOT_FOUND)
         if spec.name != self.name:
-            raise Refused(f"Servable not found for request: {what}", Status.NOT_FOUND)
+            raise absent
         if loaded is None:
             raise Refused("no version is served; see the model's status", Status.UNAVAILABLE)
         if spec.label not in (None, *LABELS):
             raise Refused(f"Unrecognized servable version label: {spec.label}")
         if spec.version not in (None, loaded.release.version):
-            raise Refused(f"Servable not found for request: {what}", Status.NOT_FOUND)
+            raise absent
         return loaded
 
     def status(self, spec: ModelSpec) -> Any:

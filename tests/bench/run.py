@@ -32,6 +32,8 @@ STORE_RUNS = (10, 300, 1000)
 GROWTH = (20_000, (10_000, 100_000, 1_000_000))  # cases by workers, and for memory
 INTAKE = (16, (10_000, 100_000), 2000)  # pictures of each kind, files of a folder, JPEG files
 SCALING, QUICK_SCALING = (8192, 6), (256, 2)  # images, epochs
+SERVING = (((64, 12_800), (1024, 640)), 100_000, 100)  # sides and images, requests, swaps
+QUICK_SERVING = (((64, 640),), 1000, 2)
 QUICK_INTAKE = (8, (20, 40), 40)
 QUICK_DATA = ["phantom:n=400"]
 QUICK_GROWTH = (300, (400, 800))
@@ -43,6 +45,7 @@ SECTIONS = {
     "growth": "## Growth",
     "intake": "## Intake",
     "training": "## Training",
+    "serving": "## Serving",
 }
 PARTS = ("starting", "runs", "judging", "gate")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
@@ -82,6 +85,8 @@ def main() -> None:
             page = with_section(page, measured_intake_section(quick=quick))
         if only == "training" or (quick and only is None):
             page = with_section(page, measured_training_section(quick=quick))
+        if only == "serving" or (quick and only is None):
+            page = with_section(page, measured_serving_section(quick=quick))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -188,6 +193,16 @@ def measured_training_section(*, quick: bool = False) -> str:
     setting = _setting()
     images, epochs = QUICK_SCALING if quick else SCALING
     return scaling_section(measured_scaling(images, epochs, measure.say), setting)
+
+
+def measured_serving_section(*, quick: bool = False) -> str:
+    """The section on the embedded server, on the same cores."""
+    from tests.bench.serving_measure import measured_serving
+    from tests.bench.serving_measure import section as serving_section
+
+    setting = _setting()
+    sizes = QUICK_SERVING if quick else SERVING
+    return serving_section(measured_serving(*sizes, measure.say), setting)
 
 
 def _setting() -> Setting:

@@ -138,5 +138,5 @@ def serving(root: Path, *options: str, pretended: bool = True) -> Iterator[Serve
 
 
 def journal(root: Path) -> list[dict[str, Any]]:
-    lines = (root / "journal.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    lines = (root / "journal.jsonl").read_text(errors="replace").splitlines()
+    return [json.loads(line) for line in lines if line[:1] == "{"]  # the rest is of C++

@@ -4,16 +4,25 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from components.drift.log import read_log
 from pipeline.feedback.served import ServedCases
@@ -414,3 +423,46 @@ def test_a_token_is_needed_where_there_are_tokens(ward: Ward) -> None:
             server.predict(prediction(BIG))
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
         assert server.predict(prediction(BIG), metadata=[("authorization", f"Bearer {token}")])
+
+
+def test_others_reach_it_by_tls_with_a_token(ward: Ward) -> None:
+    certificate, key = write_certificate(ward.root)
+    tokens, token = ward.root / "tokens", "t" * 32
+    tokens.write_text(f"HIS:{token}\n")
+    tokens.chmod(0o600)
+    options = ["--host=0.0.0.0", "--allow-remote=localhost", f"--token-file={tokens}"]
+    options += [f"--tls-certificate={certificate}", f"--tls-key={key}"]
+    with serving(ward.root, *options) as server:
+        trusting = ssl.create_default_context(cafile=certificate)
+        url = server.rest.replace("0.0.0.0", "localhost") + ":predict"
+        body = json.dumps(instances(BIG)).encode()
+        asked = urllib.request.Request(url, body, {"authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(asked, context=trusting) as found:
+            assert json.load(found) == {"predictions": ANSWERED[:1]}
+        asked.host = asked.host.replace("localhost", "127.0.0.2")  # is in no certificate
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(asked, context=trusting)
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        address = server.address.replace("0.0.0.0", "localhost")
+        server.channel = grpc.secure_channel(address, credentials)
+        named = [("authorization", f"Bearer {token}")]
+        assert server.predict(prediction(BIG), metadata=named).outputs["label"].int64_val[0] == 1
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of `localhost`, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    kind = PrivateFormat.PKCS8
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, kind, NoEncryption()))
+    return paths
