@@ -1,5 +1,6 @@
 """`casegate serve` over both protocols: what it answers, what it refuses, and what it survives."""
 
+import http.client
 import json
 import os
 import shutil
@@ -126,6 +127,7 @@ def test_status_and_metadata_are_those_of_tensorflow_serving(shared: Server) -> 
 
 
 B64 = {"b64": "AAAA"}
+JUNK = {"b64": "****" + instances(BIG)["instances"][0]["b64"]}
 REFUSED: dict[str, tuple[Any, str, int]] = {
     "another model": (instances(BIG), "x:predict", 404),
     "another version": (instances(BIG), "/versions/6:predict", 404),
@@ -149,6 +151,7 @@ REFUSED: dict[str, tuple[Any, str, int]] = {
     "another key": ({"instances": [{"picture": B64}]}, ":predict", 400),
     "a key more": ({"instances": [{"image": B64, "id": 3}]}, ":predict", 400),
     "wrong base64": ({"instances": [{"b64": "A*AA"}]}, ":predict", 400),
+    "base64 with junk": ({"instances": [JUNK]}, ":predict", 400),
     "cut base64": ({"instances": [{"b64": "AAA"}]}, ":predict", 400),
     "no picture": ({"instances": [B64]}, ":predict", 400),
     "half a header": (instances(BIG[:20]), ":predict", 400),
@@ -356,13 +359,33 @@ def test_where_nothing_may_be_served_it_waits(tmp_path: Path, model: Path) -> No
         wait_for(lambda: server.ask(instances(BIG))[0] == 200)
 
 
+def models_of(server: Server) -> list[int]:
+    """The processes that the server started."""
+    children = Path(f"/proc/{server.process.pid}/task").glob("*/children")
+    return [int(pid) for path in children for pid in path.read_text().split()]
+
+
+def test_a_body_that_came_while_versions_were_swapped_is_answered_by_the_newer(ward: Ward) -> None:
+    with serving(ward.root) as server:
+        body = json.dumps(instances(BIG)).encode()
+        host, path = server.root.removeprefix("http://"), server.rest.removeprefix(server.root)
+        client = http.client.HTTPConnection(host, timeout=30)
+        client.putrequest("POST", f"{path}:predict")
+        client.putheader("content-length", str(len(body)))
+        client.endheaders(body[:50])
+        before, new = models_of(server), second(ward)
+        wait_for(lambda: server.version() == new and len(models_of(server)) == 1)
+        client.send(body[50:])
+        assert json.load(client.getresponse()) == {"predictions": ANSWERED[:1]}
+        assert len(models_of(server)) == 1 and models_of(server) != before
+
+
 def test_a_process_that_is_killed_costs_no_answer(ward: Ward) -> None:
     with serving(ward.root) as server, ThreadPoolExecutor(8) as pool:
         slow = [pool.submit(server.ask, instances(picture(word=b"slow"))) for _ in range(3)]
         time.sleep(0.5)
-        children = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-        for pid in " ".join(path.read_text() for path in children).split():
-            os.kill(int(pid), signal.SIGKILL)
+        for pid in models_of(server):
+            os.kill(pid, signal.SIGKILL)
         asked = [pool.submit(server.ask, instances(BIG)) for _ in range(20)]
         assert {each.result(60)[0] for each in slow + asked} == {200}
         assert server.metrics()["restarts"] == 1
