@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
+from components.records.errors import ConfigError
 from pipeline.governance.tokens import Tokens
 from pipeline.serving.messages import metadata_pb2, predict_pb2, status_pb2
 from pipeline.serving.refused import Refused, refusal_of
@@ -25,6 +26,9 @@ def make_server(
 
     Args:
       tls: private key and chain of certificates, in PEM; without them it speaks in the clear.
+
+    Raises:
+      ConfigError: it cannot listen there.
     """
     most = ("grpc.max_receive_message_length", service.config.server.max_bytes)
     server = grpc.aio.server(options=[most, ("grpc.so_reuseport", 0)])
@@ -40,9 +44,12 @@ def make_server(
         full = f"tensorflow.serving.{name}"
         named = grpc.method_handlers_generic_handler(full, {method: handler})
         server.add_generic_rpc_handlers((named,))
-    if tls is None:
-        return server, server.add_insecure_port(address)
-    return server, server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
+    try:
+        if tls is None:
+            return server, server.add_insecure_port(address)
+        return server, server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
+    except RuntimeError:
+        raise ConfigError(f"{address}: cannot listen there; choose another --grpc-port") from None
 
 
 def _guarded(

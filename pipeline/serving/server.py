@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import uvicorn
 from components.drift.log_writer import MEBIBYTE, PredictionLog
 from components.pages.server import is_loopback, listen
 from components.records.errors import ConfigError
+from components.records.text import brief
 from pipeline.governance.tokens import load_tokens
 from pipeline.serving.journal import note, start_journal
 from pipeline.serving.rest import make_app
@@ -51,12 +53,16 @@ class Door:
         if not is_loopback(self.host) and not (self.tls_key and self.token_file):
             wanted = "wanted --tls-certificate, --tls-key and --token-file"
             raise ConfigError(f"--host {self.host}: other machines reach it, {wanted}")
+        if not (self.tls_key and self.tls_certificate):
+            return None
         try:
-            if self.tls_key and self.tls_certificate:
-                return self.tls_key.read_bytes(), self.tls_certificate.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from None
-        return None
+            found = self.tls_key.read_bytes(), self.tls_certificate.read_bytes()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.tls_certificate, self.tls_key, password="")
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            where = f"--tls-certificate {self.tls_certificate}, --tls-key {self.tls_key}"
+            raise ConfigError(f"{where}: cannot be used: {brief(error)}") from None
+        return found
 
 
 class _Rest(uvicorn.Server):
