@@ -9,8 +9,7 @@ from components.dicom.result import (
     NO_DEVICE,
     WARNING,
     ModelResult,
-    completed,
-    derived_uid,
+    header_of,
     picture_uid,
 )
 from components.pages.heat import draw_sheet, read_shown
@@ -45,7 +44,7 @@ def write_picture(source: "Dataset", image: bytes, result: ModelResult) -> "Data
 
     shown = read_shown(image, LARGEST)
     assert shown is not None  # it was made of the pixels
-    source, instance = completed(source), str(source.SOPInstanceUID)
+    source, instance = header_of(source), str(source.SOPInstanceUID)
     title = f"AI RESULT - {NO_DEVICE.upper()} - {result.finding.meaning}: {result.called.upper()}"
     words = (result.sentence, result.by, WARNING)
     try:
@@ -56,13 +55,9 @@ def write_picture(source: "Dataset", image: bytes, result: ModelResult) -> "Data
             bits_allocated=8,
             coordinate_system="PATIENT",
             patient_orientation=("L", "F"),  # wanted, and replaced below
-            series_instance_uid=derived_uid("casegate pictures", instance, result.sha256),
-            series_number=SERIES,
-            series_description=f"AI map ({NO_DEVICE})",
             sop_instance_uid=picture_uid(instance, result.sha256),
-            instance_number=1,
             transfer_syntax_uid="1.2.840.10008.1.2.1",
-            **result.equipment,
+            **result.placed("map", SERIES, instance),
         )
     except Exception as error:  # of many kinds, with the header's values in its words
         name = type(error).__name__

@@ -1,7 +1,7 @@
 """A model's result as a structured report (TID 1500), and a reader's answer to it, read back."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.dicom.facts import keep_quiet
@@ -11,15 +11,15 @@ from components.dicom.result import (
     WARNING,
     CodedWord,
     ModelResult,
-    completed,
     derived_uid,
+    header_of,
     report_uid,
     tracking_uid,
 )
 from components.records.errors import SourceError
 
 if TYPE_CHECKING:
-    from highdicom.sr import CodedConcept, MeasurementReport
+    from highdicom.sr import MeasurementReport
     from pydicom import Dataset
 
 _DESCRIBED = ("ImagerPixelSpacing", "PatientOrientation")
@@ -36,19 +36,15 @@ def write_report(source: "Dataset", result: ModelResult) -> "Dataset":
     keep_quiet()
     from highdicom.sr import ComprehensiveSR
 
-    source, instance = completed(source), str(source.SOPInstanceUID)
+    source, instance = header_of(source), str(source.SOPInstanceUID)
     try:
         report = ComprehensiveSR(
             evidence=[source],
             content=_content(source, result),
-            series_instance_uid=derived_uid("casegate reports", instance, result.sha256),
-            series_number=SERIES,
-            series_description=f"AI result ({NO_DEVICE})",
             sop_instance_uid=report_uid(instance, result.sha256),
-            instance_number=1,
             is_complete=True,
             specific_character_set=source.get("SpecificCharacterSet"),
-            **result.equipment,
+            **result.placed("result", SERIES, instance),
         )
     except Exception as error:  # of many kinds, with the header's values in its words
         raise SourceError(f"no report can be made of its header ({type(error).__name__})") from None
@@ -72,7 +68,7 @@ def _content(source: "Dataset", result: ModelResult) -> "MeasurementReport":
         tracking_identifier=sr.TrackingIdentifier(
             uid=tracking_uid(str(source.SOPInstanceUID)), identifier=result.finding.meaning
         ),
-        finding_type=_code(result.finding),
+        finding_type=sr.CodedConcept(*astuple(result.finding)),
         algorithm_id=sr.AlgorithmIdentification(
             name=result.model,
             version=str(result.version),
@@ -109,12 +105,6 @@ def _content(source: "Dataset", result: ModelResult) -> "MeasurementReport":
         ),
     )
     return report
-
-
-def _code(word: CodedWord) -> "CodedConcept":
-    from highdicom.sr import CodedConcept
-
-    return CodedConcept(word.value, word.scheme, word.meaning)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,16 @@ import numpy as np
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_COPIED = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
-    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
-)
+_WANTED = """
+    PatientID PatientName PatientBirthDate PatientSex AccessionNumber StudyID StudyDate StudyTime
+    ReferringPhysicianName
+"""
+_KEPT = """
+    SpecificCharacterSet TimezoneOffsetFromUTC IssuerOfPatientID StudyDescription StudyInstanceUID
+    SeriesInstanceUID SOPClassUID SOPInstanceUID Modality BodyPartExamined Rows Columns
+    PatientOrientation ImagerPixelSpacing FrameOfReferenceUID LossyImageCompression
+    LossyImageCompressionRatio LossyImageCompressionMethod
+"""
 SOFTWARE = "casegate"
 NO_DEVICE = "not a medical device"
 WARNING = "Made by software that is not a medical device. Not for diagnosis. Not verified."
@@ -75,10 +81,13 @@ class ModelResult:
             f"{self.software}"
         )
 
-    @property
-    def equipment(self) -> dict[str, Any]:
-        """Elements of the General Equipment module, alike in everything that is made."""
+    def placed(self, what: str, number: int, instance: str) -> dict[str, Any]:
+        """In which series it stands, and made by what: elements of two modules of DICOM's."""
         return {
+            "series_instance_uid": derived_uid("casegate series", what, instance, self.sha256),
+            "series_number": number,
+            "series_description": f"AI {what} ({NO_DEVICE})",
+            "instance_number": 1,
             "manufacturer": SOFTWARE,
             "manufacturer_model_name": f"{self.model[:30]} ({NO_DEVICE})",
             "device_serial_number": self.sha256,
@@ -86,16 +95,20 @@ class ModelResult:
         }
 
 
-def completed(source: "Dataset") -> "Dataset":
-    """A copy whose header has, if empty, all that is copied from it; some devices leave it out."""
+def header_of(source: "Dataset") -> "Dataset":
+    """What is made of a picture takes over this of it, empty where it has to be and is absent.
+
+    No more than this: what is wrong in another element of the source is not repeated.
+    """
     from pydicom import Dataset
 
-    copied = Dataset()
-    copied.update(source)
-    for keyword in _COPIED:
-        if keyword not in copied:
-            setattr(copied, keyword, "")
-    return copied
+    header = Dataset()
+    for keyword in (*_WANTED.split(), *_KEPT.split()):
+        if keyword in source:
+            header[keyword] = source[keyword]
+        elif keyword in _WANTED.split():
+            setattr(header, keyword, "")
+    return header
 
 
 def derived_uid(*sources: str) -> str:

@@ -75,9 +75,19 @@ class PacsNode:
             asked = {"Modality": modality, "StudyDate": f"{since:%Y%m%d}-"}
             found = {self.intake.key(uids[-1]): uids for uids in self.archive.instances(asked)}
             for key in self.queue.unknown(found):
-                self.intake.take(self.archive.instance(found[key]))
-                taken += 1
+                taken += self._fetch(key, found[key])
         return taken
+
+    def _fetch(self, key: str, uids: tuple[str, ...]) -> int:
+        """Takes an instance of the archive; one that cannot be had keeps no other from coming."""
+        try:
+            self.intake.take(self.archive.instance(uids))
+        except ArchiveUnreachable:
+            raise
+        except Exception as error:
+            self.say(f"{short(key)}: not taken from the archive: {_words(error)}")
+            return 0
+        return 1
 
     def work(self) -> bool:
         """Does the next thing that is due; False where there is none.
@@ -93,13 +103,14 @@ class PacsNode:
             if self.queue.finish(item, done, words):
                 self.intake.forget(item.key)
             self.say(f"{short(item.key)}: {done}{words and f', {words}'}")
-        except Unusable as error:
-            self.queue.finish(item, DEAD, str(error))
-            self.say(f"{short(item.key)}: dead: {error}")
-        except (CasegateError, OSError) as error:
-            for_ever = isinstance(error, ArchiveUnreachable | NotNow)
-            state = self.queue.retry(item, str(error), for_ever=for_ever)
-            self.say(f"{short(item.key)}: {state}: {error}")
+        except Exception as error:  # whatever it is, the next item shall have its turn
+            state, words = DEAD, _words(error)
+            if isinstance(error, Unusable):
+                self.queue.finish(item, state, words)
+            else:
+                for_ever = isinstance(error, ArchiveUnreachable | NotNow)
+                state = self.queue.retry(item, words, for_ever=for_ever)
+            self.say(f"{short(item.key)}: {state}: {words}")
         return True
 
     def _do(self, item: Item) -> tuple[str, str]:
@@ -125,7 +136,7 @@ class PacsNode:
         if before or wanted <= there:
             return SENT, "was there already"
         image = self._pixels(dataset)
-        result = self.judge.ask(image, self.config.finding.word, release)
+        result = self.judge.ask(image, self.config.word, release)
         try:
             made = [write_report(dataset, result), write_picture(dataset, image, result)]
         except SourceError as error:
@@ -174,7 +185,7 @@ class PacsNode:
     def _answered(self, document: Dataset) -> tuple[str, str]:
         """Records what a reader says in a verified report, each once."""
         taken = 0
-        for answer in read_answers(document, self.config.finding.word):
+        for answer in read_answers(document, self.config.word):
             given = add.GivenOpinion(
                 answer.label,
                 answer.by,
@@ -190,3 +201,8 @@ class PacsNode:
         return (
             (RECORDED, "as feedback") if taken else (LEFT_OUT, "no new answer to a report of ours")
         )
+
+
+def _words(error: Exception) -> str:
+    """What an error says; of others than ours no more than the kind, as they quote values."""
+    return str(error) if isinstance(error, CasegateError) else type(error).__name__

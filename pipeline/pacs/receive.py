@@ -18,7 +18,7 @@ from components.records.errors import CasegateError, ConfigError, SourceError
 from components.records.text import brief
 from pipeline.pacs.intake import Intake, Say
 from pipeline.pacs.queue import WAITING, PacsQueue
-from pipeline.pacs.settings import ListenConfig, PacsConfig, SendConfig, TlsConfig
+from pipeline.pacs.settings import ListenConfig, PacsConfig, TlsConfig
 
 _GREETING_S = 5.0
 # What a sender is told, after DICOM PS3.4 B.2.3.
@@ -101,30 +101,32 @@ def listening(where: ListenConfig, receiver: Receiver) -> Iterator[None]:
         entity.shutdown()
 
 
-def send(where: SendConfig, called_by: str, datasets: Sequence[Dataset]) -> None:
-    """Sends instances by C-STORE.
+def send(where: str, ours: ListenConfig, datasets: Sequence[Dataset]) -> None:
+    """Sends instances by C-STORE to AE_TITLE@HOST:PORT, under our AE title and with our TLS.
 
     Raises:
       ArchiveUnreachable: no association with the archive comes about.
       SourceError: the archive refuses an instance.
     """
     keep_quiet()
-    entity = AE(called_by)
+    title, _, address = where.partition("@")
+    host, _, port = address.rpartition(":")
+    entity = AE(ours.ae_title)
     for dataset in datasets:
         entity.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    context = _tls(where.tls, server=False)
-    tls = (context, where.host) if context else None
-    link = entity.associate(where.host, where.port, ae_title=where.ae_title, tls_args=tls)
+    context = _tls(ours.tls, server=False)
+    tls = (context, host) if context else None
+    link = entity.associate(host, int(port), ae_title=title, tls_args=tls)
     if not link.is_established:
-        raise ArchiveUnreachable(f"{where.ae_title}: no association; is the archive running?")
+        raise ArchiveUnreachable(f"{title}: no association; is the archive running?")
     try:
         for dataset in datasets:
             status = link.send_c_store(dataset).get("Status")
             if status != _TAKEN:
                 shown = "nothing" if status is None else f"{status:#06x}"
-                raise SourceError(f"{where.ae_title}: the archive answered {shown} to C-STORE")
+                raise SourceError(f"{title}: the archive answered {shown} to C-STORE")
     except ValueError:
-        raise SourceError(f"{where.ae_title}: takes no such instances") from None
+        raise SourceError(f"{title}: takes no such instances") from None
     finally:
         link.release()
 

@@ -48,9 +48,18 @@ def serve(config: PacsConfig, say: Say, stop: threading.Event | None = None) -> 
             stack.callback(looking.join)
         stack.callback(ended.set)
         while not ended.is_set():
-            node.intake.sweep()
-            if not node.work():
+            if not _worked(node):
                 ended.wait(_IDLE_S)
+
+
+def _worked(node: PacsNode) -> bool:
+    """Whether something was done; a queue that cannot be used now may be later."""
+    try:
+        node.intake.sweep()
+        return node.work()
+    except (CasegateError, OSError) as error:
+        node.say(f"the queue cannot be used: {error}")
+        return False
 
 
 def make_node(config: PacsConfig, say: Say, stack: ExitStack) -> PacsNode:
@@ -66,14 +75,15 @@ def make_node(config: PacsConfig, say: Say, stack: ExitStack) -> PacsNode:
     stack.callback(log.close)
     judge = Judge(settings, workspace, say)
     stack.callback(judge.close)
-    by_dicom = partial(send, config.send, config.listen.ae_title)
     return PacsNode(
         config,
         queue,
         intake,
         archive,
         judge,
-        store=archive.store if config.send.by == "stow" else by_dicom,
+        store=partial(send, there, config.listen)
+        if (there := config.archive.c_store)
+        else archive.store,
         log=partial(_write_line, log, say),
         served=ServedCases(predictions),
         record=FeedbackPlaces(workspace.root).record,
@@ -95,8 +105,9 @@ def _watch(node: PacsNode, config: PacsConfig, ended: threading.Event) -> None:
     while not ended.is_set():
         try:
             node.watch()
-        except (CasegateError, OSError) as error:
-            node.say(f"the archive was not looked at: {error}")
+        except Exception as error:  # the next look may succeed
+            words = str(error) if isinstance(error, CasegateError) else type(error).__name__
+            node.say(f"the archive was not looked at: {words}")
         ended.wait(config.archive.watch_seconds)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from components.dicom.admission import Admission
 from components.dicom.result import CodedWord
@@ -10,6 +10,8 @@ from components.pages.server import is_loopback
 from pipeline.settings.config import read_settings
 from pipeline.settings.sections import (
     AE_TITLE,
+    CODE,
+    PEER,
     WEB_ADDRESS,
     Flag,
     Limits,
@@ -45,22 +47,6 @@ class IntendedUse(Section):
 
 
 @dataclass(frozen=True)
-class FindingConfig(Section):
-    """What the model looks for, as a coded concept."""
-
-    value: Annotated[str, Limits(max_length=16, min_length=1)] = "233604007"
-    """The code."""
-    scheme: Annotated[str, Limits(max_length=16, min_length=1)] = "SCT"
-    """Its coding scheme's designator."""
-    meaning: Annotated[str, Limits(max_length=64, min_length=1)] = "Pneumonia"
-    """What it means, as reports show it."""
-
-    @property
-    def word(self) -> CodedWord:
-        return CodedWord(self.value, self.scheme, self.meaning)
-
-
-@dataclass(frozen=True)
 class ArchiveConfig(Section):
     """The archive, by DICOMweb; its user or token comes from CASEGATE_DICOMWEB_CREDENTIALS."""
 
@@ -72,11 +58,13 @@ class ArchiveConfig(Section):
     """How often."""
     watch_days: Positive = 2
     """How old, by StudyDate, a study may be that is looked at."""
+    c_store: Annotated[str, Limits(pattern=PEER)] | None = None
+    """AE_TITLE@HOST:PORT where reports are sent by C-STORE; null stores them by DICOMweb."""
 
 
 @dataclass(frozen=True)
 class TlsConfig(Section):
-    """Files in PEM form for a TLS connection, on both sides of which a certificate is asked for."""
+    """Files in PEM form for connections in both directions; both sides show a certificate."""
 
     certificate: Text = ""
     """Our certificate, with those that lead to its authority; empty uses no TLS."""
@@ -119,21 +107,6 @@ class ListenConfig(Section):
 
 
 @dataclass(frozen=True)
-class SendConfig(Section):
-    """How reports get into the archive; that they are there is asked by DICOMweb in either case."""
-
-    by: Literal["stow", "c_store"] = "stow"
-    """stow, by DICOMweb; c_store, to the address below."""
-    host: Text = "127.0.0.1"
-    """Of the archive, for c_store."""
-    port: Port = 4242
-    """Of the archive, for c_store."""
-    ae_title: AeTitle = "ORTHANC"
-    """Of the archive, for c_store."""
-    tls: TlsConfig = field(default_factory=TlsConfig)
-
-
-@dataclass(frozen=True)
 class QueueConfig(Section):
     """What waits, and how often it is tried."""
 
@@ -162,13 +135,17 @@ class PacsConfig(Section):
     settings: Text | None = None
     """YAML file of settings of that workspace."""
     intended_use: IntendedUse = field(default_factory=IntendedUse)
-    finding: FindingConfig = field(default_factory=FindingConfig)
+    finding: Annotated[str, Limits(pattern=CODE)] = "233604007 SCT Pneumonia"
+    """What the model looks for: a code, its coding scheme's designator, and what it means."""
     archive: ArchiveConfig = field(default_factory=ArchiveConfig)
     listen: ListenConfig = field(default_factory=ListenConfig)
-    send: SendConfig = field(default_factory=SendConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
     feedback: Flag = False
     """Whether what readers answer in a verified report is recorded as feedback."""
+
+    @property
+    def word(self) -> CodedWord:
+        return CodedWord(*self.finding.split(" ", 2))
 
     @property
     def folder(self) -> Path:

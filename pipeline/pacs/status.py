@@ -43,19 +43,15 @@ class PacsStatus:
         return {**vars(self), "counts": dict(self.counts), "dead": dead}
 
     def show(self, console: "Console") -> None:
-        from components.report.terminal import cell, plain_table, print_line
+        from components.report.terminal import print_line
 
+        oldest = "" if self.oldest_s is None else f"; the oldest waits for {self.oldest_s:,.0f} s"
+        counts = ", ".join(f"{n:,} {state}" for state, n in sorted(self.counts.items()))
         release = f"asks {self.release}" if self.release else f"pictures wait: {self.why_none}"
         print_line(console, release, "" if self.release else "yellow")
-        counts = ", ".join(f"{n:,} {state}" for state, n in sorted(self.counts.items()))
-        print_line(console, counts or "nothing came yet", "")
-        if self.oldest_s is not None:
-            print_line(console, f"the oldest waits for {self.oldest_s:,.0f} s", "")
-        table = plain_table("given up", "tries", "why")
+        print_line(console, (counts or "nothing came yet") + oldest, "")
         for one in self.dead:
-            table.add_row(one.key, str(one.attempts), cell(one.reason))
-        if self.dead:
-            console.print(table)
+            print_line(console, f"{one.key}: given up after {one.attempts + 1}: {one.reason}", "")
 
 
 def look(config: PacsConfig, *, again: str | None = None, drop: str | None = None) -> PacsStatus:

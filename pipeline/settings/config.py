@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 from pipeline.settings.sections import (
     AE_TITLE,
+    CODE,
     FOLDER_NAME,
+    PEER,
     WEB_ADDRESS,
     BeamConfig,
     CaseSetConfig,
@@ -173,6 +175,8 @@ _WANTED = {
     "too_short": "at least {min_length}",
     "tuple_type": "a list",
     FOLDER_NAME: "a plain folder name",
+    CODE: "CODE SCHEME MEANING",
+    PEER: "AE_TITLE@HOST:PORT",
     AE_TITLE: "1 to 16 characters of ASCII, none of them a backslash",
     WEB_ADDRESS: "an http:// or https:// address",
 }

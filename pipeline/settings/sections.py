@@ -37,6 +37,8 @@ class Limits:
 
 FOLDER_NAME = r"^[^./][^/]*$"
 WEB_ADDRESS = r"^https?://"
+CODE = r"^\S{1,16} \S{1,16} \S.{0,63}$"
+PEER = r"^[^@]+@.+:\d+$"
 AE_TITLE = r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"
 NETWORKS = ("small", "efficientnet_lite0", "efficientnet_b0")
 DOTTED_PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"

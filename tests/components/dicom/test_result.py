@@ -1,4 +1,4 @@
-from components.dicom.result import completed, derived_uid, picture_uid, report_uid, tracking_uid
+from components.dicom.result import derived_uid, header_of, picture_uid, report_uid, tracking_uid
 from tests.components.dicom.archives import radiograph
 
 ONE, OTHER = "1.2.3", "1.2.4"
@@ -20,8 +20,9 @@ def test_an_id_is_a_valid_uid_made_of_a_uuid() -> None:
         assert int(uid.removeprefix("2.25.")) >> 76 & 0xF == 5  # the version in a UUID
 
 
-def test_a_header_is_completed_in_a_copy() -> None:
-    source = radiograph(1, PatientBirthDate=None)
-    assert completed(source).PatientBirthDate == ""
-    assert completed(source).PatientName == source.PatientName
+def test_a_header_has_what_is_wanted_and_nothing_else_of_the_source() -> None:
+    source = radiograph(1, PatientBirthDate=None, InstitutionName="Rossi's clinic")
+    header = header_of(source)
+    assert (header.PatientBirthDate, header.PatientName) == ("", source.PatientName)
+    assert "PixelData" not in header and "InstitutionName" not in header
     assert "PatientBirthDate" not in source

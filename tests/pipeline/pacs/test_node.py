@@ -323,3 +323,26 @@ def test_our_own_report_is_no_answer(tmp_path: Path, feedback: bool) -> None:
     assert made.node.watch() == int(feedback)
     assert not made.node.work()
     assert np.all([one.kind == "picture" for one in made.queue.items("left out", "sent")])
+
+
+def test_what_nobody_expected_names_nobody_and_keeps_no_other_waiting(tmp_path: Path) -> None:
+    made = taken(tmp_path, ONE, chest(2), queue={"quiet_seconds": 0.0, "attempts": 1})
+    ask = made.judge.ask
+    made.judge.ask = lambda *given: 1 / 0 if made.judge.asked else ask(*given)
+    assert made.node.work() and made.node.work()
+    assert made.queue.counts() == {"sent": 1, "dead": 1}
+    assert made.queue.items("dead")[0].reason == "ZeroDivisionError"
+
+
+def test_an_instance_that_cannot_be_had_keeps_no_other_from_coming(tmp_path: Path) -> None:
+    other = chest(2)
+    made = Bench(tmp_path, MemoryArchive(ONE, other))
+    give = made.archive.instance
+
+    def damaged(uids: tuple[str, ...]) -> bytes:
+        return b"no DICOM" if uids[-1] == ONE.SOPInstanceUID else give(uids)
+
+    made.archive.instance = damaged
+    assert made.node.watch() == 1
+    assert made.state(other) == "waiting"
+    assert any("not taken from the archive" in line for line in made.lines)

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from components.dicom.web import ArchiveUnreachable
 from components.records.errors import ConfigError, SourceError
 from pipeline.pacs.receive import Receiver, listening, send
-from pipeline.pacs.settings import ListenConfig, SendConfig, TlsConfig
+from pipeline.pacs.settings import ListenConfig, TlsConfig
 from tests.components.dicom.archives import write_dicom
 from tests.foreign import BESIDE_PYTHON, answer, needs
 from tests.pipeline.pacs.making import Bench, chest
@@ -143,8 +143,7 @@ def test_tls_takes_who_is_certified_and_nobody_else(tmp_path: Path, path: Path) 
         assert not stored(port, path, *theirs)
         assert stored(port, path, "+tls", ours.key, ours.certificate, "+cf", ours.certificate)
         # ... and we send so, too, to whoever is certified.
-        where = SendConfig("c_store", "127.0.0.1", port, "CASEGATE", ours)
-        send(where, "STORESCU", [chest(2)])
+        sent(port, chest(2), tls=ours)
     assert bench.queue.counts() == {"waiting": 2}
 
 
@@ -164,8 +163,9 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
         pass
 
 
-def sent(port: int, *datasets: Dataset) -> None:
-    send(SendConfig("c_store", "127.0.0.1", port, "CASEGATE"), "STORESCU", datasets)
+def sent(port: int, *datasets: Dataset, tls: TlsConfig | None = None) -> None:
+    ours = ListenConfig(ae_title="STORESCU", tls=tls or TlsConfig())
+    send(f"CASEGATE@127.0.0.1:{port}", ours, datasets)
 
 
 def test_an_archive_that_is_not_there_is_unreachable() -> None:

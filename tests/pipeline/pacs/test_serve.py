@@ -295,7 +295,8 @@ def test_reports_go_by_c_store_where_the_settings_say_so(
 ) -> None:
     picture = small(1)
     archive.store(picture)
-    made = nodes(send={"by": "c_store", "port": archive.dicom_port})
+    where = {"address": archive.address, "watch_days": 10_000, "watch_seconds": 0.5}
+    made = nodes(archive={**where, "c_store": f"ORTHANC@127.0.0.1:{archive.dicom_port}"})
     node = made.start()
     made.wait({"sent": 1}, node)
     assert ended(node) == 0

@@ -34,6 +34,8 @@ def test_an_empty_file_is_the_default_and_listens_on_loopback(tmp_path: Path) ->
         ("listen: {host: 0.0.0.0, port: 104, peers: [A@10.0.0.1]}", "wanted tls beside it"),
         ("listen: {tls: {certificate: c.pem}}", "listen.tls.certificate: wanted key and"),
         ("archive: {address: ftp://a}", "archive.address: got 'ftp://a', wanted an http"),
+        ("finding: Pneumonia", "finding: got 'Pneumonia', wanted CODE SCHEME MEANING"),
+        ("archive: {c_store: here}", "archive.c_store: got 'here', wanted AE_TITLE@HOST:PORT"),
         ("queue: {attempts: 0}", "queue.attempts: got 0, wanted at least 1"),
         ("listen: {ae_title: 'a title of seventeen'}", "listen.ae_title: got"),
     ],
