@@ -1,15 +1,11 @@
 """`casegate pacs`: between an archive of radiographs and the released model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands import options
 from pipeline.commands.ending import group, print_answer
-
-if TYPE_CHECKING:
-    pass
 
 
 @group()
@@ -46,8 +42,12 @@ def status(config: Path, again: str | None, drop: str | None, form: str) -> int:
     Exits 1 where something was given up, or nothing can be vouched for.
     """
     from pipeline.pacs.settings import load_pacs_config
-    from pipeline.pacs.status import look
+    from pipeline.pacs.status import look, revive, show
 
-    found = look(load_pacs_config(config), again=again, drop=drop)
-    print_answer(form, found.as_json, found.show)
-    return found.exit_code
+    settings = load_pacs_config(config)
+    for key, tried in ((again, True), (drop, False)):
+        if key is not None:
+            revive(settings, key, again=tried)
+    found = look(settings)
+    print_answer(form, lambda: found, lambda console: show(console, found))
+    return int(bool(found["dead"] or found["why_none"]))

@@ -132,7 +132,7 @@ class PacsQueue:
         """
         attempts, config = item.attempts + 1, self._config
         if attempts >= config.attempts and not for_ever:
-            self.finish(item, DEAD, reason)
+            self._set(item, "state = ?, reason = ?, attempts = ?", DEAD, reason, attempts)
             return DEAD
         pause = config.pause_seconds * 2 ** min(item.attempts, 30)
         due = _now() + min(config.longest_pause_seconds, pause)

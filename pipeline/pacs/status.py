@@ -1,14 +1,13 @@
-"""How a node's queue stands, as a person and as a program reads it."""
+"""How a node's queue stands, as a program and as a person reads it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.records.clock import current_time
 from components.records.errors import CasegateError, ConfigError
+from components.report.terminal import print_line
 from pipeline.pacs.judge import check_release
-from pipeline.pacs.queue import DEAD, LEFT_OUT, WAITING, Item, PacsQueue
+from pipeline.pacs.queue import DEAD, LEFT_OUT, WAITING, PacsQueue
 from pipeline.pacs.settings import PacsConfig
 from pipeline.settings.config import load_config
 from pipeline.settings.workspace import Workspace
@@ -19,68 +18,58 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class PacsStatus:
-    """Attributes:
-    release: what answers; empty where nothing can be vouched for, and then `why_none` says why.
-    counts: how many instances are in each state.
-    oldest_s: seconds since the oldest that waits came; None where none does.
-    dead: what a person has to look at.
-    """
+def look(config: PacsConfig) -> dict[str, Any]:
+    """Which release answers or why none does, what is in each state, and what was given up.
 
-    release: str
-    why_none: str
-    counts: Mapping[str, int]
-    oldest_s: float | None
-    dead: Sequence[Item]
-
-    @property
-    def exit_code(self) -> int:
-        return int(bool(self.dead or self.why_none))
-
-    def as_json(self) -> dict[str, Any]:
-        dead = [{"key": one.key, "reason": one.reason, "tries": one.attempts} for one in self.dead]
-        return {**vars(self), "counts": dict(self.counts), "dead": dead}
-
-    def show(self, console: "Console") -> None:
-        from components.report.terminal import print_line
-
-        oldest = "" if self.oldest_s is None else f"; the oldest waits for {self.oldest_s:,.0f} s"
-        counts = ", ".join(f"{n:,} {state}" for state, n in sorted(self.counts.items()))
-        release = f"asks {self.release}" if self.release else f"pictures wait: {self.why_none}"
-        print_line(console, release, "" if self.release else "yellow")
-        print_line(console, (counts or "nothing came yet") + oldest, "")
-        for one in self.dead:
-            print_line(console, f"{one.key}: given up after {one.attempts + 1}: {one.reason}", "")
-
-
-def look(config: PacsConfig, *, again: str | None = None, drop: str | None = None) -> PacsStatus:
-    """How things stand, after what was given up is tried again or dropped, if that is asked for.
-
-    Args:
-      again, drop: a key, or ALL.
+    `oldest_s` is for how many seconds the oldest waits; None where nothing does.
 
     Raises:
-      ConfigError: nothing of that key was given up, or the queue cannot be used.
+      ConfigError: the queue or the settings cannot be used.
     """
-    queue = PacsQueue(config.folder, config.queue)
-    for key, state in ((again, WAITING), (drop, LEFT_OUT)):
-        if key is None:
-            continue
-        dead = [one.key for one in queue.items(DEAD) if key in (ALL, one.key)]
-        if not dead and key != ALL:
-            raise ConfigError(f"{key}: nothing of this key was given up")
-        for one in dead:
-            queue.revive(one, state)
-            if state == LEFT_OUT:
-                (config.folder / "spool" / f"{one}.dcm").unlink(missing_ok=True)
+    queue, release, why_none = PacsQueue(config.folder, config.queue), "", ""
     settings = load_config(Path(config.settings) if config.settings else None)
-    release = why = ""
     try:
         found = check_release(settings, Workspace(Path(config.workspace).resolve()))
         release = f"{found.name} {found.version}"
     except CasegateError as error:
-        why = str(error)
+        why_none = str(error)
     waiting = [one.arrived for one in queue.items(WAITING)]
-    oldest = current_time().timestamp() - min(waiting) if waiting else None
-    return PacsStatus(release, why, queue.counts(), oldest, queue.items(DEAD))
+    dead = queue.items(DEAD)
+    return {
+        "release": release,
+        "why_none": why_none,
+        "counts": queue.counts(),
+        "oldest_s": current_time().timestamp() - min(waiting) if waiting else None,
+        "dead": [{"key": one.key, "reason": one.reason, "tries": one.attempts} for one in dead],
+    }
+
+
+def revive(config: PacsConfig, key: str, *, again: bool) -> None:
+    """Tries what was given up again, or drops it with its file.
+
+    Args:
+      key: or ALL.
+
+    Raises:
+      ConfigError: nothing of that key was given up.
+    """
+    queue = PacsQueue(config.folder, config.queue)
+    dead = [one.key for one in queue.items(DEAD) if key in (ALL, one.key)]
+    if not dead and key != ALL:
+        raise ConfigError(f"{key}: nothing of this key was given up")
+    for one in dead:
+        queue.revive(one, WAITING if again else LEFT_OUT)
+        if not again:
+            (config.folder / "spool" / f"{one}.dcm").unlink(missing_ok=True)
+
+
+def show(console: "Console", found: dict[str, Any]) -> None:
+    """Prints what `look` found."""
+    release, why = found["release"], found["why_none"]
+    print_line(console, f"pictures wait: {why}" if why else f"asks {release}", why and "yellow")
+    counts = ", ".join(f"{n:,} {state}" for state, n in sorted(found["counts"].items()))
+    print_line(console, counts or "nothing came yet", "")
+    if found["oldest_s"] is not None:
+        print_line(console, f"the oldest waits for {found['oldest_s']:,.0f} s", "")
+    for one in found["dead"]:
+        print_line(console, f"{one['key']}: given up after {one['tries']}: {one['reason']}", "")

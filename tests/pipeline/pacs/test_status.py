@@ -79,5 +79,5 @@ def test_a_key_that_was_not_given_up_is_refused(bench: Bench, tmp_path: Path) ->
 
 def test_a_person_reads_it(bench: Bench, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["pacs", "status", "--config", str(tmp_path / "pacs.yaml")])
-    assert "1 dead, 1 waiting" in done.stdout
+    assert "1 dead, 1 waiting" in done.stdout and "given up after 1:" in done.stdout
     assert bench.queue.items("dead")[0].key in done.stdout
