@@ -84,7 +84,7 @@ class Releases:
             release = await asyncio.to_thread(vouch, self._config, self._workspace)
             if self.current is None or self.current.release != release:
                 self._take_up(await self._loaded(release))
-            self.refused, self.newest = "", release.version
+            self.refused, self.newest, self._taken_back = "", release.version, 0.0
         except Exception as error:  # whatever it is, the version before goes on
             await self._refuse(brief(error))
 
