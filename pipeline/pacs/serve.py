@@ -28,14 +28,14 @@ from pipeline.settings.workspace import Workspace
 _IDLE_S = 0.5
 
 
-def serve(config: PacsConfig, say: Say, stop: threading.Event | None = None) -> None:
-    """Takes, judges and reports until SIGTERM, SIGINT or `stop`; what is begun is ended first.
+def serve(config: PacsConfig, say: Say) -> None:
+    """Takes, judges and reports until SIGTERM or SIGINT; what is begun is ended first.
 
     Raises:
       ConfigError: a setting cannot be used.
       SourceError: the archive's address is not to be asked.
     """
-    ended = stop or _ended_by_signal()
+    ended = _ended_by_signal()
     with ExitStack() as stack:
         node = make_node(config, say, stack)
         if config.listen.port is not None:
