@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from components.baselines.scores import load_scores
 from components.decision import Verdict, load_decision
-from components.records.errors import IntegrityError
+from components.records.errors import IntegrityError, Unservable
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.release.component import AtomicPusherExecutor, pusher_executor
@@ -145,6 +145,16 @@ def test_files_that_change_between_the_verdict_and_the_push_are_not_released(
     assert released_sha256(retrained.workspace) == before
     kinds = [entry.kind for entry in Ledger(retrained.workspace / "ledger.jsonl").entries()]
     assert kinds.count("release") == 1
+
+
+def test_a_model_without_warm_up_is_judged_and_not_released(
+    released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "_write_warm_up", lambda *given: None)
+    before = released_sha256(released.workspace)
+    with refused(Unservable, "tf_serving_warmup_requests", "nothing was pushed"):
+        watched_run(released.data.config(OTHER_SEED), released.workspace)
+    assert released_sha256(released.workspace) == before
 
 
 def test_a_champion_of_before_judges_with_a_remark_and_nobody_rolls_back_to_it(
