@@ -33,6 +33,7 @@ import traceback
 import types
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from queue import Queue
 from typing import Any, BinaryIO
@@ -291,9 +292,12 @@ def read_records(file: Path) -> Iterator[bytes]:
     """The records of a TFRecord file.
 
     Raises:
-      Fault: it is cut short, or a checksum does not fit.
+      Fault: it cannot be read, is cut short, or a checksum does not fit.
     """
-    content, start = file.read_bytes(), 0
+    try:
+        content, start = file.read_bytes(), 0
+    except OSError as error:
+        raise Fault(f"{WARM_UP} cannot be read: {error}") from None
     while start < len(content):
         head = content[start : start + 12]
         size = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else 0
@@ -311,11 +315,16 @@ def _masked(content: bytes) -> int:
     """TFRecord's checksum: the CRC-32C, turned by 15 bits, and a constant added."""
     value = 0xFFFFFFFF
     for byte in content:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ 0x82F63B78 * (value & 1)
+        value = value >> 8 ^ _remainder(value & 0xFF ^ byte)
     value ^= 0xFFFFFFFF
     return ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+@cache
+def _remainder(value: int) -> int:
+    for _ in range(8):
+        value = value >> 1 ^ 0x82F63B78 * (value & 1)
+    return value
 
 
 def serve(session: ServingSession, requests: BinaryIO, answers: BinaryIO) -> None:

@@ -238,7 +238,7 @@ WARM_UPS: dict[str, tuple[Change, str]] = {
     "a bit of a record": (lambda f: turned(f, 40), "not as it was written"),
     "a bit of a checksum": (lambda f: turned(f, -1), "not as it was written"),
     "not records": (lambda f: (f / WARM_UP).write_text("request"), "cut short"),
-    "a folder": (lambda f: ((f / WARM_UP).unlink(), (f / WARM_UP).mkdir()), str(WARM_UP)),
+    "a folder": (lambda f: ((f / WARM_UP).unlink(), (f / WARM_UP).mkdir()), "cannot be read"),
     "other messages": (lambda f: warm(f, b"\xff\xff"), "record 0 is no PredictionLog"),
     "no explain": (lambda f: warm(f, *WHOLE[:2]), "no request for 'explain'"),
     "a signature of others": (lambda f: warm(f, *WHOLE, log_of("other", PNG)), "'other'"),
