@@ -13,7 +13,7 @@ GROUPS = {
         *(f"{E2E}/test_release.py", f"{E2E}/test_governance.py", f"{E2E}/test_served.py"),
         *(f"{E2E}/test_reproduce.py", f"{E2E}/test_interrupted.py", f"{E2E}/test_retention.py"),
         *(f"{E2E}/test_times.py", f"{E2E}/test_engine.py", f"{E2E}/test_clients.py"),
-        f"{E2E}/test_server.py",
+        *(f"{E2E}/test_server.py", f"{E2E}/test_pacs.py"),
     ),
     "bad days": (f"{E2E}/test_unattended.py",),
     "filled workspace": (f"{E2E}/test_lineage.py",),

@@ -33,7 +33,7 @@ from tests.pipeline.serving.server import serving, wait_for
 pytestmark = pytest.mark.tensorflow
 
 CLIENTS = Path(__file__).resolve().parents[2] / "docs" / "clients"
-WORDS = r"(?:mvn|java|c\+\+|TF=|\./in_process|sh|python)"
+WORDS = r"(?:mvn|java|c\+\+|TF=|\./in_process|\./rest_client|sh|python)"
 # Measured: none with the TensorFlow that judged, in other batches or by Java's; 2.4e-7 by 2.21 of
 # what 2.16 had judged.
 TOLERANCE = 1e-6
@@ -135,8 +135,9 @@ class Served:
     grpc: str
 
     def given(self, judged: Judged) -> dict[str, str]:
+        host_and_port = self.rest.removeprefix("http://").replace(":", " ")
         where = {"http://127.0.0.1:8501": self.rest, "127.0.0.1:8500": self.grpc}
-        return {**where, **named(judged)}
+        return {**where, "127.0.0.1 8501": host_and_port, **named(judged)}
 
 
 @pytest.fixture(scope="module", params=["casegate serve", "tensorflow_model_server"])
@@ -192,12 +193,17 @@ def is_there(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("client", ["predict_rest.py", "predict_grpc.py", "RestClient.java"])
+BUILT_BY = {".java": ("java", "a JDK 17"), ".cc": ("c++", "a C++ compiler")}
+
+
+@pytest.mark.parametrize(
+    "client", ["predict_rest.py", "predict_grpc.py", "RestClient.java", "rest_client.cc"]
+)
 def test_a_client_gets_from_a_server_the_scores_of_the_gate(
     client: str, served: Served, judged: Judged, tmp_path: Path
 ) -> None:
-    if client.endswith(".java"):
-        needs("java", "a JDK 17")
+    if built := BUILT_BY.get(Path(client).suffix):
+        needs(*built)
     assert_judged(run(client, tmp_path, served.given(judged)), judged)
 
 
@@ -227,11 +233,13 @@ def test_the_probes_that_are_written_see_the_version_and_no_other(
         assert is_there(served.rest + live["path"])
 
 
-@pytest.mark.parametrize("client", ["predict_rest.py", "RestClient.java", "predict.sh"])
+@pytest.mark.parametrize(
+    "client", ["predict_rest.py", "RestClient.java", "rest_client.cc", "predict.sh"]
+)
 def test_a_client_says_why_there_is_no_answer(
     client: str, served: Served, judged: Judged, tmp_path: Path
 ) -> None:
-    needs("java" if client.endswith(".java") else "curl", "a JDK 17, or curl")
+    needs(*BUILT_BY.get(Path(client).suffix, ("curl", "curl")))
     (tmp_path / "wrong.png").write_bytes(b"no picture")
     given = {**served.given(judged), "a.png b.jpg": "wrong.png"}
     with pytest.raises(AssertionError, match="error"):
