@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeout  # another one on Python 3.10
 from importlib.metadata import version
 
 from components.dicom.pixels import PIPELINE
@@ -42,9 +43,8 @@ class Judge:
         What was rolled back or altered since is not asked once more.
         """
         state = release_state(self._settings, self._workspace)
-        gone = self._model is None or bool(self._model.fault)
         waited = time.monotonic() - self._tried > _AGAIN_S
-        if state != self._state or (gone and waited):
+        if state != self._state or (waited and not self._alive):
             self.close()
             self._tried = time.monotonic()
             try:
@@ -53,7 +53,11 @@ class Judge:
             except (CasegateError, OSError) as error:
                 self._say(f"no release can be asked, so pictures wait: {error}")
             self._state = state
-        return self._release
+        return self._release if self._alive else None
+
+    @property
+    def _alive(self) -> bool:
+        return self._model is not None and not self._model.fault
 
     def ask(self, image: bytes, finding: CodedWord, release: VouchedRelease) -> ModelResult:
         """What the release says of a picture.
@@ -66,7 +70,8 @@ class Judge:
         request = ServedRequest(EXPLAIN, [image], spared=True)
         try:
             found = self._model.ask(request).result(_ANSWER_S)
-        except TimeoutError:
+        except FutureTimeout:
+            self.close()  # another process may answer
             raise Unservable(f"{release.name}: no answer within {_ANSWER_S:g} s") from None
         if not found.label.size or found.label[0] == NO_LABEL:
             raise Unservable(f"{release.name} {release.version}: cannot read it or has no maps")

@@ -8,6 +8,7 @@ import pytest
 
 from components.records.errors import Unservable
 from components.scoring import served
+from pipeline.pacs import judge as judging
 from pipeline.pacs.judge import Judge, check_release
 from tests.components.scoring import pretending
 from tests.pipeline.pacs.making import PNEUMONIA
@@ -76,9 +77,22 @@ def test_a_model_whose_process_died_is_loaded_again(judge: Judge) -> None:
     assert release is not None
     with refused(Unservable):
         judge.ask(b"abort", PNEUMONIA, release)
-    judge._tried = 0.0
+    assert judge.current() is None  # pictures wait meanwhile
+    judge._tried = -60.0
     assert judge.current() == release
     assert judge.ask(b"x" * 300, PNEUMONIA, release).positive
+
+
+def test_a_model_that_does_not_answer_is_given_up_and_loaded_again(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_ANSWER_S", 0.05)
+    release = judge.current()
+    assert release is not None
+    with refused(Unservable, "no answer within 0.05 s"):
+        judge.ask(b"slow", PNEUMONIA, release)
+    judge._tried = -60.0
+    assert judge.current() == release
 
 
 def test_a_picture_that_the_model_cannot_read_has_no_answer(judge: Judge) -> None:
