@@ -23,9 +23,11 @@ def _bare_tensorflow() -> Iterator[None]:
         bare = types.ModuleType("tensorflow")
         bare.__path__ = list(found.submodule_search_locations or ())
         sys.modules["tensorflow"] = bare
-    yield
-    if found is not None:
-        del sys.modules["tensorflow"]  # whoever needs the whole of it still may
+    try:
+        yield
+    finally:
+        if found is not None:
+            del sys.modules["tensorflow"]  # whoever needs the whole of it still may
 
 
 with _bare_tensorflow():

@@ -118,7 +118,8 @@ async def serve(
     port, scheme = listening.getsockname()[1], "https" if tls else "http"
     say(f"REST {scheme}://{host}:{port}/v1/models/{service.name}")
     say(f"gRPC {host}:{grpc_port}")
-    await stopped.wait()
+    asked = asyncio.create_task(stopped.wait())
+    await asyncio.wait({asked, answering}, return_when=asyncio.FIRST_COMPLETED)
     note(INFO, "stopping")
     service.draining, rest.should_exit = True, True
     watching.cancel()
