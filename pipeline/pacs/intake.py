@@ -49,8 +49,11 @@ class Intake:
         """What a data set says of itself, without whom it is of."""
         return facts_of(dataset, self._pseudonyms, self._config.intended_use.admission)
 
-    def take(self, content: bytes) -> None:
+    def take(self, content: bytes, *, again: bool = True) -> None:
         """Keeps an instance, or writes down why nothing is done with it; on disk on return.
+
+        Args:
+          again: whether one that came before is tried again; else another node was sooner.
 
         Raises:
           SourceError: it is no DICOM, or has no SOPInstanceUID.
@@ -65,7 +68,9 @@ class Intake:
             kind, why = ANSWER, ""
         if not why:
             write_atomically(self.path(facts.case_id), content, private=True)
-        self._queue.add(facts.case_id, facts.study, kind, left_out=why)
+        state = self._queue.add(facts.case_id, facts.study, kind, left_out=why, again=again)
+        if state not in (WAITING, DEAD):
+            self.forget(facts.case_id)
         words = f"not for this model: {why}" if why else f"{kind} taken"
         self._say(f"{short(facts.case_id)}: {words}")
 

@@ -81,7 +81,7 @@ class PacsNode:
     def _fetch(self, key: str, uids: tuple[str, ...]) -> int:
         """Takes an instance of the archive; one that cannot be had keeps no other from coming."""
         try:
-            self.intake.take(self.archive.instance(uids))
+            self.intake.take(self.archive.instance(uids), again=False)
         except ArchiveUnreachable:
             raise
         except Exception as error:
@@ -132,7 +132,8 @@ class PacsNode:
         there = self._there(dataset)
         if instance not in there:
             raise SourceError("the picture is not in the archive")
-        before = item.model and report_uid(instance, item.model) in there
+        other = item.model not in ("", release.sha256)  # spoke of it in an earlier try
+        before = other and report_uid(instance, item.model) in there
         if before or wanted <= there:
             return SENT, "was there already"
         image = self._pixels(dataset)

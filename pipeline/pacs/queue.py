@@ -70,20 +70,26 @@ class PacsQueue:
             for statement in _TABLE.split(";"):
                 table.execute(statement)
 
-    def add(self, key: str, study: str, kind: str, *, left_out: str = "") -> None:
-        """Takes an instance; one that comes again is tried again.
+    def add(
+        self, key: str, study: str, kind: str, *, left_out: str = "", again: bool = True
+    ) -> str:
+        """Takes an instance; the state that it is in then.
 
         Args:
           left_out: why nothing is to be done with it.
+          again: whether one that came before is tried again, or stays as it is.
         """
         now, state = _now(), LEFT_OUT if left_out else WAITING
+        changes = (
+            "UPDATE SET state = excluded.state, reason = excluded.reason, attempts = 0, "
+            "arrived = excluded.arrived, due = excluded.due, holder = ''"
+        )
         with self._changing() as table:
             table.execute(
-                "INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', '', 0) "
-                "ON CONFLICT (key) DO UPDATE SET state = excluded.state, reason = excluded.reason, "
-                "arrived = excluded.arrived, due = excluded.due, attempts = 0, holder = ''",
+                f"{_INSERT} ON CONFLICT (key) DO {changes if again else 'NOTHING'}",
                 (key, study, kind, state, left_out, now, now),
             )
+            return str(table.execute(_FIND, (key,)).fetchone()[0])
 
     def unknown(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys that never came."""
@@ -186,7 +192,8 @@ class PacsQueue:
             raise ConfigError(f"{self._path}: cannot be used: {error}") from None
 
 
-_FIND = "SELECT 1 FROM item WHERE key = ?"
+_INSERT = "INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', '', 0)"
+_FIND = "SELECT state FROM item WHERE key = ?"
 
 
 def _now() -> float:

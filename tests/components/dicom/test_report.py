@@ -123,6 +123,9 @@ def test_only_a_verified_answer_to_our_report_by_somebody_counts() -> None:
     observer = Dataset()
     observer.VerifyingObserverName = "Bianchi^Anna"
     report.VerifyingObserverSequence = [observer]
+    report.VerificationFlag = "UNVERIFIED"
+    assert list(read_answers(report, PNEUMONIA)) == []
+    report.VerificationFlag = "VERIFIED"
     (found,) = read_answers(report, PNEUMONIA)
     assert (found.label, found.by, found.instance) == (
         "positive", "Bianchi Anna", report_source(report)

@@ -8,6 +8,7 @@ import pytest
 
 from components.records.errors import Unservable
 from components.scoring import served
+from components.scoring.running import RunningModel
 from pipeline.pacs import judge as judging
 from pipeline.pacs.judge import Judge, check_release
 from tests.components.scoring import pretending
@@ -69,6 +70,18 @@ def test_without_a_release_none_is_asked_and_it_is_said_once(
 
 def test_an_altered_release_is_not_asked(ward: Ward, judge: Judge) -> None:
     (ward.destination / "7" / "saved_model.pb").write_text("other weights")
+    assert judge.current() is None
+
+
+def test_a_release_that_is_altered_while_it_is_loaded_is_not_asked(
+    ward: Ward, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def altered(folder: Path) -> RunningModel:
+        made = RunningModel(folder)
+        (folder / "saved_model.pb").write_text("other weights")
+        return made
+
+    monkeypatch.setattr(judging, "RunningModel", altered)
     assert judge.current() is None
 
 

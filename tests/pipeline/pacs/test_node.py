@@ -255,6 +255,25 @@ def test_a_node_that_dies_at_any_point_loses_no_study_and_doubles_no_report(
     reports = of_first[0] + of_second[0]
     assert reports == 1
     assert max(of_first + of_second) == 1
+    if not rolled_back:
+        assert of_first == (1, 1)
+
+
+@pytest.mark.usefixtures("light")
+def test_what_two_nodes_see_at_once_is_taken_once(tmp_path: Path) -> None:
+    first = Bench(tmp_path, MemoryArchive(ONE))
+    second = Bench(tmp_path, first.archive)
+    give = first.archive.instance
+
+    def meanwhile(uids: tuple[str, ...]) -> bytes:
+        first.archive.instance = give
+        assert second.node.watch() == 1 and second.node.work()
+        return give(uids)
+
+    first.archive.instance = meanwhile
+    first.node.watch()
+    assert (first.state(ONE), first.spooled()) == ("sent", [])
+    assert not first.node.work() and not second.node.work()
 
 
 @pytest.mark.usefixtures("light")
