@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from components.baselines.scores import load_scores
+from components.scoring.serving_terms import FLOAT, INT64, STRING, read_contract
 from pipeline.serving.deployment.files import FLAGS, deployment_files, write_deployment
 from pipeline.serving.vouched import vouch
 from pipeline.settings.config import load_config
@@ -214,6 +215,22 @@ def test_curl_gets_from_a_server_the_scores_of_the_gate(
     said = json.loads(run("predict.sh", tmp_path, served.given(judged)))["predictions"]
     lines = [f"{row['probability']} {row['label']}" for row in said]
     assert_judged("\n".join(f"{a} {b}" for a, b in zip(lines, judged.images)), judged)
+
+
+def test_a_server_describes_the_model_as_the_contract_does(served: Served) -> None:
+    with urllib.request.urlopen(f"{served.rest}/v1/models/pneumonia/metadata") as answer:
+        found = json.load(answer)["metadata"]["signature_def"]["signature_def"]
+    kinds = {FLOAT: "DT_FLOAT", INT64: "DT_INT64", STRING: "DT_STRING"}
+    for name, terms in read_contract().items():
+        said = {**found[name]["inputs"], **found[name]["outputs"]}
+        wanted = {terms.key: terms.takes, **terms.gives}
+        assert set(found[name]["inputs"]) == {terms.key}
+        assert {key: said[key]["dtype"] for key in wanted} == {
+            key: kinds[one.kind] for key, one in wanted.items()
+        }
+        for key, one in wanted.items():
+            sizes = [int(dim["size"]) for dim in said[key]["tensor_shape"]["dim"]]
+            assert sizes[0] == -1 and len(sizes) == one.rank
 
 
 def test_the_probes_that_are_written_see_the_version_and_no_other(
