@@ -49,7 +49,9 @@ class Service:
         self.draining, self.registry = False, CollectorRegistry()
         words, kind = "casegate_serving_{}".format, dict[str, Any](registry=self.registry)
         self._requests = Counter(words("requests"), "By protocol", ["protocol", "code"], **kind)
-        self._seconds = Histogram(words("seconds"), "-", ["protocol"], buckets=BUCKETS_S, **kind)
+        self._seconds = Histogram(
+            words("seconds"), "To an answer", ["protocol"], buckets=BUCKETS_S, **kind
+        )
         sizes = [2**power for power in range(11)]
         batch = Histogram(words("batch"), "Images in a batch", buckets=sizes, **kind)
         self.releases = releases = Releases(config, workspace, batch.observe)
@@ -158,7 +160,8 @@ class Service:
             raise Refused(str(error)) from None
         if pixels > limits.max_pixels:
             raise Refused(f"got {pixels:,} pixels, wanted at most {limits.max_pixels:,}")
-        timeout_s = min(timeout_s or limits.timeout_seconds, limits.timeout_seconds)
+        most = limits.timeout_seconds
+        timeout_s = most if timeout_s is None else min(timeout_s, most)
         found = await loaded.batcher.ask(signature, inputs, pixels=pixels, timeout_s=timeout_s)
         if (unread := np.flatnonzero(found.label == NO_LABEL)).size:
             raise Refused(f"input {unread[0]}: cannot be decoded")
