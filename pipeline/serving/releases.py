@@ -24,7 +24,7 @@ from pipeline.serving.vouched import VouchedRelease, release_state, rolled_back,
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 
-LOOK_S = 0.5
+LOOK_S = 0.2
 AGAIN_S = 10.0  # after a refusal whose reason may be outside of what `release_state` sees
 GRACE_S = 1.5  # a rollback is on record shortly before its version is there
 
