@@ -30,7 +30,7 @@ def short(key: str) -> str:
     return key[:_SHOWN]
 
 
-class Intake:
+class StudyIntake:
     """Takes instances, from wherever they come."""
 
     def __init__(

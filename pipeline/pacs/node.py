@@ -26,7 +26,7 @@ from components.records.clock import current_time, utc_now
 from components.records.errors import CasegateError, SourceError
 from pipeline.feedback import add
 from pipeline.feedback.served import ServedCases
-from pipeline.pacs.intake import Intake, short
+from pipeline.pacs.intake import StudyIntake, short
 from pipeline.pacs.judge import Judge
 from pipeline.pacs.queue import ANSWER, DEAD, LEFT_OUT, PICTURE, RECORDED, SENT, Item, PacsQueue
 from pipeline.pacs.settings import PacsConfig
@@ -53,7 +53,7 @@ class PacsNode:
 
     config: PacsConfig
     queue: PacsQueue
-    intake: Intake
+    intake: StudyIntake
     archive: DicomWeb
     judge: Judge
     store: Callable[[Sequence[Dataset]], None]

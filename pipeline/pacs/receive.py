@@ -16,7 +16,7 @@ from components.dicom.facts import keep_quiet
 from components.dicom.web import ArchiveUnreachable
 from components.records.errors import CasegateError, ConfigError, SourceError
 from components.records.text import brief
-from pipeline.pacs.intake import Intake, Say
+from pipeline.pacs.intake import Say, StudyIntake
 from pipeline.pacs.queue import WAITING, PacsQueue
 from pipeline.pacs.settings import ListenConfig, PacsConfig, TlsConfig
 
@@ -28,7 +28,7 @@ _TAKEN, _NOT_ALLOWED, _FULL, _NO_DICOM = 0x0000, 0x0124, 0xA700, 0xC000
 class Receiver:
     """What answers associations; all of it is called by pynetdicom's threads."""
 
-    def __init__(self, config: PacsConfig, intake: Intake, queue: PacsQueue, say: Say) -> None:
+    def __init__(self, config: PacsConfig, intake: StudyIntake, queue: PacsQueue, say: Say) -> None:
         self._peers, self._most = set(config.listen.peers), config.listen.max_mib << 20
         self._waiting, self._intake, self._queue = config.queue.most_waiting, intake, queue
         self._say = say

@@ -16,7 +16,7 @@ from components.dicom.web import DicomWeb, check_query
 from components.drift.log_writer import PredictionLog
 from components.records.errors import CasegateError
 from pipeline.feedback.served import FeedbackPlaces, ServedCases
-from pipeline.pacs.intake import Intake, Say
+from pipeline.pacs.intake import Say, StudyIntake
 from pipeline.pacs.judge import Judge
 from pipeline.pacs.node import PacsNode
 from pipeline.pacs.queue import PacsQueue
@@ -69,7 +69,7 @@ def make_node(config: PacsConfig, say: Say, stack: ExitStack) -> PacsNode:
     address, _ = check_query(config.archive.address, require_secure)
     archive = DicomWeb(address, require_secure, attempts=1)
     queue = PacsQueue(config.folder, config.queue, f"{os.getpid()}-{secrets.token_hex(4)}")
-    intake = Intake(config, queue, site_pseudonyms(make=True), say)
+    intake = StudyIntake(config, queue, site_pseudonyms(make=True), say)
     predictions = workspace.prediction_log(None, settings.monitoring.log)
     log = PredictionLog(predictions, name="pacs")
     stack.callback(log.close)

@@ -14,7 +14,7 @@ from components.dicom.web import DicomWeb
 from components.records.clock import utc_now
 from components.scoring import served
 from pipeline.pacs import serve as serving
-from pipeline.pacs.intake import Intake
+from pipeline.pacs.intake import StudyIntake
 from pipeline.pacs.queue import PacsQueue
 from pipeline.pacs.settings import load_pacs_config
 from tests.components.scoring import pretending
@@ -39,7 +39,7 @@ POINTS: dict[str, tuple[type, str, bool]] = {
     "when it is sent": (DicomWeb, "store", True),
     "before it is called sent": (PacsQueue, "finish", False),
     "when it is called sent": (PacsQueue, "finish", True),
-    "when its file is removed": (Intake, "forget", True),
+    "when its file is removed": (StudyIntake, "forget", True),
 }
 
 

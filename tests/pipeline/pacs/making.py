@@ -14,7 +14,7 @@ from components.dicom.result import CodedWord, ModelResult, picture_uid, report_
 from components.dicom.web import ArchiveUnreachable
 from components.feedback.record import Record
 from pipeline.feedback.served import ServedCases
-from pipeline.pacs.intake import Intake
+from pipeline.pacs.intake import StudyIntake
 from pipeline.pacs.node import PacsNode
 from pipeline.pacs.queue import PacsQueue
 from pipeline.pacs.settings import ArchiveConfig, PacsConfig, QueueConfig
@@ -110,7 +110,7 @@ class Bench:
         )
         self.queue = PacsQueue(self.config.folder, queue, f"node-{id(self)}")
         pseudonyms = Pseudonyms(b"the site secret of a bench")
-        self.intake = Intake(self.config, self.queue, pseudonyms, self.lines.append)
+        self.intake = StudyIntake(self.config, self.queue, pseudonyms, self.lines.append)
         self.node = PacsNode(
             self.config, self.queue, self.intake, self.archive, self.judge, self.archive.store,
             self._predict, ServedCases(root / "predictions"), Record(root / "feedback.jsonl"),
