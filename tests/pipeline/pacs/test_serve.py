@@ -74,14 +74,16 @@ class Nodes:
             **settings,
         }))  # fmt: skip
         self.logs: list[Path] = []
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *point: str) -> "subprocess.Popen[bytes]":
         self.logs.append(self.root / f"node-{len(self.logs)}.log")
         command = [sys.executable, "-m", "tests.pipeline.pacs.child", str(self.file), *point]
         with self.logs[-1].open("wb") as log:
-            return subprocess.Popen(
-                command, stdout=log, stderr=log, env={**os.environ, "CASEGATE_SITE_SECRET": SECRET}
-            )
+            environment = {**os.environ, "CASEGATE_SITE_SECRET": SECRET}
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        self.started.append(process)
+        return process
 
     def ready(self, node: "subprocess.Popen[bytes]") -> None:
         """Waits until the node that was started last has its model."""
@@ -112,7 +114,16 @@ def ended(process: "subprocess.Popen[bytes]") -> int:
 
 @pytest.fixture
 def nodes(tmp_path: Path, archive: Orthanc) -> Iterator[Callable[..., Nodes]]:
-    yield lambda **settings: Nodes(tmp_path, archive, **settings)
+    made: list[Nodes] = []
+
+    def make(**settings: Any) -> Nodes:
+        made.append(Nodes(tmp_path, archive, **settings))
+        return made[-1]
+
+    yield make
+    for process in [process for one in made for process in one.started]:
+        process.kill()  # where a test failed
+        process.wait()
     for study in json.loads(archive.ask("/studies")):
         archive.delete(f"/studies/{study}")
 
