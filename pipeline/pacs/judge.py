@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout  # another one on Python 3.10
 from importlib.metadata import version
 
+import numpy as np
+
 from components.dicom.pixels import PIPELINE
 from components.dicom.result import SOFTWARE, CodedWord, ModelResult
 from components.records.errors import CasegateError, IntegrityError, Unservable
@@ -75,6 +77,8 @@ class Judge:
             raise Unservable(f"{release.name}: no answer within {_ANSWER_S:g} s") from None
         if not found.label.size or found.label[0] == NO_LABEL:
             raise Unservable(f"{release.name} {release.version}: cannot read it or has no maps")
+        if not 0 <= found.probability[0] <= 1 or not np.isfinite(found.heatmap).all():
+            raise Unservable(f"{release.name} {release.version}: gave no probability or no map")
         return ModelResult(
             finding,
             probability=float(found.probability[0]),

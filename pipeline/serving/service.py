@@ -165,8 +165,8 @@ class Service:
         found = await loaded.batcher.ask(signature, inputs, pixels=pixels, timeout_s=timeout_s)
         if (unread := np.flatnonzero(found.label == NO_LABEL)).size:
             raise Refused(f"input {unread[0]}: cannot be decoded")
-        if not np.isfinite(found.probability).all():
-            raise Refused("the model gave no finite score", Status.INTERNAL)
+        if not ((found.probability >= 0) & (found.probability <= 1)).all():
+            raise Refused("the model gave no probability", Status.INTERNAL)
         self._write(loaded, pictures, found, ids)
         outputs = {"probability": found.probability, "label": found.label}
         return {**outputs, "heatmap": found.heatmap} if signature == EXPLAIN else outputs

@@ -47,6 +47,15 @@ def test_the_release_is_asked_with_its_operating_point(judge: Judge) -> None:
     assert judge.current() == release
 
 
+def test_what_is_no_probability_is_no_answer(judge: Judge) -> None:
+    release = judge.current()
+    assert release is not None
+    with pytest.raises(Unservable, match="no probability"):
+        judge.ask(b"x" * 1500, PNEUMONIA, release)
+    with pytest.raises(Unservable, match="cannot read it"):
+        judge.ask(b"unread", PNEUMONIA, release)
+
+
 def test_a_release_that_is_rolled_back_is_gone_at_the_next_look(
     ward: Ward, judge: Judge, lines: list[str]
 ) -> None:
