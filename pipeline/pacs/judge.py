@@ -9,14 +9,13 @@ import numpy as np
 
 from components.dicom.pixels import PIPELINE
 from components.dicom.result import SOFTWARE, CodedWord, ModelResult
-from components.records.errors import CasegateError, IntegrityError, Unservable
-from components.records.files import sha256_tree
+from components.records.errors import CasegateError, Unservable
 from components.records.json_lines import parse_object
 from components.records.run_files import RELEASE_RECORD
 from components.scoring.running import RunningModel
 from components.scoring.served import EXPLAIN, ServedRequest
 from components.scoring.serving_session import NO_LABEL
-from pipeline.serving.vouched import VouchedRelease, release_state, vouch
+from pipeline.serving.vouched import VouchedRelease, load_vouched, release_state, vouch
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 
@@ -100,11 +99,7 @@ class Judge:
 
 def _load(settings: Config, workspace: Workspace) -> tuple[VouchedRelease, RunningModel]:
     release = check_release(settings, workspace)
-    model = RunningModel(release.folder)
-    if sha256_tree(release.folder) != release.sha256:
-        model.close()
-        raise IntegrityError(f"{release.folder}: changed while it was loaded")
-    return release, model
+    return release, load_vouched(release)
 
 
 def check_release(settings: Config, workspace: Workspace) -> VouchedRelease:

@@ -8,19 +8,22 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from logging import ERROR, INFO
 from typing import Any
 
-from components.records.errors import IntegrityError
-from components.records.files import sha256_tree
 from components.records.text import brief
 from components.release.serving import versions
-from components.scoring.running import RunningModel
-from components.scoring.served import probing
 from pipeline.serving.batching import Batcher
 from pipeline.serving.journal import note
 from pipeline.serving.messages import read_signatures
-from pipeline.serving.vouched import VouchedRelease, release_state, rolled_back, vouch
+from pipeline.serving.vouched import (
+    VouchedRelease,
+    load_vouched,
+    release_state,
+    rolled_back,
+    vouch,
+)
 from pipeline.settings.config import Config
 from pipeline.settings.workspace import Workspace
 
@@ -95,13 +98,7 @@ class Releases:
             await asyncio.wait(self._closing)
 
     async def _loaded(self, release: VouchedRelease) -> LoadedRelease:
-        def load() -> RunningModel:
-            model = RunningModel(release.folder, warm_with=probing())
-            if sha256_tree(release.folder) != release.sha256:
-                model.close()
-                raise IntegrityError(f"{release.folder}: was altered while it was loaded")
-            return model
-
+        load = partial(load_vouched, release)
         model = await asyncio.to_thread(load)
         signatures = await asyncio.to_thread(read_signatures, release.folder)
         batcher = Batcher(model, load, self._config.server, self._observe)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from components.attestation.keys import load_trusted
 from components.records.errors import IntegrityError, NothingEvaluated, SignatureError
+from components.records.files import sha256_tree
 from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import Release, recorded_name, withdrawn
 from components.release.serving import Champion, find_champion, versions
+from components.scoring.running import RunningModel
+from components.scoring.served import probing
 from pipeline.evidence.signatures import signed_statements, trusted_folder
 from pipeline.evidence.subject import Evidence, Subject
 from pipeline.governance.decided import find_run
@@ -30,7 +33,7 @@ class VouchedRelease:
       name: the model's, as requests have it.
       version: as TensorFlow Serving counts them.
       folder: of the SavedModel.
-      sha256: hash of the folder; who loads it compares again afterwards.
+      sha256: hash of the folder.
       run_id: of the run that trained it.
       operating_point: the score, in [0, 1], at or above which its label is 1.
       signers: names of the trusted keys that signed its decision; none where that is allowed.
@@ -77,6 +80,20 @@ def vouch(config: Config, workspace: Workspace) -> VouchedRelease:
         operating_point=run.scores().operating_point,
         signers=signers,
     )
+
+
+def load_vouched(release: VouchedRelease) -> RunningModel:
+    """The release in a process of its own, warm; its files are hashed once more.
+
+    Raises:
+      Unservable: it cannot be loaded, or does not answer.
+      IntegrityError: it was altered since it was vouched for.
+    """
+    model = RunningModel(release.folder, warm_with=probing())
+    if sha256_tree(release.folder) != release.sha256:
+        model.close()
+        raise IntegrityError(f"{release.folder}: was altered while it was loaded")
+    return model
 
 
 def release_state(config: Config, workspace: Workspace) -> object:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from components.scoring import served
 from components.scoring.running import RunningModel
 from pipeline.pacs import judge as judging
 from pipeline.pacs.judge import Judge, check_release
+from pipeline.serving import vouched
 from tests.components.scoring import pretending
 from tests.pipeline.pacs.making import PNEUMONIA
 from tests.pipeline.serving.making import Ward
@@ -85,12 +87,12 @@ def test_an_altered_release_is_not_asked(ward: Ward, judge: Judge) -> None:
 def test_a_release_that_is_altered_while_it_is_loaded_is_not_asked(
     ward: Ward, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def altered(folder: Path) -> RunningModel:
-        made = RunningModel(folder)
+    def altered(folder: Path, **how: Any) -> RunningModel:
+        made = RunningModel(folder, **how)
         (folder / "saved_model.pb").write_text("other weights")
         return made
 
-    monkeypatch.setattr(judging, "RunningModel", altered)
+    monkeypatch.setattr(vouched, "RunningModel", altered)
     assert judge.current() is None
 
 

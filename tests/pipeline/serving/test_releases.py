@@ -8,6 +8,7 @@ import pytest
 
 from components.scoring import served
 from pipeline.serving import releases as module
+from pipeline.serving import vouched as vouching
 from pipeline.serving.releases import Releases
 from tests.components.scoring import pretending
 from tests.pipeline.serving.making import Ward
@@ -107,7 +108,7 @@ def test_a_model_that_is_altered_while_it_is_loaded_is_refused(
         (ward.destination / "7" / "saved_model.pb").write_bytes(b"of somebody else")
         return []
 
-    monkeypatch.setattr(module, "probing", probing)
+    monkeypatch.setattr(vouching, "probing", probing)
 
     async def work(releases: Releases) -> None:
         await releases.look()
