@@ -27,6 +27,18 @@ class ReferenceArtifact(Artifact):
     TYPE_NAME = "CasegateReference"
 
 
+class ExportArtifact(Artifact):
+    """`artefact/`: a model in the form of another runtime; `measured.json` alone where none is."""
+
+    TYPE_NAME = "CasegateExport"
+
+
+class ExportScoresArtifact(Artifact):
+    """A copy of an export, its scores by runtime, and `measured.json`."""
+
+    TYPE_NAME = "CasegateExportScores"
+
+
 class DecisionArtifact(Artifact):
     """`decision.json`: the verdict and every number that led to it."""
 

@@ -1,6 +1,6 @@
 """The persisted verdict, with every number and hash that led to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -157,6 +157,56 @@ class SliceEstimate:
 
 
 @dataclass(frozen=True)
+class RuntimeFindings:
+    """What one runtime made of an exported artefact, measured against the float candidate.
+
+    Attributes:
+      version: of the runtime, as it says itself.
+      scores_sha256: hex, of its scores; None where it could not be asked.
+      n: cases that both were asked for; `alike`: those that both call the same, each at its own
+        operating point.
+      largest_difference: between the two scores of a case, in probability, and `case_id` whose.
+      latency_ms: as in its scores.
+      peak_memory_bytes: of the process that scored.
+    """
+
+    version: str | None = None
+    scores_sha256: str | None = None
+    n: int = 0
+    alike: int = 0
+    largest_difference: float | None = None
+    case_id: str | None = None
+    latency_ms: Mapping[str, float] | None = None
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class ExportDecision:
+    """What became of an exported artefact, judged by the policy that judged the model.
+
+    Attributes:
+      kind: such as tflite_int8.
+      required: whether the model is not released where the artefact does not pass.
+      sha256: hex, over the artefact's folder (`export_sha256`); None where there is none.
+      size_bytes: of its model's files.
+      runtimes: what was found in each, by name.
+      checks: as of a decision; `check` begins with the runtime, such as
+        `tflite:sensitivity[overall].floor`.
+      flips: per runtime (`against` is its name): what turned against the float candidate.
+    """
+
+    kind: str
+    verdict: Verdict
+    required: bool
+    sha256: str | None
+    operating_point: float | None
+    size_bytes: int | None
+    runtimes: Mapping[str, RuntimeFindings]
+    checks: tuple[CheckResult, ...]
+    flips: tuple[Flips, ...] = ()
+
+
+@dataclass(frozen=True)
 class Decision:
     """Attributes:
     created: ISO 8601 in UTC, given by the caller.
@@ -189,6 +239,7 @@ class Decision:
     slices: tuple[SliceEstimate, ...] = ()
     findings: tuple[str, ...] = ()
     already_released: bool = False
+    exports: tuple[ExportDecision, ...] = ()
 
     @property
     def decision_sha256(self) -> str:
@@ -202,7 +253,10 @@ class Decision:
         return json_with_rows(document, "checks", checks).decode()
 
     def _document(self) -> dict[str, Any]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        document = {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        if not self.exports:  # as before there were any: the hash of an old decision stays
+            del document["exports"]
+        return document
 
 
 def decision_from_json(text: str, *, where: str = "decision") -> Decision:
@@ -233,12 +287,19 @@ def _from_document(document: dict[str, Any], *, where: str) -> Decision:
     stored = document.pop("decision_sha256")
     del document["schema_version"]
     document["verdict"] = Verdict(document["verdict"])
-    document["checks"] = tuple(
-        CheckResult(**{**row, "verdict": Verdict(row["verdict"])}) for row in document["checks"]
-    )
-    document["flips"] = tuple(
-        Flips(row.pop("against"), **{key: tuple(ids) for key, ids in row.items()})
-        for row in document["flips"]
+    document["checks"] = _checks(document["checks"])
+    document["flips"] = _flips(document["flips"])
+    document["exports"] = tuple(
+        ExportDecision(
+            **{
+                **row,
+                "verdict": Verdict(row["verdict"]),
+                "runtimes": {k: RuntimeFindings(**found) for k, found in row["runtimes"].items()},
+                "checks": _checks(row["checks"]),
+                "flips": _flips(row["flips"]),
+            }
+        )
+        for row in document.get("exports", ())
     )
     document["comparisons"] = tuple(Comparison(**row) for row in document["comparisons"])
     document["waivers"] = tuple(WaiverNote(**row) for row in document["waivers"])
@@ -253,3 +314,12 @@ def _from_document(document: dict[str, Any], *, where: str) -> Decision:
             f"it says {stored[:12]}...; compare it with the ledger"
         )
     return decision
+
+
+def _checks(rows: Sequence[Mapping[str, Any]]) -> tuple[CheckResult, ...]:
+    return tuple(CheckResult(**{**row, "verdict": Verdict(row["verdict"])}) for row in rows)
+
+
+def _flips(rows: Sequence[Mapping[str, Any]]) -> tuple[Flips, ...]:
+    lists = ("gained", "lost", "lost_sentinels")
+    return tuple(Flips(row["against"], *(tuple(row.get(key, ())) for key in lists)) for row in rows)

@@ -147,10 +147,13 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def sha256_tree(folder: Path) -> str:
+def sha256_tree(folder: Path, *, but: str | None = None) -> str:
     """SHA-256 (hex) over the files below `folder`: their relative POSIX paths and contents.
 
     Empty folders, times and permissions do not count.
+
+    Args:
+      but: the relative path of a file that does not count, whether it is there or not.
 
     Raises:
       IntegrityError: no such folder, no file in it, or a link to a folder or a special file, whose
@@ -162,6 +165,7 @@ def sha256_tree(folder: Path) -> str:
             found.append((path.relative_to(folder).as_posix(), path))
         elif path.is_symlink() or not path.is_dir():
             raise IntegrityError(f"{path}: got a link or special file, wanted files and folders")
+    found = [(name, path) for name, path in found if name != but]
     if not found:
         raise IntegrityError(f"{folder}: got no file to hash, wanted a folder with files")
     digest = hashlib.sha256()
