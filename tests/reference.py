@@ -133,8 +133,13 @@ def one_file(schema: dict[str, Any]) -> list[str]:
         )
 
     def walk(section: dict[str, Any], prefix: str) -> None:
+        described: dict[str, str] = {}
         for name, found in section.get("properties", {}).items():
             one = resolved(found)
+            first = described.setdefault(found.get("$ref", name), name)
+            if first != name and "properties" in one:
+                lines.append(row(f"`{prefix}{name}`", f"as `{prefix}{first}`"))
+                continue
             what = [one.get("title"), one.get("description") or wanted(one)]
             lines.append(
                 row(f"`{prefix}{name}`", "; ".join(" ".join(w.split()) for w in what if w))

@@ -18,6 +18,7 @@ from components.artifacts import (
     CaseScoresArtifact,
     DataAdmission,
     DecisionArtifact,
+    ExportScoresArtifact,
     ReferenceArtifact,
 )
 from components.baselines.case_set import load_case_set
@@ -59,6 +60,10 @@ def RegressionGate(
     code_sha256: Parameter[str],
     problems: Parameter[str],
     champion: InputArtifact[CaseScoresArtifact] = None,
+    tflite_int8: InputArtifact[ExportScoresArtifact] = None,
+    tflite_float16: InputArtifact[ExportScoresArtifact] = None,
+    tflite_float: InputArtifact[ExportScoresArtifact] = None,
+    tfjs: InputArtifact[ExportScoresArtifact] = None,
 ) -> None:
     """Writes `decision.json` and a blessing; blesses only a PASS that is not released already.
 

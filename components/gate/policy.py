@@ -1,14 +1,15 @@
 """The acceptance criteria, written before the result and read once, whole."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from components.metrics import METRICS
 from components.records.errors import PolicyError
-from components.records.schema import check_document
+from components.records.export import RUNTIMES, TFJS, WEBGL
+from components.records.schema import JsonPath, check_document
 from components.records.yaml_lines import YamlDocument, read_yaml
 
 DEFAULT_ALPHA = 0.025
@@ -146,6 +147,26 @@ class Shortcuts:
 
 
 @dataclass(frozen=True)
+class ExportRule:
+    """What a form of the model for another runtime has to be.
+
+    Attributes:
+      runtimes: where it is judged, each on its own.
+      required: whether the model is not released without it.
+      agreement: smallest share of the cases that it calls as the model does, in (0, 1).
+      difference: largest mean difference between its score of a case and the model's, in (0, 1).
+      checks: None where the policy's own apply.
+    """
+
+    runtimes: tuple[str, ...]
+    required: bool = False
+    agreement: float = 0.97
+    difference: float = 0.05
+    checks: tuple[Check, ...] | None = None
+    rationale: str = "the default: honest conversions are seen to agree on more than .99"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Attributes:
     alpha: one-sided error rate of every interval that names none of its own.
@@ -158,6 +179,7 @@ class Policy:
     descriptive_slices: attributes to report by, never gated.
     sha256: hex, over the file's bytes.
     agreement: None where `DEFAULT_AGREEMENT` is the limit.
+    exports: by kind, where the policy names it.
     """
 
     name: str
@@ -178,6 +200,11 @@ class Policy:
     shortcuts: Shortcuts = Shortcuts()
     attention: AttentionMargin = AttentionMargin()
     step_time: StepTime | None = None
+    exports: Mapping[str, ExportRule] = field(default_factory=dict)
+
+    def export_rule(self, kind: str) -> ExportRule:
+        """What an artefact of this kind has to be, by the defaults where the policy is silent."""
+        return self.exports.get(kind) or ExportRule(RUNTIMES[kind])
 
 
 def load_policy(path: Path) -> Policy:
@@ -205,7 +232,7 @@ def load_policy(path: Path) -> Policy:
         planned_looks=data["planned_looks"],
         patients=data.get("patients", "clustered"),
         expected_discordance=data.get("expected_discordance", DEFAULT_DISCORDANCE),
-        checks=_checks(document),
+        checks=_checks(document, data["checks"], ("checks",)),
         negative_flips=NegativeFlips(**flips) if flips else None,
         sentinels=Sentinels(**sentinels) if sentinels else None,
         latency=Latency(**latency) if latency else None,
@@ -217,7 +244,22 @@ def load_policy(path: Path) -> Policy:
         shortcuts=_shortcuts(data.get("shortcuts", {})),
         attention=AttentionMargin(**data.get("attention", {})),
         step_time=StepTime(**step_time) if step_time else None,
+        exports={kind: _export_rule(document, kind) for kind in data.get("exports", {})},
     )
+
+
+def _export_rule(document: YamlDocument, kind: str) -> ExportRule:
+    given, place = dict(document.data["exports"][kind]), ("exports", kind)
+    known = (*RUNTIMES[kind], *([WEBGL] if kind == TFJS else []))
+    for i, runtime in enumerate(given.get("runtimes", ())):
+        if runtime not in known:
+            raise PolicyError(
+                f"{document.locate((*place, 'runtimes', i))}: got runtime '{runtime}' for {kind}, "
+                f"wanted {' or '.join(known)}"
+            )
+    checks = given.get("checks") and _checks(document, given["checks"], (*place, "checks"))
+    runtimes = tuple(given.get("runtimes", RUNTIMES[kind]))
+    return ExportRule(**{**given, "runtimes": runtimes, "checks": checks})
 
 
 def _coverage(given: Mapping[str, Any] | None) -> Coverage | None:
@@ -229,11 +271,14 @@ def _shortcuts(given: Mapping[str, Any]) -> Shortcuts:
     return Shortcuts(**{**given, **lists})
 
 
-def _checks(document: YamlDocument) -> tuple[Check, ...]:
+def _checks(
+    document: YamlDocument, entries: Sequence[Mapping[str, Any]], at: JsonPath
+) -> tuple[Check, ...]:
+    """`at`: where the entries stand in the policy."""
     checks: dict[str, Check] = {}
     alpha = document.data.get("alpha", DEFAULT_ALPHA)
-    for i, entry in enumerate(document.data["checks"]):
-        _refuse_unfit(document, i, entry)
+    for i, entry in enumerate(entries):
+        _refuse_unfit(document, (*at, i), entry)
         metric = METRICS[entry["metric"]]
         margin = entry.get("margin", {})
         check = Check(
@@ -249,14 +294,14 @@ def _checks(document: YamlDocument) -> tuple[Check, ...]:
         )
         if check.name in checks:
             raise PolicyError(
-                f"{document.locate(('checks', i))}: {check.name} stands twice; "
+                f"{document.locate((*at, i))}: {check.name} stands twice; "
                 "put its limit and margin in one check"
             )
         checks[check.name] = check
     return tuple(checks.values())
 
 
-def _refuse_unfit(document: YamlDocument, i: int, entry: Mapping[str, Any]) -> None:
+def _refuse_unfit(document: YamlDocument, at: JsonPath, entry: Mapping[str, Any]) -> None:
     """Raises PolicyError for a limit or a method that the check's metric does not have."""
     metric = METRICS[entry["metric"]]
     wrong, right = "ceiling", "floor"
@@ -264,13 +309,13 @@ def _refuse_unfit(document: YamlDocument, i: int, entry: Mapping[str, Any]) -> N
         wrong, right = right, wrong
     if wrong in entry:
         raise PolicyError(
-            f"{document.locate(('checks', i, wrong))}: got a {wrong} for {entry['metric']}, which "
+            f"{document.locate((*at, wrong))}: got a {wrong} for {entry['metric']}, which "
             f"is better when {'higher' if metric.higher_is_better else 'lower'}; wanted a {right}"
         )
     for key, methods in (("method", metric.methods), ("paired_method", metric.paired_methods)):
         if entry.get(key, methods[0]) not in methods:
             raise PolicyError(
-                f"{document.locate(('checks', i, key))}: got {key} '{entry[key]}' for "
+                f"{document.locate((*at, key))}: got {key} '{entry[key]}' for "
                 f"{entry['metric']}, wanted {' or '.join(methods)}; leave it out for {methods[0]}"
             )
 

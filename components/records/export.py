@@ -25,6 +25,7 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     TFLITE_FLOAT: ("tflite",),
     TFJS: ("node_wasm", "chromium_wasm"),
 }
+WEBGL = "chromium_webgl"  # where there is one, and somebody asks for it
 
 EXPORTS = "exports"  # in a run's folder and in a workspace
 EXPORT_RECORD = "export.json"

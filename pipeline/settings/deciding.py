@@ -33,7 +33,7 @@ MODULES = {
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings source spec",
     "components.records": """
-        case case_index chain clock errors events files git json_lines merkle problems rows
+        case case_index chain clock errors events export files git json_lines merkle problems rows
         run_files schema text yaml_lines
     """,
     "components.records.ledger": "ledger records",

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.gate.policy import AttentionMargin, StepTime, load_policy, slice_name
+from components.gate.policy import AttentionMargin, ExportRule, StepTime, load_policy, slice_name
 from components.records.errors import PolicyError
 from tests.refusing import refused
 
@@ -189,3 +189,52 @@ def test_near_duplicates_and_shortcuts_are_as_the_policy_says(tmp_path: Path) ->
 def test_a_wrong_word_of_these_is_named(tmp_path: Path, more: str, facts: tuple[str, ...]) -> None:
     with refused(PolicyError, *facts):
         policy_with(tmp_path, more)
+
+
+LINES = COMPLETE.count("\n")
+EXPORTS = """\
+exports:
+  tflite_int8:
+    required: true
+    agreement: 0.99
+    checks:
+      - {metric: auc, slice: overall, floor: 0.8, rationale: on a tablet}
+    rationale: agreed on
+  tfjs: {runtimes: [chromium_webgl], difference: 0.01, rationale: agreed on}
+"""
+
+
+def test_a_form_of_the_model_is_judged_as_the_policy_says_or_by_the_defaults(
+    complete: Path,
+) -> None:
+    before = load_policy(complete)
+    complete.write_text(COMPLETE + EXPORTS, encoding="utf-8")
+    policy = load_policy(complete)
+    int8, tfjs, left_out = map(policy.export_rule, ("tflite_int8", "tfjs", "tflite_float"))
+    assert int8.checks is not None
+    assert [check.name for check in int8.checks] == ["auc[overall]"]
+    assert (int8.required, int8.agreement, int8.runtimes) == (True, 0.99, ("tflite",))
+    assert (tfjs.runtimes, tfjs.difference, tfjs.checks) == (("chromium_webgl",), 0.01, None)
+    assert left_out == before.export_rule("tflite_float") == ExportRule(("tflite",))
+    assert before.export_rule("tfjs").runtimes == ("node_wasm", "chromium_wasm")
+    assert policy.checks == before.checks
+
+
+@pytest.mark.parametrize(
+    "wrong, facts",
+    [
+        ("tflite_int8: {runtimes: [node_wasm], rationale: x}", (f":{LINES + 2}:", "node_wasm")),
+        ("tflite_int4: {rationale: x}", ("tflite_int4", "tflite_int8")),
+        ("tfjs: {agreement: 1.2, rationale: x}", ("exports.tfjs.agreement", "1.2")),
+        ("tfjs: {required: true}", ("exports.tfjs", "rationale")),
+        (
+            "tfjs: {rationale: x, checks: [{metric: auc, slice: overall, ceiling: 0.1, "
+            "rationale: x}]}",
+            ("ceiling", "auc", "floor"),
+        ),
+    ],
+)
+def test_a_fault_in_exports_is_named(complete: Path, wrong: str, facts: tuple[str, ...]) -> None:
+    complete.write_text(f"{COMPLETE}exports:\n  {wrong}\n", encoding="utf-8")
+    with refused(PolicyError, complete, *facts):
+        load_policy(complete)
