@@ -242,6 +242,15 @@ class Decision:
     exports: tuple[ExportDecision, ...] = ()
 
     @property
+    def passed_exports(self) -> dict[str, str]:
+        """SHA-256 (hex) of each artefact that passed, by kind: what is released with the model."""
+        return {
+            each.kind: each.sha256
+            for each in self.exports
+            if each.sha256 is not None and each.verdict is Verdict.PASS
+        }
+
+    @property
     def decision_sha256(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the whole decision."""
         return sha256_json(self._document())

@@ -7,11 +7,19 @@ from pathlib import Path
 from components.attestation import statements
 from components.attestation.envelope import Signed, read_envelope, verify
 from components.attestation.keys import PublicKey
-from components.attestation.statements import SUBJECTS, Digest, Statement, check_digest
+from components.attestation.statements import DIGESTS, Digest, Statement, check_digest
 from components.decision import load_decision
 from components.records.errors import IntegrityError, SignatureError
+from components.records.export import export_sha256, load_export_record
 from components.records.files import sha256_file, sha256_tree
-from components.records.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
+from components.records.run_files import (
+    CHAMPION_SCORES,
+    DECISION,
+    HTML_REPORT,
+    RELEASE_ATTESTATION,
+    REPORT,
+    SCORES,
+)
 
 # A subject is a path that is hashed on the spot, or a digest that the caller knows.
 Found = Mapping[str, Path | str]
@@ -97,6 +105,23 @@ def check_release(
     return _checked(signed, statement, () if model_folder else (statements.MODEL,))
 
 
+def check_exported(folder: Path, *, trusted: Iterable[PublicKey]) -> CheckedStatement:
+    """The signed release that lies in an exported artefact's folder, which names these files.
+
+    Needs no run and no workspace: the folder alone, wherever it was copied to.
+
+    Raises:
+      SignatureError: nobody signed, or something else was signed.
+      IntegrityError: as `load_export_record`.
+    """
+    envelope, record = folder / RELEASE_ATTESTATION, load_export_record(folder)
+    signed = verify(read_envelope(envelope), trusted, where=str(envelope))
+    statement = statements.from_bytes(signed.payload, statements.RELEASE_TYPE, where=str(envelope))
+    check_digest(record.kind, export_sha256(folder), statement, where=str(folder))
+    check_digest(statements.MODEL, record.model_sha256, statement, where=str(folder))
+    return _checked(signed, statement, (n for n in statement.subjects if n != record.kind))
+
+
 def _read(
     envelope: Path, kind: str, trusted: Iterable[PublicKey], threshold: int | None = None
 ) -> tuple[Signed, Statement]:
@@ -143,9 +168,9 @@ def measure(name: str, it: Path | str) -> str:
     """
     if isinstance(it, str):
         return it
-    kind = SUBJECTS[name]
-    if kind is Digest.TREE:
-        return sha256_tree(it)
+    kind = DIGESTS[name]
+    if kind in (Digest.TREE, Digest.EXPORT):
+        return sha256_tree(it) if kind is Digest.TREE else export_sha256(it)
     if kind is not Digest.FILE:
         raise IntegrityError(f"{it}: {name} is no file; wanted its digest")
     try:

@@ -1,6 +1,6 @@
 """Signs what a run decided and released, and refuses what nobody who counts has signed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from components.attestation import statements
@@ -17,6 +17,7 @@ from components.attestation.statements import Statement, check_digest
 from components.decision import Verdict, load_decision
 from components.records.clock import utc_now
 from components.records.errors import SignatureError
+from components.records.export import export_sha256
 from components.records.files import sha256_tree, write_atomically
 from components.records.run_files import DECISION, DECISION_ATTESTATION, RELEASE_ATTESTATION
 
@@ -48,19 +49,26 @@ def attest_release(
     version: int,
     decision: CheckedStatement,
     signers: Sequence[Signer],
+    exports: Mapping[str, Path] | None = None,
 ) -> Path:
     """Signs that a model goes to a destination; returns the envelope's path, in the run's folder.
 
     Args:
       model_folder: the version's files, in the destination or about to be renamed into it.
       destination: as the ledger names it.
+      exports: the folders of the artefacts that go with it, by kind.
 
     Raises:
-      SignatureError: these are not the files that the decision was signed for.
+      SignatureError: these are not the files that the decision was signed for, or are not all.
     """
     where = str(model_folder)
     found = sha256_tree(model_folder)
     check_digest(statements.MODEL, found, decision.statement, where=where)
+    artefacts = {kind: export_sha256(path) for kind, path in (exports or {}).items()}
+    if artefacts != (decided := load_decision(folder / DECISION).passed_exports):
+        raise SignatureError(
+            f"{where}: got artefacts {artefacts}, wanted those that passed, {decided}; run again"
+        )
     predicate = {
         "destination": destination,
         "version": version,
@@ -69,7 +77,9 @@ def attest_release(
         "decision_signed_by": list(decision.signers),
         "released_at": utc_now(),
     }
-    statement = Statement(statements.RELEASE_TYPE, {statements.MODEL: found}, predicate)
+    statement = Statement(
+        statements.RELEASE_TYPE, {statements.MODEL: found, **artefacts}, predicate
+    )
     return _write(folder / RELEASE_ATTESTATION, statement, signers)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.decision import Decision
 from components.records.errors import IntegrityError, SignatureError
+from components.records.export import KINDS
 from components.records.files import canonical_json
 from components.records.run_files import CHAMPION_SCORES, DECISION, HTML_REPORT, REPORT, SCORES
 from components.records.schema import check_document, parse_json
@@ -24,6 +25,7 @@ class Digest(str, Enum):
     TREE = "casegateTreeSha256"  # components/records/files.py sha256_tree
     JSON = "casegateJsonSha256"  # components/records/files.py sha256_json
     MERKLE = "casegateMerkleSha256"  # components/records/merkle.py merkle_root
+    EXPORT = "casegateExportSha256"  # components/records/export.py export_sha256
 
 
 MODEL, CHAMPION, ENVIRONMENT, TRAINING = "model", "champion", "environment", "training"
@@ -43,6 +45,8 @@ SUBJECTS: Mapping[str, Digest] = {
     HTML_REPORT: Digest.FILE,
     REPORT: Digest.FILE,
 }
+# And of every name that any statement may have: a release names what was exported, too.
+DIGESTS: Mapping[str, Digest] = {**SUBJECTS, **dict.fromkeys(KINDS, Digest.EXPORT)}
 NEVER_ABSENT = (MODEL, DECISION, CASE_SET, POLICY, SCORES, HTML_REPORT, REPORT)
 
 
@@ -50,7 +54,7 @@ NEVER_ABSENT = (MODEL, DECISION, CASE_SET, POLICY, SCORES, HTML_REPORT, REPORT)
 class Statement:
     """Attributes:
     predicate_type: DECISION_TYPE or RELEASE_TYPE.
-    subjects: name -> digest (hex), hashed as SUBJECTS says.
+    subjects: name -> digest (hex), hashed as DIGESTS says.
     """
 
     predicate_type: str
@@ -93,9 +97,9 @@ def to_bytes(statement: Statement) -> bytes:
 
     subjects = [
         resource_descriptor.ResourceDescriptor(
-            name=name, digest={SUBJECTS[name].value: statement.subjects[name]}
+            name=name, digest={DIGESTS[name].value: statement.subjects[name]}
         ).pb
-        for name in SUBJECTS
+        for name in DIGESTS
         if name in statement.subjects
     ]
     made = in_toto.Statement(subjects, statement.predicate_type, dict(statement.predicate))
@@ -167,12 +171,14 @@ def _check_subjects(document: dict[str, Any], predicate_type: str, where: str) -
     """What JSON Schema cannot say of subjects: each once, and hashed as its name wants it."""
     for row in document["subject"]:
         (kind,) = row["digest"]
-        if SUBJECTS.get(row["name"]) != kind:
+        if DIGESTS.get(row["name"]) != kind:
             raise SignatureError(f"{where}: got subject {row['name']!r} with {kind}; wanted others")
-    if predicate_type != DECISION_TYPE:
-        return  # its schema has the one subject
-    absent = document["predicate"]["absent"]
     names = [row["name"] for row in document["subject"]]
+    if predicate_type != DECISION_TYPE:  # its schema wants the model
+        if len(set(names)) < len(names):
+            raise SignatureError(f"{where}: names a subject twice: {names}")
+        return
+    absent = document["predicate"]["absent"]
     if sorted([*names, *absent]) != sorted(SUBJECTS):
         raise SignatureError(
             f"{where}: wanted every subject once, by its digest or as absent; got {names} and "

@@ -18,13 +18,17 @@ from components.attestation.checking import CheckedStatement, subjects_of
 from components.attestation.keys import load_signers
 from components.attestation.signing import attest_release, check_releasable
 from components.attestation.statements import TRAINING
+from components.baselines.export_scores import ARTEFACT
 from components.decision import Verdict, load_decision
 from components.records.errors import IntegrityError, Unservable
+from components.records.export import EXPORTS
 from components.records.files import sha256_tree, sync, sync_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name
 from components.records.problems import report_error
 from components.records.run_files import DECISION, DECISION_ATTESTATION
+from components.release.exports import exports_of
+from components.release.placing import place_exports, stage_exports
 from components.release.serving import (
     discard_incoming,
     find_champion,
@@ -80,7 +84,8 @@ class AtomicPusherExecutor(pusher_executor.Executor):
         stamped = incoming / pushed.get_string_custom_property("pushed_version")
         with report_error(request["problems"]):
             _refuse_unservable(stamped, request["check_fn"])
-        target = _release(stamped, destination, signed, request)
+        with report_error(request["problems"]):
+            target = _release(stamped, destination, signed, request)
         discard_incoming(destination)
         pushed.set_string_custom_property("pushed_destination", str(target))
         pushed.set_string_custom_property("pushed_version", target.name)
@@ -95,22 +100,35 @@ def _release(
     model: Path, destination: Path, signed: CheckedStatement | None, request: dict[str, Any]
 ) -> Path:
     """Renames the model into the destination, as a version that is attested first; its folder."""
+    workspace, run_folder = Path(request["workspace"]), Path(request["run_folder"])
+    decision, exports = load_decision(run_folder / DECISION), exports_of(workspace, destination)
     # TFX names a version by the clock; one that went back must not make an old model the
     # newest, which is the one that TensorFlow Serving takes.
-    version = max([int(model.name), *(known + 1 for known in versions(destination))])
+    taken = [*versions(destination), *versions(exports)]
+    version = max([int(model.name), *(known + 1 for known in taken)])
     target = destination / str(version)
     destination.mkdir(parents=True, exist_ok=True)
     sync_tree(model)
+    passed = decision.passed_exports
+    staged = stage_exports(
+        {kind: run_folder / EXPORTS / kind / ARTEFACT for kind in passed},
+        passed,
+        model_sha256=str(decision.hashes["candidate"]),
+        exports=exports,
+        version=version,
+    )
+    envelope = None
     if signed is not None:
-        with report_error(request["problems"]):
-            attest_release(
-                Path(request["run_folder"]),
-                model_folder=model,
-                destination=recorded_name(destination, Path(request["workspace"])),
-                version=version,
-                decision=signed,
-                signers=load_signers(),
-            )
+        envelope = attest_release(
+            run_folder,
+            model_folder=model,
+            destination=recorded_name(destination, workspace),
+            version=version,
+            decision=signed,
+            signers=load_signers(),
+            exports={kind: staged / kind for kind in passed},
+        )
+    place_exports(staged, exports, signed=envelope)
     model.rename(target)
     sync(destination)  # only the new name: what is served already was flushed when it came
     return target

@@ -7,6 +7,7 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from components.decision import Decision, Verdict, load_decision
 from components.records.clock import utc_now
@@ -15,6 +16,7 @@ from components.records.files import sha256_file, sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import recorded_name, releases
 from components.records.run_files import DECISION, RELEASE_ATTESTATION
+from components.release.exports import exports_of, placed_exports
 
 INCOMING = ".incoming"
 
@@ -119,17 +121,17 @@ def record_release(ledger: Ledger, champion: Champion, *, workspace: Path) -> bo
     if (champion.version, champion.sha256) in known:
         return False
     envelope = champion.decision.with_name(RELEASE_ATTESTATION)
-    ledger.append(
-        "release",
-        {
-            "destination": destination,
-            "version": champion.version,
-            "model_sha256": champion.sha256,
-            "run_id": champion.decision.parent.name,
-            "decision_sha256": load_decision(champion.decision).decision_sha256,
-            "attestation_sha256": sha256_file(envelope) if envelope.exists() else None,
-        },
-        by="casegate",
-        at=utc_now(),
-    )
+    decision = load_decision(champion.decision)
+    body: dict[str, Any] = {
+        "destination": destination,
+        "version": champion.version,
+        "model_sha256": champion.sha256,
+        "run_id": champion.decision.parent.name,
+        "decision_sha256": decision.decision_sha256,
+        "attestation_sha256": sha256_file(envelope) if envelope.exists() else None,
+    }
+    placed = exports_of(workspace, champion.path.parent) / str(champion.version)
+    if exports := placed_exports(placed, decision):
+        body["exports"] = exports
+    ledger.append("release", body, by="casegate", at=utc_now())
     return True

@@ -14,13 +14,16 @@ The other way round it would leave a model in service that nobody is on record f
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from components.decision import load_decision
 from components.records.clock import current_time
 from components.records.errors import ConfigError, IntegrityError, Unservable
 from components.records.files import sha256_tree, sync, sync_tree, writing_to
 from components.records.ledger.ledger import Entry
-from components.records.ledger.records import recorded_name, releases
+from components.records.ledger.records import Release, recorded_name, releases
+from components.release.exports import exports_of
+from components.release.placing import place_exports, stage_exports
 from components.release.serving import (
     Champion,
     discard_incoming,
@@ -45,7 +48,8 @@ def roll_back(
 
     Raises:
       ConfigError: nobody named, no such version, or it is the champion already.
-      IntegrityError: the version's files are not those of a model that passed here.
+      IntegrityError: the version's files are not those of a model that passed here, or an
+        artefact that was released with it is gone or was altered.
       Unservable: TensorFlow Serving cannot run it.
     """
     if model_name != Path(model_name).name or model_name.startswith(".") or not model_name:
@@ -60,8 +64,11 @@ def roll_back(
                 f"--to {to}: {destination / str(current)}, the champion, is that model already"
             )
         new = _next_version(destination, name, act.entries)
+        exports = exports_of(act.workspace.root, destination)
+        artefacts = _released_with(earlier, name, act.entries)
+        staged = _staged(artefacts, act.workspace.root, exports, new)
         incoming = _prepared(earlier, destination, new)
-        body = {
+        body: dict[str, Any] = {
             "destination": name,
             "from_version": current,
             "to_version": to,
@@ -70,9 +77,12 @@ def roll_back(
             "to_model_sha256": earlier.sha256,
             "decision_sha256": load_decision(earlier.decision).decision_sha256,
         }
+        if artefacts and artefacts.exports:
+            body["exports"] = dict(artefacts.exports)
         entry = act.record("rollback", body)
         then = f"; entry {entry.seq} of the ledger says what was meant: mend that and run again"
         with writing_to(destination, then):
+            place_exports(staged, exports)
             incoming.rename(destination / str(new))
             sync(destination)
         discard_incoming(destination)
@@ -107,6 +117,27 @@ def _files_of(version: Path) -> str | None:
         return sha256_tree(version)
     except IntegrityError:
         return None
+
+
+def _released_with(earlier: Champion, name: str, entries: Iterable[Entry]) -> Release | None:
+    """The ledger's entry of the version, which names its artefacts; None where it has none."""
+    same = (name, earlier.version, earlier.sha256)
+    found = (r for r in releases(entries) if (r.destination, r.version, r.model_sha256) == same)
+    return next(found, None)
+
+
+def _staged(earlier: Release | None, workspace: Path, exports: Path, version: int) -> Path:
+    """Copies of the artefacts that were released with the version, each with its signature."""
+    wanted = earlier.exports if earlier else {}
+    folder = workspace / earlier.exports_folder if earlier else exports
+    with writing_to(exports, "; nothing was changed: mend that and run again"):
+        return stage_exports(
+            {kind: folder / kind for kind in wanted},
+            wanted,
+            model_sha256=earlier.model_sha256 if earlier else "",
+            exports=exports,
+            version=version,
+        )
 
 
 def _next_version(destination: Path, name: str, entries: Iterable[Entry]) -> int:

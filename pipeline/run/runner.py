@@ -27,7 +27,8 @@ from components.records.ledger.records import releases
 from components.records.problems import read_problem
 from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQUEST, read_request
 from components.records.text import last_line
-from components.release.serving import Champion, discard_incoming, find_champion, record_release
+from components.release.placing import discard_interrupted
+from components.release.serving import Champion, find_champion, record_release
 from pipeline.model.cluster import refuse_unfit_place
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
@@ -150,7 +151,7 @@ def _run(
     log = workspace.run_folder(inputs.run_id) / LOG
     _verify_network(config, log)
     arguments = beam_arguments(config.beam, [workspace.root])
-    discard_incoming(inputs.destination)
+    discard_interrupted(inputs.destination, workspace.root, Ledger(workspace.ledger))
     folder = workspace.run_folder(inputs.run_id)
     write_atomically(folder / REQUEST, inputs.gate_request().encode())
     with _noise_to(log):

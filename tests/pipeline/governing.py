@@ -1,6 +1,7 @@
 """A workspace with a locked case set, and runs on it that people approve from and waive in."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from components.baselines.golden import Golden, load_golden
 from components.baselines.scores import CaseScores
 from components.decision import Decision, save_decision
 from components.gate.record import record
+from components.records.files import write_atomically
 from components.records.ledger.ledger import Ledger
-from components.records.run_files import DECISION, REQUEST
+from components.records.run_files import DECISION, RELEASE_ATTESTATION, REQUEST
+from components.release.exports import exports_of
 from components.release.serving import find_version, record_release
 from pipeline.governance.approval import approve_golden, bootstrap_golden, propose_golden
 from pipeline.settings.workspace import Workspace
+from tests.components.exporting import artefact, exported
 from tests.components.gate.test_decide import CASES, MARGIN, judged
 from tests.components.planting import check, policy, scored
 from tests.components.release.test_serving import put
@@ -77,11 +81,21 @@ class Governed:
         propose_golden(self.root, run_id=run_id, by="B. Statistician")
         approve_golden(self.root, by=PERSON, reason=REASON)
 
-    def released(self, version: int) -> str:
-        """A version that passed and is on record; returns the model's hash."""
+    def released(self, version: int, *, kinds: Sequence[str] = ()) -> str:
+        """A version that passed and is on record; returns the model's hash.
+
+        Args:
+          kinds: of the artefacts that are released with it.
+        """
         sha256 = put(self.destination, version, f"weights {version}")
         run_id = f"run-{version}"
-        decision = replace(judged(run_id=run_id), hashes={**judged().hashes, "candidate": sha256})
+        exports = tuple(exported(self.workspace.run_folder(run_id), sha256, it) for it in kinds)
+        for made in exports:
+            folder = exports_of(self.root, self.destination) / str(version) / made.kind
+            artefact(folder, sha256, made.kind)
+            write_atomically(folder / RELEASE_ATTESTATION, b"{}")
+        hashes = {**judged().hashes, "candidate": sha256}
+        decision = replace(judged(run_id=run_id), hashes=hashes, exports=exports)
         save_decision(decision, self.workspace.run_folder(run_id) / DECISION)
         record(self.ledger, decision)
         champion = find_version(self.destination, version, self.workspace.runs)

@@ -3,10 +3,11 @@
 Readers of verified entries; none touches a file.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
+from components.records.export import EXPORTS
 from components.records.ledger.ledger import Entry
 
 
@@ -57,6 +58,7 @@ class Release:
       restored: the version that a rollback made the champion again, None for a release.
       run_id: of the run that released it; None for a rollback.
       attestation_sha256: of the signed statement; None for an unsigned release.
+      exports: SHA-256 of each exported artefact that was released with it, by kind.
     """
 
     destination: str
@@ -70,6 +72,17 @@ class Release:
     restored: int | None = None
     run_id: str | None = None
     attestation_sha256: str | None = None
+    exports: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return PurePosixPath(self.destination).name
+
+    @property
+    def exports_folder(self) -> PurePosixPath:
+        """Where its exported artefacts lie in the workspace, a folder for each kind."""
+        return PurePosixPath(EXPORTS, self.model, str(self.version))
 
 
 def recorded_name(folder: Path, workspace: Path) -> str:
@@ -129,4 +142,5 @@ def _release(e: Entry) -> Release:
         restored=body["to_version"] if restored else None,
         run_id=body.get("run_id"),
         attestation_sha256=body.get("attestation_sha256"),
+        exports=body.get("exports", {}),
     )

@@ -15,12 +15,15 @@ from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.decision import Verdict, load_decision, save_decision
 from components.records.errors import IntegrityError, SignatureError, Unservable
+from components.records.export import TFJS, TFLITE_FLOAT, TFLITE_INT8, export_sha256
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
 from components.release import component
 from components.release.component import AtomicPusherExecutor
+from components.release.placing import discard_interrupted
 from components.release.serving import INCOMING, discard_incoming, versions
+from tests.components.exporting import exported
 from tests.components.release.test_serving import decide
 from tests.refusing import refused
 
@@ -226,3 +229,73 @@ def test_a_model_that_does_not_keep_the_contract_is_not_pushed(
     with refused(Unservable, "no label", "nothing was pushed"):
         push(model, destination)
     assert not destination.exists() and recorded(destination) == []
+
+
+@pytest.fixture
+def judged_exports(model: Model, destination: Path) -> dict[str, str]:
+    """Artefacts that the decision on the model judged, of which one did not pass."""
+    folder = destination.parents[1] / "runs" / "run-1"
+    sha256 = sha256_tree(Path(path_utils.serving_model_path(model.uri)))
+    made = tuple(exported(folder, sha256, kind) for kind in (TFLITE_INT8, TFJS))
+    failed = exported(folder, sha256, TFLITE_FLOAT, verdict=Verdict.FAIL)
+    decision = load_decision(folder / "decision.json")
+    save_decision(replace(decision, exports=(*made, failed)), folder / "decision.json")
+    return {one.kind: str(one.sha256) for one in made}
+
+
+def test_the_artefacts_that_passed_are_released_with_their_model(
+    model: Model, destination: Path, judged_exports: dict[str, str]
+) -> None:
+    push(model, destination)
+    (release,) = releases(Ledger(destination.parents[1] / "ledger.jsonl").entries())
+    assert release.exports == judged_exports
+    placed = destination.parents[1] / release.exports_folder
+    assert {path.name: export_sha256(path) for path in placed.iterdir()} == judged_exports
+
+
+def test_an_artefact_altered_since_it_was_judged_stops_the_push(
+    model: Model, destination: Path, judged_exports: dict[str, str]
+) -> None:
+    folder = destination.parents[1] / "runs" / "run-1" / "exports" / TFLITE_INT8 / "artefact"
+    (folder / "labels.txt").write_text("pneumonia\nnormal\n")
+    with refused(IntegrityError, folder):
+        push(model, destination)
+    assert versions(destination) == [] and recorded(destination) == []
+    assert not (destination.parents[1] / "exports" / destination.name).exists()
+
+
+def test_an_artefact_gone_from_its_version_before_it_is_on_record_is_refused(
+    model: Model, destination: Path, judged_exports: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(component, "place_exports", lambda staged, exports, signed: None)
+    with refused(IntegrityError, destination.parents[1] / "exports" / destination.name):
+        push(model, destination)
+    assert recorded(destination) == []
+
+
+def test_the_killed_push_of_a_model_leaves_no_artefact_behind(
+    model: Model, destination: Path, judged_exports: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = destination.parents[1]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", renaming_all_but(destination))
+        with pytest.raises(KeyboardInterrupt):
+            push(model, destination)
+    assert versions(destination) == [] and versions(workspace / "exports" / destination.name)
+    discard_interrupted(destination, workspace, Ledger(workspace / "ledger.jsonl"))
+    assert versions(workspace / "exports" / destination.name) == []
+    push(model, destination, run="2")
+    (release,) = releases(Ledger(workspace / "ledger.jsonl").entries())
+    assert release.exports == judged_exports
+
+
+def renaming_all_but(destination: Path) -> Callable[[Path, Path], Path]:
+    """Path.rename, which dies where it should put a version in the destination."""
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        if target.parent == destination:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    return renamed

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from components.records.errors import ConfigError, IntegrityError, WorkspaceBusy
+from components.records.export import KINDS, TFLITE_INT8, export_sha256
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Entry
 from components.records.ledger.records import releases, withdrawn
+from components.records.run_files import RELEASE_ATTESTATION
+from components.release.exports import released_export
 from components.release.serving import INCOMING, find_champion, versions
 from pipeline.governance.ledger_check import verify_ledger
 from pipeline.governance.rollback import roll_back
@@ -174,6 +177,53 @@ def decide_for(governed: Governed, sha256: str) -> None:
     from tests.components.release.test_serving import decide
 
     decide(governed.workspace.runs, "run-9", sha256)
+
+
+def test_the_earlier_versions_artefacts_come_back_with_it(tmp_path: Path) -> None:
+    governed = Governed(tmp_path)
+    governed.released(1, kinds=KINDS)
+    governed.released(2)
+    done = back(governed)
+    first, last = releases(governed.ledger.entries())[0], releases(governed.ledger.entries())[-1]
+    assert set(last.exports) == set(KINDS) and last.exports == first.exports
+    for kind, sha256 in last.exports.items():
+        folder = released_export(governed.root, last, kind)
+        assert folder.parent.name == str(done.body["new_version"])
+        assert export_sha256(folder) == sha256
+        assert (folder / RELEASE_ATTESTATION).read_bytes() == b"{}"
+
+
+def test_a_version_whose_artefact_was_altered_does_not_come_back(tmp_path: Path) -> None:
+    governed = Governed(tmp_path)
+    governed.released(1, kinds=[TFLITE_INT8])
+    governed.released(2)
+    (folder,) = (governed.root / "exports" / "pneumonia" / "1").iterdir()
+    (folder / "labels.txt").write_text("pneumonia\nnormal\n")
+    before = governed.workspace.ledger.read_bytes()
+    with refused(IntegrityError, folder):
+        back(governed)
+    assert versions(governed.destination) == [1, 2]
+    assert governed.workspace.ledger.read_bytes() == before
+
+
+@pytest.mark.process
+def test_a_version_that_a_killed_rollback_made_has_its_artefacts(tmp_path: Path) -> None:
+    governed = Governed(tmp_path)
+    governed.released(1, kinds=[TFLITE_INT8])
+    governed.released(2)
+    shutil.copytree(governed.root, tmp_path / "before")
+
+    def prepare() -> None:
+        shutil.rmtree(governed.root)
+        shutil.copytree(tmp_path / "before", governed.root)
+
+    for _ in killed_before_each_change(prepare, lambda: back(governed)):
+        last = releases(governed.ledger.entries())[-1]
+        if served(governed) == b"weights 1":
+            released_export(governed.root, last, TFLITE_INT8)
+        assert not (governed.root / "exports" / "pneumonia" / "2").exists()
+    last = releases(governed.ledger.entries())[-1]
+    assert released_export(governed.root, last, TFLITE_INT8)
 
 
 @pytest.mark.process
