@@ -48,6 +48,7 @@ setup(
     install_requires=[
         *OLDER,
         *NEWER,
+        "ai-edge-litert>=2.3",
         "click>=8.1",
         "cronsim>=2.6",
         "cyclonedx-python-lib[json-validation]>=8",

@@ -54,7 +54,10 @@ class SignatureTerms:
 
 @lru_cache(maxsize=1)
 def read_contract() -> dict[str, SignatureTerms]:
-    """The terms of schemas/serving_contract.json, by signature."""
+    """The terms of schemas/serving_contract.json, by signature.
+
+    Without those that exporters convert: they take no image, and nobody serves them.
+    """
     document = json.loads(CONTRACT.read_text("utf-8"))
     numbers = {word: kind for kind, word in WORDS.items()}
 
@@ -75,6 +78,8 @@ def read_contract() -> dict[str, SignatureTerms]:
     contract, signatures = {}, document["properties"]["signatures"]
     for name, one in signatures["properties"].items():
         ((key, takes),) = tensors(one["properties"]["inputs"]).items()
+        if takes.kind != STRING:
+            continue
         gives = tensors(one["properties"]["outputs"])
         contract[name] = SignatureTerms(key, takes, gives, name in signatures["required"])
     return contract

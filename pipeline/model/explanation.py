@@ -38,6 +38,7 @@ class GradCam:
         # Of the pixels, too: what goes around the layer is made of them.
         given = [features] if features is pixels else [pixels, features]
         self._above = keras.Model(given, self._last.input)
+        self._all_below_last = keras.Model(pixels, self._last.input)
         self._gradients(self._probes()[:1])
 
     def heatmap(self, pixels: tf.Tensor) -> tf.Tensor:
@@ -49,6 +50,14 @@ class GradCam:
         weights = tf.reduce_mean(gradients, axis=[1, 2], keepdims=True)
         heat = tf.nn.relu(tf.cast(tf.reduce_sum(weights * features, axis=-1), tf.float32))
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=[1, 2], keepdims=True))
+
+    def logit(self, pixels: tf.Tensor) -> tf.Tensor:
+        """What the network's sigmoid is taken of, float32 (n, 1)."""
+        hidden = tf.cast(self._all_below_last(pixels, training=False), tf.float32)
+        product = tf.matmul(hidden, tf.convert_to_tensor(self._last.kernel, tf.float32))
+        if not self._last.use_bias:
+            return product
+        return product + tf.convert_to_tensor(self._last.bias, tf.float32)
 
     def refuse_blank(self) -> None:
         """Raises ConfigError where the layer says nothing of any image, now that it is trained."""

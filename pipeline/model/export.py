@@ -22,7 +22,15 @@ from components.scoring.serving_terms import (
     refuse_foreign,
 )
 from pipeline.model.explanation import GradCam
-from pipeline.model.features import HEATMAP, IMAGE, LABEL, PIXELS, PROBABILITY, SERVING_SPEC
+from pipeline.model.features import (
+    HEATMAP,
+    IMAGE,
+    LABEL,
+    LOGIT,
+    PIXELS,
+    PROBABILITY,
+    SERVING_SPEC,
+)
 
 
 def _traced(given: tf.TensorSpec) -> Callable[..., Any]:
@@ -57,6 +65,8 @@ class Classifier(tf.Module):
         explanation = GradCam(network, explained)
         explanation.refuse_blank()
         self._heatmap: Callable[[tf.Tensor], tf.Tensor] = explanation.heatmap
+        self._logit: Callable[[tf.Tensor], tf.Tensor] = explanation.logit
+        self._takes = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32, name=PIXELS)
         # So is the layer, which would be saved as a Keras model, too. Its graph has no state: what
         # nothing tracks TensorFlow refuses to save.
         prepare = transform.transform_features_layer()
@@ -78,6 +88,24 @@ class Classifier(tf.Module):
         """As `serving_default`, with heatmap, (n, h, w): where the score came from."""
         pixels = self._prepare({IMAGE: image})[PIXELS]
         return {**self._called(pixels), HEATMAP: self._heatmap(pixels)}
+
+    def for_exports(self) -> dict[str, Callable[..., Any]]:
+        """The signatures that exporters convert: of prepared pixels, (n, size, size, 1) in [0, 1].
+
+        They give the logit, (n, 1), because whole numbers of 8 bits blur a sigmoid; and the one
+        also the heat map.
+        """
+        logit, heatmap = self._logit, self._heatmap
+
+        @_traced(self._takes)
+        def score_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {LOGIT: logit(pixels)}
+
+        @_traced(self._takes)
+        def explain_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {LOGIT: logit(pixels), HEATMAP: heatmap(pixels)}
+
+        return {"score_pixels": score_pixels, "explain_pixels": explain_pixels}
 
     def _judged(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self._called(self._prepare(features)[PIXELS])
@@ -101,6 +129,7 @@ def export(classifier: Classifier, directory: str, record: Mapping[str, Any]) ->
             "serving_default": classifier.serving_default,
             "serve_examples": classifier.serve_examples,
             "explain": classifier.explain,
+            **classifier.for_exports(),
         },
     )
     complete(directory, record)

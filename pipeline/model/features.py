@@ -11,6 +11,8 @@ PIXELS = "pixels"
 PROBABILITY = "probability"
 # And, by `explain`, where the score came from.
 HEATMAP = "heatmap"
+# What exporters get: the score before its sigmoid.
+LOGIT = "logit"
 
 RECORD_SPEC = {
     IMAGE: tf.io.FixedLenFeature([], tf.string),

@@ -28,6 +28,7 @@ from pipeline.settings.sections import (
     CaseSetConfig,
     CiConfig,
     DataConfig,
+    Export,
     FeedbackConfig,
     ModelConfig,
     MonitoringConfig,
@@ -66,6 +67,8 @@ class Config(Section):
     case_set: CaseSetConfig = field(default_factory=CaseSetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    exports: tuple[Export, ...] = ()
+    """Forms of the model for where there is no server, each of which is judged as the model is."""
     serving: ServingConfig = field(default_factory=ServingConfig)
     server: ServerConfig = field(default_factory=ServerConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
@@ -77,6 +80,10 @@ class Config(Section):
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ci: CiConfig = field(default_factory=CiConfig)
+
+    def __post_init__(self) -> None:
+        if len(set(self.exports)) < len(self.exports):
+            raise ValueError(f"exports: got {list(self.exports)}, wanted each form once")
 
     def sha256(self) -> str:
         """Hash of every setting, whatever file or flag it came from."""
@@ -185,7 +192,7 @@ _WANTED = {
 def _fault(error: Mapping[str, Any], defaults: Section) -> str:
     """What pydantic found, in the words of every other error: where, got, wanted."""
     path, context = error["loc"], error.get("ctx", {})
-    if error["loc"][-1] == "[key]":
+    if path[-1:] == ("[key]",):
         path = path[:-2]
         error = {**error, "type": "key", "msg": "words as keys: put it in quotes"}
     name = ".".join(map(str, path))
@@ -194,7 +201,7 @@ def _fault(error: Mapping[str, Any], defaults: Section) -> str:
         known = [each.name for each in dataclasses.fields(section)]
         return f"unknown key '{name}'{suggestion(str(path[-1]), known)}"
     if error["type"] == "value_error":  # of a __post_init__
-        return f"{name}.{context['error']}"
+        return f"{name}.{context['error']}".removeprefix(".")
     wanted = _WANTED.get(context.get("pattern", error["type"]), error["msg"]).format(**context)
     keys = [key for key in path if isinstance(key, str)]
     null = " or null" if functools.reduce(_setting, keys, defaults) is None else ""

@@ -53,6 +53,7 @@ Retries = Annotated[int, Limits(ge=0, le=10)]
 Word = Annotated[str, Limits(strict=False, coerce_numbers_to_str=True)]
 Texts = tuple[Text, ...]
 Channels = Annotated[tuple[Positive, ...], Limits(strict=False, min_length=1, max_length=6)]
+Export = Literal["tflite_int8", "tflite_float16", "tflite_float", "tfjs"]
 Notice = Literal["released", "blocked", "inconclusive", "failed", "drift", "nothing_new"]
 
 

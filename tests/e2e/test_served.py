@@ -46,6 +46,9 @@ class TrackedClassifier(Classifier):
         self._prepare = transform.transform_features_layer()  # type: ignore[attr-defined]
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
+    def for_exports(self) -> dict[str, object]:
+        return {}
+
 
 def test_a_c_program_gets_from_the_release_the_scores_it_was_judged_on(
     honest: Released, tmp_path: Path

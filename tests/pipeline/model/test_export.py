@@ -92,6 +92,9 @@ class TrackedClassifier(Classifier):
         self._prepare = transform.transform_features_layer()
         self.operating_point = tf.Variable(operating_point, trainable=False, dtype=tf.float32)
 
+    def for_exports(self) -> dict[str, Callable[..., Any]]:
+        return {}
+
 
 @pytest.mark.parametrize("build", [shipped, with_batch_normalization, nested])
 def test_what_is_served_is_what_the_network_says(
@@ -105,6 +108,25 @@ def test_what_is_served_is_what_the_network_says(
     np.testing.assert_allclose(answer.probability, wanted, atol=1e-6)
     assert answer.label.tolist() == (wanted >= 0.5).astype(int).tolist()
     assert probe(tmp_path / "model").fault is None  # by serve_examples too
+
+
+@pytest.mark.parametrize("build", [shipped, with_batch_normalization, nested])
+def test_what_exporters_get_is_the_logit_of_the_pixels(
+    build: Callable[[], keras.Model], tmp_path: Path
+) -> None:
+    network = trained(build())
+    export(Classifier(network, Transform(), 0.5), str(tmp_path / "model"), {"a": 1})
+    pixels = np.stack([decoded(image, SIZE) for image in IMAGES])
+    saved = tf.saved_model.load(str(tmp_path / "model")).signatures
+    logit = saved["score_pixels"](pixels=tf.constant(pixels))["logit"].numpy()
+    assert logit.shape == (len(IMAGES), 1)
+    wanted = network.predict(pixels, verbose=0)
+    np.testing.assert_allclose(1 / (1 + np.exp(-logit)), wanted, atol=1e-6)
+    explained = saved["explain_pixels"](pixels=tf.constant(pixels))
+    np.testing.assert_allclose(explained["logit"], logit, atol=1e-6)
+    np.testing.assert_allclose(
+        explained["heatmap"], GradCam(network).heatmap(tf.constant(pixels)), atol=1e-5
+    )
 
 
 def test_nothing_of_kerases_is_saved_or_rewritten(

@@ -49,6 +49,8 @@ def test_a_setting_may_give_null() -> None:
         ("modle: {}", "unknown key 'modle'; did you mean 'model'"),
         ("model: {epoch: 3}", "unknown key 'model.epoch'; did you mean 'epochs'"),
         ("1: 2", "unknown key '1'; known: beam, case_set"),
+        ("exports: [tflite]", "exports.0: got 'tflite', wanted 'tflite_int8'"),
+        ("exports: [tfjs, tfjs]", "exports: got ['tfjs', 'tfjs'], wanted each form once"),
         ("model: 3", "model: got 3, wanted keys with values"),
         ("model:", "model: got None, wanted keys with values"),
         ("- model", "got list, wanted keys with values"),
