@@ -8,12 +8,14 @@ CASEGATE := .venv/bin/casegate
 PYTEST := .venv/bin/python -m pytest
 WORKSPACE ?= workspace
 OF ?=
+EXPORTS := components/exports
+TFJS := build/tfjs
 PURE := not slow and not tensorflow and not process and not store
 
 # Byte code is compiled once, at installation; importing TFX takes three times as long without.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-next test-flink check lint bench gate-oc mutants shape schemas reference lock clean help
+.PHONY: run test test-all test-next test-flink tfjs check lint bench gate-oc mutants shape schemas reference lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +34,8 @@ test-next:  ## make run and make test on the newest Python, in a Debian 13 root 
 
 test-flink: .venv/.synced $(if $(CASEGATE_FLINK_JOB_SERVER),build/flink)  ## a whole run on a cluster of Flink's
 	$(PYTEST) tests/e2e/test_flink.py --durations=5
+
+tfjs: $(TFJS)/python/.synced $(TFJS)/node_modules/.synced  ## what exports for the browser need: a converter, and scorers
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -75,6 +79,17 @@ clean:  ## removes the environments and what runs left in the checkout
 # Flink's jars, which only a test needs; they have no scripts.
 build/flink: tests/e2e/flink.txt | $(UV)
 	$(UV) pip install --quiet --python .venv/bin/python --target $@ --no-deps --require-hashes -r $<
+	@touch $@
+
+# Both by lock files of their own; build/tfjs is where components/exports looks for them.
+$(TFJS)/python/.synced: $(EXPORTS)/converter/pyproject.toml $(EXPORTS)/converter/uv.lock .venv/.synced
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(TFJS)/python $(UV) sync --quiet --frozen --compile-bytecode \
+	  --project $(EXPORTS)/converter --python .venv/bin/python
+	@touch $@
+
+$(TFJS)/node_modules/.synced: $(EXPORTS)/javascript/package.json $(EXPORTS)/javascript/package-lock.json
+	mkdir -p $(TFJS) && cp $^ $(TFJS)
+	npm ci --prefix $(TFJS) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # A private uv, so that nothing but a Python with pip has to be on the machine.

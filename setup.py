@@ -43,6 +43,7 @@ setup(
         "components.pages": ["page.css"],
         "components.card": ["*.css", "*.j2"],
         "components.drift": ["*.css", "*.j2"],
+        "components.exports": ["converter/*", "javascript/*"],
         "components.report": ["*.j2", "*.js"],
     },
     install_requires=[
