@@ -79,6 +79,7 @@ CHECK_PROPERTIES: Mapping[str, type] = {
 RELEASE_PROPERTIES: Mapping[str, type] = {
     **_texts("workspace_id", "run_id", "destination", "version", "model_sha256"),
     **_texts("decision_sha256", "attestation_sha256", "kind", "restored", "by_person", "at"),
+    **_texts("exports"),
     "ledger_seq": int,
 }
 
@@ -156,6 +157,7 @@ def release_properties(
         "run_id": run_id,
         "by_person": release.by,
         "ledger_seq": release.seq,
+        "exports": " ".join(f"{kind}={it}" for kind, it in release.exports.items()) or None,
     }
     return stored({**vars(release), **named}, RELEASE_PROPERTIES)
 

@@ -153,6 +153,12 @@ def _checked_release(
             f"{envelope}: was signed for {destination} version {version}, entry {release.seq} of "
             f"the ledger is {release.destination} version {release.version}"
         )
+    signed = {n: it for n, it in checked.statement.subjects.items() if n != statements.MODEL}
+    if signed != dict(release.exports):
+        raise SignatureError(
+            f"{envelope}: was signed for artefacts {', '.join(signed) or 'none'}, entry "
+            f"{release.seq} of the ledger names {', '.join(release.exports) or 'none'}, or others"
+        )
     return checked
 
 
@@ -206,7 +212,7 @@ def _envelope(path: Path, trusted: Sequence[PublicKey]) -> Answer:
         says[name.replace("_", " ")] = plain
     rows: list[tuple[Value, ...]] = [(key.name, key.id, TRUSTED) for key in signed.signers]
     rows += [(None, key_id, UNKNOWN) for key_id in signed.unknown]
-    subjects = tuple((n, statements.SUBJECTS[n].value, it) for n, it in statement.subjects.items())
+    subjects = tuple((n, statements.DIGESTS[n].value, it) for n, it in statement.subjects.items())
     return Answer(
         question=f"who signed {path}",
         facts={**says, "statement's SHA-256": signed.payload_sha256},

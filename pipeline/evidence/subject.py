@@ -18,6 +18,7 @@ from components.records.errors import ConfigError, IntegrityError
 from components.records.ledger.ledger import Entry, Ledger
 from components.records.ledger.records import Release, releases
 from components.records.run_files import DECISION, RUN_RECORD
+from pipeline.evidence.artefacts import release_of_artefact
 from pipeline.settings.workspace import Workspace
 
 CONFIG = "config.json"
@@ -113,7 +114,8 @@ class Evidence(ExitStack):
         """The run or release that a person means.
 
         Args:
-          text: a version number, or a run id or its beginning.
+          text: a version number, a run id or its beginning, or what `release_of_artefact` finds
+            the release of.
           destination: `serving/MODEL`, where one version number stands in several.
 
         Raises:
@@ -126,6 +128,11 @@ class Evidence(ExitStack):
             raise ConfigError(f"version {text}: stands in {', '.join(places)}; say --destination")
         if found:
             return Subject(self.run_of(found[-1]), found[-1])
+        if not any(name.startswith(text) for name in self.run_ids()):
+            placed = [r for r in self.releases if destination in (None, r.destination)]
+            folders = [self.workspace.run_folder(self.run_of(r)) for r in placed]
+            if release := release_of_artefact(text, zip(placed, folders, strict=True)):
+                return Subject(self.run_of(release), release)
         run_id = self._run(text)
         mine = [r for r in self.releases if r.run_id == run_id]
         return Subject(run_id, mine[-1] if mine else None)

@@ -99,7 +99,17 @@ class Affected:
             "models affected": len(self.models),
             "releases affected": len(self.releases),
             "serving now": "; ".join(serving) or "nothing that is affected",
+            **self._exported(),
         }
+
+    def _exported(self) -> dict[str, Value]:
+        """Copies of a model in other forms, which devices may hold long after it was replaced."""
+        copies = [
+            f"{release.exports_folder / kind} {sha256}"
+            for release, _ in self.releases
+            for kind, sha256 in release.exports.items()
+        ]
+        return {"handed out to devices and browsers": "; ".join(copies)} if copies else {}
 
     def _release_table(self) -> Table:
         columns: Columns = {
@@ -111,6 +121,7 @@ class Affected:
             "at": lambda it: it[0].at,
             "run": lambda it: self.evidence.run_of(it[0]),
             "model": lambda it: it[0].model_sha256,
+            "exports": lambda it: ", ".join(it[0].exports) or None,
         }
         links = {"version": "release", "run": "run", "model": "sha256"}
         return Table.of("releases", "Releases affected", reversed(self.releases), columns, links)

@@ -27,6 +27,19 @@ _RELEASE: Columns = {
     "release: by": "by",
     "release: model": "model_sha256",
     "release: attestation": lambda release: release.attestation_sha256 or "unsigned",
+    "release: artefacts": lambda release: ", ".join(release.exports) or "none",
+}
+EXPORT_COLUMNS: Columns = {
+    "verdict": "verdict.value",
+    "artefact": "kind",
+    "required": "required",
+    "operating point": "operating_point",
+    "bytes": "size_bytes",
+    "alike": lambda it: "; ".join(
+        f"{name}: {found.alike} of {found.n}" for name, found in it.runtimes.items()
+    ),
+    "open checks": lambda it: ", ".join(check.check for check in it.checks if check.open) or None,
+    "sha256": "sha256",
 }
 _DECISION: Columns = {
     "decision: verdict": "verdict.value",
@@ -133,7 +146,7 @@ def show(evidence: Evidence, subject: Subject) -> Answer:
             **_approved(evidence, record, decision),
             **facts_of(record, _RECORD),
         },
-        tables=(checks_table(decision), components),
+        tables=(checks_table(decision), *exports_tables(decision), components),
         notes=(*_notes(evidence, record, decision), *remark),
         evidence=tuple(rests_on(evidence, subject)),
         exit_code=IntegrityError.exit_code if differing else 0,
@@ -147,6 +160,13 @@ def checks_table(decision: Decision | None) -> Table:
     """
     found = decision.checks if decision else ()
     return Table.of("checks", "Checks of the decision", found, CHECK_COLUMNS)
+
+
+def exports_tables(decision: Decision | None) -> Iterator[Table]:
+    """What became of each exported artefact, where there was any."""
+    if decision and decision.exports:
+        title, links = "Exported artefacts", {"sha256": "sha256"}
+        yield Table.of("exports", title, decision.exports, EXPORT_COLUMNS, links)
 
 
 def rests_on(evidence: Evidence, subject: Subject) -> Iterator[str]:

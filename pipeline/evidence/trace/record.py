@@ -6,6 +6,7 @@ from typing import Any
 from components.bundle.trace_graph import PERSON, TraceBuilder, Value
 from components.decision import Decision
 from components.lineage.record import RunRecord
+from components.records.export import KINDS
 from pipeline.evidence.answer import Columns, facts_of, named
 
 # Component -> what it did.
@@ -27,6 +28,20 @@ STEPS = {
     "DecisionAttestor": "signing the decision",
     "Pusher": "pushing the model",
 }
+
+
+def step_words(component: str) -> str:
+    """What a component did, in words; its own name where it is none of the pipeline's."""
+    if kind := exported_kind(component):
+        return f"{'converting to' if 'Exporter' in component else 'scoring as'} {kind}"
+    return STEPS.get(component, component)
+
+
+def exported_kind(component: str) -> str | None:
+    """The kind of artefact that a component made or scored, which is in its name."""
+    found = [kind for kind in KINDS if kind in component]
+    return max(found, key=len, default=None)  # tflite_float is the beginning of another
+
 
 # Type of an artifact, and the component that wrote it where that matters -> kind and words.
 _THINGS = {
@@ -50,6 +65,8 @@ _THINGS = {
     ("CasegateDecision", ""): ("decision", "decision"),
     ("CasegateAttestation", ""): ("decision", "signed decision"),
     ("PushedModel", ""): ("model", "pushed model"),
+    ("CasegateExport", ""): ("model", "exported artefact"),
+    ("CasegateExportScores", ""): ("evidence", "an exported artefact's scores"),
 }
 
 # What no question about a release leads to.

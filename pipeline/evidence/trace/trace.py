@@ -5,12 +5,12 @@ Metadata which execution read and wrote what in between. Where one of them is si
 so and goes on with the others.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from components.bundle.trace_graph import EXECUTION, PERSON, TraceBuilder, TraceGraph, Value
-from components.decision import Decision
+from components.decision import Decision, ExportDecision
 from components.lineage.graph import READ, WROTE, ArtifactNode, ExecutionNode, Graph
 from components.lineage.reader import MetadataStore
 from components.lineage.record import RunRecord
@@ -19,7 +19,13 @@ from components.records.clock import time_text
 from components.records.ledger.records import Release
 from pipeline.evidence.removed import folder_of, removed_folders
 from pipeline.evidence.subject import Evidence, Subject
-from pipeline.evidence.trace.record import ASIDE, STEPS, add_record, thing_words
+from pipeline.evidence.trace.record import (
+    ASIDE,
+    add_record,
+    exported_kind,
+    step_words,
+    thing_words,
+)
 
 SPLITS = {"train": "train_cases", "tune": "tune_cases"}
 FOUND, CANDIDATE, PUSHED = "decision", "candidate", "pushed"
@@ -143,6 +149,7 @@ def trace_of(given: TraceSources) -> TraceGraph:
         graph.add(FOUND, "decision", "decision", facts=_verdict(given.decision), sha256=sha256)
     end = add_record(graph, given.record, given.decision, steps, given.splits)
     root = _release(graph, given, end)
+    _exports(graph, given, keys.values())
     sink = _release_key(given.original) if given.original else root
     for key in reversed(graph.loose_ends()):
         if key not in (root, end):
@@ -178,6 +185,8 @@ def _artifacts(graph: TraceBuilder, part: Graph, given: TraceSources) -> dict[in
         facts = _artifact_facts(artifact, given)
         if key == FOUND and given.decision is not None:
             facts = {**_verdict(given.decision), **facts}
+        if export := _export_of(key, given):
+            label, facts = f"{export.kind} as exported", {**_export_facts(export), **facts}
         keys[artifact.id] = graph.add(key, kind, label, facts=facts, sha256=sha256)
     return keys
 
@@ -192,6 +201,9 @@ def _identity(
         return CANDIDATE, decided.candidate_sha256 if decided else None
     if artifact.type == "PushedModel":
         return PUSHED, released.model_sha256 if released else None
+    if artifact.type == "CasegateExport" and (kind := exported_kind(maker or "")):
+        export = _export_of(f"export-{kind}", given)
+        return f"export-{kind}", export.sha256 if export else None
     return f"artifact-{artifact.id}", None
 
 
@@ -218,6 +230,37 @@ def _verdict(decision: Decision) -> dict[str, Value]:
     return facts
 
 
+def _export_of(key: str, given: TraceSources) -> ExportDecision | None:
+    exports = given.decision.exports if given.decision else ()
+    return next((each for each in exports if key == f"export-{each.kind}"), None)
+
+
+def _export_facts(export: ExportDecision) -> dict[str, Value]:
+    opened = [check.check for check in export.checks if check.open]
+    return {
+        "artefact": export.kind,
+        "verdict": export.verdict.value,
+        "operating point": export.operating_point,
+        "bytes": export.size_bytes,
+        **({"not passed": ", ".join(opened[:3])} if opened else {}),
+    }
+
+
+def _exports(graph: TraceBuilder, given: TraceSources, known: Collection[str]) -> None:
+    """Adds the artefacts that ML Metadata does not have, and ties each to what released it."""
+    releases = {r.seq: r for r in (given.original, given.release) if r is not None}
+    for export in given.decision.exports if given.decision else ():
+        if export.sha256 is None:
+            continue
+        key, label = f"export-{export.kind}", f"{export.kind} as exported"
+        if key not in known:
+            graph.add(key, "model", label, facts=_export_facts(export), sha256=export.sha256)
+            graph.tie(key, FOUND, "judged")
+        for release in releases.values():
+            if export.kind in release.exports:
+                graph.tie(key, _release_key(release), "released with")
+
+
 def _executions(
     graph: TraceBuilder, part: Graph, given: TraceSources, keys: Mapping[int, str]
 ) -> None:
@@ -235,7 +278,7 @@ def _executions(
         if made is not None and execution.state == "cached":
             run = made.pipeline_run.partition(".")[2]
             facts["from the cache"] = f"made by execution {made.execution_id} of run {run}"
-        words = STEPS.get(execution.component, execution.component)
+        words = step_words(execution.component)
         graph.add(_execution_key(execution), EXECUTION, words, facts=facts)
     steps = {e.id: _execution_key(e) for e in part.executions}
     for event in part.events:

@@ -8,8 +8,8 @@ import contextlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,33 +41,11 @@ from components.scoring.served import probe
 from pipeline.evidence.answer import Answer, Table
 from pipeline.evidence.signatures import signed_statements, trusted_folder
 from pipeline.evidence.subject import OF_ROW, Evidence, Subject, judging_files
+from pipeline.evidence.verify.difference import Difference, Differences, short, unlike
+from pipeline.evidence.verify.exports import judged_exports, released_exports
 from pipeline.governance.ledger_check import verify_ledger
 
 MOST = 100  # differences that are listed; one is enough to stop trusting the workspace
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Something that is not as it was recorded.
-
-    Attributes:
-      what: the kind of evidence: ledger, record, decision, scores, file, policy, case set, golden,
-        training data, model, metadata or signature.
-      where: the file, or the row of ML Metadata.
-      recorded, found: a hash or a value, shortened for reading.
-    """
-
-    what: str
-    where: str
-    recorded: str
-    found: str
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.where}: {self.what}: recorded {self.recorded}, found {self.found}"
-
-
-Differences = Iterator[Difference]
 
 
 def verify(evidence: Evidence, subjects: Sequence[Subject] | None) -> Answer:
@@ -141,6 +119,7 @@ class Verification:
                 if record.state != "running":
                     yield from self._run_rows(record)
         yield from self._served()
+        yield from released_exports(self._evidence, self.files)
         yield from self._release_rows()
 
     def _record(self, run_id: str) -> Generator[Difference, None, RunRecord | None]:
@@ -179,13 +158,13 @@ class Verification:
         if inputs.case_set_sha256 is not None and self._first("root", inputs.case_set_sha256):
             path = self._workspace.kept(CASE_SET, inputs.case_set_sha256)
             self.files["case sets, case by case"] += 1
-            yield from _unlike(
+            yield from unlike(
                 "case set", path, inputs.case_set_root, lambda path: load_case_set(path).merkle_root
             )
         root = inputs.training_root
         if root is not None and self._first("training", root):
             self.files["training manifests, case by case"] += 1
-            yield from _unlike(
+            yield from unlike(
                 "training data",
                 manifest_path(self._workspace.training, root),
                 inputs.training_cases,
@@ -204,10 +183,11 @@ class Verification:
         for by, sha256 in named.items():
             if sha256 != got:
                 yield Difference("decision", path, f"{short(sha256)} by {by}", short(got))
+        yield from judged_exports(folder, decision, self.files)
         for name, key in ((SCORES, "candidate_scores"), (CHAMPION_SCORES, "champion_scores")):
             if name in record.files and (recorded := decision.hashes.get(key)) is not None:
                 self.files["score files"] += 1
-                yield from _unlike(
+                yield from unlike(
                     "scores", folder / name, recorded, lambda path: load_scores(path).scores_sha256
                 )
 
@@ -221,11 +201,11 @@ class Verification:
             if path is not None:
                 self.files["served models"] += 1
                 recorded = f"{short(wanted)} by entry {release.seq}"
-                yield from _unlike("model", path, wanted, sha256_tree, recorded)
+                yield from unlike("model", path, wanted, sha256_tree, recorded)
 
     def _file(self, what: str, path: Path, wanted: str) -> Differences:
         self.files["files"] += 1
-        yield from _unlike(what, path, wanted, sha256_file)
+        yield from unlike(what, path, wanted, sha256_file)
 
     def _first(self, what: str, sha256: str) -> bool:
         key = (what, sha256)
@@ -319,36 +299,6 @@ class Verification:
         place, recorded, found = _first_difference(kept, plain)
         where = f"ML Metadata, graph of run {record.run_id}, {place}"
         yield Difference("metadata", where, short(recorded), short(found))
-
-
-def short(value: object) -> str:
-    """A value as a table shows it: hashes by their beginning."""
-    text = "nothing" if value is None else str(value)
-    text = " ".join(text.split())
-    return f"{text[:12]}..." if len(text) == 64 else text[:120]
-
-
-def _unlike(
-    what: str,
-    where: Path,
-    wanted: object,
-    read: Callable[[Path], object],
-    recorded: str | None = None,
-) -> Differences:
-    """The difference between what is recorded and what is there, if there is one.
-
-    Args:
-      read: gives what is there; why it cannot be read is a difference too.
-      recorded: in words, where they say more than the value.
-    """
-    try:
-        found = read(where)
-    except CasegateError as error:
-        found = str(error)
-    except OSError as error:
-        found = error.strerror or "unreadable"
-    if found != wanted:
-        yield Difference(what, str(where), recorded or short(wanted), short(found))
 
 
 def _values(where: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Differences:

@@ -5,6 +5,7 @@ closed as a run closes it: so whatever is checked in a bundle of it is really th
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from components.attestation.keys import Signer
 from components.attestation.signing import attest_decision, attest_release, check_releasable
 from components.baselines.case_set import CaseSet, save_case_set
 from components.baselines.golden import save_golden
-from components.baselines.scores import Attention, save_scores
-from components.decision import Decision, save_decision
+from components.baselines.scores import Attention, CaseScores, save_scores
+from components.decision import Decision, ExportDecision, Verdict, save_decision
 from components.gate.conditions import EvaluatorFindings
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
@@ -50,9 +51,11 @@ from components.records.run_files import (
 )
 from pipeline.run.recorder import close, decided_in
 from pipeline.settings.workspace import Workspace
+from tests.components.exporting import exported
 from tests.components.planting import CHEST_POLICY, approved, locked, scored, sha
 
 RUN, VERSION, PLACE = "20260101T000000.000000Z", 7, "serving/chest"
+PLACED = f"exports/chest/{VERSION}"
 EARLIER = "20251231T000000.000000Z"
 PACKAGES = {"numpy": "1.26.4", "casegate": "0.1.0", 'odd name; "quoted"': "1"}
 ENVIRONMENT = Environment("3.10", "Linux", None, 2, None, None, None, PACKAGES)
@@ -94,6 +97,7 @@ def released(
     wrong: tuple[int, ...] = (1,),
     forged: Callable[[Decision], Decision] = lambda decision: decision,
     signers: tuple[Signer, ...] = (),
+    exports: Mapping[str, Verdict] = {},
 ) -> ReleasedRun:
     """A workspace below `root` with version 7, released by RUN.
 
@@ -101,6 +105,7 @@ def released(
       wrong: the cases that the candidate calls wrong.
       forged: what somebody made of the decision, before any hash was taken of it.
       signers: who signs decision and release; their public keys are the trusted ones.
+      exports: the verdict on each artefact that the run made, by kind.
     """
     workspace = Workspace(root / "workspace")
     write_atomically(workspace.identity, b'{"workspace_id": "0123abcd"}')
@@ -136,7 +141,7 @@ def released(
         run_id=RUN,
         created="2026-01-01T00:00:00Z",
     )
-    decision = forged(decision)
+    decision = replace(forged(decision), exports=_exports(folder, candidate, exports))
     save_decision(decision, folder / DECISION)
     record(Ledger(workspace.ledger), decision)
     save_scores(candidate, folder / SCORES)
@@ -166,8 +171,13 @@ def released(
         training_root=data.root,
         training_cases=data.cases,
     )
+    placed = {kind: workspace.root / PLACED / kind for kind in decision.passed_exports}
+    for kind, place in placed.items():
+        shutil.copytree(folder / "exports" / kind / "artefact", place)
     if signers:
-        _sign(workspace, inputs, signers, model)
+        envelope = _sign(workspace, inputs, signers, model, placed)
+        for place in placed.values():
+            shutil.copy(envelope, place)
     released_as = _release(workspace, decision, candidate.model_sha256)
     execute(workspace, RUN)
     return ReleasedRun(
@@ -175,9 +185,23 @@ def released(
     )
 
 
+def _exports(
+    folder: Path, candidate: CaseScores, verdicts: Mapping[str, Verdict]
+) -> tuple[ExportDecision, ...]:
+    model = candidate.model_sha256
+    return tuple(
+        exported(folder, model, kind, verdict=verdict, scores=candidate)
+        for kind, verdict in verdicts.items()
+    )
+
+
 def _sign(
-    workspace: Workspace, inputs: RunInputs, signers: tuple[Signer, ...], model: Path
-) -> None:
+    workspace: Workspace,
+    inputs: RunInputs,
+    signers: tuple[Signer, ...],
+    model: Path,
+    placed: Mapping[str, Path],
+) -> Path:
     folder, keys = workspace.run_folder(RUN), workspace.baselines / "planted" / "keys"
     for signer in signers:
         write_atomically(keys / f"{signer.name}.pub.pem", public_pem(signer))
@@ -190,7 +214,7 @@ def _sign(
     }
     envelope = attest_decision(folder, known, signers)
     champion = {"champion": str(inputs.champion_sha256)}
-    attest_release(
+    return attest_release(
         folder,
         model_folder=model,
         destination=PLACE,
@@ -203,6 +227,7 @@ def _sign(
             threshold=1,
         ),
         signers=signers,
+        exports=placed,
     )
 
 
@@ -301,6 +326,7 @@ def _event(kind: Any, artifact_id: int, key: str) -> Any:
 def _release(workspace: Workspace, decision: Decision, model_sha256: str) -> Released:
     path = workspace.run_folder(RUN) / RELEASE_ATTESTATION
     attestation = sha256_file(path) if path.exists() else None
+    named = {"exports": decision.passed_exports} if decision.passed_exports else {}
     Ledger(workspace.ledger).append(
         "release",
         {
@@ -310,6 +336,7 @@ def _release(workspace: Workspace, decision: Decision, model_sha256: str) -> Rel
             "run_id": RUN,
             "decision_sha256": decision.decision_sha256,
             "attestation_sha256": attestation,
+            **named,
         },
         by="casegate",
         at="2026-01-01T00:00:50Z",
