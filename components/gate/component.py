@@ -5,6 +5,7 @@ decision is the output that matters most.
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from components.artifacts import (
     ReferenceArtifact,
 )
 from components.baselines.case_set import load_case_set
+from components.baselines.export_scores import ExportScores, load_export_scores
 from components.baselines.golden import load_golden
 from components.baselines.scores import load_scores, save_scores
 from components.decision import Verdict, load_decision, save_decision
@@ -30,7 +32,8 @@ from components.gate.evaluation import evaluator_findings
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
 from components.records.errors import IntegrityError
-from components.records.files import sha256_file, write_atomically
+from components.records.export import EXPORTS, TFJS, TFLITE_FLOAT, TFLITE_FLOAT16, TFLITE_INT8
+from components.records.files import sha256_file, sync_tree, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.problems import report_error
 from components.records.run_files import (
@@ -67,6 +70,8 @@ def RegressionGate(
 ) -> None:
     """Writes `decision.json` and a blessing; blesses only a PASS that is not released already.
 
+    Exported artefacts, one input for each kind, are judged as they lie in the run's folder.
+
     Args:
       request: JSON as `Inputs.gate_request` makes it: what to judge by, and where to say so.
     """
@@ -86,6 +91,8 @@ def RegressionGate(
         admitted = json.loads((Path(admission.uri) / ADMISSION).read_text("utf-8"))
         folder, ledger = Path(asked["run_folder"]), Ledger(Path(asked["ledger"]))
         kept_scores = Path(reference.uri) / REFERENCE
+        exported = {TFLITE_INT8: tflite_int8, TFLITE_FLOAT16: tflite_float16}
+        exported |= {TFLITE_FLOAT: tflite_float, TFJS: tfjs}
         decided = judge(
             ledger,
             folder.parent,
@@ -109,6 +116,11 @@ def RegressionGate(
             trained_on=summary["trained_on"],
             run_id=asked["run_id"],
             same_inputs=_same_inputs(asked, models),
+            exports={
+                kind: _kept_export(folder / EXPORTS / kind, exported[kind])
+                for kind in asked["exports"]
+            },
+            released_exports=asked["released_exports"],
         )
         kept = {
             SCORES: candidate.uri,
@@ -131,6 +143,21 @@ def _champion_scores(asked: dict[str, Any], champion: Any) -> Any:
     if champion:
         return load_scores(Path(champion.uri) / SCORES)
     return load_scores(_verified(asked["champion"])) if asked["champion"][1] else None
+
+
+def _kept_export(kept: Path, found: Any) -> ExportScores | IntegrityError:
+    """What was found of an artefact, copied to the run's folder first.
+
+    Its faults are the artefact's own: the model may be released without it.
+    """
+    if not found:
+        return IntegrityError(f"{kept.name}: the graph made none; run again")
+    shutil.copytree(found.uri, kept)
+    sync_tree(kept)
+    try:
+        return load_export_scores(kept, kept.name)
+    except IntegrityError as error:
+        return IntegrityError(str(error).replace(f"{kept.parent}/", ""))
 
 
 def _verified(named: list[str]) -> Path:

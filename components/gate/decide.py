@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from components.baselines.case_set import CaseSet
+from components.baselines.export_scores import ExportScores
 from components.baselines.golden import Golden
 from components.baselines.scores import CaseScores
 from components.decision import (
@@ -38,6 +39,7 @@ from components.gate.conditions import (
     settled_by_bounds,
 )
 from components.gate.describe import describe_changes, describe_flips, describe_slices, remarks
+from components.gate.exports import Judges, export_checks, export_self_tests, judge_exports
 from components.gate.judged_cases import JudgedCases
 from components.gate.policy import AttentionMargin, Policy
 from components.gate.preconditions import (
@@ -51,13 +53,13 @@ from components.gate.preconditions import (
     unservable_baselines,
     withdrawn_checks,
 )
-from components.gate.rules import apply_rules
+from components.gate.rules import apply_rules, overall_verdict
 from components.gate.self_test import attention_self_tests, self_tests
 from components.gate.waiving import WaivedSubject, apply_waivers
+from components.records.errors import IntegrityError
 from components.records.ledger.records import Waiver
 
 MODELS = ("candidate", "champion", "golden")
-JUDGING = ("floor", "ceiling", "non_inferiority")
 EXIT_CODES = {
     Verdict.PASS: EXIT_PASS,
     Verdict.FAIL: EXIT_FAIL,
@@ -82,6 +84,8 @@ def decide(
     waivers: Sequence[Waiver] = (),
     withdrawn: Iterable[Withdrawn] = (),
     trained_on: TrainedOn | None = None,
+    exports: Mapping[str, ExportScores | IntegrityError] | None = None,
+    released_exports: Collection[str] = (),
 ) -> Decision:
     """The decision on a candidate; depends on nothing but its arguments.
 
@@ -98,6 +102,9 @@ def decide(
       waivers: every one on record; those that name this candidate are applied or noted as void.
       withdrawn: models that a person rolled back; none of them may come back by itself.
       trained_on: training cases by attribute and value; None where the training is not known.
+      exports: the candidate's artefacts by kind, as `judge_exports` takes them; None where only
+        scores are here, and no artefact is judged.
+      released_exports: kinds of the artefacts that the champion was released with.
     """
     models = {"candidate": candidate}
     if champion is not None:
@@ -138,8 +145,15 @@ def decide(
     elif policy.coverage:
         checks += coverage_checks(policy.coverage, cases, trained_on)
     checks += looks_checks(draft["looks"])
+    judges = Judges(policy, case_set, cases, candidate, ours, outputs.get("golden"))
+    exported = judge_exports(judges, exports) if exports is not None else ()
+    checks += export_checks(exported)
+    if exports is None and any(rule.required for rule in policy.exports.values()):
+        draft["findings"] += ("exported artefacts are not judged: scores alone are here",)
     tests = self_tests(policy, cases, ours, outputs)
     tests += attention_self_tests(policy, cases, *attentions)
+    tests += export_self_tests(judges, exported)
+    passed = {export.kind for export in exported if export.verdict is Verdict.PASS}
     broken = [_broken(test) for test in tests if not test.passed]
     draft |= {
         "flips": describe_flips(cases, ours, outputs),
@@ -147,25 +161,12 @@ def decide(
         "self_tests": tuple(tests),
         "slices": describe_slices(policy, cases, ours),
         "already_released": "champion" in same_inputs
-        and same_scores(ours, outputs.get("champion")),
+        and same_scores(ours, outputs.get("champion"))
+        and passed <= set(released_exports),
+        "exports": exported,
         "findings": (*draft["findings"], *remarks(policy, cases, ours, outputs)),
     }
     return _close(draft, checks + broken, EXIT_BROKEN if broken else None)
-
-
-def overall_verdict(checks: Iterable[CheckResult]) -> Verdict:
-    """FAIL where any check fails, INCONCLUSIVE where any is or no metric was judged, else PASS.
-
-    Supporting checks don't count, waived ones don't block.
-    """
-    gating = [result for result in checks if result.role == "gate"]
-    verdicts = {result.verdict for result in gating if result.open}
-    if Verdict.FAIL in verdicts:
-        return Verdict.FAIL
-    judged = any(result.rule in JUDGING for result in gating)
-    if Verdict.INCONCLUSIVE in verdicts or not judged:
-        return Verdict.INCONCLUSIVE
-    return Verdict.PASS
 
 
 def _draft(

@@ -14,6 +14,10 @@ from components.gate.policy import Policy
 from components.metrics import METRICS, Outputs
 from components.records.errors import IntegrityError
 
+NO_GOLDEN = CheckResult(
+    "baseline.golden", "baseline", Verdict.INCONCLUSIVE, "no golden scores: bootstrap by name"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Withdrawn:
@@ -64,8 +68,14 @@ def not_finite(outputs: Mapping[str, Outputs]) -> list[CheckResult]:
     return problems
 
 
-def unfit_scores(policy: Policy, outputs: Mapping[str, Outputs]) -> list[CheckResult]:
-    """A failing check for scores whose figures would say nothing, however good they are."""
+def unfit_scores(
+    policy: Policy, outputs: Mapping[str, Outputs], *, judged: str = "candidate"
+) -> list[CheckResult]:
+    """A failing check for scores whose figures would say nothing, however good they are.
+
+    Args:
+      judged: whose scores may be neither the labels nor all the same.
+    """
     called = bool(policy.negative_flips or policy.sentinels) or any(
         METRICS[check.metric].judges != "all" for check in policy.checks
     )
@@ -81,12 +91,12 @@ def unfit_scores(policy: Policy, outputs: Mapping[str, Outputs]) -> list[CheckRe
                 f"{model.operating_point:g}, wanted probabilities from 0 to 1"
             )
             problems.append(problem(f"scores.range.{name}", "scores", reason))
-    ours = outputs["candidate"]
+    ours = outputs[judged]
     if (ours.scores == ours.labels).all():
-        reason = "the candidate's scores are the labels themselves, to the last bit"
+        reason = f"the {judged}'s scores are the labels themselves, to the last bit"
         problems.append(problem("scores.labels", "scores", reason))
     elif ours.labels.any() and not ours.labels.all() and np.ptp(ours.scores) == 0:
-        reason = f"the candidate gives every case the same score, {ours.scores[0]:g}"
+        reason = f"the {judged} gives every case the same score, {ours.scores[0]:g}"
         problems.append(problem("scores.constant", "scores", reason))
     return problems
 
@@ -108,8 +118,7 @@ def baseline_checks(
         if name != "candidate" and models[name].model_sha256 == ours and name not in same_inputs
     ]
     if "golden" not in models:
-        reason = "no golden scores: bootstrap by name"
-        checks.append(CheckResult("baseline.golden", "baseline", Verdict.INCONCLUSIVE, reason))
+        checks.append(NO_GOLDEN)
     return checks
 
 

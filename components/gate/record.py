@@ -59,6 +59,7 @@ def judge(ledger: Ledger | None, runs: Path | None, **given: Any) -> Decision:
 def record(ledger: Ledger, decision: Decision) -> None:
     """Writes down a decision that is on disk already."""
     hashes, case_set = decision.hashes, decision.case_set
+    exports = {export.kind: export.verdict.value for export in decision.exports}
     ledger.append(
         "decision",
         {
@@ -75,6 +76,7 @@ def record(ledger: Ledger, decision: Decision) -> None:
             "policy_sha256": hashes["policy"],
             "already_released": decision.already_released,
             "waived": [check.check for check in decision.checks if check.waived],
+            **({"exports": exports} if exports else {}),
         },
         by=BY,
         at=utc_now(),

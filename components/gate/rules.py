@@ -5,7 +5,7 @@ test), so alpha is not split among them. A bound that equals its limit is PASS f
 a ceiling, and never for a margin.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from components.metrics import METRICS, Estimate, Outputs
 from components.records.errors import NothingEvaluated, TooFewCases
 from components.records.text import first_few
 from components.statistics.intervals import clopper_pearson
+
+JUDGING = ("floor", "ceiling", "non_inferiority")
 
 
 def floor_verdict(lower: float, upper: float, floor: float) -> Verdict:
@@ -38,6 +40,21 @@ def margin_verdict(lower: float, upper: float, margin: float) -> Verdict:
     return Verdict.FAIL if upper < -margin else Verdict.INCONCLUSIVE
 
 
+def overall_verdict(checks: Iterable[CheckResult]) -> Verdict:
+    """FAIL where any check fails, INCONCLUSIVE where any is or no metric was judged, else PASS.
+
+    Supporting checks don't count, waived ones don't block.
+    """
+    gating = [result for result in checks if result.role == "gate"]
+    verdicts = {result.verdict for result in gating if result.open}
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    judged = any(result.rule in JUDGING for result in gating)
+    if Verdict.INCONCLUSIVE in verdicts or not judged:
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASS
+
+
 def apply_rules(
     policy: Policy, cases: JudgedCases, candidate: Outputs, baselines: Mapping[str, Outputs]
 ) -> list[CheckResult]:
@@ -57,7 +74,7 @@ def apply_rules(
         if policy.negative_flips:
             results.append(_negative_flips(policy.negative_flips, lost, name, policy.alpha))
         if cases.sentinels.any():
-            results.append(_sentinels(cases, lost, name))
+            results.append(sentinel_check(cases, lost, name))
     return results
 
 
@@ -203,7 +220,8 @@ def _negative_flips(
     )
 
 
-def _sentinels(cases: JudgedCases, lost: NDArray[np.bool_], against: str) -> CheckResult:
+def sentinel_check(cases: JudgedCases, lost: NDArray[np.bool_], against: str) -> CheckResult:
+    """A check that none of the cases in `lost`, shape (n_cases,), is never to be missed."""
     missed = cases.chosen(lost & cases.sentinels)
     return CheckResult(
         check=f"sentinels.{against}",

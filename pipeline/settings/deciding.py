@@ -17,7 +17,7 @@ MODULES = {
     "components": "artifacts decision",
     "components.admission": "columns component duplicates findings likeness shortcuts",
     "components.attestation": "key_files",
-    "components.baselines": "case_set golden scores",
+    "components.baselines": "case_set export_scores golden scores",
     "components.cases": """
         columns component container dicom dicom_folder example files folder images index label_table
         labels lock manifest npz odd patients reading repeats sources spans splits traits
@@ -26,7 +26,7 @@ MODULES = {
         admission codestream decoders facts files greys header index libjpeg pixels pseudonyms web
     """,
     "components.gate": """
-        attention component conditions decide describe evaluation judged_cases policy
+        attention component conditions decide describe evaluation exports judged_cases policy
         preconditions record rules self_test waiving
     """,
     "components.lineage": "record",

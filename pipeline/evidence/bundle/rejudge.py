@@ -15,8 +15,9 @@ from components.baselines.scores import CaseScores, OriginalsAgreement, Servabil
 from components.cases.index import count_values
 from components.decision import CheckResult, Decision
 from components.gate.conditions import EvaluatorFindings, TrainedOn
-from components.gate.decide import decide, overall_verdict
+from components.gate.decide import decide
 from components.gate.preconditions import Withdrawn
+from components.gate.rules import overall_verdict
 from components.lineage.training import TrainingRow
 from components.records.errors import IntegrityError
 from components.records.ledger.ledger import Entry

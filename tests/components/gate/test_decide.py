@@ -10,8 +10,9 @@ from components.baselines.golden import Golden
 from components.baselines.scores import CaseScores
 from components.decision import CheckResult, Decision, Verdict
 from components.gate.conditions import EvaluatorFindings
-from components.gate.decide import decide, overall_verdict
+from components.gate.decide import decide
 from components.gate.policy import Policy
+from components.gate.rules import overall_verdict
 from tests.components.planting import approved, check, locked, policy, scored, sha
 
 CASES = locked(200, 200)
