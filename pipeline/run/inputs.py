@@ -16,6 +16,7 @@ from components.cases.reading import PLAIN, Reading
 from components.cases.sources import open_source
 from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
 from components.cases.traits import FIGURES
+from components.decision import load_decision
 from components.gate.attention import UNKNOWN_LESIONS
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
@@ -203,6 +204,11 @@ class Inputs:
             "target_sensitivity": self.config.model.target_sensitivity,
         }
 
+    @property
+    def released_exports(self) -> list[str]:
+        """Kinds of the artefacts that the champion was released with."""
+        return list(load_decision(self.champion.decision).passed_exports) if self.champion else []
+
     def gate_request(self) -> str:
         """What the gate is asked, as one JSON parameter: paths, each with its hash."""
         return json.dumps(
@@ -214,6 +220,8 @@ class Inputs:
                 "golden": [str(self.golden_path), self.golden_sha256],
                 "champion": [str(part) for part in self.champion_scores or ("", "")],
                 "findings": self.findings,
+                "exports": self.config.exports,
+                "released_exports": self.released_exports,
                 "trained_elsewhere": self.config.model.saved_model is not None,
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
@@ -286,6 +294,12 @@ def prepare(
             f"{baseline / POLICY}: got attention.role gate, but {UNKNOWN_LESIONS}; only the "
             "phantom's are known, so take the role supporting or off"
         )
+    for kind, rule in policy.exports.items():
+        if rule.required and kind not in config.exports:
+            raise ConfigError(
+                f"exports: got {list(config.exports)}, but {baseline / POLICY} releases no model "
+                f"without {kind}; add it"
+            )
     if golden.exists():
         aligned(load_golden(golden).scores, case_set, who=str(golden))
     champion = find_champion(destination, workspace.runs)
