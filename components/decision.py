@@ -34,8 +34,9 @@ class CheckResult:
     Attributes:
       check: unique within the decision, such as `sensitivity[overall].floor`.
       rule: floor, ceiling, non_inferiority, negative_flips, sentinel, latency, looks, coverage,
-        attention, servable, export, agreement, evaluator, scores, self_test or baseline.
-      against: none, champion or golden; of an exported artefact golden or candidate.
+        attention, servable, agreement, evaluator, scores, self_test, baseline or export; of an
+        exported artefact also alike (a floor) and apart (a ceiling), against the candidate.
+      against: none, champion or golden; of an exported artefact none, golden or candidate.
       n: cases it was judged on; patients where the policy aggregates to them.
       limit: what the bounds were compared with: a floor, a ceiling, a margin with its sign.
       reason: one line, for a person.

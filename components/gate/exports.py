@@ -273,7 +273,7 @@ def _agreement(rule: ExportRule, alike: NDArray[np.bool_], alpha: float) -> Chec
     }[verdict]
     return CheckResult(
         check="agreement.candidate",
-        rule="agreement",
+        rule="alike",
         verdict=verdict,
         reason=f"{count} of {n} cases are called as the candidate calls them: {why}",
         against="candidate",
@@ -290,7 +290,7 @@ def _difference(rule: ExportRule, mean: float, n: int) -> CheckResult:
     within = mean <= rule.difference
     return CheckResult(
         check="difference.candidate",
-        rule="agreement",
+        rule="apart",
         verdict=Verdict.PASS if within else Verdict.FAIL,
         reason=f"the scores lie {mean:.4f} from the candidate's on average, "
         f"{'within' if within else 'above'} the limit {rule.difference}",

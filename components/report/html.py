@@ -24,6 +24,7 @@ from components.report.curves import (
     roc_graph,
 )
 from components.report.evidence import ReportEvidence
+from components.report.exports import COLUMNS, export_faults, export_rows
 from components.report.words import interval, is_change, number, standing, title
 from components.report.worklist import others, worklist
 
@@ -41,6 +42,11 @@ KINDS = {
     "latency": ("Latency in milliseconds", "The value must not be above the limit."),
     "step_time": ("Step of training in milliseconds", "The value must not be above the limit."),
     "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
+    "alike": (
+        "Called as the candidate calls them",
+        "The whole interval of the share must lie at or above the limit.",
+    ),
+    "apart": ("Scores apart from the candidate's", "The mean must not be above the limit."),
 }
 CEILINGS = ("Ceilings", "The whole interval must lie at or below the limit.")
 
@@ -64,6 +70,10 @@ def html_report(decision: Decision, evidence: ReportEvidence | None, *, syntheti
         script_hash=source_hash(script),
         open_checks=words.blocking(decision),
         panels=panels(decision.checks),
+        exports=export_rows(decision),
+        export_columns=COLUMNS,
+        export_panels={each.kind: panels(each.checks, each.kind) for each in decision.exports},
+        export_faults=export_faults,
         roc=roc_graph(found) if found else None,
         calibration=calibration_graph(found, decision.alpha) or None,
         curves=found,
@@ -101,13 +111,17 @@ class Panel:
     rows: tuple[ForestRow, ...]
 
 
-def panels(checks: Iterable[CheckResult]) -> list[Panel]:
-    """The gating checks by kind, then the supporting ones, each in the decision's order."""
+def panels(checks: Iterable[CheckResult], name: str = "strip") -> list[Panel]:
+    """The gating checks by kind, then the supporting ones, each in the decision's order.
+
+    Args:
+      name: what the ids of the pictures begin with, of these checks alone.
+    """
     kinds: dict[tuple[str, str, str], list[CheckResult]] = {}
     ordered = sorted(checks, key=lambda check: (check.role != "gate", not _drawn(check)))
     for check in ordered:
         kinds.setdefault((check.role, *_kind(check)), []).append(check)
-    places = {check.check: place for place, check in enumerate(ordered)}
+    places = {check.check: f"{name}-{place}" for place, check in enumerate(ordered)}
     return [
         _panel(role, heading, note, group, places) for (role, heading, note), group in kinds.items()
     ]
@@ -130,7 +144,7 @@ def _kind(check: CheckResult) -> tuple[str, str]:
 
 
 def _panel(
-    role: str, heading: str, note: str, checks: Sequence[CheckResult], places: dict[str, int]
+    role: str, heading: str, note: str, checks: Sequence[CheckResult], places: dict[str, str]
 ) -> Panel:
     if role == "supporting":
         heading, note = f"Supporting: {heading[0].lower()}{heading[1:]}", f"{note} Decides nothing."
@@ -156,7 +170,7 @@ def _scale(values: Sequence[float]) -> Scale:
     return Scale(low - room, high + room, EDGE, WIDTH - EDGE)
 
 
-def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: int) -> Markup:
+def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: str) -> Markup:
     if check.estimate is None or not _drawn(check):
         return Markup("")
     parts = []
@@ -171,12 +185,12 @@ def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: int)
     if check.lower is not None and check.upper is not None:
         parts += whisker(scale(check.lower), scale(check.upper), MIDDLE, f"interval {css}")
     parts.append(mark(check.verdict, scale(check.estimate), MIDDLE))
-    return drawing((WIDTH, HEIGHT), f"strip-{place}", title(check), _text(check), *parts)
+    return drawing((WIDTH, HEIGHT), place, title(check), _text(check), *parts)
 
 
 def _forbidden(check: CheckResult, limit: float) -> Markup:
     """The side of the limit on which a value must not lie."""
-    below = check.rule == "floor" or (is_change(check) and (check.limit or 0) <= 0)
+    below = check.rule in ("floor", "alike") or (is_change(check) and (check.limit or 0) <= 0)
     start, end = (0.0, limit) if below else (limit, float(WIDTH))
     return element("rect", x=start, y=0, width=end - start, height=HEIGHT, class_="forbidden")
 

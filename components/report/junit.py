@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 from components.decision import CheckResult, Decision, Verdict
 from components.report.context import ReportContext
-from components.report.words import sentence, standing
+from components.report.exports import export_faults
+from components.report.words import explain, sentence, standing
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FAULTS = ("scores", "self_test")  # the gate could not judge, which is not a failed check
@@ -134,6 +135,7 @@ def _facts(decision: Decision, context: ReportContext) -> dict[str, str]:
         "synthetic": str(context.synthetic).lower(),
         **{f"waived.{c.check}": c.verdict.value for c in decision.checks if c.waived},
         **{f"supporting.{c.check}": c.verdict.value for c in supporting},
+        **{f"exports.{each.kind}": each.verdict.value for each in decision.exports},
         **{f"sha256.{name}": value or "none" for name, value in sorted(decision.hashes.items())},
         "sha256.decision": decision.decision_sha256,
     }
@@ -144,7 +146,12 @@ def _output(decision: Decision) -> str:
         f"waiver ({w.state}): {w.check} by {w.by} and {w.second} until {w.expires}: {w.reason}"
         for w in decision.waivers
     ]
-    return "\n".join([sentence(decision), *waivers, *decision.findings])
+    exports = [
+        f"{export.kind}: {check.verdict.value}: {explain(check)}"
+        for export in decision.exports
+        for check in export_faults(export)
+    ]
+    return "\n".join([sentence(decision), *waivers, *exports, *decision.findings])
 
 
 def _text(text: str) -> str:

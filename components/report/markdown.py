@@ -11,6 +11,7 @@ from components.pages.page import templates
 from components.records.files import write_atomically
 from components.records.text import one_line
 from components.report import words
+from components.report.exports import COLUMNS, export_faults, export_rows
 
 LISTED = 50
 SLICES = 20
@@ -35,6 +36,9 @@ def report(decision: Decision, *, synthetic: bool) -> str:
         cases=decision.case_set,
         synthetic=synthetic,
         open_checks=open_checks(decision),
+        exports=export_rows(decision),
+        export_columns=COLUMNS,
+        export_faults=export_faults,
         comparisons=comparisons,
         compared=min(LISTED, max(regressed, SLICES)),
         most=LISTED,

@@ -39,6 +39,11 @@ HELP = {
     "signatures, in batches and one by one, with the scores that are judged.",
     "agreement": "The model must score the bytes that the source has of a case as it scores the "
     "picture that was judged: what a client sends is not decoded by us.",
+    "export": "The model in the form of another runtime is judged by its own scores on the same "
+    "cases. One that does not pass is not released; the model is, unless the policy requires it.",
+    "alike": "An exported artefact must call the cases as the model does. PASS where the lower "
+    "bound of the share reaches the floor, FAIL where even the upper bound is below it.",
+    "apart": "The scores of an exported artefact must lie near the model's, whatever it calls.",
     "scores": "Every locked case must be scored exactly once, with a finite number.",
     "self_test": "The gate was tried on planted inputs and gave a wrong answer: it is broken, and "
     "nothing it says can be relied on.",
@@ -85,6 +90,10 @@ def decision_run(decision: Decision, context: ReportContext) -> dict[str, Any]:
             "verdict": decision.verdict.value,
             "synthetic": context.synthetic,
             "sha256": {**decision.hashes, "decision": decision.decision_sha256},
+            "exports": {
+                each.kind: {"verdict": each.verdict.value, "sha256": each.sha256}
+                for each in decision.exports
+            },
         },
     }
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from components.decision import CheckResult, Decision, Verdict
 from components.records.text import spell
+from components.report.exports import COLUMNS, export_faults, export_rows
 from components.report.words import explain, standing
 
 MOST_ROWS = 50  # of cases; --format json has them all
@@ -45,12 +46,32 @@ def show_decision(
         emoji=False,
     )
     console.print()
-    console.print(checks_table(decision.checks, wide=console.width >= WIDE))
-    for check in decision.checks:
+    checks = [check for check in decision.checks if check.rule != "export"]
+    console.print(checks_table(checks, wide=console.width >= WIDE))
+    for check in checks:
         if check.verdict is not Verdict.PASS:
             print_line(console, explain(check), _style(check))
+    if decision.exports:
+        _show_exports(console, decision)
     for finding in decision.findings:
         print_line(console, f"note: {finding}", "dim")
+
+
+def _show_exports(console: Console, decision: Decision) -> None:
+    """A row for each runtime of each artefact, and the checks that stand in their way."""
+    table = bare_table(*COLUMNS[:2])
+    table.add_column(COLUMNS[2], overflow="fold")
+    shown = (0, 2, 3, 4, 5) if console.width >= WIDE else (0,)
+    for place in shown:
+        table.add_column(COLUMNS[3 + place], justify="right", no_wrap=True)
+    for row in export_rows(decision):
+        cells = [cell(text) for text in (row.kind, row.runtime, *(row.figures[i] for i in shown))]
+        table.add_row(Text(row.standing, style=STYLE[row.verdict.value]), *cells)
+    console.print()
+    console.print(table)
+    for export in decision.exports:
+        for check in export_faults(export):
+            print_line(console, f"{export.kind}, {explain(check)}", _style(check))
 
 
 def checks_table(checks: Sequence[CheckResult], *, wide: bool) -> Table:

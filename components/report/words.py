@@ -35,10 +35,13 @@ SUBJECTS = {
     "attention": "Heat in the lesions",
     "evaluator": "Evaluator",
     "servable": "Served",
+    "alike": "Cases called alike",
+    "apart": "Scores apart, mean",
     "agreement": "Original images",
     "scores": "Scores",
     "self_test": "Self-test",
     "baseline": "Baseline",
+    "export": "Exported artefact",
 }
 METRICS = {"auc": "AUC", "brier": "Brier score", "ece": "expected calibration error"}
 
@@ -148,6 +151,8 @@ def title(check: CheckResult) -> str:
 def subject(check: CheckResult) -> str:
     """What the check is about, such as `Sensitivity in device=Aster` or `Never-miss cases`."""
     named = SUBJECTS.get(check.rule, check.rule.replace("_", " "))
+    if check.rule == "export":
+        named += check.check.removeprefix("exports").replace("[", " ").rstrip("]")
     where = "" if check.slice in (None, "overall") else f" in {check.slice}"
     return f"{metric_name(check.metric) if check.metric else named}{where}"
 

@@ -302,7 +302,7 @@ def test_the_judge_of_an_artefact_is_tried_on_planted_faults(
     tried = {t.name: t.passed for t in decision.self_tests if t.name.startswith("exports[")}
     assert len(tried) == 4
     assert all(tried.values())
-    passing = CheckResult("agreement.candidate", "agreement", PASS, "whatever it is")
+    passing = CheckResult("agreement.candidate", "alike", PASS, "whatever it is")
     monkeypatch.setattr(judging, "_agreement", lambda *_: passing)
     broken = decided(artefact())
     assert broken.exit_code == EXIT_BROKEN
