@@ -43,6 +43,7 @@ from components.metrics import Outputs
 from components.records.errors import IntegrityError
 from components.statistics.intervals import clopper_pearson
 
+EXPORTED = "exports["  # begins the name of a check or a self-test of an artefact
 # What a sigmoid makes of numbers from 0 to 1, as a sigmoid gives them; and float32's rounding.
 TWICE = (0.5 - 1e-6, 1 / (1 + math.exp(-1)) + 1e-6)
 
@@ -83,7 +84,7 @@ def export_checks(exports: tuple[ExportDecision, ...]) -> list[CheckResult]:
     """A check for each artefact; it stands in the model's way only where the artefact has to."""
     return [
         CheckResult(
-            check=f"exports[{export.kind}]",
+            check=f"{EXPORTED}{export.kind}]",
             rule="export",
             verdict=export.verdict,
             reason=_reason(export),
@@ -114,7 +115,7 @@ def export_self_tests(judges: Judges, exports: tuple[ExportDecision, ...]) -> li
             passed = all(check.verdict is Verdict.PASS for check in checks)
             tests.append(
                 SelfTest(
-                    name=f"exports[{export.kind}] of a copy that {name}",
+                    name=f"{EXPORTED}{export.kind}] of a copy that {name}",
                     wanted="no PASS",
                     got="PASS" if passed else "no PASS",
                     passed=not passed,
@@ -123,7 +124,7 @@ def export_self_tests(judges: Judges, exports: tuple[ExportDecision, ...]) -> li
         wrong = [c for c in _against_candidate(judges, rule, ours) if c.verdict is Verdict.FAIL]
         tests.append(
             SelfTest(
-                name=f"exports[{export.kind}] of the candidate itself",
+                name=f"{EXPORTED}{export.kind}] of the candidate itself",
                 wanted="no FAIL",
                 got=f"FAIL: {', '.join(check.check for check in wrong)}" if wrong else "no FAIL",
                 passed=not wrong,

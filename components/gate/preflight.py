@@ -21,6 +21,7 @@ from components.gate.policy import BASELINES, Check, Policy
 from components.gate.rules import floor_verdict, judged_part, margin_verdict
 from components.metrics import METRICS, Outputs
 from components.records.errors import NothingEvaluated, PolicyError
+from components.statistics import power
 from components.statistics.clustered import effective_size
 from components.statistics.power import fewest_cases_for_floor, fewest_cases_for_margin
 
@@ -34,7 +35,8 @@ class CheckOutlook:
 
     Attributes:
       check: as a decision names it, such as `sensitivity[overall].floor`.
-      rule: floor, ceiling, non_inferiority, negative_flips or sentinel.
+      rule: floor, ceiling, non_inferiority, negative_flips, sentinel or alike.
+      slice: of an exported artefact's agreement its kind.
       n: how many cases it is judged on, or patients where the policy aggregates to them; `kind`:
         of what kind, such as `positive cases`.
       worth: as many independent cases prove no more than these; fewer than n where a patient has
@@ -145,6 +147,11 @@ def _why(outlook: CheckOutlook) -> str:
         has += f" in {outlook.slice}"
     if outlook.rule == "sentinel":
         return f"got {has}, wanted at least {outlook.fewest}; mark them with `casegate cases amend`"
+    if outlook.rule == "alike":
+        return (
+            f"{outlook.n} cases cannot prove that {outlook.limit:g} of them are called alike, even "
+            f"where all are; wanted {outlook.fewest}: add cases or set a lower agreement"
+        )
     if outlook.metric not in COUNTED:
         return f"{has} do not hold 2 of each class; correct the slice or add cases"
     margin = outlook.rule == "non_inferiority"
@@ -169,6 +176,7 @@ def _outlooks(policy: Policy, cases: JudgedCases, *, losses: bool) -> Iterator[C
         yield from _of_flips(policy.negative_flips.ceiling, len(cases.ids))
     if policy.sentinels:
         yield _of_sentinels(policy.sentinels.at_least, int(cases.sentinels.sum()))
+    yield from (agreement_outlook(policy, kind, len(cases.ids)) for kind in policy.exports)
 
 
 def _of_check(
@@ -252,6 +260,28 @@ def _of_sentinels(wanted: int, marked: int) -> CheckOutlook:
         limit=float(wanted),
         possible=marked >= wanted,
         fewest=wanted,
+    )
+
+
+def agreement_outlook(policy: Policy, kind: str, n: int) -> CheckOutlook:
+    """Of an artefact that calls each of the cases as the model does."""
+    rule = policy.export_rule(kind)
+    tolerates = power.most_wrong(n, rule.agreement, alpha=policy.alpha) if n else None
+    return CheckOutlook(
+        check=f"exports[{kind}].agreement",
+        rule="alike",
+        slice=kind,
+        against="candidate",
+        role="gate" if rule.required else "supporting",
+        n=n,
+        worth=float(n),
+        kind="cases",
+        limit=rule.agreement,
+        alpha=policy.alpha,
+        method="clopper_pearson",
+        possible=tolerates is not None,
+        tolerates=tolerates,
+        fewest=power.fewest_cases_for_floor(rule.agreement, alpha=policy.alpha),
     )
 
 

@@ -3,15 +3,22 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components.records.export import KINDS
+
 if TYPE_CHECKING:  # its import takes longer than all that a change of documentation may
-    from components.gate.policy import Policy
+    from components.gate.policy import Check, Policy
 
 LOOSENED, TIGHTENED, CHANGED = "loosened", "tightened", "changed"
 # They ask for more where they are higher, other numbers where they are lower.
-HIGHER = ("floor", "at_least", "shortcuts.alpha")
-WEAKER = ("report", "supporting", "off")  # ask for less than the words that they stand in place of
+HIGHER = ("floor", "at_least", "shortcuts.alpha", "agreement")
+WEAKER = (
+    "report",
+    "supporting",
+    "off",
+    "optional",
+)  # ask for less than the words that they stand in place of
 PLAIN = ("alpha", "planned_looks", "leakage", "patients", "near_duplicates")
-NEITHER = ("patients", "method", "paired_method")
+NEITHER = ("patients", "method", "paired_method", "checks")
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,23 @@ def _asked(policy: "Policy", ignored: set[str]) -> set[str]:
     covered = policy.coverage.attributes if policy.coverage else ()
     watched = ignored - {*policy.shortcuts.ignore}
     return {
-        *(check.name for check in policy.checks),
+        *_checks(policy),
+        *(
+            f"exports.{kind}.{runtime}"
+            for kind in KINDS
+            for runtime in policy.export_rule(kind).runtimes
+        ),
         *(f"coverage.{name}" for name in covered),
         *(f"shortcuts.{name}" for name in watched),
     }
+
+
+def _checks(policy: "Policy") -> dict[str, "Check"]:
+    """Those of the model, and those that an exported artefact has of its own, by name."""
+    found = {check.name: check for check in policy.checks}
+    for kind, rule in policy.exports.items():
+        found |= {f"exports.{kind}.{check.name}": check for check in rule.checks or ()}
+    return found
 
 
 def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
@@ -70,12 +90,17 @@ def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
             for name, value in limits.items()
             if name != "rationale" and isinstance(value, int | float | str)
         }
-    for check in policy.checks:
-        if check.name in both:
-            found[f"{check.name}.{check.limit_rule}"] = check.limit
-            found |= {f"{check.name}.margin.{name}": m for name, m in check.margins.items()}
+    for name, check in _checks(policy).items():
+        if name in both:
+            found[f"{name}.{check.limit_rule}"] = check.limit
+            found |= {f"{name}.margin.{against}": m for against, m in check.margins.items()}
             for word in ("alpha", "role", "method", "paired_method"):
-                found[f"{check.name}.{word}"] = getattr(check, word)
+                found[f"{name}.{word}"] = getattr(check, word)
+    for kind in KINDS:
+        rule, place = policy.export_rule(kind), f"exports.{kind}"
+        found[f"{place}.required"] = "required" if rule.required else "optional"
+        found |= {f"{place}.agreement": rule.agreement, f"{place}.difference": rule.difference}
+        found[f"{place}.checks"] = "the policy's" if rule.checks is None else "of its own"
     return found
 
 

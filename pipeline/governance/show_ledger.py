@@ -17,9 +17,10 @@ def sentence(entry: Entry) -> str:
 def _decision(body: Body) -> str:
     waived = f", waived: {', '.join(body['waived'])}" if body["waived"] else ""
     released = ", released already" if body["already_released"] else ""
+    exports = "".join(f", {kind} {verdict}" for kind, verdict in body.get("exports", {}).items())
     return (
         f"{body['verdict']} (exit {body['exit_code']}) in run {body['run_id']}, candidate "
-        f"{body['candidate_sha256'][:12]} on {_version(body)}{released}{waived}"
+        f"{body['candidate_sha256'][:12]} on {_version(body)}{released}{waived}{exports}"
     )
 
 

@@ -83,7 +83,8 @@ def _table(rows: Sequence[tuple[CheckOutlook, Chance]], *, wide: bool) -> Table:
         cells = [f"{outlook.limit:g}", str(outlook.n)]
         if shared:
             cells.append(f"{outlook.worth:.0f}" if outlook.metric in COUNTED else "")
-        tolerates = f"{outlook.tolerates} {'wrong' if outlook.rule == 'floor' else 'lost'}"
+        loss = {"floor": "wrong", "alike": "otherwise"}.get(outlook.rule, "lost")
+        tolerates = f"{outlook.tolerates} {loss}"
         cells.append("-" if outlook.tolerates is None else tolerates)
         cells += [str(outlook.fewest or ""), _power(outlook, chance)]
         style = "bold red" if outlook.hopeless else "yellow" if _warning(outlook, chance) else ""
@@ -113,12 +114,13 @@ def _merged(found: Sequence[tuple[CheckOutlook, Chance]]) -> list[tuple[CheckOut
 
 def _name(outlook: CheckOutlook) -> str:
     if outlook.metric is None:
-        name = "sentinels" if outlook.rule == "sentinel" else "negative flips"
+        known = {"sentinel": "sentinels", "alike": "called alike"}
+        name = known.get(outlook.rule, "negative flips")
     elif outlook.rule == "non_inferiority":
         name = f"{outlook.metric} margin"
     else:
         name = f"{outlook.metric} {outlook.rule}"
-    return name if outlook.against in ("none", BOTH) else f"{name}, {outlook.against}"
+    return name if outlook.against in ("none", "candidate", BOTH) else f"{name}, {outlook.against}"
 
 
 def _title(outlook: CheckOutlook) -> str:
@@ -135,7 +137,8 @@ def _power(outlook: CheckOutlook, chance: Chance) -> str:
 def _warning(outlook: CheckOutlook, chance: Chance) -> str:
     """Why a check may block what is as good as before; empty where it will not."""
     if outlook.possible is False:
-        best = "an unchanged model" if outlook.rule == "non_inferiority" else "the best model"
+        unchanged = outlook.rule in ("non_inferiority", "alike")
+        best = "an unchanged model" if unchanged else "the best model"
         needs = f", it needs {outlook.fewest}" if outlook.fewest else ""
         blocks = "" if outlook.role == "gate" else "; it only supports, and blocks nothing"
         return f"not even {best} passes on {_has(outlook)}{needs}{blocks}"

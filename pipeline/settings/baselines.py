@@ -1,6 +1,7 @@
 """Which baseline judges, and which case set a person means: asked here and nowhere else."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.baselines.case_set import CaseSet, load_case_set
@@ -49,16 +50,16 @@ def resolve_baseline(config: Config, case_source: Source, workspace: Workspace) 
             write_atomically(own / POLICY, FIRST_RUN_POLICY.read_bytes())
         why, reading = "first run on this data", config.data.reading
         lock_source(case_source, own / CASE_SET, author="casegate", reason=why, reading=reading)
-    _fit_placeholder(own)
+    _fit_placeholder(own, config.exports)
     return own.resolve()
 
 
-def _fit_placeholder(folder: Path) -> None:
+def _fit_placeholder(folder: Path, exports: Sequence[str]) -> None:
     """Moves what the cases can never prove, in a policy that no person has touched or approved."""
     path = folder / POLICY
     untouched = path.is_file() and path.read_bytes() == FIRST_RUN_POLICY.read_bytes()
     if untouched and not (folder / GOLDEN).exists():
-        text, moved = fit_policy(path, load_case_set(folder / CASE_SET))
+        text, moved = fit_policy(path, load_case_set(folder / CASE_SET), exports)
         if moved:
             write_atomically(path, text.encode())
 

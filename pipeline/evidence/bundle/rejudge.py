@@ -16,6 +16,7 @@ from components.cases.index import count_values
 from components.decision import CheckResult, Decision
 from components.gate.conditions import EvaluatorFindings, TrainedOn
 from components.gate.decide import decide
+from components.gate.exports import EXPORTED, export_checks
 from components.gate.preconditions import Withdrawn
 from components.gate.rules import overall_verdict
 from components.lineage.training import TrainingRow
@@ -56,8 +57,9 @@ def rejudge(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
     """
     again, untaken = _decide_again(recorded, given, before), _untaken(recorded, given, before)
     # What was not judged again stands as it is recorded.
-    merged = [check for check in recorded.checks if check.check in untaken]
+    merged = [c for c in recorded.checks if c.check in untaken and c.rule != "export"]
     merged += [check for check in again.checks if check.check not in untaken]
+    merged += export_checks(recorded.exports)
     _compare_checks(recorded, merged)
     verdict = overall_verdict(merged)
     if verdict is not recorded.verdict:
@@ -69,12 +71,22 @@ def rejudge(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]
             f"decision.json: says exit code {recorded.exit_code}, judged again it is "
             f"{again.exit_code}"
         )
-    old, new = ({name: asdict(one)[name] for name in _COMPARED} for one in (recorded, again))
+    old, new = (_compared(one, recorded) for one in (recorded, again))
     if fault := _difference(old, new):
         raise IntegrityError(f"decision.json: {fault}")
     names = [check.check for check in recorded.checks if check.check in untaken]
     kept = tuple(f"{name}: {untaken[name]}" for name in names)
     return RejudgedBundle(len(recorded.checks) - len(names), kept)
+
+
+def _compared(decision: Decision, recorded: Decision) -> dict[str, Any]:
+    """What is compared of a decision; what rests on artefacts' scores is not, where there are."""
+    found = {name: asdict(decision)[name] for name in _COMPARED}
+    if recorded.exports:
+        del found["already_released"]
+        tests = found["self_tests"]
+        found["self_tests"] = [test for test in tests if not test["name"].startswith(EXPORTED)]
+    return found
 
 
 def _decide_again(recorded: Decision, given: BundleEvidence, before: tuple[Entry, ...]) -> Decision:
@@ -143,10 +155,11 @@ def _untaken(
         reasons[_AGREEMENT] = "an older version did not ask with the bytes that the source has"
     if withdrawn(before):
         reasons[_WITHDRAWN] = "needs the scores of models that were rolled back"
-    if given.training is None:
-        for check in recorded.checks:
-            if check.rule == "coverage":
-                reasons[check.check] = "needs the training manifest"
+    for check in recorded.checks:
+        if check.rule == "coverage" and given.training is None:
+            reasons[check.check] = "needs the training manifest"
+        if check.rule == "export":
+            reasons[check.check] = "an artefact is judged by what its runtime answered"
     return reasons
 
 
