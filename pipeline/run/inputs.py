@@ -207,7 +207,9 @@ class Inputs:
     @property
     def released_exports(self) -> list[str]:
         """Kinds of the artefacts that the champion was released with."""
-        return list(load_decision(self.champion.decision).passed_exports) if self.champion else []
+        if self.champion is None or not self.config.exports:
+            return []
+        return list(load_decision(self.champion.decision).passed_exports)
 
     def gate_request(self) -> str:
         """What the gate is asked, as one JSON parameter: paths, each with its hash."""

@@ -1,17 +1,21 @@
 """What the component takes from files, before and after the decision that is tested beside it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tfx.types.standard_artifacts import ModelBlessing
+from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from components.baselines.scores import save_scores
+from components.baselines.export_scores import ARTEFACT, ExportScores
+from components.baselines.scores import load_scores, save_scores
 from components.decision import save_decision
 from components.gate import component
 from components.records.errors import IntegrityError
+from components.records.export import export_sha256
 from components.records.files import sha256_file
 from components.records.run_files import DECISION, REQUEST, SCORES
+from tests.components.exporting import exported
 from tests.components.gate.test_decide import CASES, judged
 from tests.components.planting import scored, sha
 from tests.refusing import refused
@@ -70,3 +74,35 @@ def test_pusher_finds_the_blessing_in_a_file_and_a_property(
     component._bless(artifact, blessed)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert artifact.get_int_custom_property("blessed") == int(blessed)
+
+
+def test_an_artefact_is_judged_as_it_lies_in_the_runs_folder(tmp_path: Path) -> None:
+    made = Model()  # any artifact will do
+    made.uri = str(tmp_path / "exports" / "tflite_int8")
+    exported(tmp_path, sha("candidate"))
+    kept = tmp_path / "run" / "tflite_int8"
+    found = component._kept_export(kept, made)
+    assert isinstance(found, ExportScores)
+    assert found.sha256 == export_sha256(kept / ARTEFACT)
+    assert isinstance(component._kept_export(tmp_path / "tfjs", None), IntegrityError)
+
+
+@pytest.mark.parametrize("fault", ["cut", "of another kind", "scored at another point"])
+def test_an_artefact_with_a_fault_is_named_and_ends_no_run(tmp_path: Path, fault: str) -> None:
+    made, kind = Model(), "tflite_int8"
+    made.uri = str(tmp_path / "exports" / kind)
+    exported(tmp_path, sha("candidate"))
+    model = Path(made.uri) / ARTEFACT / "model.tflite"
+    facts = ["model.tflite", "cut short"]
+    if fault == "cut":
+        model.write_bytes(model.read_bytes()[:-1])
+    elif fault == "of another kind":
+        kind, facts = "tflite_float", ["tflite_int8", "tflite_float"]
+    else:
+        scores = Path(made.uri) / "scores.tflite.json"
+        save_scores(replace(load_scores(scores), operating_point=0.25), scores)
+        facts = ["0.25", "0.5"]
+    found = component._kept_export(tmp_path / "run" / kind, made)
+    assert isinstance(found, IntegrityError)
+    assert str(tmp_path) not in str(found)
+    assert all(fact in str(found) for fact in facts)

@@ -5,7 +5,7 @@ import yaml
 
 from components.gate.first_policy import fit_policy
 from components.gate.policy import load_policy
-from components.gate.preflight import refuse_hopeless
+from components.gate.preflight import preflight, refuse_hopeless
 from components.records.errors import PolicyError
 from pipeline.settings.config import CONFIGS
 from tests.components.gate.test_preflight import locked
@@ -49,3 +49,15 @@ def test_the_refusal_names_the_file_and_the_number_that_would_do() -> None:
         PolicyError, "w/policy.yaml: policy first-run: sensitivity[overall].", "can be proven"
     ):
         refuse_hopeless(rules, locked(30, 200), path=Path("w/policy.yaml"))
+
+
+def test_the_agreement_of_an_artefact_is_fitted_where_one_is_made(tmp_path: Path) -> None:
+    few, kinds = locked(60, 40), ("tflite_int8", "tfjs")
+    path = tmp_path / "policy.yaml"
+    path.write_text(fit_policy(PLACEHOLDER, few, kinds)[0], encoding="utf-8")
+    policy = load_policy(path)
+    assert {kind: rule.agreement for kind, rule in policy.exports.items()} == dict.fromkeys(
+        kinds, 0.96
+    )
+    assert all(one.possible for one in preflight(policy, few) if one.rule == "alike")
+    assert "exports" not in fit_policy(PLACEHOLDER, locked(390, 234), kinds)[0]

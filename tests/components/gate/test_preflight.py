@@ -7,11 +7,12 @@ import pytest
 
 from components.baselines.case_set import CaseSet, lock_cases
 from components.decision import Verdict
-from components.gate.policy import Policy, Sentinels
+from components.gate.policy import ExportRule, Policy, Sentinels
 from components.gate.preflight import CheckOutlook, preflight, refuse_hopeless
 from components.records.errors import PolicyError
 from components.statistics.power import most_wrong
 from tests.components.gate.test_decide import judged, result
+from tests.components.gate.test_exports import artefact
 from tests.components.planting import check, locked, policy, scored, seen_case
 from tests.refusing import refused
 
@@ -268,6 +269,29 @@ def test_too_few_sentinels_can_never_pass() -> None:
     refuse_hopeless(rules, locked(50, 50, sentinels=[1, 2, 3]))
     with refused(PolicyError, "sentinels.marked", "2 never-miss", "at least 3"):
         refuse_hopeless(rules, locked(50, 50, sentinels=[1, 2]))
+
+
+@pytest.mark.parametrize("n", [122, 200, 400])
+def test_the_gate_passes_an_artefact_with_as_many_calls_otherwise_and_not_one_more(n: int) -> None:
+    case_set, rule = locked(n // 2, n // 2), ExportRule(("tflite",), difference=0.9)
+    rules = replace(policy(check("auc", floor=0.3)), exports={"tflite_int8": rule})
+    found = outlook(rules, case_set, "exports[tflite_int8].agreement")
+    assert (found.n, found.role, found.fewest, found.possible) == (n, "supporting", 122, True)
+    assert found.tolerates is not None
+    for wrong, verdict in ((found.tolerates, True), (found.tolerates + 1, False)):
+        given = artefact(runtimes={"tflite": scored(case_set, wrong=range(wrong))})
+        decision = judged(
+            scored(case_set), rules=rules, case_set=case_set, exports={"tflite_int8": given}
+        )
+        assert (decision.exports[0].verdict is Verdict.PASS) is verdict
+
+
+def test_an_agreement_that_the_cases_cannot_prove_stops_only_where_it_is_required() -> None:
+    rules, few = policy(check("sensitivity", floor=0.5)), locked(60, 60)
+    refuse_hopeless(replace(rules, exports={"tfjs": ExportRule(("node_wasm",))}), few)
+    required = replace(rules, exports={"tfjs": ExportRule(("node_wasm",), required=True)})
+    with refused(PolicyError, "exports[tfjs].agreement", "120", "0.97", "122"):
+        refuse_hopeless(required, few)
 
 
 def test_a_margin_against_one_baseline_has_one_outlook() -> None:

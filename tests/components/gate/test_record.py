@@ -14,7 +14,9 @@ from components.gate.conditions import EvaluatorFindings
 from components.gate.record import decisions_on, judge, record
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import DECISION, SCORES
+from pipeline.governance.show_ledger import sentence
 from tests.components.gate.test_decide import CASES, MARGIN
+from tests.components.gate.test_exports import artefact
 from tests.components.gate.test_waiving import waiver
 from tests.components.planting import approved, scored, sha
 
@@ -78,6 +80,14 @@ def test_a_decision_is_written_down_with_what_it_rests_on(ledger: Ledger) -> Non
     assert entry.kind == "decision" and entry.body["verdict"] == "PASS"
     assert entry.body["decision_sha256"] == decision.decision_sha256
     assert entry.body["case_set_root"] == CASES.merkle_root
+
+
+def test_a_decision_on_artefacts_is_written_down_with_the_verdict_on_each(ledger: Ledger) -> None:
+    exports = {"tflite_int8": artefact(), "tflite_float": artefact("tflite_float", made_from="x")}
+    record(ledger, judged_with(ledger, exports=exports))
+    entry = ledger.entries()[-1]
+    assert entry.body["exports"] == {"tflite_int8": "PASS", "tflite_float": "FAIL"}
+    assert "tflite_float FAIL" in sentence(entry)
 
 
 def test_without_a_ledger_nothing_is_counted_and_it_is_said(tmp_path: Path) -> None:

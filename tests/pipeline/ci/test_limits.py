@@ -8,6 +8,7 @@ from components.gate.policy import (
     AgreementLimit,
     AttentionMargin,
     Coverage,
+    ExportRule,
     Latency,
     NegativeFlips,
     Policy,
@@ -150,3 +151,55 @@ def test_no_part_of_a_policy_goes_unwatched() -> None:
     )
     watched = {what.partition(".")[0] for what in limits._limits(full, set())}
     assert watched | {"checks"} == {field.name for field in fields(Policy)} - judges_nothing
+
+
+INT8 = replace(
+    BASE, exports={"tflite_int8": ExportRule(("tflite",), required=True, agreement=0.99)}
+)
+TFJS = replace(BASE, exports={"tfjs": ExportRule(("node_wasm",), checks=BASE.checks)})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        (
+            INT8,
+            BASE,
+            [
+                ("exports.tflite_int8.required", "required", "optional", "loosened"),
+                ("exports.tflite_int8.agreement", "0.99", "0.97", "loosened"),
+            ],
+        ),
+        (
+            BASE,
+            TFJS,
+            [
+                ("exports.tfjs.chromium_wasm", "asked for", "none", "loosened"),
+                ("exports.tfjs.checks", "the policy's", "of its own", "changed"),
+                ("exports.tfjs.brier[overall]", "none", "asked for", "tightened"),
+                ("exports.tfjs.sensitivity[overall]", "none", "asked for", "tightened"),
+            ],
+        ),
+        (
+            TFJS,
+            replace(
+                TFJS,
+                exports={
+                    "tfjs": replace(
+                        TFJS.exports["tfjs"],
+                        difference=0.2,
+                        checks=(check("sensitivity", floor=0.8, margin=0.05), BASE.checks[1]),
+                    )
+                },
+            ),
+            [
+                ("exports.tfjs.sensitivity[overall].floor", "0.9", "0.8", "loosened"),
+                ("exports.tfjs.difference", "0.05", "0.2", "loosened"),
+            ],
+        ),
+    ],
+)
+def test_a_limit_of_an_artefact_is_not_loosened_unseen(
+    before: Policy, after: Policy, wanted: list[tuple[str, ...]]
+) -> None:
+    assert rows(before, after) == wanted

@@ -9,7 +9,15 @@ import pytest
 from components.baselines.scores import Attention
 from components.bundle.archive import read_archive
 from components.bundle.manifest import check_manifest
-from components.decision import CheckResult, Decision, Flips, Looks, Verdict
+from components.decision import (
+    CheckResult,
+    Decision,
+    ExportDecision,
+    Flips,
+    Looks,
+    SelfTest,
+    Verdict,
+)
 from components.records.errors import IntegrityError
 from components.records.ledger.ledger import Entry
 from pipeline.evidence.bundle.check import check
@@ -88,6 +96,27 @@ def test_where_the_heat_lay_is_judged_again_from_the_shares(judged: Judged) -> N
         replace(judged, given=given).again(lambda decision: decision)
     with refused(IntegrityError, "attention.champion", "PASS"):
         judged.again(lambda d: altered(d, "attention.champion", verdict=Verdict.FAIL))
+
+
+def test_what_became_of_artefacts_stands_as_recorded_and_follows_from_itself(
+    judged: Judged,
+) -> None:
+    def exported(decision: Decision, verdict: Verdict = Verdict.FAIL) -> Decision:
+        export = ExportDecision("tfjs", verdict, False, None, None, None, {}, ())
+        check = CheckResult("exports[tfjs]", "export", Verdict.FAIL, "", role="supporting")
+        tried = SelfTest("exports[tfjs] of a copy", "no PASS", "no PASS", True)
+        return replace(
+            decision,
+            exports=(export,),
+            checks=(*decision.checks, check),
+            self_tests=(*decision.self_tests, tried),
+        )
+
+    assert any("exports[tfjs]" in line for line in judged.again(exported).as_recorded)
+    with refused(IntegrityError, "exports[tfjs]", "FAIL recorded"):
+        judged.again(lambda d: exported(d, Verdict.PASS))
+    with refused(IntegrityError, "exports[tfjs]"):
+        judged.again(lambda d: without("exports[tfjs]")(exported(d)))
 
 
 def refuses(tmp_path: Path, forged: Forgery, *facts: str) -> None:
