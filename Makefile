@@ -35,7 +35,7 @@ test-next:  ## make run and make test on the newest Python, in a Debian 13 root 
 test-flink: .venv/.synced $(if $(CASEGATE_FLINK_JOB_SERVER),build/flink)  ## a whole run on a cluster of Flink's
 	$(PYTEST) tests/e2e/test_flink.py --durations=5
 
-tfjs: $(TFJS)/python/.synced $(TFJS)/node_modules/.synced  ## what exports for the browser need: a converter, and scorers
+tfjs: $(TFJS)/python/.synced $(TFJS)/ask.cjs $(TFJS)/ask_page.js  ## what exports for the browser need: a converter, and scorers
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -91,6 +91,16 @@ $(TFJS)/node_modules/.synced: $(EXPORTS)/javascript/package.json $(EXPORTS)/java
 	mkdir -p $(TFJS) && cp $^ $(TFJS)
 	npm ci --prefix $(TFJS) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+BUNDLE = NODE_PATH=$(TFJS)/node_modules $(TFJS)/node_modules/.bin/esbuild --bundle --minify \
+  --target=es2022 --legal-comments=none --log-level=warning --loader:.wasm=binary
+
+$(TFJS)/ask.cjs: $(TFJS)/node_modules/.synced $(wildcard $(EXPORTS)/javascript/*.js)
+	$(BUNDLE) --platform=node --format=cjs --outfile=$@ $(EXPORTS)/javascript/ask.js
+
+$(TFJS)/ask_page.js: $(TFJS)/node_modules/.synced $(wildcard $(EXPORTS)/javascript/*.js)
+	$(BUNDLE) --platform=browser --format=iife --external:fs --external:path --outfile=$@ \
+	  $(EXPORTS)/javascript/ask_page.js
 
 # A private uv, so that nothing but a Python with pip has to be on the machine.
 $(UV):

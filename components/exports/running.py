@@ -57,7 +57,9 @@ def ask(folder: Path, runtime: str, pictures: Iterable[bytes]) -> Asked:
         from components.exports.tflite_running import ask_tflite
 
         return ask_tflite(folder, pictures)
-    raise MissingRuntime(f"{runtime}: this version of casegate cannot ask there")
+    from components.exports.javascript_running import ask_tfjs
+
+    return ask_tfjs(folder, runtime, pictures)
 
 
 def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -7,8 +7,12 @@ one; or `missing`, why there is none.
 
 import json
 import sys
+import tempfile
 import types
+from pathlib import Path
 from typing import Any
+
+PIXELS, SCORE, EXPLAIN = "pixels", "score_pixels", "explain_pixels"
 
 
 class _Absent(types.ModuleType):
@@ -24,25 +28,52 @@ def main(saved_model: str, folder: str) -> dict[str, Any]:
     """Writes `model.json` and its shards; with a heat map, if the converter can take it along."""
     for name in ("jax", "jax.experimental", "tensorflow_decision_forests"):
         sys.modules[name] = _Absent(name)
-    import tensorflow
-    from tensorflow.python.tools.saved_model_utils import get_meta_graph_def
+    import tensorflow as tf
     from tensorflowjs import __version__
+
+    loaded = tf.saved_model.load(saved_model)
+    if SCORE not in loaded.signatures:
+        return {"missing": f"the model has no signature {SCORE}; train it anew"}
+    for name in (EXPLAIN, SCORE):
+        if name in loaded.signatures:
+            unknown = _convert(loaded, name, folder)
+            if not unknown:
+                converter = f"tensorflowjs {__version__} (TensorFlow {tf.__version__})"
+                return {"converter": converter, "heatmap": name == EXPLAIN}
+    return {"missing": f"TensorFlow.js does not know the operations {', '.join(sorted(unknown))}"}
+
+
+def _convert(loaded: Any, name: str, folder: str) -> set[str]:
+    """Of one picture at a time; the operations that TensorFlow.js does not know, if any."""
+    import tensorflow as tf
+    from tensorflowjs import resource_loader
     from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
 
-    there = get_meta_graph_def(saved_model, "serve").signature_def
-    if "score_pixels" not in there:
-        return {"missing": "the model has no signature score_pixels; train it anew"}
-    for signature in ("explain_pixels", "score_pixels"):
-        if signature not in there:
-            continue
-        try:
-            convert_tf_saved_model(saved_model, folder, signature_def=signature)
-        except ValueError as error:  # with the operations that TensorFlow.js does not have
-            refusal = " ".join(str(error).split())[:300]
-            continue
-        converter = f"tensorflowjs {__version__} (TensorFlow {tensorflow.__version__})"
-        return {"converter": converter, "heatmap": signature == "explain_pixels"}
-    return {"missing": f"TensorFlow.js cannot run this model: {refusal}"}
+    signature = loaded.signatures[name]
+    (size,) = {*signature.structured_input_signature[1][PIXELS].shape[1:3]}
+    shape = (1, size, size, 1)
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=PIXELS)])
+    def of_one(pixels: Any) -> Any:
+        # Said inside once more, which lets the converter fold every shape: it distrusts inputs, and
+        # a heat map of any number of pictures needs operations that TensorFlow.js does not have.
+        return signature(**{PIXELS: tf.reshape(pixels, shape)})
+
+    module = tf.Module()
+    module.loaded = loaded  # with its variables
+    with tempfile.TemporaryDirectory() as one:
+        tf.saved_model.save(module, one, signatures={"one": of_one})
+        # What can be folded is no reason to refuse, so the check comes after.
+        convert_tf_saved_model(one, folder, signature_def="one", skip_op_check=True)
+    known = set()
+    for listing in resource_loader.list_dir("op_list"):
+        with resource_loader.open_file(f"op_list/{listing}") as listed:
+            known |= {operation["tfOpName"] for operation in json.load(listed)}
+    path = Path(folder) / "model.json"
+    model = json.loads(path.read_bytes())
+    # Protocol buffers keep no order of a node's attributes.
+    path.write_text(json.dumps(model, sort_keys=True))
+    return {node["op"] for node in model["modelTopology"]["node"]} - known
 
 
 if __name__ == "__main__":
