@@ -88,16 +88,21 @@ def save_export_record(record: ExportRecord, folder: Path) -> None:
     write_atomically(folder / EXPORT_RECORD, canonical_json(document) + b"\n")
 
 
+def read_export_record(path: Path) -> ExportRecord:
+    """What `export.json` says, whatever lies beside it; IntegrityError where it is no such file."""
+    document = read_json(path, "export")
+    del document["schema_version"]
+    drawn = document.pop("representative")
+    return ExportRecord(**document, representative=Representative(**drawn) if drawn else None)
+
+
 def load_export_record(folder: Path) -> ExportRecord:
     """What `export.json` in an artefact's folder says of the files beside it.
 
     Raises:
       IntegrityError: unreadable or malformed, or a file of the model is missing or another.
     """
-    document = read_json(folder / EXPORT_RECORD, "export")
-    del document["schema_version"]
-    drawn = document.pop("representative")
-    record = ExportRecord(**document, representative=Representative(**drawn) if drawn else None)
+    record = read_export_record(folder / EXPORT_RECORD)
     for name, wanted in record.files.items():
         path = folder / name
         if not path.is_file() or (got := sha256_file(path)) != wanted:

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -165,13 +165,18 @@ def sha256_tree(folder: Path, *, but: str | None = None) -> str:
             found.append((path.relative_to(folder).as_posix(), path))
         elif path.is_symlink() or not path.is_dir():
             raise IntegrityError(f"{path}: got a link or special file, wanted files and folders")
-    found = [(name, path) for name, path in found if name != but]
-    if not found:
+    digests = {name: sha256_file(path) for name, path in found if name != but}
+    if not digests:
         raise IntegrityError(f"{folder}: got no file to hash, wanted a folder with files")
+    return sha256_of_tree(digests)
+
+
+def sha256_of_tree(digests: Mapping[str, str]) -> str:
+    """As `sha256_tree`, of a folder's relative paths, each with the SHA-256 (hex) of its file."""
     digest = hashlib.sha256()
-    for name, path in sorted(found):
+    for name, sha256 in sorted(digests.items()):
         # A name cannot contain NUL and a digest has a fixed length, so no two trees look alike.
-        digest.update(name.encode() + b"\0" + bytes.fromhex(sha256_file(path)))
+        digest.update(name.encode() + b"\0" + bytes.fromhex(sha256))
     return digest.hexdigest()
 
 

@@ -24,11 +24,18 @@ from tests.components.planting import locked, scored
 POINT = 0.5
 
 
-def artefact(folder: Path, model_sha256: str, kind: str = TFLITE_INT8, **changed: Any) -> str:
-    """Writes an artefact's folder; returns its hash."""
+def artefact(
+    folder: Path,
+    model_sha256: str,
+    kind: str = TFLITE_INT8,
+    *,
+    content: bytes = b"a network",
+    **changed: Any,
+) -> str:
+    """Writes an artefact's folder, whose model names what it was made from; returns its hash."""
     names = ("model.json", "group1-shard1of1.bin") if kind == TFJS else ("model.tflite",)
     for name in names:
-        write_atomically(folder / name, f"{kind} {name} of {model_sha256}".encode())
+        write_atomically(folder / name, content + f" {name} of {model_sha256}".encode())
     write_atomically(folder / LABELS, b"normal\npneumonia\n")
     write_atomically(folder / SOURCE_RECORD, b"{}\n")
     record = ExportRecord(

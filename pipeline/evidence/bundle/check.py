@@ -39,6 +39,7 @@ from pipeline.evidence.bundle.checked_bundle import (
     Chain,
     check_chain,
     check_evidence,
+    check_exports,
     check_model,
     check_named,
     check_record,
@@ -81,6 +82,7 @@ def check(path: Path, *, keys: Sequence[Path] = (), holds: str | None = None) ->
         chain = check_named(bundle, entries, record, decision)
         given = check_evidence(bundle, record, decision)
         check_model(bundle, record)
+        check_exports(bundle, decision, chain.original)
         _check_derived(bundle, record, decision, chain)
         _rejudge(bundle, decision, chain, given)
         Signatures(bundle, record, trusted).check(decision, chain.original)
@@ -249,7 +251,8 @@ class Signatures:
         if found is None:
             return
         signed, statement = found
-        self._compare(statement, {statements.MODEL: release.model_sha256}, signed.where)
+        subjects = {statements.MODEL: release.model_sha256, **release.exports}
+        self._compare(statement, subjects, signed.where)
         says = statement.predicate
         bundle.same(f"{name}: run_id", says["run_id"], self.record.run_id, "the ledger has")
         for key in ("destination", "version"):
@@ -257,7 +260,8 @@ class Signatures:
         if decided is not None:
             got, named = decided.payload_sha256, says["decision_statement_sha256"]
             bundle.same(DECISION_ATTESTATION, got, named, "the signed release rests on")
-        words = "names the model, its destination and the signed decision"
+        files = ", ".join(["the model", *release.exports])
+        words = f"names {files}, its destination and the signed decision"
         bundle.note("signed release", FITS, words)
         self._signers(what, signed)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.baselines.case_set import CaseSet, load_case_set
+from components.baselines.export_scores import ARTEFACT
 from components.baselines.golden import Golden, load_golden
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.baselines.scores import CaseScores, load_scores
@@ -18,10 +19,12 @@ from components.lineage.record import RunRecord, load_record
 from components.lineage.training import TrainingRow, read_manifest
 from components.records.chain import FIRST_PREVIOUS
 from components.records.errors import IntegrityError
+from components.records.export import EXPORT_RECORD, read_export_record
+from components.records.files import sha256_of_tree
 from components.records.ledger.ledger import Entry, fault_in, parse_line
 from components.records.ledger.records import Release, releases
 from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
-from pipeline.evidence.bundle.names import LEDGER, MODEL, OF_RUN, training_name
+from pipeline.evidence.bundle.names import EXPORTED, LEDGER, MODEL, OF_RUN, training_name
 from pipeline.evidence.subject import judging_files
 
 T = TypeVar("T")
@@ -153,13 +156,46 @@ def check_model(bundle: Bundle, record: RunRecord) -> None:
     inside = sorted(name for name in bundle.files if name.startswith(MODEL))
     if not inside:
         return
-    tree = hashlib.sha256()
-    for name in inside:  # as components/records/files.py: sha256_tree
-        content = bytes.fromhex(bundle.sha256(name))
-        tree.update(name.removeprefix(MODEL).encode() + b"\0" + content)
+    tree = sha256_of_tree({name.removeprefix(MODEL): bundle.sha256(name) for name in inside})
     wanted = record.release.model_sha256 if record.release else None
-    bundle.same("model/", tree.hexdigest(), wanted, "run.json names")
-    bundle.note("model", FITS, f"{len(inside)} files, tree hash {tree.hexdigest()}")
+    bundle.same("model/", tree, wanted, "run.json names")
+    bundle.note("model", FITS, f"{len(inside)} files, tree hash {tree}")
+
+
+def check_exports(bundle: Bundle, decision: Decision | None, release: Release | None) -> None:
+    """Each artefact's record and scores are those that were judged, and released.
+
+    The hash of an artefact is recomputed from the files that are inside and, where the model's own
+    were left out, from their hashes in its record.
+    """
+    exports = decision.exports if decision else ()
+    names = {name for name in bundle.files if name.startswith(EXPORTED)}
+    for export in exports:
+        mine = f"{EXPORTED}{export.kind}/"
+        for runtime, found in export.runtimes.items():
+            if found.scores_sha256 is not None:
+                name = f"{mine}scores.{runtime}.json"
+                got = load_scores(bundle.path(name)).scores_sha256
+                bundle.same(name, got, found.scores_sha256, "decision.json names")
+                names.discard(name)
+        if export.sha256 is not None:
+            folder = f"{mine}{ARTEFACT}/"
+            files = {name for name in names if name.startswith(folder)}
+            record = read_export_record(bundle.path(folder + EXPORT_RECORD))
+            there = {name.removeprefix(folder): bundle.sha256(name) for name in files}
+            got = sha256_of_tree({**record.files, **there})
+            bundle.same(f"artefact {export.kind}", got, export.sha256, "decision.json names")
+            bundle.same(f"{folder}{EXPORT_RECORD}: kind", record.kind, export.kind, "it is of")
+            whole = record.files.keys() <= there.keys()
+            detail = "every file" if whole else "its record and scores; the model's files left out"
+            bundle.note(f"artefact {export.kind}", FITS, f"{detail}, hash {got}")
+            names -= files
+    if names:
+        raise IntegrityError(f"{bundle.where}: {min(names)}: no decision names it; it was added")
+    if release is not None:
+        passed = decision.passed_exports if decision else {}
+        says = f"ledger entry {release.seq} names"
+        bundle.same("the artefacts that passed", passed, dict(release.exports), says)
 
 
 def _kept(bundle: Bundle, name: str, sha256: str | None) -> None:

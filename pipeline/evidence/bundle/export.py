@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from components.baselines.export_scores import ARTEFACT, load_export_scores
 from components.baselines.names import CASE_SET, GOLDEN, POLICY
 from components.bundle.archive import write_archive
 from components.bundle.manifest import NAME, About, manifest_bytes
@@ -16,6 +17,7 @@ from components.lineage.graph import Graph
 from components.lineage.record import RunRecord
 from components.lineage.training import manifest_path, verified_lines
 from components.records.errors import ConfigError, IntegrityError
+from components.records.export import EXPORTS
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Entry, line_of
 from components.records.run_files import LINEAGE, RUN_RECORD
@@ -23,6 +25,7 @@ from pipeline.evidence.bundle.derived import derived_files, graph_from, made_wit
 from pipeline.evidence.bundle.names import (
     ATTESTATIONS,
     CACHE,
+    EXPORTED,
     KEYS,
     LEDGER,
     MODEL,
@@ -80,6 +83,7 @@ def export(
             files[name] = _lines(verified_lines(manifest, root=root))
     files |= _derived(evidence, subject, files.get(LINEAGE))
     files |= dict(_model(evidence, subject)) if model else {}
+    files |= dict(_exports(evidence, subject.run_id, models=model))
     entries = entries_up_to(evidence.entries, record, subject)
     if not entries:
         raise ConfigError(
@@ -170,6 +174,26 @@ def _model(evidence: Evidence, subject: Subject) -> Iterator[tuple[str, bytes]]:
         yield MODEL + path.relative_to(folder).as_posix(), path.read_bytes()
 
 
+def _exports(evidence: Evidence, run_id: str, *, models: bool) -> Iterator[tuple[str, bytes]]:
+    """What was judged of each artefact: its record and scores, and its model's files if wanted."""
+    decision, folder = evidence.decision(run_id), evidence.workspace.run_folder(run_id)
+    for export in decision.exports if decision else ():
+        mine = folder / EXPORTS / export.kind
+        found = load_export_scores(mine, export.kind) if export.sha256 is not None else None
+        if found is None or found.record is None:
+            continue
+        if found.sha256 != export.sha256:
+            raise IntegrityError(
+                f"{mine}: is artefact {str(found.sha256)[:12]}..., the decision names "
+                f"{str(export.sha256)[:12]}...; restore it"
+            )
+        scores = [f"scores.{name}.json" for name, it in export.runtimes.items() if it.scores_sha256]
+        artefact = sorted(p for p in (mine / ARTEFACT).rglob("*") if p.is_file())
+        inside = [p for p in artefact if models or p.name not in found.record.files]
+        for path in [*inside, *(mine / name for name in scores)]:
+            yield EXPORTED + path.relative_to(folder / EXPORTS).as_posix(), path.read_bytes()
+
+
 def _about(
     evidence: Evidence,
     subject: Subject,
@@ -223,6 +247,7 @@ _WHAT = {
     TRAINING.rstrip("/"): "every training and tuning case: ids, labels, hashes",
     KEYS.rstrip("/"): "public keys that were trusted where the run was judged",
     MODEL.rstrip("/"): "the model's files",
+    EXPORTED.rstrip("/"): "an exported artefact: its record, labels and scores",
 }
 
 

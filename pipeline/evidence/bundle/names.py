@@ -1,5 +1,6 @@
 """What the files of a bundle are called; shared by who writes one and who checks it."""
 
+from components.records.export import EXPORTS
 from components.records.run_files import (
     CHAMPION_SCORES,
     DECISION,
@@ -25,6 +26,7 @@ LEDGER = "ledger.jsonl"
 KEYS = "keys/"
 MODEL = "model/"
 TRAINING = "training/"
+EXPORTED = f"{EXPORTS}/"  # a folder for each kind, laid out as in the run's folder
 READ_ME = "README.md"
 CARD, CARD_HTML = "model_card.md", "model_card.html"
 

@@ -10,6 +10,7 @@ from components.card.card import (
     CardTable,
     Value,
 )
+from components.decision import RuntimeFindings
 from components.lineage.training import TrainingRow, manifest_path, read_manifest
 from components.records.case import has_patient
 from pipeline.evidence.answer import Columns, facts_of
@@ -22,7 +23,7 @@ from pipeline.evidence.questions.performance import (
     attributes_of,
     defined,
 )
-from pipeline.evidence.subject import Evidence
+from pipeline.evidence.subject import Evidence, Subject
 
 
 @dataclass
@@ -210,6 +211,25 @@ def checks_section(found: JudgedRun) -> CardSection:
     columns = ("check", "verdict", "role", "estimate", "lower", "upper", "limit")
     table = CardTable("Checks", columns, tuple(rows))
     return CardSection("Acceptance criteria", facts=facts_of(found, _CRITERIA), tables=(table,))
+
+
+def exports_section(subject: Subject, found: JudgedRun) -> Iterator[CardSection]:
+    """The forms of the model for devices and browsers, each of which is a model of its own."""
+    released = subject.release.exports if subject.release else {}
+    rows: list[Row] = []
+    for export in found.decision.exports:
+        known = (export.verdict.value, "yes" if export.kind in released else "no")
+        size = (export.operating_point, export.size_bytes, export.sha256)
+        for runtime, seen in export.runtimes.items() or [(NONE, RuntimeFindings())]:
+            alike = f"{seen.alike} of {seen.n}"
+            rows.append((export.kind, *known, runtime, alike, seen.largest_difference, *size))
+    if rows:
+        columns = (
+            *("artefact", "verdict", "released", "runtime", "called as the model does"),
+            *("largest difference", "operating point", "bytes", "SHA-256"),
+        )
+        text = "Each was judged in its own runtime, on the same cases and by the same policy."
+        yield CardSection("Exported artefacts", (text,), tables=_tables("Artefacts", columns, rows))
 
 
 ORIGIN, SYNTHETIC = "origin", "synthetic"

@@ -7,12 +7,10 @@ workspace; what could not be the same is listed beside the outcome.
 import math
 import shutil
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
-
-from components.baselines.scores import CaseScores, load_scores
+from components.baselines.scores import load_scores
 from components.decision import Decision, load_decision
 from components.lineage.record import Environment, RunRecord, load_record
 from components.records.errors import ConfigError, IntegrityError
@@ -20,6 +18,7 @@ from components.records.files import sha256_file, sha256_tree
 from components.records.problems import parse_json_line
 from components.records.run_files import DECISION, RUN_RECORD, SCORES
 from pipeline.evidence.answer import Answer, Table, Value
+from pipeline.evidence.reproduce.exports import SameExport, compare_exports
 from pipeline.evidence.reproduce.restore import (
     RestoredCode,
     Say,
@@ -28,49 +27,11 @@ from pipeline.evidence.reproduce.restore import (
     recorded_code,
     watched,
 )
+from pipeline.evidence.reproduce.scores import DIFFERENT, SameScores, compare_scores
 from pipeline.evidence.subject import Evidence, Subject
 
 TOLERANCE = 1e-6
 _SHOWN = 20
-
-
-@dataclass(frozen=True)
-class ScoreDifference:
-    """One case: what was recorded of it and what came out again; None where it was not scored."""
-
-    case_id: str
-    recorded: float | None
-    again: float | None
-
-    @property
-    def size(self) -> float:
-        """How far apart; infinite where one is not a number, or was not scored."""
-        if self.recorded is None or self.again is None:
-            return math.inf
-        neither = math.isnan(self.recorded) and math.isnan(self.again)
-        if neither or self.recorded == self.again:
-            return 0.0
-        size = abs(self.recorded - self.again)
-        return math.inf if math.isnan(size) else size
-
-
-@dataclass(frozen=True)
-class SameScores:
-    """Attributes:
-    outcome: IDENTICAL to the last bit, WITHIN tolerance, or DIFFERENT.
-    cases: how many were compared, or should have been.
-    differing: those whose scores are not the same bits, in the order of case ids.
-    first: the first case beyond the tolerance; where none is, the first that differs at all.
-    """
-
-    outcome: str
-    cases: int
-    differing: tuple[ScoreDifference, ...]
-    first: ScoreDifference | None
-
-    @property
-    def largest(self) -> ScoreDifference | None:
-        return max(self.differing, key=lambda found: found.size, default=None)
 
 
 def reproduce(
@@ -125,7 +86,10 @@ def reproduce(
             return Answer(_question(subject), facts, notes=laid.notes, exit_code=1)
         found = Repetition(again[0], laid)
         scores = compare_scores(recorded, load_scores(again[0] / SCORES), tolerance=tolerance)
-        answer = _answer(evidence, subject, record, decision, scores, found, code, tolerance)
+        judged, repeated = (folder, decision), (again[0], found.decision)
+        exports = compare_exports(judged, repeated, tolerance=tolerance)
+        compared = (scores, exports)
+        answer = _answer(evidence, subject, record, decision, compared, found, code, tolerance)
     finally:
         if keep:
             say(f"kept: {scratch}")
@@ -161,11 +125,12 @@ def _answer(
     subject: Subject,
     record: RunRecord,
     decision: Decision,
-    scores: SameScores,
+    compared: tuple[SameScores, list[SameExport]],
     found: Repetition,
     code: RestoredCode,
     tolerance: float,
 ) -> Answer:
+    scores, exports = compared
     checks, first, most = differing_checks(decision, found.decision), scores.first, scores.largest
     points = (decision.operating_points["candidate"], found.decision.operating_points["candidate"])
     facts: dict[str, Value] = {
@@ -184,8 +149,10 @@ def _answer(
         "training data": _both(record.inputs.training_root, found.record.inputs.training_root),
         "model: all files": _both(decision.hashes["candidate"], found.decision.hashes["candidate"]),
         "model: files of its weights": _weights(evidence, subject, decision, found),
+        **dict(fact for export in exports for fact in export.facts()),
         "code and environment": code.how,
     }
+    same = scores.outcome != DIFFERENT and all(export.reproduced for export in exports)
     differing = differing_environment(record.environment, found.record.environment)
     columns = ("check", "recorded", "again", "recorded_reason", "again_reason")
     what = ("what", "recorded", "again")
@@ -202,7 +169,7 @@ def _answer(
             f"runs/{record.run_id}/{SCORES}, SHA-256 of its scores "
             f"{decision.hashes['candidate_scores']}, named by decision {decision.decision_sha256}",
         ),
-        exit_code=1 if scores.outcome == DIFFERENT else 0,
+        exit_code=0 if same else 1,
     )
 
 
@@ -282,29 +249,3 @@ def _both(recorded: Value, again: Value) -> str:
 
 def _finite(value: float | None) -> Value:
     return value if value is None or math.isfinite(value) else str(value)
-
-
-IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
-
-
-def compare_scores(recorded: CaseScores, again: CaseScores, *, tolerance: float) -> SameScores:
-    """Compares case by case, whatever the order of the cases; -0.0 and 0.0 are the same score.
-
-    A score that is not a number is as it was only where it was none before.
-
-    Args:
-      tolerance: the largest difference, at least 0, that still counts as reproduced.
-    """
-    old, new = (
-        dict(zip(one.case_ids, np.asarray(one.scores).tolist(), strict=True))
-        for one in (recorded, again)
-    )
-    every = (ScoreDifference(id_, old.get(id_), new.get(id_)) for id_ in sorted({**old, **new}))
-    differing = [one for one in every if one.size > 0]
-    beyond = [one for one in differing if math.isinf(one.size) or not one.size <= tolerance]
-    return SameScores(
-        outcome=DIFFERENT if beyond else WITHIN if differing else IDENTICAL,
-        cases=len(old.keys() | new.keys()),
-        differing=tuple(differing),
-        first=next(iter(beyond or differing), None),
-    )

@@ -1,6 +1,7 @@
 """Are exported artefacts still those that were judged, and those that were released."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.baselines.export_scores import ARTEFACT
@@ -11,8 +12,7 @@ from components.records.files import sha256_file
 from components.records.ledger.records import Release
 from components.records.run_files import RELEASE_ATTESTATION
 from components.release.serving import versions
-from pipeline.evidence.subject import Evidence, Subject
-from pipeline.evidence.trace.trace import original
+from pipeline.evidence.subject import Evidence
 from pipeline.evidence.verify.difference import Difference, Differences, unlike
 
 _WHAT = "artefact"
@@ -56,7 +56,7 @@ def _released(
     evidence: Evidence, release: Release, folder: Path, counts: Counter[str]
 ) -> Differences:
     says = f"by entry {release.seq}"
-    signed = original(Subject(evidence.run_of(release), release), evidence.releases)
+    signed = _restored(release, evidence.releases)
     for kind, wanted in release.exports.items():
         counts["released artefacts"] += 1
         place = folder / kind
@@ -67,6 +67,15 @@ def _released(
         elif signed is not None and envelope.exists():
             yield Difference("signature", str(envelope), "unsigned", "an envelope")
     yield from _unnamed(folder, set(release.exports), f"entry {release.seq}")
+
+
+def _restored(release: Release, releases: Sequence[Release]) -> Release | None:
+    """The release that a rollback brought back, whose signature lies beside its artefacts."""
+    found: Release | None = release
+    while found is not None and found.restored is not None:
+        place = (found.destination, found.restored)
+        found = next((r for r in releases if (r.destination, r.version) == place), None)
+    return found
 
 
 def _unnamed(folder: Path, kinds: set[str], where: str) -> Differences:

@@ -141,7 +141,7 @@ def released(
         run_id=RUN,
         created="2026-01-01T00:00:00Z",
     )
-    decision = replace(forged(decision), exports=_exports(folder, candidate, exports))
+    decision = with_exports(forged(decision), _exports(folder, candidate, exports))
     save_decision(decision, folder / DECISION)
     record(Ledger(workspace.ledger), decision)
     save_scores(candidate, folder / SCORES)
@@ -183,6 +183,16 @@ def released(
     return ReleasedRun(
         workspace, decision, close(workspace, _record(workspace, inputs, released_as, decision))
     )
+
+
+def with_exports(decision: Decision, exports: tuple[ExportDecision, ...]) -> Decision:
+    """The decision with artefacts, none of which the policy requires."""
+    try:
+        from components.gate.exports import export_checks
+    except ImportError:
+        return replace(decision, exports=exports)
+    checks = (*decision.checks, *export_checks(exports))
+    return replace(decision, exports=exports, checks=checks)
 
 
 def _exports(

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from components.card.card import Card, CardSection
+from components.decision import Verdict
 from components.lineage.training import manifest_path, write_manifest
 from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.export import TFJS, TFLITE_INT8
 from components.records.run_files import DECISION_ATTESTATION
 from pipeline.evidence.card.card import card_of
 from pipeline.evidence.card.sections import (
@@ -173,3 +175,18 @@ def test_words_that_stand_twice_are_refused(tmp_path: Path) -> None:
 def test_a_baseline_that_is_not_here_states_nothing_known(tmp_path: Path) -> None:
     assert stated(tmp_path / "gone").text("contact").startswith("not known")
     assert stated(tmp_path).text("contact") == "not stated"
+
+
+def test_the_card_says_of_each_artefact_whether_it_was_released(tmp_path: Path) -> None:
+    exports = {TFLITE_INT8: Verdict.PASS, TFJS: Verdict.FAIL}
+    made = card(released(tmp_path, exports=exports))
+    (table,) = section(made, "Exported artefacts").tables
+    shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [(row["artefact"], row["runtime"], row["released"]) for row in shown] == [
+        (TFLITE_INT8, "tflite", "yes"),
+        (TFJS, "chromium_wasm", "no"),
+        (TFJS, "node_wasm", "no"),
+    ]
+    assert not [
+        s for s in card(released(tmp_path / "plain")).sections if s.title == "Exported artefacts"
+    ]

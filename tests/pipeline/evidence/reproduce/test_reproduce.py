@@ -11,15 +11,14 @@ from components.lineage.record import Environment
 from components.records.errors import SourceError
 from components.records.problems import json_line
 from pipeline.evidence.reproduce import reproduce
-from pipeline.evidence.reproduce.reproduce import (
+from pipeline.evidence.reproduce.reproduce import differing_checks, differing_environment
+from pipeline.evidence.reproduce.scores import (
     DIFFERENT,
     IDENTICAL,
     WITHIN,
     SameScores,
     ScoreDifference,
     compare_scores,
-    differing_checks,
-    differing_environment,
 )
 from tests.components.report.making import FLOOR, MARGIN, decision
 
