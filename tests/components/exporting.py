@@ -35,7 +35,7 @@ def artefact(
     """Writes an artefact's folder, whose model names what it was made from; returns its hash."""
     names = ("model.json", "group1-shard1of1.bin") if kind == TFJS else ("model.tflite",)
     for name in names:
-        write_atomically(folder / name, content + f" {name} of {model_sha256}".encode())
+        write_atomically(folder / name, content + f" {kind} {name} of {model_sha256}".encode())
     write_atomically(folder / LABELS, b"normal\npneumonia\n")
     write_atomically(folder / SOURCE_RECORD, b"{}\n")
     record = ExportRecord(
