@@ -55,6 +55,7 @@ setup(
         "cyclonedx-python-lib[json-validation]>=8",
         "dicomweb-client>=0.60",
         "filelock>=3.12",
+        "flatbuffers>=23.5",
         "grpcio>=1.50",
         "highdicom>=0.28",
         "imagehash>=4.3.2",

@@ -1,6 +1,6 @@
 """An exported artefact, asked in the runtime that it is meant for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Asked:
 
     scores: npt.NDArray[np.float64]
     version: str
-    latency_ms: Mapping[str, float]
+    latency_ms: dict[str, float]
     peak_memory_bytes: int
 
 

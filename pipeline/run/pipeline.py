@@ -1,6 +1,8 @@
 """The whole graph: from cases to a gated release."""
 
 import dataclasses
+import itertools
+import json
 import os
 from typing import Any
 
@@ -26,8 +28,10 @@ from components.admission.component import DataGate
 from components.attestation.component import DecisionAttestor
 from components.cases.component import CaseExampleGen
 from components.cases.example import QUALITY
+from components.exports.component import ExportScorer, TfjsExporter, TfliteExporter
 from components.gate.component import RegressionGate
 from components.gate.evaluation import eval_config
+from components.records.export import TFJS
 from components.release.component import AtomicPusherExecutor, ChampionModel
 from components.scoring.component import CaseScorer, ReferenceScorer, SparedEvaluatorExecutor
 from pipeline.run.inputs import Inputs
@@ -139,6 +143,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
     reference = ReferenceScorer(
         examples=training.outputs["examples"], model=trainer.outputs["model"], **shared
     )
+    exports = _exports(inputs, training, case_set, trainer, shared)
     gate = RegressionGate(
         training_index=training.outputs["index"],
         case_index=case_set.outputs["index"],
@@ -149,6 +154,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         reference=reference.outputs["reference"],
         request=inputs.gate_request(),
         **champion["gate"],
+        **{kind: scorer.outputs["scores"] for kind, (_, scorer) in exports.items()},
         **shared,
     )
     attestor = DecisionAttestor(
@@ -176,6 +182,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
             evaluator,
             scorer,
             reference,
+            *itertools.chain(*exports.values()),
             gate,
             attestor,
             *_pusher(inputs, trainer, gate, attestor),
@@ -192,6 +199,31 @@ def _counted(inputs: Inputs) -> tfdv.StatsOptions:
     # Not by `feature_values`: TFDV 1.16 holds their text against bytes, and no slice comes of it.
     slices = SlicingConfig(slicing_specs=[SlicingSpec(feature_keys=[SPAN])])
     return tfdv.StatsOptions(feature_allowlist=[*COUNTED, SPAN], slicing_config=slices)
+
+
+def _exports(
+    inputs: Inputs, training: Any, case_set: Any, trainer: Any, shared: dict[str, str]
+) -> dict[str, tuple[Any, Any]]:
+    """For each form of the model that is asked for: what makes it, and what scores it."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for kind in inputs.config.exports:
+        name = kind.title().replace("_", "")
+        exporter = (TfjsExporter if kind == TFJS else TfliteExporter)(
+            examples=training.outputs["examples"],
+            model=trainer.outputs["model"],
+            kind=kind,
+            target_sensitivity=inputs.config.model.target_sensitivity,
+            **shared,
+        ).with_id(f"{name}Exporter")
+        scorer = ExportScorer(
+            examples=case_set.outputs["examples"],
+            export=exporter.outputs["export"],
+            runtimes=json.dumps(inputs.policy.export_rule(kind).runtimes),
+            case_set_root=inputs.case_set.merkle_root,
+            **shared,
+        ).with_id(f"{name}Scorer")
+        found[kind] = (exporter, scorer)
+    return found
 
 
 def _pusher(inputs: Inputs, trainer: Any, gate: Any, attestor: Any) -> list[Any]:

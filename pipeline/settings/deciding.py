@@ -25,6 +25,10 @@ MODULES = {
     "components.dicom": """
         admission codestream decoders facts files greys header index libjpeg pixels pseudonyms web
     """,
+    "components.exports": """
+        component exporting javascript_running pixels running source tflite tflite_conversion
+        tflite_metadata tflite_running tflite_session
+    """,
     "components.gate": """
         attention component conditions decide describe evaluation exports judged_cases policy
         preconditions record rules self_test waiving
@@ -38,7 +42,8 @@ MODULES = {
     """,
     "components.records.ledger": "ledger records",
     "components.scoring": """
-        attention component reference score served serving_session serving_terms spread
+        attention component operating_point reference score served serving_session serving_terms
+        spread
     """,
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired

@@ -14,11 +14,14 @@ ROOTS = (
     "pipeline.model.preprocessing",
     "components.admission.component",
     "components.cases.component",
+    "components.exports.component",
     "components.gate.component",
     "components.scoring.component",
 )
 # Run as a program, or deciding by what they pass on and not by what they import.
 ALONE = {
+    "components.exports.tflite_conversion",
+    "components.exports.tflite_session",
     "components.scoring.serving_session",
     "pipeline.model.member",
     "pipeline.run.inputs",

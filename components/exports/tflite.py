@@ -1,0 +1,54 @@
+"""TensorFlow Lite files of a model, by TensorFlow's converter."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from components.exports.exporting import Converted
+from components.exports.tflite_metadata import with_metadata
+from components.records.errors import Unservable
+from components.records.export import LABELS, TFLITE_MODEL, ExportRecord
+from components.scoring.served import ending_of
+
+PROGRAM = Path(__file__).with_name("tflite_conversion.py")
+
+
+def convert(
+    kind: str,
+    saved_model: Path,
+    size: int,
+    folder: Path,
+    calibration: npt.NDArray[np.float32] | None,
+) -> Converted:
+    """Writes `model.tflite`; the same inputs give the same bytes.
+
+    Args:
+      kind: tflite_int8, tflite_float16 or tflite_float.
+      size: the side of its input, in pixels.
+      calibration: prepared pixels (n, size, size, 1); tflite_int8 needs them.
+
+    Raises:
+      Unservable: the converter refuses the model, or its process ended.
+    """
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as words:
+        command = [sys.executable, "-I", str(PROGRAM), str(saved_model.resolve()), kind, str(size)]
+        command.append(str(folder / TFLITE_MODEL))
+        if calibration is not None:
+            np.save(Path(scratch) / "pixels.npy", calibration)
+            command.append(str(Path(scratch) / "pixels.npy"))
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=words, check=False)
+        if done.returncode or not (folder / TFLITE_MODEL).is_file():
+            how = ending_of(done.returncode, words)
+            raise Unservable(f"{saved_model}: the process that converted it to {kind} {how}")
+    return Converted(done.stdout.decode().splitlines()[-1], describe=describe)
+
+
+def describe(folder: Path, record: ExportRecord) -> None:
+    """Puts into `model.tflite` what an app has to know of it."""
+    path = folder / TFLITE_MODEL
+    labels = (folder / LABELS).read_text("utf-8").splitlines()
+    path.write_bytes(with_metadata(path.read_bytes(), record, labels))
