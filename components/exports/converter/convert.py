@@ -31,6 +31,7 @@ def main(saved_model: str, folder: str) -> dict[str, Any]:
     import tensorflow as tf
     from tensorflowjs import __version__
 
+    _merge_equal_parts()
     loaded = tf.saved_model.load(saved_model)
     if SCORE not in loaded.signatures:
         return {"missing": f"the model has no signature {SCORE}; train it anew"}
@@ -41,6 +42,20 @@ def main(saved_model: str, folder: str) -> dict[str, Any]:
                 converter = f"tensorflowjs {__version__} (TensorFlow {tf.__version__})"
                 return {"converter": converter, "heatmap": name == EXPLAIN}
     return {"missing": f"TensorFlow.js does not know the operations {', '.join(sorted(unknown))}"}
+
+
+def _merge_equal_parts() -> None:
+    """In the converter: the logit and the heat map are made of the same features, by one set of
+    weights, which it would write and compute twice."""
+    from tensorflowjs.converters import tf_saved_model_conversion_v2 as conversion
+
+    optimize = conversion._run_grappler
+
+    def merge_and_optimize(config: Any, *graph: Any) -> Any:
+        config.graph_options.rewrite_options.optimizers.insert(0, "common_subgraph_elimination")
+        return optimize(config, *graph)
+
+    conversion._run_grappler = merge_and_optimize
 
 
 def _convert(loaded: Any, name: str, folder: str) -> set[str]:
