@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMS = ("text", "json", "junit", "sarif", "github", "markdown", "html")
 
-_model = partial(click.option, type=click.Path(path_type=Path), metavar="SCORES|SAVEDMODEL")
+_model = partial(click.option, type=click.Path(path_type=Path), metavar="SCORES|MODEL")
 
 
 @command()
@@ -31,14 +31,14 @@ _model = partial(click.option, type=click.Path(path_type=Path), metavar="SCORES|
     "points",
     multiple=True,
     metavar="[NAME=]VALUE",
-    help="Of score files that state none; NAME is candidate, champion or golden. Repeatable.",
+    help="Of files that state none; NAME is candidate, champion or golden. Repeatable.",
 )
 @click.option(
     "--images",
     "--source",
     "images",
     metavar="SOURCE",
-    help="The case set's images: to score a SavedModel, and for the pictures in HTML.",
+    help="The case set's images: to score a model, and for the pictures in HTML.",
 )
 @options.form(*FORMS)
 @options.file("--output", "Where to write it; without this, to the screen.")
@@ -53,7 +53,8 @@ def gate(
 
     SCORES is a CSV or Parquet file with the columns case_id and score; label, where there is one,
     has to agree with the case set, and operating_point states the model's own. A scores.json or
-    golden.json of the pipeline will do as well.
+    golden.json of the pipeline will do as well. MODEL is the folder of a SavedModel, a .tflite
+    file, or the folder of an exported artefact, which is asked in its own runtime.
     """
     from components.records.errors import UsageError
     from pipeline.run.score_gate import MODELS, GateRequest

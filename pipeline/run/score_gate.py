@@ -27,6 +27,7 @@ from components.records.files import sha256_file, write_atomically
 from components.records.ledger.ledger import Ledger
 from components.records.run_files import CHAMPION_SCORES, DECISION, REQUEST, SCORES
 from components.records.text import spell
+from pipeline.run.exported_scores import GivenExport, is_export, read_export, score_exports
 from pipeline.settings.baselines import find_case_set, locked_source
 from pipeline.settings.workspace import Workspace
 
@@ -77,18 +78,22 @@ class Points:
             if point is not None:
                 return point
         raise UsageError(
-            f"{path}: no operating point for the {name}; add a column operating_point or give "
+            f"{path}: no operating point for the {name}; let the file state it, or give "
             f"--operating-point {name}=VALUE: the one chosen on tuning data, never on these cases"
         )
 
-    def refuse_unused(self, tables: Mapping[str, "GivenScores"]) -> None:
-        """Raises UsageError for one that no file needs; `tables`: what was read, by model."""
-        for name in self.named:
+    def refuse_unused(
+        self, tables: Mapping[str, "GivenScores"], exports: Mapping[str, GivenExport]
+    ) -> None:
+        """Raises UsageError for one that no file needs; given what was read, by model."""
+        bare = {name for name, export in exports.items() if export.operating_point is None}
+        for name in self.named.keys() - bare:
             if name not in tables or not tables[name].table:
                 raise UsageError(
                     f"--operating-point {name}=...: the {name} is not a score file without its own"
                 )
-        if self.every is not None and all(given.stated for given in tables.values()):
+        stated = all(given.stated for given in tables.values())
+        if self.every is not None and stated and not bare:
             raise UsageError(
                 f"--operating-point {self.every}: everything given has an operating point of its "
                 "own; leave it out"
@@ -104,6 +109,7 @@ class GivenScores:
       stated: whether the file carries its operating point.
       ignored: columns that mean nothing here.
       approval: who approved them, of a golden.json.
+      export: what kind of artefact gave them, and where; empty for none.
     """
 
     scores: CaseScores
@@ -111,6 +117,7 @@ class GivenScores:
     stated: bool = True
     ignored: tuple[str, ...] = ()
     approval: Approval | None = None
+    export: str = ""
 
 
 def is_file(path: Path) -> bool:
@@ -127,11 +134,12 @@ def is_saved_model(path: Path) -> bool:
       SourceError: a folder that holds none.
     """
     with suppress(OSError):
-        if path.is_dir():
+        if path.is_dir() and not is_export(path):
             if is_file(path / SAVED_MODEL):
                 return True
             raise SourceError(
-                f"{path}: no {SAVED_MODEL} in it; wanted the folder of one SavedModel"
+                f"{path}: no {SAVED_MODEL} in it, and no exported artefact; wanted the folder of "
+                "one SavedModel or artefact"
             )
     return False
 
@@ -150,7 +158,8 @@ def read_given(name: str, path: Path, points: Points, order: CaseOrder) -> Given
         return _read_pipeline_file(path)
     if path.suffix.lower() not in TABLES:
         raise SourceError(
-            f"{path}: wanted scores as .csv, .parquet or .json, or the folder of a SavedModel"
+            f"{path}: wanted scores as .csv, .parquet or .json, the folder of a SavedModel, or an "
+            "exported artefact"
         )
     table = read_score_file(path)
     point = points.of(name, table.operating_point, path)
@@ -180,6 +189,9 @@ def describe_findings(given: Mapping[str, GivenScores]) -> list[str]:
         )
     if "golden" in given and given["golden"].approval is None:
         found.append("golden: no approval by name stands behind these scores")
+    found += [
+        f"{name}: an exported artefact, {one.export}" for name, one in given.items() if one.export
+    ]
     for name, one in given.items():
         if one.ignored:
             columns = ", ".join(f"'{spell(column)}'" for column in one.ignored)
@@ -196,11 +208,11 @@ class GateRequest:
     """What was asked on the command line.
 
     Attributes:
-      models: by candidate, champion and golden: a score file, scores.json, golden.json, or the
-        folder of a SavedModel.
+      models: by candidate, champion and golden: a score file, scores.json, golden.json, the
+        folder of a SavedModel, or an exported artefact (a .tflite file, or the folder of one).
       policy: None takes the one beside the case set; as golden does, where there is one.
       points: operating points as typed.
-      images: a data source to score SavedModels on; None takes the one the lock names.
+      images: a data source to score models on; None takes the one the lock names.
       workspace: where baselines are looked for.
       ledger: where looks are counted; None counts none.
     """
@@ -296,16 +308,27 @@ def _read(
 ) -> dict[str, GivenScores]:
     """The scores of every model that was given."""
     saved = {name: path for name, path in paths.items() if is_saved_model(path)}
+    exports = {name: read_export(path) for name, path in paths.items() if is_export(path)}
     order = CaseOrder(case_set)
-    files = {name: path for name, path in paths.items() if name not in saved}
+    files = {name: path for name, path in paths.items() if name not in {**saved, **exports}}
     given = {name: read_given(name, path, points, order) for name, path in files.items()}
-    points.refuse_unused(given)
+    points.refuse_unused(given, exports)
+    if exports:
+        given |= _read_exports(exports, points, case_set, images or locked_source(place, case_set))
     if saved:
         from pipeline.run.model_scores import score_models
 
         scored = score_models(saved, case_set, images or locked_source(place, case_set))
         given |= {name: GivenScores(scores) for name, scores in scored.items()}
     return {name: given[name] for name in MODELS if name in given}
+
+
+def _read_exports(
+    exports: Mapping[str, GivenExport], points: Points, case_set: CaseSet, images: "Source"
+) -> dict[str, GivenScores]:
+    own = {name: points.of(name, one.operating_point, one.path) for name, one in exports.items()}
+    scored = score_exports(exports, own, case_set, images)
+    return {name: GivenScores(scored[name], export=exports[name].what) for name in exports}
 
 
 def _golden(given: GivenScores, created: str) -> Golden:
