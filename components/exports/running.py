@@ -1,7 +1,9 @@
 """An exported artefact, asked in the runtime that it is meant for."""
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ TFLITE, NODE_WASM, CHROMIUM_WASM, CHROMIUM_WEBGL = (
     *("tflite", "node_wasm"),
     *("chromium_wasm", "chromium_webgl"),
 )
+PROGRAMS = ("node", "chromium", "chromium-browser", "google-chrome")
 BATCH = 64  # pictures on their way at once
 
 
@@ -60,6 +63,20 @@ def ask(folder: Path, runtime: str, pictures: Iterable[bytes]) -> Asked:
     from components.exports.javascript_running import ask_tfjs
 
     return ask_tfjs(folder, runtime, pictures)
+
+
+def presence() -> dict[str, str | None]:
+    """Where what artefacts are made and asked by is on this machine; None where it is not.
+
+    What was not made or asked for want of one of these has to be tried again when it is there.
+    """
+    made = Path(__file__).parents[2] / "build" / "tfjs"
+    litert = find_spec("ai_edge_litert")
+    return {
+        **{name: shutil.which(name) for name in PROGRAMS},
+        "ai_edge_litert": litert.origin if litert else None,
+        "tfjs": ",".join(sorted(path.name for path in made.iterdir())) if made.is_dir() else None,
+    }
 
 
 def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -130,7 +130,6 @@ def _scored(export: GivenExport, point: float, case_set: CaseSet, source: Source
 
 def _asked(export: GivenExport, pictures: Iterable[bytes]) -> "Asked":
     from components.exports.javascript_running import ask_graph_model
-
     from components.exports.running import ask
     from components.exports.tflite_running import ask_file
 

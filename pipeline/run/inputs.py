@@ -17,6 +17,7 @@ from components.cases.sources import open_source
 from components.cases.spans import KIND, Spans, parse_spans, resolve_spans, span_pattern
 from components.cases.traits import FIGURES
 from components.decision import load_decision
+from components.exports.running import presence
 from components.gate.attention import UNKNOWN_LESIONS
 from components.gate.policy import Policy, load_policy
 from components.gate.preflight import refuse_hopeless
@@ -124,6 +125,7 @@ class Inputs:
                 "champion_scores": self.champion_scores[1] if self.champion_scores else None,
                 "destination": str(self.destination),
                 "standing": self.standing,
+                "exported_by": presence() if self.config.exports else None,
             }
         )
 

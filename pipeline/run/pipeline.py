@@ -29,9 +29,11 @@ from components.attestation.component import DecisionAttestor
 from components.cases.component import CaseExampleGen
 from components.cases.example import QUALITY
 from components.exports.component import ExportScorer, TfjsExporter, TfliteExporter
+from components.exports.running import presence
 from components.gate.component import RegressionGate
 from components.gate.evaluation import eval_config
 from components.records.export import TFJS
+from components.records.files import sha256_json
 from components.release.component import AtomicPusherExecutor, ChampionModel
 from components.scoring.component import CaseScorer, ReferenceScorer, SparedEvaluatorExecutor
 from pipeline.run.inputs import Inputs
@@ -206,6 +208,8 @@ def _exports(
 ) -> dict[str, tuple[Any, Any]]:
     """For each form of the model that is asked for: what makes it, and what scores it."""
     found: dict[str, tuple[Any, Any]] = {}
+    # What could not be made or asked is cached as that; a program that came since makes it anew.
+    made_by = {**shared, "code_sha256": sha256_json([shared["code_sha256"], presence()])}
     for kind in inputs.config.exports:
         name = kind.title().replace("_", "")
         exporter = (TfjsExporter if kind == TFJS else TfliteExporter)(
@@ -213,14 +217,14 @@ def _exports(
             model=trainer.outputs["model"],
             kind=kind,
             target_sensitivity=inputs.config.model.target_sensitivity,
-            **shared,
+            **made_by,
         ).with_id(f"{name}Exporter")
         scorer = ExportScorer(
             examples=case_set.outputs["examples"],
             export=exporter.outputs["export"],
             runtimes=json.dumps(inputs.policy.export_rule(kind).runtimes),
             case_set_root=inputs.case_set.merkle_root,
-            **shared,
+            **made_by,
         ).with_id(f"{name}Scorer")
         found[kind] = (exporter, scorer)
     return found

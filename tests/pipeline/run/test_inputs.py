@@ -184,6 +184,30 @@ def test_the_fingerprint_follows_policy_and_settings(small: Small) -> None:
     assert patient.fingerprint == inputs.fingerprint
 
 
+def test_a_runtime_that_came_since_makes_an_unchanged_run_look_again(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporting = small.config("exports=[tfjs]")
+    found = []
+    for node in (None, "/usr/bin/node"):
+        monkeypatch.setattr(inputs_module, "presence", lambda node=node: {"node": node})
+        plain, exported = small.prepared(), replace(small.prepared(), config=exporting)
+        found.append((plain.fingerprint, exported.fingerprint))
+        assert exported.training_sha256 == plain.training_sha256
+    assert found[0][0] == found[1][0]
+    assert found[0][1] != found[1][1]
+
+
+def test_an_artefact_that_the_policy_requires_has_to_be_made(small: Small) -> None:
+    policy = small.prepared().baseline / "policy.yaml"
+    rule = "\nexports: {tflite_int8: {required: true, agreement: 0.5, rationale: agreed on}}\n"
+    policy.write_text(policy.read_text("utf-8") + rule, encoding="utf-8")
+    with refused(ConfigError, "exports", "tflite_int8"):
+        small.prepared()
+    asked = json.loads(small.prepared("exports=[tflite_int8]").gate_request())
+    assert (asked["exports"], asked["released_exports"]) == (["tflite_int8"], [])
+
+
 def test_the_fingerprint_follows_what_people_decided(small: Small) -> None:
     before = small.prepared().fingerprint
     ledger = Ledger(small.workspace.ledger)
