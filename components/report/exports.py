@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from components.decision import CheckResult, Decision, ExportDecision, Verdict
+from components.records.text import first_few
 from components.report.words import interval, number
 
 COLUMNS = (
@@ -37,10 +38,31 @@ def export_rows(decision: Decision) -> list[ExportRow]:
     return [row for export in decision.exports for row in _rows(export)]
 
 
-def export_faults(export: ExportDecision) -> list[CheckResult]:
-    """The checks that stand in an artefact's way, FAIL before INCONCLUSIVE."""
+def export_faults(decision: Decision, export: ExportDecision) -> list[CheckResult]:
+    """The checks that stand in an artefact's way, FAIL before INCONCLUSIVE.
+
+    Those of a runtime that the candidate itself does not pass either are one.
+    """
     left = [check for check in export.checks if check.open]
-    return sorted(left, key=lambda check: check.verdict is not Verdict.FAIL)
+    missed = {c.check for c in decision.checks if c.verdict is not Verdict.PASS}
+    shared: dict[str, list[CheckResult]] = {}
+    own = []
+    for check in left:
+        runtime, _, name = check.check.partition(":")
+        if name in missed:
+            shared.setdefault(runtime, []).append(check)
+        else:
+            own.append(check)
+    for runtime, checks in shared.items():
+        worst = min(checks, key=_fails_first)
+        names = first_few([check.check.partition(":")[2] for check in checks])
+        reason = f"the candidate does not pass them either: {names}"
+        own.append(CheckResult(f"{runtime}:as the candidate", "export", worst.verdict, reason))
+    return sorted(own, key=_fails_first)
+
+
+def _fails_first(check: CheckResult) -> bool:
+    return check.verdict is not Verdict.FAIL
 
 
 def _rows(export: ExportDecision) -> Iterator[ExportRow]:

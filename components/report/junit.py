@@ -149,7 +149,7 @@ def _output(decision: Decision) -> str:
     exports = [
         f"{export.kind}: {check.verdict.value}: {explain(check)}"
         for export in decision.exports
-        for check in export_faults(export)
+        for check in export_faults(decision, export)
     ]
     return "\n".join([sentence(decision), *waivers, *exports, *decision.findings])
 

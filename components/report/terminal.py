@@ -70,7 +70,7 @@ def _show_exports(console: Console, decision: Decision) -> None:
     console.print()
     console.print(table)
     for export in decision.exports:
-        for check in export_faults(export):
+        for check in export_faults(decision, export):
             print_line(console, f"{export.kind}, {explain(check)}", _style(check))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from components.decision import CheckResult, Decision, ExportDecision, Flips, RuntimeFindings
 from components.report.context import ReportContext
-from components.report.exports import export_rows
+from components.report.exports import export_faults, export_rows
 from components.report.formats import FORMATS
 from components.report.terminal import page_text, show_decision
 from tests.components.planting import sha
@@ -116,3 +116,13 @@ def test_only_what_does_not_pass_has_a_place_among_faults(judged: Decision) -> N
     )
     assert "What stands in the way of tfjs" not in page
     assert "Every check of tfjs" in page
+
+
+def test_what_the_model_does_not_pass_either_is_one_line(judged: Decision) -> None:
+    missed = replace(FLOOR, verdict=FAIL)
+    theirs = [replace(missed, check=f"node_wasm:{missed.check}"), LOST]
+    export = replace(TFJS, checks=tuple(theirs))
+    faults = export_faults(replace(judged, checks=(missed,)), export)
+    assert [fault.check for fault in faults] == [LOST.check, "node_wasm:as the candidate"]
+    assert FLOOR.check in faults[1].reason
+    assert export_faults(replace(judged, checks=()), export) == theirs
