@@ -2,7 +2,7 @@
 
 import shutil
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from components.baselines.scores import CaseScores
 from components.cases.lock import apply_lock, lock_source, usable_cases
 from components.cases.sources import open_source
 from components.decision import ExportDecision, Verdict, decision_from_json
-from components.exports import tflite
+from components.exports import javascript_running, tflite
 from components.exports.exporting import Converted, export_artefact
 from components.exports.pixels import prepared_batch
+from components.exports.running import Asked
 from components.exports.source import TuningCases
 from components.records.errors import IntegrityError, Unservable
 from components.records.export import export_sha256, load_export_record, save_export_record
@@ -293,3 +294,35 @@ def test_a_point_that_contradicts_the_artefact_is_refused(
     )
     assert result.exit_code == 2
     assert "--operating-point" in result.stderr
+
+
+def test_a_tensorflow_js_folder_is_asked_in_node_and_needs_a_point_where_it_says_none(
+    place: Path, cases: CaseSet, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tfjs"
+    folder.mkdir()
+    (folder / "model.json").write_text("{}", encoding="utf-8")
+    command = ("gate", "--case-set", place, "--images", data, "--format", "json", "--candidate")
+    refusal = casegate(*command, folder)
+    assert refusal.exit_code == 2
+    assert "--operating-point candidate=VALUE" in refusal.stderr
+    asked = []
+
+    def ask(folder: Path, runtime: str, pictures: Iterable[bytes]) -> Asked:
+        scores = np.asarray(probabilities(list(pictures)))
+        asked.append((folder, runtime, scores.size))
+        return Asked(scores, "22.1", {"p95": 1.5}, 0)
+
+    monkeypatch.setattr(javascript_running, "ask_graph_model", ask)
+    result = casegate(*command, folder, "--operating-point", "candidate=0.5")
+    decision = decision_from_json(result.stdout)
+    assert asked == [(folder, "node_wasm", len(cases.cases))]
+    assert decision.hashes["candidate"] == sha256_tree(folder)
+    assert decision.operating_points["candidate"] == 0.5
+    assert any("tfjs" in finding for finding in decision.findings)
+
+
+def test_a_folder_of_neither_kind_is_refused(place: Path, tmp_path: Path) -> None:
+    result = casegate("gate", "--case-set", place, "--candidate", tmp_path)
+    assert result.exit_code == 2
+    assert "saved_model.pb" in result.stderr and "artefact" in result.stderr
