@@ -35,7 +35,7 @@ test-next:  ## make run and make test on the newest Python, in a Debian 13 root 
 test-flink: .venv/.synced $(if $(CASEGATE_FLINK_JOB_SERVER),build/flink)  ## a whole run on a cluster of Flink's
 	$(PYTEST) tests/e2e/test_flink.py --durations=5
 
-tfjs: $(TFJS)/python/.synced $(TFJS)/ask.cjs $(TFJS)/ask_page.js  ## what exports for the browser need: a converter, and scorers
+tfjs: $(TFJS)/python/.synced $(TFJS)/ask.cjs $(TFJS)/ask_page.js $(TFJS)/reader.js  ## what exports for the browser need: a converter, and scorers
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -101,6 +101,11 @@ $(TFJS)/ask.cjs: $(TFJS)/node_modules/.synced $(wildcard $(EXPORTS)/javascript/*
 $(TFJS)/ask_page.js: $(TFJS)/node_modules/.synced $(wildcard $(EXPORTS)/javascript/*.js)
 	$(BUNDLE) --platform=browser --format=iife --external:fs --external:path --outfile=$@ \
 	  $(EXPORTS)/javascript/ask_page.js
+
+# The script of the offline reader; the licences of its parts go with it.
+$(TFJS)/reader.js: $(TFJS)/node_modules/.synced $(wildcard $(EXPORTS)/javascript/*.js $(EXPORTS)/javascript/reader/*.js)
+	$(BUNDLE) --platform=browser --format=iife --external:fs --external:path --legal-comments=eof \
+	  --outfile=$@ $(EXPORTS)/javascript/reader/page.js
 
 # A private uv, so that nothing but a Python with pip has to be on the machine.
 $(UV):

@@ -22,6 +22,7 @@ from pipeline.commands.overrule import rollback, waive
 from pipeline.commands.pacs import pacs
 from pipeline.commands.policy import policy
 from pipeline.commands.prune import prune
+from pipeline.commands.reader import reader
 from pipeline.commands.run import retrain, run
 from pipeline.commands.schedule import schedule
 from pipeline.commands.serve import serve
@@ -65,6 +66,7 @@ for command in (
     lineage,
     audit,
     serving,
+    reader,
     keys,
     store,
     timeline,
