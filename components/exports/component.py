@@ -18,8 +18,8 @@ from tfx.utils import path_utils
 from components.artifacts import ExportArtifact, ExportScoresArtifact
 from components.baselines.export_scores import ARTEFACT, MEASURED, Measured, save_export_scores
 from components.baselines.scores import CaseScores
-from components.exports import tflite
-from components.exports.exporting import Converted, Converter, export_artefact
+from components.exports import tfjs, tflite
+from components.exports.exporting import Converter, export_artefact
 from components.exports.running import MissingRuntime, ask
 from components.exports.source import TuningCases
 from components.records.errors import NothingEvaluated, Unservable
@@ -57,7 +57,7 @@ def TfjsExporter(
 ) -> None:
     """Writes the model as a graph model of TensorFlow.js, tuned on the `tune` split."""
     with report_error(problems):
-        _export(examples, model, export, kind, target_sensitivity, _to_tfjs)
+        _export(examples, model, export, kind, target_sensitivity, tfjs.convert)
 
 
 @component
@@ -144,10 +144,6 @@ def _export(
         return
     size = sum((artefact / name).stat().st_size for name in record.files)
     save_export_scores(folder, {}, Measured(size))
-
-
-def _to_tfjs(saved_model: Path, size: int, folder: Path, calibration: object) -> Converted:
-    raise MissingRuntime("tfjs: this version of casegate has no converter for it")
 
 
 def _records(examples: Examples, split: str) -> list[str]:

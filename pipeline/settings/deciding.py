@@ -26,7 +26,7 @@ MODULES = {
         admission codestream decoders facts files greys header index libjpeg pixels pseudonyms web
     """,
     "components.exports": """
-        component exporting javascript_running pixels running source tflite tflite_conversion
+        component exporting javascript_running pixels running source tfjs tflite tflite_conversion
         tflite_metadata tflite_running tflite_session
     """,
     "components.gate": """
@@ -58,14 +58,25 @@ MODULES = {
     "pipeline.run": "inputs pipeline",
     "pipeline.settings": "config deciding provenance sections",
 }
+# What makes and asks graph models of TensorFlow.js, which no module imports.
+PROGRAMS = {
+    "components/exports/converter": "convert.py uv.lock",
+    "components/exports/javascript": """
+        ask.js ask_page.js chromium.js model.js package-lock.json pixels.js
+    """,
+}
 
 
 @lru_cache(maxsize=1)
 def deciding_sha256() -> str:
     """SHA-256 (hex) over the sources that decide, and the versions of the packages that do."""
     digest = hashlib.sha256(sha256_json(environment()).encode())
-    for package, names in MODULES.items():
-        for name in names.split():
-            path = f"{package.replace('.', '/')}/{name}.py"
-            digest.update(f"{path}\0{sha256_file(REPOSITORY / path)}".encode())
+    files = [
+        f"{package.replace('.', '/')}/{name}.py"
+        for package, names in MODULES.items()
+        for name in names.split()
+    ]
+    files += [f"{folder}/{name}" for folder, names in PROGRAMS.items() for name in names.split()]
+    for path in files:
+        digest.update(f"{path}\0{sha256_file(REPOSITORY / path)}".encode())
     return digest.hexdigest()

@@ -31,7 +31,7 @@ def main(saved_model: str, folder: str) -> dict[str, Any]:
     import tensorflow as tf
     from tensorflowjs import __version__
 
-    _merge_equal_parts()
+    _correct_converter()
     loaded = tf.saved_model.load(saved_model)
     if SCORE not in loaded.signatures:
         return {"missing": f"the model has no signature {SCORE}; train it anew"}
@@ -44,16 +44,21 @@ def main(saved_model: str, folder: str) -> dict[str, Any]:
     return {"missing": f"TensorFlow.js does not know the operations {', '.join(sorted(unknown))}"}
 
 
-def _merge_equal_parts() -> None:
-    """In the converter: the logit and the heat map are made of the same features, by one set of
-    weights, which it would write and compute twice."""
+def _correct_converter() -> None:
+    """Lets it merge what is equal, and not fuse what TensorFlow.js then refuses."""
     from tensorflowjs.converters import tf_saved_model_conversion_v2 as conversion
 
     optimize = conversion._run_grappler
 
-    def merge_and_optimize(config: Any, *graph: Any) -> Any:
+    def merge_and_optimize(config: Any, graph: Any, *others: Any) -> Any:
+        # The logit and the heat map are made of the same features, by one set of weights.
         config.graph_options.rewrite_options.optimizers.insert(0, "common_subgraph_elimination")
-        return optimize(config, *graph)
+        for node in graph.node:
+            if node.op == "MatMul":
+                # A device asks for fusing. Of one picture any addend looks like a bias, and
+                # TensorFlow.js takes none of two dimensions.
+                node.device = ""
+        return optimize(config, graph, *others)
 
     conversion._run_grappler = merge_and_optimize
 

@@ -48,7 +48,7 @@ def test_the_list_is_the_closure_of_what_trains_and_judges() -> None:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the sources, to be edited."""
     for folder in ("pipeline", "components"):
-        for path in (deciding.REPOSITORY / folder).rglob("*.py"):
+        for path in filter(Path.is_file, (deciding.REPOSITORY / folder).rglob("*")):
             copy = tmp_path / path.relative_to(deciding.REPOSITORY)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
@@ -66,6 +66,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("components/scoring/serving_session.py", True),
         ("pipeline/model/networks/small.py", True),
         ("pipeline/run/pipeline.py", True),
+        ("components/exports/javascript/pixels.js", True),
+        ("components/exports/converter/uv.lock", True),
         ("components/report/html.py", False),
         ("pipeline/commands/run.py", False),
         ("pipeline/evidence/questions/show.py", False),
