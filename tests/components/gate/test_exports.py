@@ -163,6 +163,8 @@ def test_a_case_that_both_have_wrong_is_called_alike() -> None:
     rules = policy(check("auc", floor=0.5))
     decision = judged(both, rules=rules, exports={"tflite_int8": artefact(scores=both.scores)})
     assert of(decision)[0].runtimes["tflite"].alike == 400
+    better = judged(both, rules=rules, exports={"tflite_int8": artefact()})
+    assert of(better)[0].runtimes["tflite"].alike == 375
 
 
 def test_scores_that_are_no_numbers_never_pass() -> None:
