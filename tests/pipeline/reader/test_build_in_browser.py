@@ -15,11 +15,13 @@ import pytest
 from PIL import Image
 
 from components.dicom.pixels import read_pixels
+from components.exports.running import NODE_WASM, ask
 from components.pages.heat import overlay
 from pipeline.reader.build import load_artefact
 from tests.components.report.browser import CHROMIUM, SECONDS, Page, chromium
 from tests.components.report.test_html_in_browser import CONTRAST
 from tests.dicom_files import plant, save
+from tests.foreign import needs
 from tests.pipeline.reader.making import (
     OPERATING_POINT,
     Server,
@@ -116,30 +118,41 @@ def refusal(browser: Page, *paths: Path) -> str:
     return str(browser.run("document.getElementById('alarm').textContent"))
 
 
-@pytest.mark.parametrize(
-    ("name", "picture"),
-    [
-        ("grey.png", encoded(grey(120))),
-        ("sixteen.png", encoded(grey(40000, np.uint16))),
-        ("colour.png", encoded(np.stack([grey(200), grey(90), grey(30)], axis=-1))),
-        ("grey.jpg", encoded(grey(150), "JPEG")),
-        ("large.png", encoded(grey(140, side=700))),
-        ("small.png", encoded(grey(140, side=7))),
-        ("own_size.png", encoded(grey(110, side=16))),
-    ],
-)
-def test_its_score_is_the_artefacts(
-    browser: Page, server: Server, tmp_path: Path, name: str, picture: bytes
+PICTURES = {
+    "grey.png": encoded(grey(120)),
+    "sixteen.png": encoded(grey(40000, np.uint16)),
+    "colour.png": encoded(np.stack([grey(200), grey(90), grey(30)], axis=-1)),
+    "grey.jpg": encoded(grey(150), "JPEG"),
+    "large.png": encoded(grey(140, side=700)),
+    "small.png": encoded(grey(140, side=7)),
+    "own_size.png": encoded(grey(110, side=16)),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_its_score_is_what_numpy_makes_of_the_picture(
+    browser: Page, server: Server, tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / name).write_bytes(picture)
+    (tmp_path / name).write_bytes(PICTURES[name])
     start(browser, server.address)
-    wanted = probability(picture)
+    wanted = probability(PICTURES[name])
     assert math.isclose(score(browser, tmp_path / name), wanted, abs_tol=1e-5)
     called = "POSITIVE" if wanted >= OPERATING_POINT else "NEGATIVE"
     assert browser.run("document.getElementById('called').textContent") == (
         f"Pneumonia: called {called}"
     )
     assert browser.complaints == []
+
+
+def test_its_scores_are_those_by_which_the_artefact_is_judged(
+    browser: Page, server: Server, tmp_path: Path
+) -> None:
+    needs("node", "nodejs")
+    judged = ask(write_artefact(tmp_path / "artefact"), NODE_WASM, PICTURES.values()).scores
+    start(browser, server.address)
+    for (name, picture), wanted in zip(PICTURES.items(), judged, strict=True):
+        (tmp_path / name).write_bytes(picture)
+        assert math.isclose(score(browser, tmp_path / name), wanted, abs_tol=1e-5), name
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from components.decision import Decision, save_decision
+from components.attestation.keys import new_key
+from components.decision import Decision, Verdict, save_decision
 from components.records.errors import ConfigError, IntegrityError, NothingEvaluated, SignatureError
 from components.records.export import EXPORTS, TFJS, TFLITE_INT8, export_sha256
-from components.records.run_files import DECISION
+from components.records.run_files import DECISION, DECISION_ATTESTATION, RELEASE_ATTESTATION
 from pipeline.reader.released import released_artefact
+from pipeline.settings.config import load_config
+from pipeline.settings.workspace import Workspace
 from tests.components.exporting import exported
+from tests.pipeline.evidence.releasing import RUN, VERSION, released
 from tests.pipeline.reader.making import write_artefact
 from tests.pipeline.serving.making import Ward
 from tests.refusing import refused
@@ -90,3 +94,29 @@ def test_an_unsigned_release_makes_a_page_only_where_that_is_allowed(ward: Expor
         released_artefact(
             ward.config("signing.unsigned=false", f"signing.keys={ward.root}"), ward.workspace
         )
+
+
+@pytest.mark.store
+class TestSigned:
+    MODEL = "serving.model_name=chest"
+
+    @pytest.fixture
+    def workspace(self, tmp_path: Path) -> Workspace:
+        _, _, ann = new_key(tmp_path / "private", "Ann")
+        return released(tmp_path, signers=(ann,), exports={TFJS: Verdict.PASS}).workspace
+
+    def test_who_signed_the_artefacts_release_is_named(self, workspace: Workspace) -> None:
+        found = released_artefact(load_config(None, [self.MODEL]), workspace)
+        assert (found.facts.version, found.facts.signers) == (VERSION, ("Ann",))
+
+    def test_a_signature_that_is_gone_or_of_something_else_is_missed(
+        self, workspace: Workspace
+    ) -> None:
+        config = load_config(None, [self.MODEL])
+        envelope = workspace.root / EXPORTS / "chest" / str(VERSION) / TFJS / RELEASE_ATTESTATION
+        envelope.write_bytes((workspace.run_folder(RUN) / DECISION_ATTESTATION).read_bytes())
+        with refused(SignatureError, str(envelope)):
+            released_artefact(config, workspace)
+        envelope.unlink()
+        with refused(SignatureError, str(envelope)):
+            released_artefact(config, workspace)
