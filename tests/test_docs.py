@@ -92,7 +92,7 @@ def parsed(arguments: list[str], folder: Path) -> dict:
     """The options of a casegate command, refused as the command itself would; runs nothing."""
     (folder / "workspace").mkdir(exist_ok=True)
     for option, value in zip(arguments, arguments[1:]):
-        if option in ("--workspace", "--images"):
+        if option in ("--workspace", "--images", "--keys"):
             (folder / Path(value).name).mkdir(exist_ok=True)
         if option in ("--config", "--token-file", "--image"):
             (folder / value).touch()

@@ -7,7 +7,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from components.attestation import statements
-from components.attestation.checking import CheckedStatement, check_decision, check_release
+from components.attestation.checking import (
+    CheckedStatement,
+    check_decision,
+    check_exported,
+    check_release,
+)
 from components.attestation.envelope import add_signatures, read_envelope, verify
 from components.attestation.key_files import read_passphrase
 from components.attestation.keys import (
@@ -19,6 +24,7 @@ from components.attestation.keys import (
     load_trusted,
 )
 from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.export import EXPORT_RECORD
 from components.records.files import write_atomically
 from components.records.ledger.records import Release
 from components.records.run_files import DECISION_ATTESTATION, RELEASE_ATTESTATION
@@ -189,7 +195,8 @@ def signed_file(path: Path, keys: Path | None) -> Answer:
 
     Raises:
       ConfigError: a key that cannot be read.
-      SignatureError: no envelope, or altered since it was signed.
+      SignatureError: no envelope, or altered since it was signed; or it lies in the folder of an
+        exported artefact whose files are others.
     """
     return _key(path) if path.suffix == PEM else _envelope(path, load_trusted(keys) if keys else ())
 
@@ -203,6 +210,10 @@ def _key(path: Path) -> Answer:
 
 def _envelope(path: Path, trusted: Sequence[PublicKey]) -> Answer:
     signed = verify(read_envelope(path), trusted, where=str(path))
+    note = "The files themselves were not compared: name the run for that."
+    if (path.parent / EXPORT_RECORD).exists():
+        check_exported(path.parent, trusted=trusted)
+        note = f"{path.parent}: its files are those of an artefact that was signed."
     released = f'"{statements.RELEASE_TYPE}"'.encode() in signed.payload
     kind = statements.RELEASE_TYPE if released else statements.DECISION_TYPE
     statement = statements.from_bytes(signed.payload, kind, where=str(path))
@@ -220,6 +231,6 @@ def _envelope(path: Path, trusted: Sequence[PublicKey]) -> Answer:
             Table("signatures", "signatures", ("by", "key", "counts"), tuple(rows)),
             Table("subjects", "what was signed", ("name", "digest", "value"), subjects),
         ),
-        notes=("The files themselves were not compared: name the run for that.",),
+        notes=(note,),
         exit_code=0 if signed.signers else IntegrityError.exit_code,
     )

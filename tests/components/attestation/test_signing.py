@@ -6,14 +6,25 @@ from typing import Any
 
 import pytest
 
+from components.attestation.checking import check_exported
 from components.attestation.envelope import add_signatures, sign
+from components.attestation.keys import load_trusted
 from components.attestation.signing import attest_decision, attest_release
 from components.attestation.statements import ENVIRONMENT, TRAINING
 from components.baselines.names import GOLDEN
 from components.decision import Verdict, load_decision, save_decision
 from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.export import (
+    EXPORTS,
+    TFJS,
+    TFLITE_FLOAT,
+    TFLITE_INT8,
+    export_sha256,
+)
 from components.records.run_files import DECISION, HTML_REPORT, REPORT, SCORES
 from tests.components.attestation.making import PlantedRun, person, planted_run
+from tests.components.exporting import artefact, exported
+from tests.components.planting import sha
 from tests.refusing import refused
 
 
@@ -190,3 +201,58 @@ def test_a_release_is_signed_for_the_model_that_was_vouched_for(run: PlantedRun)
     (run.model / "saved_model.pb").write_text("another")
     with refused(SignatureError, run.model, " model "):
         attest_release(run.folder, model_folder=run.model, signers=[bob], **told)
+
+
+@pytest.fixture
+def exporting(tmp_path: Path) -> tuple[PlantedRun, dict[str, Any]]:
+    """A run that is signed, of two artefacts that passed; and what signs its release."""
+    run = planted_run(tmp_path)
+    decision = load_decision(run.folder / DECISION)
+    model = str(decision.hashes["candidate"])
+    exports = tuple(exported(run.folder, model, kind) for kind in (TFLITE_INT8, TFJS))
+    save_decision(replace(decision, exports=exports), run.folder / DECISION)
+    ann = person(run, "Ann")
+    run.signed(ann)
+    folders = {one.kind: run.folder / EXPORTS / one.kind / "artefact" for one in exports}
+    given = {"destination": "serving/chest", "version": 7, "decision": run.check_releasable()}
+    given |= {"model_folder": run.model, "signers": [ann], "exports": folders}
+    return run, given
+
+
+def test_a_signed_release_names_each_artefact_and_lies_beside_it(
+    exporting: tuple[PlantedRun, dict[str, Any]],
+) -> None:
+    run, given = exporting
+    envelope = attest_release(run.folder, **given)
+    for kind, folder in given["exports"].items():
+        with pytest.raises(SignatureError):
+            check_exported(folder, trusted=load_trusted(run.keys))
+        shutil.copy(envelope, folder)
+        checked = check_exported(folder, trusted=load_trusted(run.keys))
+        assert checked.signers == ("Ann",)
+        assert checked.statement.subjects[kind] == export_sha256(folder)
+        (folder / "labels.txt").write_text("pneumonia\nnormal\n")
+        with refused(SignatureError, folder, kind):
+            check_exported(folder, trusted=load_trusted(run.keys))
+
+
+def test_the_signature_of_another_model_is_none_of_an_artefact(
+    exporting: tuple[PlantedRun, dict[str, Any]], tmp_path: Path
+) -> None:
+    run, given = exporting
+    envelope = attest_release(run.folder, **given)
+    artefact(tmp_path / "other", sha("another model"))
+    shutil.copy(envelope, tmp_path / "other")
+    with refused(SignatureError, tmp_path / "other"):
+        check_exported(tmp_path / "other", trusted=load_trusted(run.keys))
+
+
+@pytest.mark.parametrize("kinds", [(), (TFLITE_INT8,), (TFLITE_INT8, TFJS, TFLITE_FLOAT)])
+def test_no_release_is_signed_with_other_artefacts_than_passed(
+    exporting: tuple[PlantedRun, dict[str, Any]], kinds: tuple[str, ...]
+) -> None:
+    run, given = exporting
+    extra = {TFLITE_FLOAT: given["exports"][TFLITE_INT8]}
+    folders = {**given["exports"], **extra}
+    with refused(SignatureError, "those that passed"):
+        attest_release(run.folder, **{**given, "exports": {k: folders[k] for k in kinds}})

@@ -25,6 +25,7 @@ from components.attestation.statements import (
 from components.baselines.names import GOLDEN
 from components.decision import Verdict
 from components.records.errors import IntegrityError, SignatureError
+from components.records.export import TFJS, TFLITE_INT8
 from tests.components.attestation.making import passed
 from tests.components.planting import sha
 from tests.refusing import refused
@@ -64,18 +65,37 @@ def test_only_files_are_called_sha256() -> None:
     assert kinds["environment"] == ["casegateJsonSha256"]
 
 
+RELEASED = {
+    "destination": "serving/chest",
+    "version": 1795582334,
+    "run_id": "r",
+    "decision_statement_sha256": sha("d"),
+    "decision_signed_by": ["Ann"],
+    "released_at": AT,
+}
+
+
 def test_whole_numbers_stay_whole() -> None:
-    predicate = {
-        "destination": "serving/chest",
-        "version": 1795582334,
-        "run_id": "r",
-        "decision_statement_sha256": sha("d"),
-        "decision_signed_by": ["Ann"],
-        "released_at": AT,
-    }
-    made = Statement(RELEASE_TYPE, {MODEL: sha("m")}, predicate)
+    made = Statement(RELEASE_TYPE, {MODEL: sha("m")}, RELEASED)
     assert b'"version":1795582334}' in to_bytes(made)
     assert from_bytes(to_bytes(made), RELEASE_TYPE, where="w") == made
+
+
+def test_a_release_names_its_artefacts_and_each_once() -> None:
+    subjects = {MODEL: sha("m"), TFLITE_INT8: sha("int8"), TFJS: sha("tfjs")}
+    made = Statement(RELEASE_TYPE, subjects, RELEASED)
+    payload = to_bytes(made)
+    assert from_bytes(payload, RELEASE_TYPE, where="w") == made
+    document = json.loads(payload)
+    assert [next(iter(row["digest"])) for row in document["subject"]] == [
+        "casegateTreeSha256", "casegateExportSha256", "casegateExportSha256",
+    ]  # fmt: skip
+    model, *others = document["subject"]
+    twice = {**others[0], "digest": {"casegateExportSha256": "0" * 64}}
+    for subject in ([model, *others, twice], others, [{**others[0], "name": MODEL}]):
+        altered = json.dumps({**document, "subject": subject}).encode()
+        with refused(SignatureError):
+            from_bytes(altered, RELEASE_TYPE, where="w")
 
 
 def test_what_there_was_none_of_is_listed() -> None:

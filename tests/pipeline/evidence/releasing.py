@@ -22,6 +22,7 @@ from components.baselines.golden import save_golden
 from components.baselines.scores import Attention, CaseScores, save_scores
 from components.decision import Decision, ExportDecision, Verdict, save_decision
 from components.gate.conditions import EvaluatorFindings
+from components.gate.exports import export_checks
 from components.gate.policy import load_policy
 from components.gate.record import judge, record
 from components.lineage.opening import open_store
@@ -187,10 +188,6 @@ def released(
 
 def with_exports(decision: Decision, exports: tuple[ExportDecision, ...]) -> Decision:
     """The decision with artefacts, none of which the policy requires."""
-    try:
-        from components.gate.exports import export_checks
-    except ImportError:
-        return replace(decision, exports=exports)
     checks = (*decision.checks, *export_checks(exports))
     return replace(decision, exports=exports, checks=checks)
 

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from components.attestation.keys import new_key
 from components.decision import Verdict
-from components.records.errors import ConfigError, IntegrityError
+from components.records.errors import ConfigError, IntegrityError, SignatureError
 from components.records.export import TFJS, TFLITE_FLOAT, TFLITE_INT8
 from components.records.files import sha256_file
+from components.records.run_files import RELEASE_ATTESTATION
 from pipeline.evidence.questions.impact import impact_of_package
 from pipeline.evidence.questions.show import show
+from pipeline.evidence.signatures import signed_file
 from pipeline.evidence.subject import Evidence, Subject
 from pipeline.evidence.trace.trace import trace
 from tests.pipeline.evidence.releasing import PLACED, RUN, VERSION, released
@@ -87,3 +90,15 @@ def test_impact_says_what_devices_may_hold(root: Path) -> None:
     assert all(f"{PLACED}/{kind} {sha256}" in held for kind, sha256 in exports.items())
     (table,) = (table for table in answer.tables if table.name == "releases")
     assert table.rows[0][table.columns.index("exports")] == f"{TFJS}, {TFLITE_INT8}"
+
+
+def test_an_artefact_is_checked_where_it_was_copied_to(tmp_path: Path) -> None:
+    signer = new_key(tmp_path / "private", "Dr. Lang")[2]
+    run = released(tmp_path, signers=(signer,), exports=EXPORTS)
+    keys = run.workspace.baselines / "planted" / "keys"
+    folder = shutil.copytree(run.workspace.root / PLACED / TFJS, tmp_path / "site")
+    answer = signed_file(folder / RELEASE_ATTESTATION, keys)
+    assert answer.exit_code == 0 and str(folder) in answer.notes[0]
+    (folder / "labels.txt").write_text("pneumonia\nnormal\n")
+    with refused(SignatureError, folder, TFJS):
+        signed_file(folder / RELEASE_ATTESTATION, keys)
