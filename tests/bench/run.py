@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from components.records.errors import CasegateError
+from components.records.export import KINDS, TFLITE_FLOAT, TFLITE_INT8
 from pipeline.settings.config import REPOSITORY
 from pipeline.settings.provenance import code_sha256, environment
 from tests.bench import measure
@@ -46,6 +47,7 @@ SECTIONS = {
     "intake": "## Intake",
     "training": "## Training",
     "serving": "## Serving",
+    "exports": "## Exports",
 }
 PARTS = ("starting", "runs", "judging", "gate")
 VERSIONS = ("python", "tensorflow", "keras", "tfx", "apache-beam", "numpy", "casegate")
@@ -87,6 +89,8 @@ def main() -> None:
             page = with_section(page, measured_training_section(quick=quick))
         if only == "serving" or (quick and only is None):
             page = with_section(page, measured_serving_section(quick=quick))
+        if only == "exports" or (quick and only is None):
+            page = with_section(page, measured_exports_section(quick=quick))
     except CasegateError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(page, end="")
@@ -203,6 +207,16 @@ def measured_serving_section(*, quick: bool = False) -> str:
     setting = _setting()
     sizes = QUICK_SERVING if quick else SERVING
     return serving_section(measured_serving(*sizes, measure.say), setting)
+
+
+def measured_exports_section(*, quick: bool = False) -> str:
+    """The section on models in other runtimes, on the same cores."""
+    from tests.bench.exports_measure import QUICK_TRIALS, TRIALS, measured_exports
+    from tests.bench.exports_measure import section as exports_section
+
+    setting = _setting()
+    trials, kinds = (QUICK_TRIALS, (TFLITE_INT8, TFLITE_FLOAT)) if quick else (TRIALS, KINDS)
+    return exports_section(measured_exports(trials, kinds, measure.say), setting)
 
 
 def _setting() -> Setting:
