@@ -11,7 +11,7 @@
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { readFileSync, readSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import { startChromium } from "./chromium.js";
+import { peakMemoryOf, startChromium } from "./chromium.js";
 import { LIBRARY, Missing, openModel } from "./model.js";
 import { decodePicture, prepared } from "./pixels.js";
 
@@ -47,7 +47,7 @@ async function inNode(description, weights) {
       const logit = await model.logit(pixels);
       return { logit, milliseconds: performance.now() - start };
     },
-    peakMemory: () => process.resourceUsage().maxRSS * 1024,
+    peakMemory: () => peakMemoryOf("self"),
     end() {},
   };
 }

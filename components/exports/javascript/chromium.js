@@ -34,6 +34,12 @@ export async function startChromium(program, script) {
   return chromium;
 }
 
+/** Bytes. getrusage() would say of a program what its parent held, too, when it was started. */
+export function peakMemoryOf(process) {
+  const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${process}/status`, "utf8"));
+  return Number(kilobytes) * 1024;
+}
+
 class Chromium {
   #calls = new Map();
   #count = 0;
@@ -85,10 +91,7 @@ class Chromium {
     this.#session = undefined;
     const { processInfo } = await this.#call("SystemInfo.getProcessInfo");
     const peaks = (type) =>
-      processInfo.filter((one) => one.type === type).map(({ id }) => {
-        const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"));
-        return Number(kilobytes) * 1024;
-      });
+      processInfo.filter((one) => one.type === type).map(({ id }) => peakMemoryOf(id));
     return Math.max(...peaks("renderer")) + Math.max(0, ...peaks("GPU"));
   }
 
