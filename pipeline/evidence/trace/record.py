@@ -29,6 +29,9 @@ STEPS = {
     "Pusher": "pushing the model",
 }
 
+# Beginning of a component's name -> the kind that it makes or scores.
+_EXPORTING = {kind.title().replace("_", ""): kind for kind in KINDS}
+
 
 def step_words(component: str) -> str:
     """What a component did, in words; its own name where it is none of the pipeline's."""
@@ -38,9 +41,8 @@ def step_words(component: str) -> str:
 
 
 def exported_kind(component: str) -> str | None:
-    """The kind of artefact that a component made or scored, which is in its name."""
-    found = [kind for kind in KINDS if kind in component]
-    return max(found, key=len, default=None)  # tflite_float is the beginning of another
+    """The kind of artefact that a component makes or scores; None for every other component."""
+    return _EXPORTING.get(component.removesuffix("Exporter").removesuffix("Scorer"))
 
 
 # Type of an artifact, and the component that wrote it where that matters -> kind and words.
