@@ -34,7 +34,7 @@ def build(
     """Writes the page of the TF.js artefact that is released now; the release is verified first.
 
     The page is a folder of files, for any web server with HTTPS or for a memory stick. After one
-    visit it opens without a network. What is shown to it leaves the device never.
+    visit it opens without a network. What is shown to it never leaves the device.
     """
     from pipeline.reader.build import build as write
     from pipeline.reader.build import load_artefact
