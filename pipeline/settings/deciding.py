@@ -26,8 +26,8 @@ MODULES = {
         admission codestream decoders facts files greys header index libjpeg pixels pseudonyms web
     """,
     "components.exports": """
-        component exporting javascript_running pixels running source tfjs tflite tflite_conversion
-        tflite_metadata tflite_running tflite_session
+        component conversing exporting javascript_running pixels running source tfjs tflite
+        tflite_conversion tflite_metadata tflite_running tflite_session
     """,
     "components.gate": """
         attention component conditions decide describe evaluation exports judged_cases policy

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.exports import javascript_running, running
+from components.exports import conversing, javascript_running, running
 from components.exports.javascript_running import ask_graph_model
 from components.exports.running import MissingRuntime
 from components.records.errors import SourceError, Unservable
@@ -103,7 +103,7 @@ def test_scores_do_not_hang_on_the_size_of_batches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = ask_graph_model(graph_model, runtime, pictures[:8]).scores
-    monkeypatch.setattr(javascript_running, "BATCH", 3)
+    monkeypatch.setattr(conversing, "BATCH", 3)
     np.testing.assert_array_equal(ask_graph_model(graph_model, runtime, pictures[:8]).scores, whole)
 
 
