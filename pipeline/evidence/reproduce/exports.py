@@ -1,5 +1,6 @@
 """Whether exported artefacts came out again: the same bytes, and the same answers by runtime."""
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,21 @@ def _files(folders: list[Path], old: ExportScores, new: ExportScores, hashes: li
         one, other = (folder / ARTEFACT / name for folder in folders)
         # The model's files name its configuration, so its hash differs where folders do.
         if not (one.is_file() and other.is_file()) or (
-            one.read_bytes().replace(hashes[0].encode(), hashes[1].encode()) != other.read_bytes()
+            [part.replace(hashes[0].encode(), hashes[1].encode()) for part in _parts(one)]
+            != _parts(other)
         ):
             differing.append(name)
     return f"other bytes in {', '.join(differing)}" if differing else SAME_BUT_HASH
+
+
+def _parts(path: Path) -> list[bytes]:
+    """A file's bytes; the files of a ZIP archive behind them for themselves, without their sums."""
+    content = path.read_bytes()
+    if not zipfile.is_zipfile(path):
+        return [content]
+    with zipfile.ZipFile(path) as archive:
+        start = min((info.header_offset for info in archive.infolist()), default=len(content))
+        named = [
+            part for name in archive.namelist() for part in (name.encode(), archive.read(name))
+        ]
+    return [content[:start], *named]

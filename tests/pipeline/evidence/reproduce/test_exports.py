@@ -1,9 +1,13 @@
 """An artefact came out again only where every runtime answers as it did."""
 
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from components.baselines.scores import CaseScores
 from components.decision import ExportDecision
@@ -59,6 +63,28 @@ def test_other_bytes_are_named(tmp_path: Path) -> None:
     new = exported(again, sha("model"), content=b"calibrated on others")
     (found,) = compare_exports(decided(first, old), decided(again, new), tolerance=1e-6)
     assert "model.tflite" in found.files and found.reproduced
+
+
+def with_archive(model: str, weights: bytes = b"weights") -> bytes:
+    """As an exporter writes a .tflite file: the hash of its model also in an archive behind it."""
+    stream = io.BytesIO(weights + sha(model).encode())
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("casegate.json"), f'{{"model_sha256": "{sha(model)}"}}')
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("weights", "files"), [(b"weights", SAME_BUT_HASH), (b"others!", "other bytes in model.tflite")]
+)
+def test_the_hash_of_a_model_in_an_archive_is_no_other_artefact(
+    tmp_path: Path, weights: bytes, files: str
+) -> None:
+    first, again = tmp_path / "first", tmp_path / "again"
+    old = exported(first, sha("model"), content=with_archive("model"))
+    new = exported(again, sha("other"), content=with_archive("other", weights))
+    sides = decided(first, old), decided(again, new, model="other")
+    (found,) = compare_exports(*sides, tolerance=1e-6)
+    assert found.files == files
 
 
 def test_an_artefact_that_was_not_made_or_asked_again_is_not_reproduced(tmp_path: Path) -> None:
