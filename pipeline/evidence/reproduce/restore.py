@@ -21,7 +21,7 @@ from components.cases.spans import KIND, span_pattern
 from components.lineage.record import RunRecord
 from components.records.chain import Head
 from components.records.errors import ConfigError, IntegrityError, SourceError
-from components.records.files import sha256_file, write_atomically
+from components.records.files import sha256_file, sha256_tree, write_atomically
 from components.records.git import GitAnswer, run_git
 from components.records.ledger.ledger import line_of
 from components.records.ledger.records import withdrawn
@@ -129,7 +129,21 @@ def recorded_code(
         python = folder / ".venv" / "bin" / "python"
         code = RestoredCode(folder, python, f"{how}, environment made anew")
     _refuse_other_code(code, record)
+    _lend_tfjs(folder, repository)
     return code
+
+
+def _lend_tfjs(folder: Path, repository: Path) -> None:
+    """Shows a checkout what `make tfjs` made of the same sources here; it comes with no commit."""
+    sources = [place / "components" / "exports" for place in (folder, repository)]
+    built = repository / "build" / "tfjs"
+    if built.is_dir() and all(
+        (sources[0] / part).is_dir()
+        and sha256_tree(sources[0] / part) == sha256_tree(sources[1] / part)
+        for part in ("converter", "javascript")
+    ):
+        (folder / "build").mkdir(exist_ok=True)
+        (folder / "build" / "tfjs").symlink_to(built.resolve())
 
 
 def _same_packages(record: RunRecord) -> bool:

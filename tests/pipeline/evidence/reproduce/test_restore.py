@@ -122,6 +122,24 @@ def test_this_checkout_is_used_as_it_is_where_it_is_the_recorded_one(
     assert code.how == "this checkout and environment, as they are"
 
 
+@pytest.mark.parametrize("sources", ["as committed", "edited since"])
+def test_programs_for_the_browser_are_lent_where_they_are_of_the_same_sources(
+    project: Project, tmp_path: Path, sources: str
+) -> None:
+    for part in ("converter", "javascript"):
+        folder = project.root / "components" / "exports" / part
+        folder.mkdir(parents=True)
+        (folder / "source").write_text("as committed")
+    project.git("add", "--all")
+    project.git("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "browser")
+    (project.root / "build" / "tfjs").mkdir(parents=True)
+    record = project.record()
+    (folder / "source").write_text(sources)
+    brought_back(project, record, tmp_path)
+    lent = tmp_path / "code" / "build" / "tfjs"
+    assert lent.is_dir() is (sources == "as committed")
+
+
 def test_a_diff_that_was_altered_is_refused(project: Project, tmp_path: Path) -> None:
     record = project.record(edited=True)
     (project.run / DIFF).write_text((project.run / DIFF).read_text().replace("2", "3"))
