@@ -54,6 +54,7 @@ setup(
         "cronsim>=2.6",
         "cyclonedx-python-lib[json-validation]>=8",
         "dicomweb-client>=0.60",
+        "dp-accounting>=0.6",
         "filelock>=3.12",
         "flatbuffers>=23.5",
         "grpcio>=1.50",

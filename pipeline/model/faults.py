@@ -11,7 +11,8 @@ import tensorflow as tf
 from components.records.errors import ConfigError, DeviceLost, NothingEvaluated
 from pipeline.model.networks.building import build
 from pipeline.model.networks.source import first_line
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 
 LOST = (
     tf.errors.InternalError,

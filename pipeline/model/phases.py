@@ -19,7 +19,8 @@ from components.records.files import sha256_json, write_atomically
 from pipeline.model.networks.contract import Network
 from pipeline.model.networks.source import hash_source
 from pipeline.settings.deciding import deciding_sha256
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 
 # By how much each phase learns slower than the one before: trained weights are easily spoilt.
 SLOWER = 10.0

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.settings.sections import TrainingConfig
+from pipeline.settings.training import TrainingConfig
 
 
 def open_strategy(training: TrainingConfig) -> tf.distribute.Strategy | None:

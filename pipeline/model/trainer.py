@@ -44,7 +44,8 @@ from pipeline.model.ready_made import pass_through
 from pipeline.model.replicated import fit_replicated, lower_precision, open_strategy
 from pipeline.settings.deciding import deciding_sha256
 from pipeline.settings.provenance import environment, git_state
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 
 
 def run_fn(fn_args: Any) -> None:

@@ -41,8 +41,8 @@ from pipeline.settings.sections import (
     ServingConfig,
     SigningConfig,
     Text,
-    TrainingConfig,
 )
+from pipeline.settings.training import TrainingConfig
 
 _Settings = TypeVar("_Settings", bound=Section)
 REPOSITORY = Path(__file__).resolve().parents[2]

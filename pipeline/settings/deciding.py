@@ -56,7 +56,7 @@ MODULES = {
         backbones building contract efficientnet efficientnet_b0 small source state_dict
     """,
     "pipeline.run": "inputs pipeline",
-    "pipeline.settings": "config deciding provenance sections",
+    "pipeline.settings": "config deciding provenance sections training",
 }
 # What makes and asks graph models of TensorFlow.js, which no module imports.
 PROGRAMS = {

@@ -18,7 +18,8 @@ from pipeline.model.augmentation import augmented
 from pipeline.model.networks.building import build
 from pipeline.model.phases import compile_network, plan
 from pipeline.settings.config import load_config, shipped_config
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 
 NPZ_PREFIX = {"train": "train", "tune": "val", "test": "test"}
 ABSENT = {"tfx", "tensorflow_transform", "tensorflow_model_analysis", "apache_beam"}

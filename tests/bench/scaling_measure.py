@@ -81,7 +81,8 @@ def _train(kind: str, devices: int, how: dict[str, Any], images: int, epochs: in
     import tensorflow as tf
 
     from pipeline.model.trainer import fit
-    from pipeline.settings.sections import ModelConfig, TrainingConfig
+    from pipeline.settings.sections import ModelConfig
+    from pipeline.settings.training import TrainingConfig
     from tests.measure.training import held
 
     if kind == "GPU" and not tf.config.list_physical_devices("GPU"):

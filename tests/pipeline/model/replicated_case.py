@@ -13,7 +13,8 @@ from components.records import events
 from pipeline.model import trainer
 from pipeline.model.networks.building import build
 from pipeline.model.networks.contract import Network
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 from tests.measure.training import held
 
 OWN = "tests.pipeline.model.networks.own"

@@ -11,7 +11,8 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from pipeline.model.board import TrainingBoard, busy_percent, host_bytes
 from pipeline.model.trainer import fit
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 from tests.measure.training import HeldRecords, held
 
 pytestmark = pytest.mark.tensorflow

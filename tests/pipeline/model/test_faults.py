@@ -12,7 +12,8 @@ import tensorflow as tf
 from components.records.errors import CasegateError, ConfigError, DeviceLost, NothingEvaluated
 from pipeline.model.faults import explained_faults
 from pipeline.model.trainer import fit
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 from tests.measure.training import held
 from tests.pipeline.model.networks.test_building import OWN
 

@@ -17,7 +17,8 @@ from pipeline.model.phases import (
     kept_features,
     plan,
 )
-from pipeline.settings.sections import ModelConfig, TrainingConfig
+from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import TrainingConfig
 
 pytestmark = pytest.mark.tensorflow
 
