@@ -10,12 +10,13 @@ WORKSPACE ?= workspace
 OF ?=
 EXPORTS := components/exports
 TFJS := build/tfjs
+FLOWER := pipeline/federation/flower
 PURE := not slow and not tensorflow and not process and not store
 
 # Byte code is compiled once, at installation; importing TFX takes three times as long without.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-next test-flink tfjs check lint bench gate-oc mutants shape schemas reference lock clean help
+.PHONY: run test test-all test-next test-flink tfjs flower check lint bench gate-oc mutants shape schemas reference lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +37,8 @@ test-flink: .venv/.synced $(if $(CASEGATE_FLINK_JOB_SERVER),build/flink)  ## a w
 	$(PYTEST) tests/e2e/test_flink.py --durations=5
 
 tfjs: $(TFJS)/python/.synced $(TFJS)/ask.cjs $(TFJS)/ask_page.js $(TFJS)/reader.js  ## what exports for the browser need: a converter, and scorers
+
+flower: build/flower/.synced  ## what federated training needs: Flower, in an environment of its own
 
 check: lint  ## lint and the tests that need neither TensorFlow nor processes
 	$(PYTEST) tests -m "$(PURE)" -q -n 2 --dist loadfile
@@ -79,6 +82,12 @@ clean:  ## removes the environments and what runs left in the checkout
 # Flink's jars, which only a test needs; they have no scripts.
 build/flink: tests/e2e/flink.txt | $(UV)
 	$(UV) pip install --quiet --python .venv/bin/python --target $@ --no-deps --require-hashes -r $<
+	@touch $@
+
+# By a lock file of its own; build/flower is where pipeline/federation looks for it.
+build/flower/.synced: $(FLOWER)/pyproject.toml $(FLOWER)/uv.lock .venv/.synced
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/build/flower $(UV) sync --quiet --frozen --compile-bytecode \
+	  --project $(FLOWER) --python .venv/bin/python
 	@touch $@
 
 # Both by lock files of their own; build/tfjs is where components/exports looks for them.

@@ -34,6 +34,7 @@ setup(
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*"]),
     package_data={
         "pipeline.settings": ["configs/*.yaml"],
+        "pipeline.federation": ["flower/*"],
         "pipeline.feedback": ["*.css", "*.j2"],
         "pipeline.governance": ["*.css", "*.j2"],
         "pipeline.serving": ["*/*.j2"],
