@@ -1,10 +1,10 @@
 """A data source that needs no data: synthetic chest radiographs, drawn case by case on demand.
 
 Every case follows from a seed and its row alone, so any shard can be read anywhere, in any order.
-The case set ("test") has a seed of its own that no option reaches: its lock holds whatever the
-model is trained on. `cases=development` puts another one, as fixed, in its place, so that looks at
-the locked one are not spent on every commit. Two seeds share no patient, so spans of training data
-are phantoms of different seeds.
+The case set ("test") has a seed of its own that no option but its own two reaches: its lock holds
+whatever the model is trained on. `cases=development` puts another one, as fixed, in its place, so
+that looks at the locked one are not spent on every commit; `site=A` puts that site's. Two seeds
+share no patient, so spans of training data are phantoms of different seeds.
 
 Coordinates: x to the image's right (the patient's left) and y downwards, both in [-1, 1].
 Density: 0 is air, 1 the densest bone; the detector makes grey values of it. Arrays are (b, h, w);
@@ -15,7 +15,7 @@ leans each row and lifts each column instead of rotating the plane.
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from components.phantom.arithmetic import (
 )
 from components.phantom.detector import DEVICES, DORADO, IMAGE_DRAWS, Picture, detect
 from components.phantom.findings import AETIOLOGIES, FINDING_DRAWS, Thorax, add_findings, add_mimics
+from components.phantom.sites import SITES
 from components.phantom.spec import SEASONS, PhantomOptions
 from components.records.case import (
     NEGATIVE,
@@ -252,8 +253,9 @@ class PhantomSource:
 
     @property
     def name(self) -> str:
-        """`phantom`, or `phantom-development`: whichever case set is judged on."""
-        return _CASE_SETS[self.options.cases][0]
+        """`phantom`, `phantom-A`, `phantom-development`, ...: whichever case set is judged on."""
+        name, site = _CASE_SETS[self.options.cases][0], self.options.site
+        return f"{name}-{site}" if site else name
 
     @classmethod
     def parse(cls, spec: str) -> "PhantomSource":
@@ -286,7 +288,7 @@ class PhantomSource:
                 f"{self.spec}: got rows {shard.start} to {shard.stop} of '{shard.split}', "
                 f"wanted rows within {rows.start} to {rows.stop}"
             )
-        options = _CASE_SETS[self.options.cases][1] if shard.split == "test" else self.options
+        options = self.drawn_by(shard.split)
         # glibc recycles freed blocks up to the largest one it has seen freed, so freeing one of
         # this size keeps it from returning each batch: a third faster; no change elsewhere.
         np.empty(2_000_000)
@@ -300,8 +302,18 @@ class PhantomSource:
 
     def lesions(self, case_ids: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Where these cases of the case set show their finding, (n, size, size), as `lesions`."""
-        options, first = _CASE_SETS[self.options.cases][1], len(f"{self.name}-case-")
+        options, first = self.drawn_by("test"), len(f"{self.name}-case-")
         return lesions([draft(options, int(id_[first:])).picture for id_ in case_ids], options.size)
+
+    def drawn_by(self, split: str) -> PhantomOptions:
+        """The options that the split's cases are drawn by, with what its site brings."""
+        options = _CASE_SETS[self.options.cases][1] if split == "test" else self.options
+        if not self.options.site:
+            return options
+        site = SITES[self.options.site]
+        noise = 0.0 if split == "test" else max(options.label_noise, site.label_noise)
+        seed = site.seed(options.seed)
+        return replace(options, site=self.options.site, seed=seed, label_noise=noise)
 
     def _rows(self, split: str) -> range:
         if split not in SPLITS:
@@ -317,7 +329,9 @@ class PhantomSource:
         if split == "test":
             case_id, patients = f"{self.name}-case-{picture.row:06d}", f"{self.name}-patient"
         else:
-            case_id, patients = f"ph-{picture.seed}-{picture.row:07d}", f"ph-{picture.seed}-patient"
+            site = f"{self.options.site}-" if self.options.site else ""
+            drawn_by = f"ph-{site}{self.options.seed}"
+            case_id, patients = f"{drawn_by}-{picture.row:07d}", f"{drawn_by}-patient"
         attributes = {
             "site": drawn.site,
             "device": picture.device,
@@ -355,13 +369,17 @@ def draft(options: PhantomOptions, row: int) -> CaseDraft:
     aetiologies = [kind for kind in AETIOLOGIES if kind != options.leave_out]
     positives, age = options.positives, _pick(AGE_BANDS, person[3])
     aetiology = _pick(aetiologies, person[1])
+    if options.site:
+        shift = SITES[options.site]
+        positives *= shift.positives
+        aetiology = _pick_by_share({k: shift.aetiologies[k] for k in aetiologies}, person[1])
     if options.season:
         season = SEASONS[options.season]
         positives *= season.positives
         age = _pick_by_share(dict(zip(AGE_BANDS, season.ages)), person[3])
         aetiology = _pick_by_share({k: season.aetiologies[k] for k in aetiologies}, person[1])
     ill = person[0] < positives
-    site = _pick(list(_DEVICE_SHARES), person[2])
+    site = options.site or _pick(list(_DEVICE_SHARES), person[2])
     device = _device(options, site, visit)
     lying = 0.7 if age in AGE_BANDS[:2] else 0.2  # small children are imaged lying, from in front
     picture = Picture(
@@ -386,7 +404,7 @@ def draft(options: PhantomOptions, row: int) -> CaseDraft:
 def _device(options: PhantomOptions, site: str, visit: npt.NDArray[np.float64]) -> str:
     if visit[3] < options.vendor:
         return DORADO
-    shares = dict(zip(DEVICES, _DEVICE_SHARES[site]))
+    shares = dict(SITES[site].devices if site in SITES else zip(DEVICES, _DEVICE_SHARES[site]))
     shares.pop(options.leave_out, None)
     return _pick_by_share(shares, visit[1])
 

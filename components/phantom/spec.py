@@ -6,6 +6,7 @@ from typing import Any
 
 from components.phantom.detector import DEVICES, DORADO
 from components.phantom.findings import AETIOLOGIES
+from components.phantom.sites import SITES
 from components.records.errors import SourceError, suggestion
 
 CASE_SETS = ("locked", "development")
@@ -97,6 +98,7 @@ class PhantomOptions:
       fault_share: share of that device's images that show it.
       mark: share of the images with a finding that carry a bright mark in a corner: a shortcut.
       cases: which case set the test split is: "locked", or "development" to look at freely.
+      site: whose patients these are, the case set's too; "" for the phantom's four sites together.
     """
 
     n: int = _option(4000, _whole(20, 100_000_000))
@@ -112,6 +114,7 @@ class PhantomOptions:
     fault_share: float = _option(1.0, _number(0.0, 1.0))
     mark: float = _option(0.0, _number(0.0, 1.0))
     cases: str = _option("locked", _one_of(CASE_SETS))
+    site: str = _option("", _one_of(tuple(SITES)))
 
     @classmethod
     def parse(cls, spec: str) -> "PhantomOptions":

@@ -12,7 +12,8 @@
     │   └── LeakageFound         CG1003
     ├── Unservable               CG1004   1  a model that TensorFlow Serving cannot run
     ├── IntegrityError           CG4001   4  a hash, the case set or a baseline does not match
-    │   └── SignatureError       CG4002      nobody who counts signed it, or it was altered
+    │   ├── SignatureError       CG4002      nobody who counts signed it, or it was altered
+    │   └── RefusedUpdate        CG4003      a site of a federation sent what cannot be right
     └── NothingEvaluated         CG5001   5  no case was judged, or a statistic is undefined
         └── TooFewCases          CG5002
 
@@ -143,6 +144,13 @@ class SignatureError(IntegrityError):
         "Do not trust the file; find out who signed or changed it, and check the list of "
         "trusted keys."
     )
+
+
+class RefusedUpdate(IntegrityError):
+    """A site of a federation sent weights or counts that cannot be what it was asked for."""
+
+    code = "CG4003"
+    remedy = "Leave the site out, and find out with its people what it runs."
 
 
 class NothingEvaluated(CasegateError):

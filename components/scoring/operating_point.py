@@ -29,9 +29,13 @@ def choose_operating_point(
             f"{int((~np.isfinite(scores)).sum())} scores that are not finite, wanted at least one "
             "positive and finite scores; check the tuning split and the training log"
         )
-    # 0.55 * 100 is 55.00000000000001, and 55 positives are enough.
-    needed = max(1, int(np.ceil(target_sensitivity * positives.size - 1e-9)))
-    last_called = positives[needed - 1]
+    last_called = positives[needed_positives(positives.size, target_sensitivity) - 1]
     lower = scores[scores < last_called]
     next_lower = float(lower.max()) if lower.size else 0.0
     return float((last_called + next_lower) / 2.0)
+
+
+def needed_positives(positives: int, target_sensitivity: float) -> int:
+    """How many of so many positives have to be called for the target; at least one."""
+    # 0.55 * 100 is 55.00000000000001, and 55 positives are enough.
+    return max(1, int(np.ceil(target_sensitivity * positives - 1e-9)))

@@ -13,7 +13,7 @@ from pipeline.settings.workspace import Workspace
 
 @command()
 @options.config()
-@options.data("phantom[:n=2000,...], a MedMNIST .npz, medmnist:NAME, or a folder.")
+@options.data("phantom[:site=A,...], a MedMNIST .npz, medmnist:NAME, or a folder.")
 @options.workspace(exists=False)
 @options.settings()
 @click.option(

@@ -68,12 +68,24 @@ def make_trainable(network: keras.Model, phase: Phase) -> None:
 
 
 def compile_network(
-    network: keras.Model, phase: Phase, *, steps: int, training: TrainingConfig
+    network: keras.Model,
+    phase: Phase,
+    *,
+    steps: int,
+    training: TrainingConfig,
+    done: int = 0,
+    adam: Callable[[keras.optimizers.schedules.LearningRateSchedule], keras.optimizers.Adam] = (
+        keras.optimizers.Adam
+    ),
 ) -> None:
     """Readies a network for a phase of `steps` in each epoch.
 
     The learning rate falls to nothing over all the training there will be: the last epochs then
     settle, and retrainings with other seeds come out closer together.
+
+    Args:
+      done: steps of the phase that lie behind, in which others trained.
+      adam: makes the optimizer of a learning rate.
     """
     rising, steps = phase.warm_up * steps, phase.epochs * steps
     if rising:
@@ -82,7 +94,7 @@ def compile_network(
         )
     else:
         rate = keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
-    optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(rate)
+    optimizer: keras.optimizers.Optimizer = adam(_Continued(rate, done) if done else rate)
     if training.mixed_precision:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     network.compile(
@@ -91,6 +103,18 @@ def compile_network(
         metrics=[keras.metrics.AUC(name="auc")],
         jit_compile=training.jit_compile,
     )
+
+
+class _Continued(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule from a later step on, for an optimizer that counts from 0."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, done: int
+    ) -> None:
+        self.schedule, self.done = schedule, done
+
+    def __call__(self, step: Any) -> Any:
+        return self.schedule(step + self.done)
 
 
 def divide(network: keras.Model, phase: Phase) -> tuple[keras.Model, keras.Model] | None:

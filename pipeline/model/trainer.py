@@ -121,8 +121,7 @@ def fit(
       strategy: that of `how`, where it had to be opened before.
       watched: called in every phase, beside what training needs itself.
     """
-    keras.utils.set_random_seed(model.seed)
-    tf.config.experimental.enable_op_determinism()
+    fix_randomness(model.seed)
     how = how or TrainingConfig()
     strategy = strategy or open_strategy(how)
     with strategy.scope() if strategy else nullcontext():
@@ -152,6 +151,12 @@ def fit(
             for phase, reached in zip(training.phases, aucs)
         ],
     }
+
+
+def fix_randomness(seed: int) -> None:
+    """Lets the same training give the same weights on this machine, from here on."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
 
 
 @dataclass(frozen=True)

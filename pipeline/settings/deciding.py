@@ -35,7 +35,7 @@ MODULES = {
     """,
     "components.lineage": "record",
     "components.metrics": "__init__ auc calibration calls outputs",
-    "components.phantom": "arithmetic detector findings source spec",
+    "components.phantom": "arithmetic detector findings sites source spec",
     "components.records": """
         case case_index chain clock errors events export files git json_lines merkle problems rows
         run_files schema text yaml_lines
