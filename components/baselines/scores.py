@@ -85,6 +85,7 @@ class CaseScores:
       scored_case_set: Merkle root of the case set that was scored.
       latency_ms: named timings, None where not measured.
       step_ms: percentiles of a step of its training, `p95` among them; none where nobody says.
+      privacy: what its record says of a promise of differential privacy; empty without one.
       served: None where nobody tried, as where only a file of scores was given.
       attention: None where nobody knows where the lesions are, or nobody asked.
     """
@@ -96,6 +97,7 @@ class CaseScores:
     scored_case_set: str
     latency_ms: dict[str, float] | None = None
     step_ms: Mapping[str, float] = field(default_factory=dict)
+    privacy: Mapping[str, Any] = field(default_factory=dict)
     served: Servability | None = None
     attention: Attention | None = None
 
@@ -193,8 +195,7 @@ def save_scores(scores: CaseScores, path: Path) -> None:
     """Writes scores, one case per line, atomically."""
     header, rows = scores_document(scores)
     header["served"] = asdict(scores.served) if scores.served else None
-    if scores.step_ms:
-        header["step_ms"] = scores.step_ms
+    header |= {key: said for key in ("step_ms", "privacy") if (said := dict(getattr(scores, key)))}
     if scores.attention:
         header["attention"] = scores.attention.shares
     write_atomically(path, json_with_rows(header, "scores", rows))
@@ -204,7 +205,9 @@ def load_scores(path: Path) -> CaseScores:
     """The scores in `path`; IntegrityError where unreadable, malformed or edited."""
     document = read_json(path, "case_scores", rows=Rows("scores", sound_row))
     scores = scores_from_document(document, where=str(path))
-    scores = replace(scores, step_ms=document.get("step_ms", {}))
+    scores = replace(
+        scores, step_ms=document.get("step_ms", {}), privacy=document.get("privacy", {})
+    )
     if (shares := document.get("attention")) is not None:
         pairs = {case: (heat, area) for case, (heat, area) in shares.items()}
         scores = replace(scores, attention=Attention(pairs))

@@ -53,6 +53,7 @@ from components.gate.preconditions import (
     unservable_baselines,
     withdrawn_checks,
 )
+from components.gate.privacy import privacy_checks
 from components.gate.rules import apply_rules, overall_verdict
 from components.gate.self_test import attention_self_tests, self_tests
 from components.gate.waiving import WaivedSubject, apply_waivers
@@ -134,7 +135,7 @@ def decide(
     checks += baseline_checks(models, same_inputs)
     checks += withdrawn_checks(candidate, withdrawn)
     checks = settled_by_bounds(checks + apply_rules(policy, cases, ours, outputs), evaluator)
-    checks += agreed_limits(policy, cases, candidate)
+    checks += agreed_limits(policy, cases, candidate) + privacy_checks(policy, candidate)
     attentions = candidate.attention, champion.attention if champion else None
     checks += attention_checks(policy, cases, *attentions)
     asked = policy.attention != AttentionMargin() and policy.attention.role == "supporting"

@@ -93,6 +93,23 @@ class StepTime:
 
 
 @dataclass(frozen=True)
+class PrivacyLimit:
+    """What the training has to have promised about each of its patients.
+
+    Attributes:
+      epsilon_ceiling: the largest acceptable epsilon.
+      delta_ceiling: the largest acceptable delta.
+      unit: whom the promise has to be about at least: patient, or image.
+    """
+
+    epsilon_ceiling: float
+    rationale: str
+    delta_ceiling: float = 1e-5
+    unit: str = "patient"
+    role: str = "gate"
+
+
+@dataclass(frozen=True)
 class AgreementLimit:
     """`tolerance`: how far the scores of a case's picture and of its own bytes may lie apart."""
 
@@ -200,6 +217,7 @@ class Policy:
     shortcuts: Shortcuts = Shortcuts()
     attention: AttentionMargin = AttentionMargin()
     step_time: StepTime | None = None
+    privacy: PrivacyLimit | None = None
     exports: Mapping[str, ExportRule] = field(default_factory=dict)
 
     def export_rule(self, kind: str) -> ExportRule:
@@ -221,9 +239,9 @@ def load_policy(path: Path) -> Policy:
     document = read_yaml(path, content, error=PolicyError)
     check_document(document.data, "gate_policy", locate=document.locate, error=PolicyError)
     data: dict[str, Any] = document.data
-    flips, sentinels, latency, agreement, step_time = (
+    flips, sentinels, latency, agreement, step_time, privacy = (
         data.get(key)
-        for key in ("negative_flips", "sentinels", "latency", "agreement", "step_time")
+        for key in ("negative_flips", "sentinels", "latency", "agreement", "step_time", "privacy")
     )
     return Policy(
         name=data["name"],
@@ -244,6 +262,7 @@ def load_policy(path: Path) -> Policy:
         shortcuts=_shortcuts(data.get("shortcuts", {})),
         attention=AttentionMargin(**data.get("attention", {})),
         step_time=StepTime(**step_time) if step_time else None,
+        privacy=PrivacyLimit(**privacy) if privacy else None,
         exports={kind: _export_rule(document, kind) for kind in data.get("exports", {})},
     )
 

@@ -41,6 +41,7 @@ KINDS = {
     ),
     "latency": ("Latency in milliseconds", "The value must not be above the limit."),
     "step_time": ("Step of training in milliseconds", "The value must not be above the limit."),
+    "privacy": ("Epsilon of the training", "The value must not be above the limit."),
     "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
     "alike": (
         "Called as the candidate calls them",

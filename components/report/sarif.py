@@ -28,6 +28,8 @@ HELP = {
     "sentinel": "A case marked never-miss that a baseline has right must not be wrong now.",
     "latency": "How long one image may take.",
     "step_time": "How long a step of the training may take.",
+    "privacy": "How much anybody may learn from the model of a patient it was trained on: epsilon, "
+    "computed of the noise and the draws of its training. Without a promise it fails.",
     "looks": "A fixed case set wears out with every look at it; the policy plans how many.",
     "coverage": "A slice that is judged must be among the training cases too: on few cases a model "
     "can be right by chance about a kind that it never saw.",

@@ -30,6 +30,7 @@ SUBJECTS = {
     "sentinel": "Never-miss cases",
     "latency": "Latency",
     "step_time": "Step of training",
+    "privacy": "Privacy of the training",
     "looks": "Looks at the case set",
     "coverage": "Training cases",
     "attention": "Heat in the lesions",

@@ -55,16 +55,29 @@ class Scored:
             scored_case_set=case_set_root,
             latency_ms=self.latency_ms,
             step_ms=_step_ms(model_path),
+            privacy=_privacy(model_path),
             served=self.served,
         )
 
 
-def _step_ms(model: Path) -> dict[str, float]:
+def _recorded(model: Path, key: str) -> Any:
     """What the model's record says of its training; whoever trained it elsewhere says nothing."""
     try:
-        said = json.loads((model / RELEASE_RECORD).read_bytes())["step_ms"]
+        return json.loads((model / RELEASE_RECORD).read_bytes())[key]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _privacy(model: Path) -> dict[str, Any]:
+    said = _recorded(model, "privacy")
+    return said if isinstance(said, dict) else {}
+
+
+def _step_ms(model: Path) -> dict[str, float]:
+    said = _recorded(model, "step_ms")
+    try:
         return {name: ms for name, ms in said.items() if 0 <= ms < math.inf}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (TypeError, AttributeError):
         return {}
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from pipeline.model.epochs import run_epochs
 from pipeline.settings.training import TrainingConfig
 
 
@@ -58,33 +58,19 @@ def fit_replicated(
     """
     steps = _Steps(network, strategy, weights)
     shared, judged = steps.divided(batches.map(steps.weighted)), steps.divided(tuning)
-    auc, reached = keras.metrics.AUC(), []
-    told = keras.callbacks.CallbackList(
-        list(callbacks), model=network, epochs=epochs, fed_outside=True
-    )
-    network.stop_training = False
-    told.on_train_begin()
-    for epoch in range(epochs):
-        told.on_epoch_begin(epoch)
-        losses: list[float] = []
-        counts: list[float] = []
-        for number, batch in enumerate(shared):
-            told.on_train_batch_begin(number)
-            loss, count = (float(each) for each in steps.train(batch))
-            losses.append(loss)
-            counts.append(count)
-            told.on_train_batch_end(number, {"loss": loss})
+    auc = keras.metrics.AUC()
+
+    def train(batch: tuple[tf.Tensor, ...]) -> tuple[float, float]:
+        loss, count = steps.train(batch)
+        return float(loss), float(count)
+
+    def judge() -> float:
         auc.reset_state()
         for batch in judged:
-            labels, scores = steps.judge(batch)
-            auc.update_state(labels, scores)
-        reached.append(float(auc.result()))
-        loss = float(np.average(losses, weights=counts))
-        told.on_epoch_end(epoch, {"loss": loss, "val_auc": reached[-1]})
-        if network.stop_training:
-            break
-    told.on_train_end()
-    return reached
+            auc.update_state(*steps.judge(batch))
+        return float(auc.result())
+
+    return run_epochs(network, shared, epochs=epochs, step=train, judge=judge, callbacks=callbacks)
 
 
 class _Steps:

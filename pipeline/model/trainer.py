@@ -40,12 +40,13 @@ from pipeline.model.phases import (
     make_trainable,
     plan,
 )
+from pipeline.model.private import Promise, fit_private
 from pipeline.model.ready_made import pass_through
 from pipeline.model.replicated import fit_replicated, lower_precision, open_strategy
 from pipeline.settings.deciding import deciding_sha256
 from pipeline.settings.provenance import environment, git_state
 from pipeline.settings.sections import ModelConfig
-from pipeline.settings.training import TrainingConfig
+from pipeline.settings.training import PrivacyConfig, TrainingConfig
 
 
 def run_fn(fn_args: Any) -> None:
@@ -85,7 +86,12 @@ def read_settings(given: Mapping[str, Any]) -> tuple[ModelConfig, TrainingConfig
     """The settings of `model` and `training`, which went through JSON."""
     model = given["model"]
     filters = tuple(model["filters"])
-    return ModelConfig(**{**model, "filters": filters}), TrainingConfig(**given["training"])
+    training = given["training"]
+    promise = PrivacyConfig(**training["privacy"])
+    return (
+        ModelConfig(**{**model, "filters": filters}),
+        TrainingConfig(**{**training, "privacy": promise}),
+    )
 
 
 def _fit_together(model: ModelConfig, fn_args: Any) -> tuple[Network, dict[str, Any]]:
@@ -128,23 +134,27 @@ def fit(
         built = build(model)
     tuning = tuning_batches(tune, batch_size=4 * model.batch_size)
     labels = np.concatenate([label for _, label in tuning.as_numpy_iterator()])
-    training = _Training(model, how, strategy, built, train, tune, tuning, watched)
+    promise = _promise(model, how, train, plan(built, model))
+    training = _Training(model, how, strategy, built, train, tune, tuning, watched, promise)
     with explained_faults(model, how, devices=training.devices):
         aucs = training.run()
     if how != TrainingConfig():
         trained, built = built, build(model)
         built.model.set_weights(trained.model.get_weights())
     every = list(itertools.chain(*aucs))
+    # What looks at no figure cannot tell by its choice; a promise keeps the last weights.
+    kept = len(every) - 1 if promise else int(np.argmax(every))
     scores = built.model.predict(tuning, verbose=0)[:, 0]
     point = choose_operating_point(scores, labels, target_sensitivity=model.target_sensitivity)
     return built, {
         "operating_point": point,
         "tuning_sensitivity": tuning_sensitivity(scores, labels, tune.patients(), point),
-        "tuning_auc": float(max(every)),
+        "tuning_auc": float(every[kept]),
         "tuning_cases": int(labels.size),
         "training_cases": train.count,
         "epochs": len(every),
-        "best_epoch": int(np.argmax(every)) + 1,
+        "best_epoch": kept + 1,
+        **({"privacy": promise.record} if promise else {}),
         "training": {**dataclasses.asdict(how), "devices": training.devices},
         "phases": [
             {**dataclasses.asdict(phase), "epochs": len(reached), "tuning_auc": float(max(reached))}
@@ -159,6 +169,17 @@ def fix_randomness(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def _promise(
+    model: ModelConfig, how: TrainingConfig, train: Records, phases: Sequence[Phase]
+) -> Promise | None:
+    """What training has to keep to; None where nothing is promised."""
+    if how.privacy.epsilon is None:
+        return None
+    units = train.patients() if how.privacy.unit == "patient" else np.arange(train.count)
+    epochs = sum(phase.epochs for phase in phases)
+    return Promise.make(how.privacy, units, batch_size=model.batch_size, epochs=epochs)
+
+
 @dataclass(frozen=True)
 class _Training:
     """What all phases of one training share.
@@ -167,6 +188,7 @@ class _Training:
       strategy: divides batches among devices; None on one.
       network: made in the scope of the strategy.
       tuning: the records of `tune` in batches.
+      promise: of differential privacy, if there is one.
     """
 
     model: ModelConfig
@@ -177,6 +199,7 @@ class _Training:
     tune: Records
     tuning: tf.data.Dataset
     watched: Sequence[keras.callbacks.Callback]
+    promise: Promise | None
 
     @property
     def phases(self) -> list[Phase]:
@@ -194,13 +217,17 @@ class _Training:
         for number, phase in enumerate(self.phases):
             before = self.network.model.get_weights()
             aucs.append((number == 0 and self._fit_head(phase)) or self._fit_images(number, phase))
-            if max(aucs[-1]) <= max(itertools.chain(*aucs[:-1]), default=-1.0):
+            best = max(itertools.chain(*aucs[:-1]), default=-1.0)
+            if not self.promise and max(aucs[-1]) <= best:
                 self.network.model.set_weights(before)
         return aucs
 
     def _fit_images(self, number: int, phase: Phase) -> list[float]:
         network, model = self.network.model, self.model
         make_trainable(network, phase)
+        if self.promise:
+            arrays, seed = self.train.arrays(), model.seed + number if model.augment else None
+            return self._fit_private(network, number, phase, arrays, self.tuning, seed)
         batches = training_batches(
             self.train, batch_size=model.batch_size, seed=model.seed, augment=model.augment
         )
@@ -225,15 +252,17 @@ class _Training:
         frozen, head = parts
         events.publish("progress", detail="features of what stays as it is")
         train, tune = (
-            tf.data.Dataset.from_tensor_slices(
-                kept_features(frozen, self.model, records.sha256(), partial(self._all, records))
-            )
+            kept_features(frozen, self.model, records.sha256(), partial(self._all, records))
             for records in (self.train, self.tune)
         )
-        size = self.model.batch_size
-        batches = train.shuffle(self.train.count, seed=self.model.seed).batch(size)
+        size, slices = self.model.batch_size, tf.data.Dataset.from_tensor_slices
         make_trainable(head, plan(copy, self.model)[0])
-        aucs = self._fit(head, 0, phase, batches, tune.batch(4 * size))
+        tuning = slices(tune).batch(4 * size)
+        if self.promise:
+            aucs = self._fit_private(head, 0, phase, train, tuning, None)
+        else:
+            batches = slices(train).shuffle(self.train.count, seed=self.model.seed).batch(size)
+            aucs = self._fit(head, 0, phase, batches, tuning)
         self.network.model.set_weights(copy.model.get_weights())
         return aucs
 
@@ -257,8 +286,7 @@ class _Training:
         stop_early = keras.callbacks.EarlyStopping(
             "val_auc", mode="max", patience=self.model.patience, restore_best_weights=True
         )
-        tell = partial(_tell_of_epoch, network, of=phase.epochs, told=self._told(number))
-        callbacks = [stop_early, keras.callbacks.LambdaCallback(on_epoch_end=tell), *self.watched]
+        callbacks = [stop_early, *self._callbacks(network, number, phase)]
         weights = class_weights(self.train.positives / self.train.count)
         if strategy:
             return fit_replicated(
@@ -280,6 +308,34 @@ class _Training:
             verbose=0,
         ).history["val_auc"]
 
+    def _fit_private(
+        self,
+        network: keras.Model,
+        number: int,
+        phase: Phase,
+        train: tuple[np.ndarray, np.ndarray],
+        tuning: tf.data.Dataset,
+        augment_seed: int | None,
+    ) -> list[float]:
+        """Fits to the phase's last epoch; the tuning AUC after each."""
+        assert self.promise
+        compile_network(network, phase, steps=self.promise.steps, training=self.how)
+        return fit_private(
+            network,
+            *train,
+            tuning,
+            self.promise,
+            epochs=phase.epochs,
+            augment_seed=augment_seed,
+            callbacks=self._callbacks(network, number, phase),
+        )
+
+    def _callbacks(
+        self, network: keras.Model, number: int, phase: Phase
+    ) -> list[keras.callbacks.Callback]:
+        tell = partial(_tell_of_epoch, network, of=phase.epochs, told=self._told(number))
+        return [keras.callbacks.LambdaCallback(on_epoch_end=tell), *self.watched]
+
     def _told(self, number: int) -> str:
         """What the display says before each epoch."""
         count = len(self.phases)
@@ -287,6 +343,7 @@ class _Training:
         parts += [f"{self.devices} devices"] if self.strategy else []
         parts += ["XLA"] if self.how.jit_compile else []
         parts += ["float16"] if self.how.mixed_precision else []
+        parts += [f"epsilon {self.how.privacy.epsilon:g}"] if self.promise else []
         return "  ".join((*parts, ""))
 
 

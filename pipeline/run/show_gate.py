@@ -61,7 +61,7 @@ def _policy_lines(path: Path) -> dict[str, int]:
 
     document = read_yaml(path, path.read_bytes(), error=PolicyError)
     places = {check.name: ("checks", i) for i, check in enumerate(load_policy(path).checks)}
-    same = ("negative_flips", "sentinels", "latency", "attention", "step_time")
+    same = ("negative_flips", "sentinels", "latency", "attention", "step_time", "privacy")
     parts = {"looks": "planned_looks", **{part: part for part in same}}
     known = {**places, **{name: (key,) for name, key in parts.items() if key in document.data}}
     return {name: int(document.locate(at).rpartition(":")[2]) for name, at in known.items()}

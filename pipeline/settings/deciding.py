@@ -31,11 +31,12 @@ MODULES = {
     """,
     "components.gate": """
         attention component conditions decide describe evaluation exports judged_cases policy
-        preconditions record rules self_test waiving
+        preconditions privacy record rules self_test waiving
     """,
     "components.lineage": "record",
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings sites source spec",
+    "components.privacy": "mechanism",
     "components.records": """
         case case_index chain clock errors events export files git json_lines merkle problems rows
         run_files schema text yaml_lines
@@ -49,8 +50,8 @@ MODULES = {
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
     "pipeline.model": """
-        augmentation batches board cluster explanation export faults features member phases
-        preprocessing ready_made replicated trainer
+        augmentation batches board cluster epochs explanation export faults features member phases
+        preprocessing private ready_made replicated trainer
     """,
     "pipeline.model.networks": """
         backbones building contract efficientnet efficientnet_b0 small source state_dict
