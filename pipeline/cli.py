@@ -21,6 +21,7 @@ from pipeline.commands.notify import notify
 from pipeline.commands.overrule import rollback, waive
 from pipeline.commands.pacs import pacs
 from pipeline.commands.policy import policy
+from pipeline.commands.privacy import privacy
 from pipeline.commands.prune import prune
 from pipeline.commands.reader import reader
 from pipeline.commands.run import retrain, run
@@ -55,6 +56,7 @@ for command in (
     feedback,
     pacs,
     prune,
+    privacy,
     backbones,
     gate,
     policy,

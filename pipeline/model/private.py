@@ -233,9 +233,13 @@ class PrivateSteps:
         """Changes the network by one batch; the mean loss of its images, 0 of none."""
         sums, losses = self.sums(batch)
         noisy = add_noise(sums, self.deviation, self.noise)
+        self.apply(noisy)
+        return float(np.mean(losses)) if losses else 0.0
+
+    def apply(self, noisy: Sequence[tf.Tensor]) -> None:
+        """Changes the network; nothing else of the batch is ever seen by anybody."""
         means = [one / self.expected for one in noisy]
         self.network.optimizer.apply_gradients(zip(means, self.network.trainable_variables))
-        return float(np.mean(losses)) if losses else 0.0
 
     def sums(self, batch: Batch) -> tuple[list[tf.Tensor], list[float]]:
         """The clipped sum over a batch, some units at a time, and the loss of each image."""

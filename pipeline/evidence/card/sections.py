@@ -94,12 +94,24 @@ def training_section(found: JudgedRun, trained: TrainedOn | None, words: Stated)
         "patients": (len(trained.patients) or None) if trained else None,
         "Merkle root over them": inputs.training_root,
         "licence": words.text("training_data_licence"),
+        "differential privacy": _promise(found),
+        "not covered by it": "; ".join(found.scores[CANDIDATE].privacy.get("not_private", ()))
+        or NONE,
     }
     rows = [(n, v, c) for (n, v), c in sorted(trained.groups.items())] if trained else []
     title = "Composition of training and tuning cases"
     no_groups = ("The training cases have no attribute on record.",) if trained and not rows else ()
     tables = _tables(title, ("attribute", "value", "cases"), rows)
     return CardSection("Training data", no_groups, facts, tables)
+
+
+def _promise(found: JudgedRun) -> str:
+    """What was judged of a promise; what is only stated, and by nobody signed, is called so."""
+    for check in found.decision.checks:
+        if check.rule == "privacy":
+            return f"{check.verdict.value}: {check.reason}"
+    said = found.scores[CANDIDATE].privacy
+    return f"states epsilon {said.get('epsilon')}, which no policy judged" if said else "no promise"
 
 
 def evaluation_section(found: JudgedRun, trained: TrainedOn | None) -> CardSection:
