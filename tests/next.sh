@@ -64,7 +64,7 @@ if [ ! -e "$root/made" ]; then
     --customize-hook="chroot \"\$1\" sh -c '$data'" trixie "$root"
   touch "$root/made"
 fi
-cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+cp -L /etc/resolv.conf /etc/hosts "$root/etc"  # this machine's own name is in the latter
 # Where a proxy has a certificate of its own.
 cp -RL --remove-destination /etc/ssl/certs/. "$root/etc/ssl/certs/"
 copy_to "$root/root/casegate"

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.decision import Verdict
 from tests.e2e.conftest import Released
-from tests.e2e.making import released_sha256, watched_run
+from tests.e2e.making import OTHER_SEED, released_sha256, watched_run
 from tests.e2e.processes import PATIENCE_S, command, kill_while_training, wait_until
 
 pytestmark = pytest.mark.tensorflow
@@ -29,7 +29,7 @@ def test_run_killed_in_mid_training_leaves_the_release_and_the_next_run_is_right
     assert [path.name for path in served.iterdir()] == ["pneumonia"]
     assert running_executions(released.workspace) == 1
 
-    outcome = watched_run(released.data.config("model.seed=99"), released.workspace).outcome
+    outcome = watched_run(released.data.config(OTHER_SEED), released.workspace).outcome
     assert outcome.decision.verdict is Verdict.PASS
     assert outcome.release is not None
     assert outcome.release.sha256 == outcome.decision.hashes["candidate"] != before
