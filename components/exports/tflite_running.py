@@ -10,7 +10,7 @@ from typing import Any
 from components.exports.conversing import converse
 from components.exports.pixels import prepared_batch
 from components.exports.running import TFLITE, Asked, MissingRuntime
-from components.records.export import TFLITE_INT8, TFLITE_MODEL, load_export_record
+from components.records.export import TFLITE_MODEL, load_export_record
 
 PROGRAM = Path(__file__).with_name("tflite_session.py")
 
@@ -18,17 +18,14 @@ PROGRAM = Path(__file__).with_name("tflite_session.py")
 def ask_tflite(folder: Path, pictures: Iterable[bytes]) -> Asked:
     """See `components.exports.running.ask`."""
     record = load_export_record(folder)
-    takes = "int8" if record.kind == TFLITE_INT8 else "float32"
-    return ask_file(folder / TFLITE_MODEL, pictures, size=record.image_size, takes=takes)
+    return ask_file(folder / TFLITE_MODEL, pictures, size=record.image_size)
 
 
-def ask_file(
-    model: Path, pictures: Iterable[bytes], *, size: int | None = None, takes: str | None = None
-) -> Asked:
+def ask_file(model: Path, pictures: Iterable[bytes], *, size: int | None = None) -> Asked:
     """As `ask_tflite`, of a file without a record.
 
     Args:
-      size, takes: the side of its input, in pixels, and the type; None for any.
+      size: the side of its input, in pixels; None for any.
     """
     if find_spec("ai_edge_litert") is None:
         raise MissingRuntime("tflite: ai-edge-litert is not installed; `make` installs it")
@@ -38,7 +35,7 @@ def ask_file(
         _request,
         model=model,
         runtime=TFLITE,
-        wanted={"size": size, "takes": takes},
+        wanted={"size": size},
     )
 
 

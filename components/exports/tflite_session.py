@@ -6,8 +6,7 @@ project.
     python -I tflite_session.py MODEL
 
 Every message is a line of JSON, then the bytes that it announces. First out is {"fault", "version",
-"takes", "size"}: the type of the input and its side in pixels; a model with a fault gets no
-further. A request is
+"size"}: the side of the input in pixels; a model with a fault gets no further. A request is
 {"count"} and as many prepared pictures, float32; its answer {"fault", "milliseconds"}, the time of
 each call, and the logits, float32. Last, when the requests end, comes {"peak_memory_bytes"}.
 """
@@ -47,7 +46,6 @@ class Model:
         self._given, self._gives = given[0], gives[0]
         shape = [int(side) for side in self._given["shape"]]
         self.size = shape[1] if len(shape) == 4 else 0
-        self.takes = np.dtype(self._given["dtype"]).name
         if shape != [1, self.size, self.size, 1]:
             raise Unrunnable(f"its input has shape {shape}, wanted [1, size, size, 1]")
         if (gave := [int(side) for side in self._gives["shape"]]) != [1, 1]:
@@ -117,7 +115,7 @@ def main(path: Path) -> None:
     except Unrunnable as error:
         say({**head, "fault": str(error)})
         return
-    say({**head, "takes": model.takes, "size": model.size})
+    say({**head, "size": model.size})
     for line in sys.stdin.buffer:
         count = json.loads(line)["count"]
         content = sys.stdin.buffer.read(4 * count * model.size**2)

@@ -38,7 +38,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Representative:
-    """The tuning cases that full-integer quantisation was calibrated on.
+    """The tuning cases that quantisation was calibrated on.
 
     Attributes:
       rule: how they were drawn, in one line.

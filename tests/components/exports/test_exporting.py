@@ -134,15 +134,21 @@ def test_a_file_that_was_cut_short_is_refused(
         load_export_record(tmp_path)
 
 
-def test_floats_where_whole_numbers_are_wanted_are_refused(
-    model: Path, export: Exporting, tmp_path: Path
-) -> None:
-    export(model, "tflite_float", tmp_path / "float")
-    with refused(Unservable, "takes float32", "int8"):
-        planted(tmp_path, model, (tmp_path / "float" / "model.tflite").read_bytes())
-        ask(tmp_path, "tflite", CASES.pictures)
+def test_a_picture_of_another_size_is_refused(int8: Path) -> None:
     with refused(Unservable, "size 16", "28"):
-        ask_file(tmp_path / "model.tflite", CASES.pictures, size=28)
+        ask_file(int8 / "model.tflite", CASES.pictures, size=28)
+
+
+def test_the_first_layers_stay_in_floats_and_the_others_do_not(int8: Path) -> None:
+    tree = schema.ModelT.InitFromPackedBuf((int8 / "model.tflite").read_bytes(), 0)
+    tensors = tree.subgraphs[0].tensors
+    kinds = {
+        tuple(each.shape): each.type
+        for each in tensors
+        if tree.buffers[each.buffer].data is not None and len(each.shape) == 4
+    }
+    assert tensors[tree.subgraphs[0].inputs[0]].type == schema.TensorType.FLOAT32
+    assert kinds == {(8, 3, 3, 1): schema.TensorType.FLOAT32, (16, 3, 3, 8): schema.TensorType.INT8}
 
 
 def test_scores_that_are_no_numbers_give_no_operating_point(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import number_types
@@ -88,6 +89,20 @@ def test_it_says_how_pixels_are_scaled_and_where_a_call_is_positive(int8: Path) 
     )
     (labels,) = gives.children(6)
     assert labels.text(0) == "labels.txt" and labels.number(2) == 3
+
+
+def test_weights_lie_at_multiples_of_16_and_equal_zero_points_once(int8: Path) -> None:
+    content = (int8 / "model.tflite").read_bytes()
+    start, model = np.frombuffer(content, np.uint8).ctypes.data, schema.Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
+    places = [each.DataAsNumpy().ctypes.data - start for each in buffers if each.DataLength()]
+    assert len(places) > 5 and not any(place % 16 for place in places)
+    graph = model.Subgraphs(0)
+    tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
+    points = [one.ZeroPointAsNumpy() for each in tensors if (one := each.Quantization())]
+    channels = [each for each in points if isinstance(each, np.ndarray) and each.size > 1]
+    assert sorted(each.size for each in channels) == [16, 16]  # of weights and of biases
+    assert len({each.ctypes.data for each in channels}) == 1
 
 
 def test_unzip_takes_the_labels_out_of_the_model(int8: Path) -> None:
