@@ -28,6 +28,7 @@ from pipeline.commands.run import retrain, run
 from pipeline.commands.schedule import schedule
 from pipeline.commands.serve import serve
 from pipeline.commands.serving import serving
+from pipeline.commands.site import site
 from pipeline.commands.store import store
 from pipeline.commands.timeline import timeline
 from pipeline.commands.worker import worker
@@ -74,5 +75,6 @@ for command in (
     timeline,
     board,
     worker,
+    site,
 ):
     main.add_command(command)

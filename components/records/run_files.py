@@ -38,7 +38,7 @@ RELEASE_ATTESTATION = "release.dsse.json"
 
 # What can become of a run. `running` is only true while the process that wrote it lives.
 RUN_STATES = (
-    *("running", "released", "passed", "already_released", "blocked", "inconclusive"),
+    *("running", "released", "passed", "joined", "already_released", "blocked", "inconclusive"),
     *("failed", "killed", "unchanged"),
 )
 

@@ -9,6 +9,7 @@ import json
 import queue
 import subprocess
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,13 +111,20 @@ def pack(weights: Mapping[str, npt.NDArray[Any]]) -> bytes:
     return written.getvalue()
 
 
-def unpack(payload: bytes) -> dict[str, npt.NDArray[Any]]:
+def unpack(payload: bytes, *, most_bytes: int | None = None) -> dict[str, npt.NDArray[Any]]:
     """What `pack` packed.
 
+    Args:
+      most_bytes: that the arrays may have; None for any number.
+
     Raises:
-      ValueError: it holds something else, such as pickled objects.
+      ValueError: it holds something else, such as pickled objects, or more than that.
     """
     try:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+            size = sum(each.file_size for each in archive.infolist())
+        if most_bytes is not None and size > most_bytes:
+            raise ValueError(f"{size} bytes in it, wanted at most {most_bytes}")
         with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except Exception as error:  # zipfile, zlib and NumPy each have several kinds of their own

@@ -44,6 +44,7 @@ from pipeline.model.private import Promise, fit_private
 from pipeline.model.ready_made import pass_through
 from pipeline.model.replicated import fit_replicated, lower_precision, open_strategy
 from pipeline.settings.deciding import deciding_sha256
+from pipeline.settings.federation import FederationConfig
 from pipeline.settings.provenance import environment, git_state
 from pipeline.settings.sections import ModelConfig
 from pipeline.settings.training import PrivacyConfig, TrainingConfig
@@ -88,9 +89,10 @@ def read_settings(given: Mapping[str, Any]) -> tuple[ModelConfig, TrainingConfig
     filters = tuple(model["filters"])
     training = given["training"]
     promise = PrivacyConfig(**training["privacy"])
+    federation = FederationConfig(**training["federation"])
     return (
         ModelConfig(**{**model, "filters": filters}),
-        TrainingConfig(**{**training, "privacy": promise}),
+        TrainingConfig(**{**training, "privacy": promise, "federation": federation}),
     )
 
 

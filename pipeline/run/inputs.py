@@ -144,12 +144,19 @@ class Inputs:
     @property
     def findings(self) -> tuple[str, ...]:
         """Remarks for the decision: whether other software trained the champion, or this model."""
-        elsewhere = self.config.model.saved_model
-        told = (f"trained elsewhere, {elsewhere}: {DECLARED}",) if elsewhere else ()
+        told = (f"trained elsewhere, {self.untrained}: {DECLARED}",) if self.untrained else ()
         record = self.champion.decision.with_name(RUN_RECORD) if self.champion else None
         if record is None or not record.exists():
             return told
         return told + new_platform(load_record(record).environment)
+
+    @property
+    def untrained(self) -> str:
+        """Where the model is trained, if not on the training data here; else empty."""
+        model, training = self.config.model, self.config.training
+        if model.saved_model is None and training.strategy == "federated":
+            return f"at the sites {', '.join(sorted(training.federation.key_files))}"
+        return model.saved_model or ""
 
     def compared_spans(self) -> str:
         """Which spans DataGate compares, as one JSON parameter."""
@@ -200,7 +207,7 @@ class Inputs:
             "network": self.config.model.network,
             "network_options": self.config.model.options,
             "saved_model": self.config.model.saved_model,
-            "training_data": DECLARED if self.config.model.saved_model else "used",
+            "training_data": DECLARED if self.untrained else "used",
             "network_sha256": self.network_sha256,
             "seed": self.config.model.seed,
             "target_sensitivity": self.config.model.target_sensitivity,
@@ -226,7 +233,7 @@ class Inputs:
                 "findings": self.findings,
                 "exports": self.config.exports,
                 "released_exports": self.released_exports,
-                "trained_elsewhere": self.config.model.saved_model is not None,
+                "trained_elsewhere": bool(self.untrained),
                 "training_sha256": self.training_sha256,
                 "fingerprint": self.fingerprint,
                 "run_folder": str(self.workspace.run_folder(self.run_id)),

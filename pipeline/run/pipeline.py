@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 import json
 import os
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
@@ -46,10 +47,106 @@ SPAN = "span"
 
 def create_pipeline(inputs: Inputs) -> Pipeline:
     """The graph for one run; beside every path goes the SHA-256 of what it holds."""
-    shared = {"code_sha256": deciding_sha256(), "problems": str(inputs.workspace.problems)}
+    shared, model = _shared(inputs), _model(inputs)
+    admitted = _admit(inputs)
+    training, case_set, admission = admitted.training, admitted.case_set, admitted.admission
+    transform = admitted.transform
+    federated = inputs.config.training.strategy == "federated"
+    trainer = Trainer(
+        run_fn=f"pipeline.{'federation.coordinator' if federated else 'model.trainer'}.run_fn",
+        examples=training.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=TrainArgs(splits=["train"]),
+        eval_args=EvalArgs(splits=["tune"]),
+        custom_config={
+            **model,
+            "training": dataclasses.asdict(inputs.config.training),
+            "record": inputs.release_record(),
+            "problems": str(inputs.workspace.problems),
+            "case_set": str(inputs.case_set_path),
+        },
+    )
+
+    champion = _champion(inputs, case_set, shared)
+    evaluator = Evaluator(
+        examples=case_set.outputs["examples"],
+        example_splits=["test"],
+        model=trainer.outputs["model"],
+        eval_config=eval_config(inputs.policy),
+        **champion["evaluator"],
+    )
+    evaluator.executor_spec = BeamExecutorSpec(SparedEvaluatorExecutor)
+    scorer = CaseScorer(
+        examples=case_set.outputs["examples"],
+        model=trainer.outputs["model"],
+        case_set_root=inputs.case_set.merkle_root,
+        lesions=inputs.lesions,
+        **shared,
+    ).with_id("CandidateScorer")
+    reference = ReferenceScorer(
+        examples=training.outputs["examples"], model=trainer.outputs["model"], **shared
+    )
+    exports = _exports(inputs, training, case_set, trainer, shared)
+    gate = RegressionGate(
+        training_index=training.outputs["index"],
+        case_index=case_set.outputs["index"],
+        admission=admission.outputs["admission"],
+        evaluation=evaluator.outputs["evaluation"],
+        evaluator_blessing=evaluator.outputs["blessing"],
+        candidate=scorer.outputs["scores"],
+        reference=reference.outputs["reference"],
+        request=inputs.gate_request(),
+        **champion["gate"],
+        **{kind: scorer.outputs["scores"] for kind, (_, scorer) in exports.items()},
+        **shared,
+    )
+    attestor = DecisionAttestor(
+        decision=gate.outputs["decision"],
+        blessing=gate.outputs["blessing"],
+        training_index=training.outputs["index"],
+        model=trainer.outputs["model"],
+        request=attest_request(inputs),
+        report_fn="pipeline.run.reporting.report",
+        problems=shared["problems"],
+    )
+    return _pipeline(
+        inputs,
+        [
+            *admitted,
+            trainer,
+            *champion["components"],
+            evaluator,
+            scorer,
+            reference,
+            *itertools.chain(*exports.values()),
+            gate,
+            attestor,
+            *_pusher(inputs, trainer, gate, attestor),
+        ],
+    )
+
+
+class _Admitted(NamedTuple):
+    """What reads, checks and prepares cases: all before training."""
+
+    training: Any
+    case_set: Any
+    schema: Any
+    statistics: Any
+    validator: Any
+    admission: Any
+    transform: Any
+
+
+def create_admission(inputs: Inputs) -> Pipeline:
+    """The part of the graph that a site runs on its own data before it trains with others."""
+    return _pipeline(inputs, _admit(inputs))
+
+
+def _admit(inputs: Inputs) -> _Admitted:
+    shared, model = _shared(inputs), _model(inputs)
     cases = {"exif_orientation": inputs.config.data.exif_orientation, **shared}
     lock = {"case_set": str(inputs.case_set_path), "case_set_sha256": inputs.case_set_sha256}
-    model = {**inputs.model_settings(), "code_sha256": deciding_sha256()}
 
     training = CaseExampleGen(
         source=inputs.source.spec,
@@ -112,83 +209,22 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
     )
     # Nothing is trained before the data is admitted and the case set is what was locked.
     transform.add_upstream_nodes([admission, case_set])
-    trainer = Trainer(
-        run_fn="pipeline.model.trainer.run_fn",
-        examples=training.outputs["examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=TrainArgs(splits=["train"]),
-        eval_args=EvalArgs(splits=["tune"]),
-        custom_config={
-            **model,
-            "training": dataclasses.asdict(inputs.config.training),
-            "record": inputs.release_record(),
-            "problems": str(inputs.workspace.problems),
-        },
-    )
+    return _Admitted(training, case_set, schema, statistics, validator, admission, transform)
 
-    champion = _champion(inputs, case_set, shared)
-    evaluator = Evaluator(
-        examples=case_set.outputs["examples"],
-        example_splits=["test"],
-        model=trainer.outputs["model"],
-        eval_config=eval_config(inputs.policy),
-        **champion["evaluator"],
-    )
-    evaluator.executor_spec = BeamExecutorSpec(SparedEvaluatorExecutor)
-    scorer = CaseScorer(
-        examples=case_set.outputs["examples"],
-        model=trainer.outputs["model"],
-        case_set_root=inputs.case_set.merkle_root,
-        lesions=inputs.lesions,
-        **shared,
-    ).with_id("CandidateScorer")
-    reference = ReferenceScorer(
-        examples=training.outputs["examples"], model=trainer.outputs["model"], **shared
-    )
-    exports = _exports(inputs, training, case_set, trainer, shared)
-    gate = RegressionGate(
-        training_index=training.outputs["index"],
-        case_index=case_set.outputs["index"],
-        admission=admission.outputs["admission"],
-        evaluation=evaluator.outputs["evaluation"],
-        evaluator_blessing=evaluator.outputs["blessing"],
-        candidate=scorer.outputs["scores"],
-        reference=reference.outputs["reference"],
-        request=inputs.gate_request(),
-        **champion["gate"],
-        **{kind: scorer.outputs["scores"] for kind, (_, scorer) in exports.items()},
-        **shared,
-    )
-    attestor = DecisionAttestor(
-        decision=gate.outputs["decision"],
-        blessing=gate.outputs["blessing"],
-        training_index=training.outputs["index"],
-        model=trainer.outputs["model"],
-        request=attest_request(inputs),
-        report_fn="pipeline.run.reporting.report",
-        problems=shared["problems"],
-    )
+
+def _shared(inputs: Inputs) -> dict[str, str]:
+    return {"code_sha256": deciding_sha256(), "problems": str(inputs.workspace.problems)}
+
+
+def _model(inputs: Inputs) -> dict[str, Any]:
+    return {**inputs.model_settings(), "code_sha256": deciding_sha256()}
+
+
+def _pipeline(inputs: Inputs, components: Iterable[Any]) -> Pipeline:
     return Pipeline(
         pipeline_name=inputs.workspace.pipeline_name,
         pipeline_root=str(inputs.workspace.artifacts),
-        components=[
-            training,
-            case_set,
-            schema,
-            statistics,
-            validator,
-            admission,
-            transform,
-            trainer,
-            *champion["components"],
-            evaluator,
-            scorer,
-            reference,
-            *itertools.chain(*exports.values()),
-            gate,
-            attestor,
-            *_pusher(inputs, trainer, gate, attestor),
-        ],
+        components=list(components),
         metadata_connection_config=inputs.workspace.store.tfx_config(),
         enable_cache=True,
     )

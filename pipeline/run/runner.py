@@ -29,6 +29,7 @@ from components.records.run_files import DECISION, HTML_REPORT, LOG, REPORT, REQ
 from components.records.text import last_line
 from components.release.placing import discard_interrupted
 from components.release.serving import Champion, find_champion, record_release
+from pipeline.federation.sites import refuse_unready
 from pipeline.model.cluster import refuse_unfit_place
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
@@ -148,22 +149,15 @@ def _run(
     refuse_unsigned(inputs)
     if config.training.strategy == "multi_worker":
         refuse_unfit_place()
+    if config.training.strategy == "federated":
+        refuse_unready(config.training.federation)
     log = workspace.run_folder(inputs.run_id) / LOG
     _verify_network(config, log)
     arguments = beam_arguments(config.beam, [workspace.root])
     discard_interrupted(inputs.destination, workspace.root, Ledger(workspace.ledger))
     folder = workspace.run_folder(inputs.run_id)
     write_atomically(folder / REQUEST, inputs.gate_request().encode())
-    with _noise_to(log):
-        try:
-            with job_server(arguments) as served:
-                _run_graph(inputs, served)
-        except Exception as error:
-            logging.getLogger(__name__).exception("the graph failed")
-            if _is_interrupt(error):
-                raise KeyboardInterrupt from None
-            words = f"internal error: {_in_one_line(error)}; the whole story is in {log}"
-            raise read_problem(workspace.problems) or CasegateError(words) from None
+    run_graph(inputs, log, arguments, "create_pipeline")
     return _outcome(inputs, log)
 
 
@@ -223,7 +217,7 @@ def _verify_network(config: Config, log: Path) -> None:
     if config.model.network == "small" and config.model.saved_model is None:
         return
     events.publish("started", "network")
-    with _noise_to(log), _imports_uncollected():
+    with noise_to(log), _imports_uncollected():
         # Importing TensorFlow Transform sets this to 1 where it is unset, and Keras 2 with it.
         os.environ["TF_USE_LEGACY_KERAS"] = "0"
         if config.model.saved_model is not None:
@@ -237,16 +231,39 @@ def _verify_network(config: Config, log: Path) -> None:
     events.publish("finished", "network")
 
 
-def _run_graph(inputs: Inputs, arguments: Sequence[str]) -> None:
+def run_graph(inputs: Inputs, log: Path, arguments: Sequence[str], part: str) -> None:
+    """Runs the graph, or a part of it, with all that is printed meanwhile in the log.
+
+    Args:
+      arguments: Beam's.
+      part: the function of `pipeline.run.pipeline` that makes it.
+
+    Raises:
+      CasegateError: what a component refused, or that it failed.
+    """
+    workspace = inputs.workspace
+    with noise_to(log):
+        try:
+            with job_server(arguments) as served:
+                _run_graph(inputs, served, part)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the graph failed")
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from None
+            words = f"internal error: {_in_one_line(error)}; the whole story is in {log}"
+            raise read_problem(workspace.problems) or CasegateError(words) from None
+
+
+def _run_graph(inputs: Inputs, arguments: Sequence[str], part: str) -> None:
     events.publish("started", "import TFX")
     with _imports_uncollected():
         from components.lineage.tfx_runner import EventfulBeamDagRunner
-        from pipeline.run.pipeline import create_pipeline
+        from pipeline.run import pipeline
     events.publish("finished", "import TFX")
     workspace = inputs.workspace
     name = workspace.pipeline_run(inputs.run_id)
     runner = EventfulBeamDagRunner.for_run(name, workspace.store, arguments)
-    runner.run(create_pipeline(inputs))
+    runner.run(getattr(pipeline, part)(inputs))
 
 
 @contextmanager
@@ -349,7 +366,7 @@ class _FirstWarnings(logging.Filter):
 
 
 @contextmanager
-def _noise_to(log: Path) -> Iterator[None]:
+def noise_to(log: Path) -> Iterator[None]:
     """Sends everything written to the process's own output, C++ included, to the log file."""
     sys.stdout.flush()
     sys.stderr.flush()

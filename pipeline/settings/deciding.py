@@ -29,11 +29,12 @@ MODULES = {
         component conversing exporting javascript_running pixels running source tfjs tflite
         tflite_conversion tflite_metadata tflite_running tflite_session
     """,
+    "components.federation": "aggregating tuning updates",
     "components.gate": """
         attention component conditions decide describe evaluation exports judged_cases policy
         preconditions privacy record rules self_test waiving
     """,
-    "components.lineage": "record",
+    "components.lineage": "record training",
     "components.metrics": "__init__ auc calibration calls outputs",
     "components.phantom": "arithmetic detector findings sites source spec",
     "components.privacy": "mechanism",
@@ -49,6 +50,7 @@ MODULES = {
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
     """,
+    "pipeline.federation": "answering carrier coordinator local rounds sites",
     "pipeline.model": """
         augmentation batches board cluster epochs explanation export faults features member phases
         preprocessing private ready_made replicated trainer
@@ -57,11 +59,12 @@ MODULES = {
         backbones building contract efficientnet efficientnet_b0 small source state_dict
     """,
     "pipeline.run": "inputs pipeline",
-    "pipeline.settings": "config deciding provenance sections training",
+    "pipeline.settings": "config deciding federation provenance sections training",
 }
 # What makes and asks graph models of TensorFlow.js, which no module imports.
 PROGRAMS = {
     "components/exports/converter": "convert.py uv.lock",
+    "pipeline/federation/flower": "carry.py uv.lock",
     "components/exports/javascript": """
         ask.js ask_page.js chromium.js model.js package-lock.json pixels.js
     """,

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from pipeline.settings.federation import FederationConfig
 from pipeline.settings.sections import Flag, Limits, Positive, Section
 
 
@@ -26,9 +27,10 @@ class PrivacyConfig(Section):
 class TrainingConfig(Section):
     """On what the network is trained; what is released computes alike, whatever trained it."""
 
-    strategy: Literal["one", "mirrored", "multi_worker"] = "one"
+    strategy: Literal["one", "mirrored", "multi_worker", "federated"] = "one"
     """one, one device; mirrored, every GPU of this machine; multi_worker, the machines that
-    TF_CONFIG names. Several divide each batch of `model.batch_size` among them."""
+    TF_CONFIG names. Several divide each batch of `model.batch_size` among them. federated, the
+    hospitals of `training.federation`, each of which keeps its data."""
     jit_compile: Flag = False
     """Whether XLA compiles the steps of training; with strategy one alone."""
     mixed_precision: Flag = False
@@ -37,9 +39,12 @@ class TrainingConfig(Section):
     wait_minutes: Positive = 10
     """How long the machines of multi_worker wait for each other's next step."""
 
+    federation: FederationConfig = field(default_factory=FederationConfig)
+
     def deciding(self) -> dict[str, Any]:
         """What can change what is trained, which waiting cannot."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k != "wait_minutes"}
+        given = {k: v for k, v in dataclasses.asdict(self).items() if k != "wait_minutes"}
+        return {**given, "federation": self.federation.deciding()}
 
     def __post_init__(self) -> None:
         if self.jit_compile and self.strategy != "one":
@@ -53,4 +58,9 @@ class TrainingConfig(Section):
                 f"privacy: got a promise beside strategy {self.strategy}, jit_compile "
                 f"{self.jit_compile} and mixed_precision {self.mixed_precision}, wanted one device "
                 "and neither of the others, as nobody has shown that it holds there"
+            )
+        if self.mixed_precision and self.strategy == "federated":
+            raise ValueError(
+                "mixed_precision: got true beside strategy federated, wanted false, as sites train "
+                "on different machines; turn one of them off"
             )

@@ -23,7 +23,9 @@ MOST_ROWS = 1000  # of one table; the command has them all
 
 # How each verdict and state is marked: by a sign as well as a colour.
 _SIGNS: dict[Value, Verdict] = {
-    **dict.fromkeys(("PASS", "released", "serving", "passed", "already_released"), Verdict.PASS),
+    **dict.fromkeys(
+        ("PASS", "released", "serving", "passed", "joined", "already_released"), Verdict.PASS
+    ),
     **dict.fromkeys(("FAIL", "blocked", "failed"), Verdict.FAIL),
     **dict.fromkeys(("INCONCLUSIVE", "inconclusive", "killed", NOT_CLOSED), Verdict.INCONCLUSIVE),
 }

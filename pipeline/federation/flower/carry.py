@@ -27,7 +27,7 @@ import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
 from flwr.client.grpc_rere_client import connection
-from flwr.common import Array, ArrayRecord, ConfigRecord, Message, RecordDict, log
+from flwr.common import Array, ArrayRecord, ConfigRecord, Message, RecordDict, heartbeat, log
 from flwr.common.constant import (
     HEARTBEAT_INTERVAL_INF,
     HEARTBEAT_MIN_INTERVAL,
@@ -61,7 +61,8 @@ from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 
 POLL_S = 0.2
 # A site that is gone shows after two of these; Flower's own 30 seconds would be a minute.
-connection.HEARTBEAT_DEFAULT_INTERVAL = HEARTBEAT_MIN_INTERVAL
+for module in (connection, heartbeat):
+    module.HEARTBEAT_DEFAULT_INTERVAL = HEARTBEAT_MIN_INTERVAL
 
 Told = tuple[dict[str, Any], bytes]
 

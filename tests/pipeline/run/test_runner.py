@@ -93,7 +93,7 @@ def test_an_interrupt_inside_a_component_ends_a_run_as_one_elsewhere_does(
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    def graph(inputs: Inputs, arguments: Sequence[str]) -> None:
+    def graph(inputs: Inputs, arguments: Sequence[str], part: str) -> None:
         with beam.Pipeline(IN_MEMORY) as pipeline:
             _ = pipeline | beam.Create([1]) | beam.Map(interrupt)
 

@@ -17,6 +17,7 @@ ROOTS = (
     "components.exports.component",
     "components.gate.component",
     "components.scoring.component",
+    "pipeline.federation.answering",
 )
 # Run as a program, or deciding by what they pass on and not by what they import.
 ALONE = {
@@ -68,6 +69,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("pipeline/run/pipeline.py", True),
         ("components/exports/javascript/pixels.js", True),
         ("components/exports/converter/uv.lock", True),
+        ("pipeline/federation/flower/carry.py", True),
         ("components/report/html.py", False),
         ("pipeline/commands/run.py", False),
         ("pipeline/evidence/questions/show.py", False),
