@@ -1,4 +1,4 @@
-"""What is signed: in-toto statements on a decision and on a release, each bound to files by digest.
+"""What is signed: in-toto statements on a decision, a release or a site, bound to files by digest.
 
 in-toto leaves the names of digests open but for a few; `sha256` stands for the bytes of a file
 alone. What is hashed in another way has a name of its own, described in the statement's schema.
@@ -53,7 +53,7 @@ NEVER_ABSENT = (MODEL, DECISION, CASE_SET, POLICY, SCORES, HTML_REPORT, REPORT)
 @dataclass(frozen=True)
 class Statement:
     """Attributes:
-    predicate_type: DECISION_TYPE or RELEASE_TYPE.
+    predicate_type: a key of _SCHEMAS.
     subjects: name -> digest (hex), hashed as DIGESTS says.
     """
 
@@ -64,7 +64,14 @@ class Statement:
 
 DECISION_TYPE = "urn:casegate:decision:v1"
 RELEASE_TYPE = "urn:casegate:release:v1"
-_SCHEMAS = {DECISION_TYPE: "attestation_decision", RELEASE_TYPE: "attestation_release"}
+SITE_REQUEST_TYPE = "urn:casegate:site-request:v1"
+SITE_VERDICT_TYPE = "urn:casegate:site-verdict:v1"
+_SCHEMAS = {
+    DECISION_TYPE: "attestation_decision",
+    RELEASE_TYPE: "attestation_release",
+    SITE_REQUEST_TYPE: "site_request",
+    SITE_VERDICT_TYPE: "site_verdict",
+}
 
 
 def decision_statement(

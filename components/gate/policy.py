@@ -184,6 +184,14 @@ class ExportRule:
 
 
 @dataclass(frozen=True)
+class Disclosure:
+    """`minimum_cell`: fewest patients of any cell of the figures that leave a site."""
+
+    minimum_cell: int
+    rationale: str
+
+
+@dataclass(frozen=True)
 class Policy:
     """Attributes:
     alpha: one-sided error rate of every interval that names none of its own.
@@ -197,6 +205,7 @@ class Policy:
     sha256: hex, over the file's bytes.
     agreement: None where `DEFAULT_AGREEMENT` is the limit.
     exports: by kind, where the policy names it.
+    disclosure: which figures leave this site with a verdict; None where no figure does.
     """
 
     name: str
@@ -219,6 +228,7 @@ class Policy:
     step_time: StepTime | None = None
     privacy: PrivacyLimit | None = None
     exports: Mapping[str, ExportRule] = field(default_factory=dict)
+    disclosure: Disclosure | None = None
 
     def export_rule(self, kind: str) -> ExportRule:
         """What an artefact of this kind has to be, by the defaults where the policy is silent."""
@@ -239,9 +249,12 @@ def load_policy(path: Path) -> Policy:
     document = read_yaml(path, content, error=PolicyError)
     check_document(document.data, "gate_policy", locate=document.locate, error=PolicyError)
     data: dict[str, Any] = document.data
-    flips, sentinels, latency, agreement, step_time, privacy = (
+    flips, sentinels, latency, agreement, step_time, privacy, disclosure = (
         data.get(key)
-        for key in ("negative_flips", "sentinels", "latency", "agreement", "step_time", "privacy")
+        for key in (
+            *("negative_flips", "sentinels", "latency", "agreement", "step_time", "privacy"),
+            "disclosure",
+        )
     )
     return Policy(
         name=data["name"],
@@ -264,6 +277,7 @@ def load_policy(path: Path) -> Policy:
         step_time=StepTime(**step_time) if step_time else None,
         privacy=PrivacyLimit(**privacy) if privacy else None,
         exports={kind: _export_rule(document, kind) for kind in data.get("exports", {})},
+        disclosure=Disclosure(**disclosure) if disclosure else None,
     )
 
 
