@@ -44,7 +44,7 @@ def join(workspace: Path, **given: Any) -> int:
 
 
 @site.command()
-@click.argument("request", type=options.EXISTING_FOLDER)
+@click.argument("request", type=options.FOLDER)
 @options.case_set()
 @options.file("--policy", "The acceptance criteria.  [default: policy.yaml beside the case set]")
 @click.option(
