@@ -32,7 +32,7 @@ VERDICT = "verdict.dsse.json"  # in the run's folder: what left the site
 
 
 @dataclass(frozen=True)
-class SiteAnswer:
+class SentVerdict:
     """What was decided, where it is kept, and the one file for the coordinator."""
 
     gated: Gated
@@ -43,7 +43,7 @@ class SiteAnswer:
 
 def judge_request(
     asked: Path, own: GateRequest, *, coordinator: PublicKey, signer: Signer, inbox: Path
-) -> SiteAnswer:
+) -> SentVerdict:
     """Judges the candidate in a folder of a coordinator's outbox, and answers into its inbox.
 
     Args:
@@ -85,7 +85,7 @@ def judge_request(
     write_atomically(folder / VERDICT, content)
     with writing_to(sent, f"; the signed verdict lies in {folder / VERDICT}"):
         write_atomically(sent, content)
-    return SiteAnswer(gated, folder, sent, len(said["figures"]))
+    return SentVerdict(gated, folder, sent, len(said["figures"]))
 
 
 def _refuse_idle(asked: Path, request: Statement, folder: Path) -> None:

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -149,7 +148,8 @@ class SuperLink:
 
     def ask(self, asked: dict[str, Any], payload: bytes, channel: ParentChannel) -> None:
         """Passes on each site's answer as it comes; what has not come in time never does."""
-        began, until = time.time(), time.monotonic() + asked["timeout_s"]
+        until = time.monotonic() + asked["timeout_s"]
+        joined = {site: self._joined(site) for site in asked["words"]}
         waiting = {
             self._push(site, json.dumps(words), payload, asked["timeout_s"]): site
             for site, words in asked["words"].items()
@@ -164,7 +164,7 @@ class SuperLink:
                     self._forget(identity, answer)
                     del coming[identity], waiting[identity]
             for identity, site in list(waiting.items()):
-                if identity not in coming and self._restarted(site, began):
+                if identity not in coming and self._joined(site) != joined[site]:
                     channel.tell({"site": site, "fault": "it was started anew meanwhile"})
                     self._forget(identity)
                     del waiting[identity]
@@ -201,9 +201,10 @@ class SuperLink:
         except Exception as error:  # whatever a site sends, the others go on
             return {"site": site, "fault": f"it sent no answer ({type(error).__name__})"}, b""
 
-    def _restarted(self, site: str, began: float) -> bool:
+    def _joined(self, site: str) -> str:
+        """When it did so last."""
         (node,) = self._state.get_node_info(node_ids=[self._nodes[site]])
-        return datetime.fromisoformat(node.last_activated_at).timestamp() > began
+        return str(node.last_activated_at)
 
     def _forget(self, identity: str, answer: Message | None = None) -> None:
         self._state.delete_messages({identity})
