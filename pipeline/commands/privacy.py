@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from components.decision import Verdict
-from components.gate.decide import EXIT_CODES
 from pipeline.commands import options
 from pipeline.commands.ending import group
 
@@ -45,6 +44,7 @@ def audit(
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from components.cases.sources import open_source
+    from components.gate.decide import EXIT_CODES
     from pipeline.model.privacy_audit import ALPHA, audit, read_training
     from pipeline.settings.config import load_config
 
