@@ -10,12 +10,13 @@ if TYPE_CHECKING:  # its import takes longer than all that a change of documenta
 
 LOOSENED, TIGHTENED, CHANGED = "loosened", "tightened", "changed"
 # They ask for more where they are higher, other numbers where they are lower.
-HIGHER = ("floor", "at_least", "shortcuts.alpha", "agreement")
+HIGHER = ("floor", "at_least", "shortcuts.alpha", "agreement", "minimum_cell")
 WEAKER = (
     "report",
     "supporting",
     "off",
     "optional",
+    "image",
 )  # ask for less than the words that they stand in place of
 PLAIN = ("alpha", "planned_looks", "leakage", "patients", "near_duplicates")
 NEITHER = ("patients", "method", "paired_method", "checks")

@@ -8,10 +8,12 @@ from components.gate.policy import (
     AgreementLimit,
     AttentionMargin,
     Coverage,
+    Disclosure,
     ExportRule,
     Latency,
     NegativeFlips,
     Policy,
+    PrivacyLimit,
     Sentinels,
     Shortcuts,
     StepTime,
@@ -148,9 +150,23 @@ def test_no_part_of_a_policy_goes_unwatched() -> None:
         coverage=Coverage(("device",), 50, ""),
         agreement=AgreementLimit(0.05, ""),
         step_time=StepTime(900, ""),
+        privacy=PrivacyLimit(3, ""),
+        disclosure=Disclosure(10, ""),
     )
     watched = {what.partition(".")[0] for what in limits._limits(full, set())}
     assert watched | {"checks"} == {field.name for field in fields(Policy)} - judges_nothing
+
+
+def test_a_weaker_promise_and_smaller_cells_are_loosened() -> None:
+    before = replace(BASE, privacy=PrivacyLimit(3, ""), disclosure=Disclosure(10, ""))
+    after = replace(
+        BASE, privacy=PrivacyLimit(8, "", unit="image"), disclosure=Disclosure(5, "")
+    )
+    assert rows(before, after) == [
+        ("privacy.epsilon_ceiling", "3", "8", "loosened"),
+        ("privacy.unit", "patient", "image", "loosened"),
+        ("disclosure.minimum_cell", "10", "5", "loosened"),
+    ]
 
 
 INT8 = replace(

@@ -15,7 +15,7 @@ from pipeline.model.privacy_audit import PrivacyAudit, audit
 from pipeline.settings.sections import ModelConfig
 from pipeline.settings.training import PrivacyConfig, TrainingConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 RNG = np.random.default_rng(2)
 PIXELS = RNG.random((100, 16, 16, 1), np.float32)
@@ -44,14 +44,12 @@ def test_noise_left_out_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert audited().broken
 
 
-def test_noise_of_a_tenth_is_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_noise_of_a_tenth_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     real = private.add_noise
     monkeypatch.setattr(
         private, "add_noise", lambda sums, scale, generator: real(sums, scale / 10, generator)
     )
-    assert audited().broken
+    assert audited(1.0).broken
 
 
 def test_clipping_after_averaging_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
