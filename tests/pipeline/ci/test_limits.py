@@ -159,9 +159,7 @@ def test_no_part_of_a_policy_goes_unwatched() -> None:
 
 def test_a_weaker_promise_and_smaller_cells_are_loosened() -> None:
     before = replace(BASE, privacy=PrivacyLimit(3, ""), disclosure=Disclosure(10, ""))
-    after = replace(
-        BASE, privacy=PrivacyLimit(8, "", unit="image"), disclosure=Disclosure(5, "")
-    )
+    after = replace(BASE, privacy=PrivacyLimit(8, "", unit="image"), disclosure=Disclosure(5, ""))
     assert rows(before, after) == [
         ("privacy.epsilon_ceiling", "3", "8", "loosened"),
         ("privacy.unit", "patient", "image", "loosened"),
