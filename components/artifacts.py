@@ -39,6 +39,12 @@ class ExportScoresArtifact(Artifact):
     TYPE_NAME = "CasegateExportScores"
 
 
+class SiteAnswersArtifact(Artifact):
+    """`sites.json`: what the sites that the policy names were asked about a model, and answered."""
+
+    TYPE_NAME = "CasegateSiteAnswers"
+
+
 class DecisionArtifact(Artifact):
     """`decision.json`: the verdict and every number that led to it."""
 

@@ -34,8 +34,8 @@ class CheckResult:
     Attributes:
       check: unique within the decision, such as `sensitivity[overall].floor`.
       rule: floor, ceiling, non_inferiority, negative_flips, sentinel, latency, looks, coverage,
-        attention, servable, agreement, evaluator, scores, self_test, baseline or export; of an
-        exported artefact also alike (a floor) and apart (a ceiling), against the candidate.
+        attention, servable, agreement, evaluator, scores, self_test, baseline, site or export; of
+        an exported artefact also alike (a floor) and apart (a ceiling), against the candidate.
       against: none, champion or golden; of an exported artefact none, golden or candidate.
       n: cases it was judged on; patients where the policy aggregates to them.
       limit: what the bounds were compared with: a floor, a ceiling, a margin with its sign.
@@ -213,7 +213,7 @@ class Decision:
     created: ISO 8601 in UTC, given by the caller.
     policy: its name; case_set: name, version, cases and positives.
     hashes: SHA-256 (hex) of candidate, champion, golden, case_set (Merkle root), policy and the
-      scores of each model; None where there is none.
+      scores of each model, `sites` of what sites answered; None where there is none.
     operating_points: of candidate, champion and golden; None where there is none.
     patients: how several images of one patient were taken: independent, clustered, aggregated.
     comparisons: where the change lies, slice by slice.

@@ -104,6 +104,22 @@ def load_public(path: Path) -> PublicKey:
     return PublicKey(key_name(path, PUBLIC), SSlibKey.from_crypto(key))
 
 
+def public_key_of(line: str, name: str) -> PublicKey:
+    """The public key whose PEM file has this line of base64 between its first and its last.
+
+    Raises:
+      ConfigError: it is not one Ed25519 public key.
+    """
+    pem = f"-----BEGIN PUBLIC KEY-----\n{line}\n-----END PUBLIC KEY-----\n".encode()
+    try:
+        key = load_pem_public_key(pem)
+        if not isinstance(key, Ed25519PublicKey):
+            raise ValueError
+    except Exception:  # cryptography has several kinds; none of them leaves a key
+        raise ConfigError(f"{name}: got {line[:80]!a}, wanted a line of a NAME.pub.pem") from None
+    return PublicKey(name, SSlibKey.from_crypto(key))
+
+
 def load_trusted(folder: Path) -> tuple[PublicKey, ...]:
     """The keys whose signatures count: every NAME.pub.pem in `folder`; none where it is missing.
 

@@ -4,13 +4,16 @@ A request is bound to a model's files and to one run by a nonce; an answer to it
 So no answer serves for another model, nor for another run.
 """
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.attestation.envelope import read_envelope, sign, verify
-from components.attestation.keys import PublicKey, Signer
+from components.attestation.keys import PublicKey, Signer, public_key_of
 from components.attestation.statements import (
     MODEL,
     SITE_REQUEST_TYPE,
@@ -19,12 +22,45 @@ from components.attestation.statements import (
     from_bytes,
     to_bytes,
 )
-from components.records.errors import IntegrityError, SignatureError
-from components.records.files import sha256_tree
+from components.records.errors import ConfigError, IntegrityError, SignatureError
+from components.records.files import canonical_json, sha256_tree
 
 # In a candidate's folder of the outbox: the files of its SavedModel, and what asks.
 MODEL_FOLDER, REQUEST_FILE = "model", "request.dsse.json"
 ANSWER_SUFFIX = ".dsse.json"  # NAME of the site before it, in the run's folder of the inbox
+
+
+@dataclass(frozen=True)
+class SiteAnswers:
+    """What went between a run and the sites that its policy names, each an envelope as it came.
+
+    Attributes:
+      request: the run's own.
+      answers: by the site's name, of those that answered.
+    """
+
+    request: str
+    answers: Mapping[str, str]
+
+    def to_bytes(self) -> bytes:
+        return canonical_json({"request": self.request, "answers": dict(self.answers)}) + b"\n"
+
+    @property
+    def sha256(self) -> str:
+        """Hex, over the file that keeps it."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def load_answers(path: Path) -> SiteAnswers:
+    """The inverse of `SiteAnswers.to_bytes`; IntegrityError where the file is no such thing."""
+    try:
+        found = json.loads(path.read_bytes())
+        answers = {str(name): str(envelope) for name, envelope in found["answers"].items()}
+        return SiteAnswers(str(found["request"]), answers)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IntegrityError(
+            f"{path}: not what sites were asked and answered ({type(error).__name__}); restore it"
+        ) from None
 
 
 def signed_request(
@@ -76,3 +112,41 @@ def signed_verdict(
     predicate = {"request_sha256": request_sha256, "nonce": nonce, **said}
     statement = Statement(SITE_VERDICT_TYPE, {MODEL: request.subjects[MODEL]}, predicate)
     return sign(to_bytes(statement), [signer])
+
+
+def read_verdict(
+    sites: SiteAnswers, name: str, *, key: str, model_sha256: str, run_id: str
+) -> Mapping[str, Any]:
+    """What a site said, in the words of schemas/site_verdict.json.
+
+    Args:
+      key: the site's public key, as `public_key_of` takes it.
+      model_sha256, run_id: of the candidate, and of the run that judges it.
+
+    Raises:
+      SignatureError: its key did not sign it, or it is no answer to this run's request about this
+        model; the message names no folder.
+    """
+    where = f"{name}{ANSWER_SUFFIX}"
+    asked = verify(sites.request.encode(), [], where=REQUEST_FILE)
+    request = from_bytes(asked.payload, SITE_REQUEST_TYPE, where=REQUEST_FILE)
+    if (request.subjects[MODEL], request.predicate["run_id"]) != (model_sha256, run_id):
+        raise SignatureError(f"{REQUEST_FILE}: asks about another model or for another run")
+    try:
+        trusted = public_key_of(key, name)
+    except ConfigError as error:
+        raise SignatureError(str(error)) from None
+    signed = verify(sites.answers[name].encode(), [trusted], where=where)
+    signed.require(1)
+    said = from_bytes(signed.payload, SITE_VERDICT_TYPE, where=where)
+    if said.subjects[MODEL] != model_sha256:
+        raise SignatureError(
+            f"{where}: is about model {said.subjects[MODEL][:12]}..., the candidate is "
+            f"{model_sha256[:12]}..."
+        )
+    if (said.predicate["request_sha256"], said.predicate["nonce"]) != (
+        asked.payload_sha256,
+        request.predicate["nonce"],
+    ):
+        raise SignatureError(f"{where}: answers another request, so it is of another run")
+    return said.predicate

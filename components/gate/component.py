@@ -21,7 +21,9 @@ from components.artifacts import (
     DecisionArtifact,
     ExportScoresArtifact,
     ReferenceArtifact,
+    SiteAnswersArtifact,
 )
+from components.attestation.site import load_answers
 from components.baselines.case_set import load_case_set
 from components.baselines.export_scores import ExportScores, load_export_scores
 from components.baselines.golden import load_golden
@@ -43,6 +45,7 @@ from components.records.run_files import (
     REFERENCE,
     REQUEST,
     SCORES,
+    SITES,
     STATISTICS,
     read_request,
 )
@@ -67,6 +70,7 @@ def RegressionGate(
     tflite_float16: InputArtifact[ExportScoresArtifact] = None,
     tflite_float: InputArtifact[ExportScoresArtifact] = None,
     tfjs: InputArtifact[ExportScoresArtifact] = None,
+    sites: InputArtifact[SiteAnswersArtifact] = None,
 ) -> None:
     """Writes `decision.json` and a blessing; blesses only a PASS that is not released already.
 
@@ -121,12 +125,14 @@ def RegressionGate(
                 for kind in asked["exports"]
             },
             released_exports=asked["released_exports"],
+            sites=load_answers(Path(sites.uri) / SITES) if sites else None,
         )
         kept = {
             SCORES: candidate.uri,
             STATISTICS: admission.uri,
             ADMISSION: admission.uri,
             REFERENCE: reference.uri,
+            **({SITES: sites.uri} if sites else {}),
         }
         for name, uri in kept.items():
             write_atomically(folder / name, (Path(uri) / name).read_bytes())

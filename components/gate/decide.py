@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from components.attestation.site import SiteAnswers
 from components.baselines.case_set import CaseSet
 from components.baselines.export_scores import ExportScores
 from components.baselines.golden import Golden
@@ -56,6 +57,7 @@ from components.gate.preconditions import (
 from components.gate.privacy import privacy_checks
 from components.gate.rules import apply_rules, overall_verdict
 from components.gate.self_test import attention_self_tests, self_tests
+from components.gate.sites import describe_pooled, hear_sites, is_broken, site_checks
 from components.gate.waiving import WaivedSubject, apply_waivers
 from components.records.errors import IntegrityError
 from components.records.ledger.records import Waiver
@@ -87,6 +89,7 @@ def decide(
     trained_on: TrainedOn | None = None,
     exports: Mapping[str, ExportScores | IntegrityError] | None = None,
     released_exports: Collection[str] = (),
+    sites: SiteAnswers | None = None,
 ) -> Decision:
     """The decision on a candidate; depends on nothing but its arguments.
 
@@ -106,6 +109,8 @@ def decide(
       exports: the candidate's artefacts by kind, as `judge_exports` takes them; None where only
         scores are here, and no artefact is judged.
       released_exports: kinds of the artefacts that the champion was released with.
+      sites: what the sites that the policy names were asked and answered; None where nobody was
+        asked, and then none of them has passed it.
     """
     models = {"candidate": candidate}
     if champion is not None:
@@ -115,6 +120,8 @@ def decide(
     cases = JudgedCases(case_set)
     notes = (*findings, *unservable_baselines(models))
     draft = _draft(policy, case_set, cases, models, notes, run_id, created)
+    if sites is not None:
+        draft["hashes"]["sites"] = sites.sha256
     draft |= {"looks": Looks(looks_used, policy.planned_looks), "given": waivers}
     checks = servable_checks(candidate, len(case_set.cases), required=not scores_only)
     checks += agreement_checks(policy, candidate, required=not scores_only)
@@ -146,6 +153,8 @@ def decide(
     elif policy.coverage:
         checks += coverage_checks(policy.coverage, cases, trained_on)
     checks += looks_checks(draft["looks"])
+    heard = hear_sites(policy, sites, candidate=candidate.model_sha256, run_id=run_id)
+    checks += site_checks(policy, heard, asked=sites is not None)
     judges = Judges(policy, case_set, cases, candidate, ours, outputs.get("golden"))
     exported = judge_exports(judges, exports) if exports is not None else ()
     checks += export_checks(exported)
@@ -165,9 +174,14 @@ def decide(
         and same_scores(ours, outputs.get("champion"))
         and passed <= set(released_exports),
         "exports": exported,
-        "findings": (*draft["findings"], *remarks(policy, cases, ours, outputs)),
+        "findings": (
+            *draft["findings"],
+            *remarks(policy, cases, ours, outputs),
+            *describe_pooled(heard, alpha=policy.alpha),
+        ),
     }
-    return _close(draft, checks + broken, EXIT_BROKEN if broken else None)
+    code = EXIT_INTEGRITY if is_broken(policy, heard) else None
+    return _close(draft, checks + broken, EXIT_BROKEN if broken else code)
 
 
 def _draft(

@@ -40,7 +40,7 @@ def disclose(
         "decision_sha256": decision.decision_sha256,
         "policy_sha256": policy.sha256,
         "looks": {"used": decision.looks.used, "planned": decision.looks.planned},
-        "figures": _figures(decision) if _may_leave(policy, case_set, scores) else [],
+        "figures": _figures(policy, decision) if _may_leave(policy, case_set, scores) else [],
     }
 
 
@@ -73,7 +73,8 @@ def smallest_cell(policy: Policy, cases: JudgedCases, outputs: Mapping[str, Outp
     )
 
 
-def _figures(decision: Decision) -> list[dict[str, Any]]:
+def _figures(policy: Policy, decision: Decision) -> list[dict[str, Any]]:
+    alphas = {check.metric: check.alpha for check in policy.checks if not check.slice}
     return [
         {
             "metric": check.metric,
@@ -84,6 +85,7 @@ def _figures(decision: Decision) -> list[dict[str, Any]]:
                 key: round(float(getattr(check, key)), _DIGITS)
                 for key in ("estimate", "lower", "upper", "limit")
             },
+            "alpha": alphas[check.metric],
         }
         for check in decision.checks
         if check.metric in _METRICS

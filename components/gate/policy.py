@@ -192,6 +192,19 @@ class Disclosure:
 
 
 @dataclass(frozen=True)
+class SiteRule:
+    """A hospital that judges the candidate on its own cases, which never leave it.
+
+    Attributes:
+      key: its public key, the line between the two of its NAME.pub.pem.
+    """
+
+    key: str
+    rationale: str
+    role: str = "gate"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Attributes:
     alpha: one-sided error rate of every interval that names none of its own.
@@ -206,6 +219,7 @@ class Policy:
     agreement: None where `DEFAULT_AGREEMENT` is the limit.
     exports: by kind, where the policy names it.
     disclosure: which figures leave this site with a verdict; None where no figure does.
+    sites: by name, which is that of the site's key.
     """
 
     name: str
@@ -229,6 +243,7 @@ class Policy:
     privacy: PrivacyLimit | None = None
     exports: Mapping[str, ExportRule] = field(default_factory=dict)
     disclosure: Disclosure | None = None
+    sites: Mapping[str, SiteRule] = field(default_factory=dict)
 
     def export_rule(self, kind: str) -> ExportRule:
         """What an artefact of this kind has to be, by the defaults where the policy is silent."""
@@ -278,7 +293,21 @@ def load_policy(path: Path) -> Policy:
         privacy=PrivacyLimit(**privacy) if privacy else None,
         exports={kind: _export_rule(document, kind) for kind in data.get("exports", {})},
         disclosure=Disclosure(**disclosure) if disclosure else None,
+        sites=_sites(document),
     )
+
+
+def _sites(document: YamlDocument) -> dict[str, SiteRule]:
+    found: dict[str, SiteRule] = {}
+    for name, given in document.data.get("sites", {}).items():
+        rule = SiteRule(**given)
+        if twin := next((other for other, its in found.items() if its.key == rule.key), None):
+            raise PolicyError(
+                f"{document.locate(('sites', name, 'key'))}: sites.{name} has the key of "
+                f"sites.{twin}; wanted one of its own, as no hospital speaks for another"
+            )
+        found[name] = rule
+    return found
 
 
 def _export_rule(document: YamlDocument, kind: str) -> ExportRule:

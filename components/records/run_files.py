@@ -17,6 +17,8 @@ RUN_RECORD = "run.json"
 LINEAGE = "lineage.json"  # the run's part of ML Metadata when it ended
 DIFF = "uncommitted.diff"  # what the code had that its commit had not
 
+SITES = "sites.json"  # what the sites that the policy names were asked, and answered
+
 # In a model's folder: what it was trained on and how, as far as its maker says.
 RELEASE_RECORD = Path("assets.extra") / "release.json"
 

@@ -42,6 +42,7 @@ KINDS = {
     "latency": ("Latency in milliseconds", "The value must not be above the limit."),
     "step_time": ("Step of training in milliseconds", "The value must not be above the limit."),
     "privacy": ("Epsilon of the training", "The value must not be above the limit."),
+    "site": ("Given by a site", "The site's own check decides."),
     "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
     "alike": (
         "Called as the candidate calls them",

@@ -30,6 +30,8 @@ HELP = {
     "step_time": "How long a step of the training may take.",
     "privacy": "How much anybody may learn from the model of a patient it was trained on: epsilon, "
     "computed of the noise and the draws of its training. Without a promise it fails.",
+    "site": "A hospital that the policy names judges the candidate on its own cases, which stay "
+    "there, and signs what it says. No verdict, or one that is not its own, is no PASS.",
     "looks": "A fixed case set wears out with every look at it; the policy plans how many.",
     "coverage": "A slice that is judged must be among the training cases too: on few cases a model "
     "can be right by chance about a kind that it never saw.",

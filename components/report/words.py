@@ -31,6 +31,7 @@ SUBJECTS = {
     "latency": "Latency",
     "step_time": "Step of training",
     "privacy": "Privacy of the training",
+    "site": "Judged at a site",
     "looks": "Looks at the case set",
     "coverage": "Training cases",
     "attention": "Heat in the lesions",

@@ -19,7 +19,7 @@ WEAKER = (
     "image",
 )  # ask for less than the words that they stand in place of
 PLAIN = ("alpha", "planned_looks", "leakage", "patients", "near_duplicates")
-NEITHER = ("patients", "method", "paired_method", "checks")
+NEITHER = ("patients", "method", "paired_method", "checks", "key")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def _asked(policy: "Policy", ignored: set[str]) -> set[str]:
             for runtime in policy.export_rule(kind).runtimes
         ),
         *(f"coverage.{name}" for name in covered),
+        *(f"sites.{name}" for name in policy.sites),
         *(f"shortcuts.{name}" for name in watched),
     }
 
@@ -97,6 +98,9 @@ def _limits(policy: "Policy", both: set[str]) -> dict[str, Any]:
             found |= {f"{name}.margin.{against}": m for against, m in check.margins.items()}
             for word in ("alpha", "role", "method", "paired_method"):
                 found[f"{name}.{word}"] = getattr(check, word)
+    for name, site in policy.sites.items():
+        if f"sites.{name}" in both:
+            found |= {f"sites.{name}.{word}": getattr(site, word) for word in ("key", "role")}
     for kind in KINDS:
         rule, place = policy.export_rule(kind), f"exports.{kind}"
         found[f"{place}.required"] = "required" if rule.required else "optional"

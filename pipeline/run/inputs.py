@@ -243,6 +243,26 @@ class Inputs:
         )
 
     @property
+    def asks_sites(self) -> bool:
+        """Whether this run asks hospitals to judge its candidate."""
+        return bool(self.policy.sites) and self.config.site_verdicts.ask
+
+    def site_request(self) -> str:
+        """What sites are asked, and where, as one JSON parameter."""
+        how = self.config.site_verdicts
+        return json.dumps(
+            {
+                "run_id": self.run_id,
+                "policy": self.policy.name,
+                "sites": sorted(self.policy.sites),
+                "outbox": str(Path(str(how.outbox)).resolve()),
+                "inbox": str(Path(str(how.inbox)).resolve()),
+                "wait_minutes": how.wait_minutes,
+            },
+            sort_keys=True,
+        )
+
+    @property
     def keys(self) -> Path:
         """The folder of public keys whose signatures count."""
         named = self.config.signing.keys

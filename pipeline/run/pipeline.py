@@ -31,6 +31,7 @@ from components.cases.component import CaseExampleGen
 from components.cases.example import QUALITY
 from components.exports.component import ExportScorer, TfjsExporter, TfliteExporter
 from components.exports.running import presence
+from components.federation.component import SiteVerdicts
 from components.gate.component import RegressionGate
 from components.gate.evaluation import eval_config
 from components.records.export import TFJS
@@ -87,6 +88,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         examples=training.outputs["examples"], model=trainer.outputs["model"], **shared
     )
     exports = _exports(inputs, training, case_set, trainer, shared)
+    sites = _sites(inputs, trainer, [evaluator, scorer, reference])
     gate = RegressionGate(
         training_index=training.outputs["index"],
         case_index=case_set.outputs["index"],
@@ -98,6 +100,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
         request=inputs.gate_request(),
         **champion["gate"],
         **{kind: scorer.outputs["scores"] for kind, (_, scorer) in exports.items()},
+        **({"sites": sites[0].outputs["answers"]} if sites else {}),
         **shared,
     )
     attestor = DecisionAttestor(
@@ -119,6 +122,7 @@ def create_pipeline(inputs: Inputs) -> Pipeline:
             scorer,
             reference,
             *itertools.chain(*exports.values()),
+            *sites,
             gate,
             attestor,
             *_pusher(inputs, trainer, gate, attestor),
@@ -264,6 +268,23 @@ def _exports(
         ).with_id(f"{name}Scorer")
         found[kind] = (exporter, scorer)
     return found
+
+
+def _sites(inputs: Inputs, trainer: Any, before: Iterable[Any]) -> list[Any]:
+    """What asks hospitals; nothing where the policy names none.
+
+    Args:
+      before: what runs first, as a look of each site is spent on the candidate.
+    """
+    if not inputs.asks_sites:
+        return []
+    asking = SiteVerdicts(
+        model=trainer.outputs["model"],
+        request=inputs.site_request(),
+        problems=str(inputs.workspace.problems),
+    )
+    asking.add_upstream_nodes(list(before))
+    return [asking]
 
 
 def _pusher(inputs: Inputs, trainer: Any, gate: Any, attestor: Any) -> list[Any]:

@@ -31,6 +31,7 @@ from components.release.placing import discard_interrupted
 from components.release.serving import Champion, find_champion, record_release
 from pipeline.federation.sites import refuse_unready
 from pipeline.model.cluster import refuse_unfit_place
+from pipeline.run.asking import ask_again, refuse_unaskable
 from pipeline.run.engine import beam_arguments, job_server
 from pipeline.run.inputs import Inputs, prepare
 from pipeline.run.recorder import Recorder, close_dead
@@ -147,6 +148,7 @@ def _run(
     if known is not None:
         return known
     refuse_unsigned(inputs)
+    refuse_unaskable(inputs)
     if config.training.strategy == "multi_worker":
         refuse_unfit_place()
     if config.training.strategy == "federated":
@@ -316,6 +318,8 @@ def _unchanged(inputs: Inputs) -> RunOutcome | None:
         if request["fingerprint"] != inputs.fingerprint or not decided.exists():
             continue
         decision = load_decision(decided)
+        if ask_again(inputs.policy.sites, decision, path.parent):
+            continue
         if decision.verdict is Verdict.PASS and inputs.config.serving.release:
             holds = now_released is not None and now_released in (
                 decision.hashes["candidate"],

@@ -18,7 +18,7 @@ from components.records.yaml_lines import read_yaml
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
-from pipeline.settings.federation import SiteConfig
+from pipeline.settings.federation import SiteConfig, SiteVerdictsConfig
 from pipeline.settings.sections import (
     AE_TITLE,
     CODE,
@@ -51,7 +51,7 @@ CONFIGS = Path(__file__).resolve().parent / "configs"
 # Sections of what happens around a run; nothing in them changes what a run computes.
 AROUND = (
     *("beam", "retraining", "retention", "schedule", "notify", "monitoring", "feedback", "ci"),
-    *("server", "site"),
+    *("server", "site", "site_verdicts"),
 )
 
 
@@ -69,6 +69,7 @@ class Config(Section):
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     site: SiteConfig = field(default_factory=SiteConfig)
+    site_verdicts: SiteVerdictsConfig = field(default_factory=SiteVerdictsConfig)
     exports: tuple[Export, ...] = ()
     """Forms of the model for where there is no server, each of which is judged as the model is."""
     serving: ServingConfig = field(default_factory=ServingConfig)

@@ -16,8 +16,8 @@ from pipeline.settings.provenance import environment
 MODULES = {
     "components": "artifacts decision",
     "components.admission": "columns component duplicates findings likeness shortcuts",
-    "components.attestation": "key_files",
-    "components.baselines": "case_set export_scores golden scores",
+    "components.attestation": "envelope key_files keys site statements",
+    "components.baselines": "case_set export_scores golden names scores",
     "components.cases": """
         columns component container dicom dicom_folder example files folder images index label_table
         labels lock manifest npz odd patients reading repeats sources spans splits traits
@@ -32,7 +32,7 @@ MODULES = {
     "components.federation": "aggregating tuning updates",
     "components.gate": """
         attention component conditions decide describe evaluation exports judged_cases policy
-        preconditions privacy record rules self_test waiving
+        preconditions privacy record rules self_test sites waiving
     """,
     "components.lineage": "record training",
     "components.metrics": "__init__ auc calibration calls outputs",
@@ -49,6 +49,7 @@ MODULES = {
     """,
     "components.statistics": """
         auc calibration calibration_line clustered intervals mcnemar multiplicity paired
+        random_effects
     """,
     "pipeline.federation": "answering carrier coordinator local rounds sites",
     "pipeline.model": """

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pipeline.settings.sections import FolderName, Limits, Positive, Section, Text
+from pipeline.settings.sections import Flag, FolderName, Limits, Positive, Section, Text
 
 # What may change what is trained; the rest says how the sites are reached.
 _REACHED = ("address", "certificate", "key", "ca", "wait_minutes")
@@ -79,6 +79,21 @@ class FederationConfig(Section):
         """The settings without which no site can join."""
         needed = ("certificate", "key", "ca", "sites")
         return [name for name in needed if not getattr(self, name)]
+
+
+@dataclass(frozen=True)
+class SiteVerdictsConfig(Section):
+    """How a run asks the sites that its policy names to judge its candidate on their own cases."""
+
+    ask: Flag = True
+    """false asks nobody, and then no model is released by a policy that names sites."""
+    outbox: Text | None = None
+    """Folder that sites read; each candidate lies in a folder named by its run while it is
+    judged."""
+    inbox: Text | None = None
+    """Folder with a folder for each site, by its name, which that site alone writes to."""
+    wait_minutes: Annotated[float, Limits(gt=0)] = 60
+    """How long a run waits for their verdicts; a site that is late has not passed the model."""
 
 
 @dataclass(frozen=True)

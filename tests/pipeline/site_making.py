@@ -75,7 +75,7 @@ def save_model(path: Path, threshold: float, harmed: float = 256) -> Path:
 def pictures(seed: int, background: int, rows: int = 200) -> npt.NDArray[Any]:
     """Every second one brighter inside than its frame, which is as the device makes it."""
     random = np.random.default_rng(seed)
-    found = random.integers(0, 20, (rows, 8, 8)) + background
+    found = random.integers(0, 20, (rows, 16, 16)) + background
     found[1::2, 1:-1, 1:-1] += 60
     found[:, 0] = background
     return found.astype(np.uint8)

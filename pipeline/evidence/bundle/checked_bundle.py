@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from components.attestation.site import SiteAnswers, load_answers
 from components.baselines.case_set import CaseSet, load_case_set
 from components.baselines.export_scores import ARTEFACT
 from components.baselines.golden import Golden, load_golden
@@ -23,7 +24,7 @@ from components.records.export import EXPORT_RECORD, read_export_record
 from components.records.files import sha256_of_tree
 from components.records.ledger.ledger import Entry, fault_in, parse_line
 from components.records.ledger.records import Release, releases
-from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES
+from components.records.run_files import CHAMPION_SCORES, DECISION, RUN_RECORD, SCORES, SITES
 from pipeline.evidence.bundle.names import EXPORTED, LEDGER, MODEL, OF_RUN, training_name
 from pipeline.evidence.subject import judging_files
 
@@ -95,6 +96,7 @@ class BundleEvidence:
     champion: CaseScores | None = None
     golden: Golden | None = None
     training: tuple[TrainingRow, ...] | None = None
+    sites: SiteAnswers | None = None
 
 
 def check_record(bundle: Bundle) -> tuple[RunRecord, Decision | None]:
@@ -148,7 +150,8 @@ def check_evidence(bundle: Bundle, record: RunRecord, decision: Decision | None)
         if got is not None:
             bundle.same(name, got, decision.hashes[name], "decision.json names")
     bundle.note("scores", FITS, "every model's, as decision.json names them")
-    return BundleEvidence(policy, case_set, candidate, champion, golden, training)
+    sites = bundle.read(SITES, load_answers)
+    return BundleEvidence(policy, case_set, candidate, champion, golden, training, sites)
 
 
 def check_model(bundle: Bundle, record: RunRecord) -> None:

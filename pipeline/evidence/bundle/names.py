@@ -12,11 +12,15 @@ from components.records.run_files import (
     REPORT,
     REQUEST,
     SCORES,
+    SITES,
 )
 from pipeline.evidence.subject import CONFIG
 
 # Files of the run's folder, which the run record names by hash.
-OF_RUN = (DECISION, SCORES, CHAMPION_SCORES, REQUEST, CONFIG, LINEAGE, DIFF, REPORT, HTML_REPORT)
+OF_RUN = (
+    *(DECISION, SCORES, CHAMPION_SCORES, SITES, REQUEST, CONFIG, LINEAGE, DIFF),
+    *(REPORT, HTML_REPORT),
+)
 
 # Signed after the record was closed, or by further persons since: their signatures speak for them.
 ATTESTATIONS = (DECISION_ATTESTATION, RELEASE_ATTESTATION)

@@ -115,6 +115,7 @@ def _decide_again(recorded: Decision, given: BundleEvidence, before: tuple[Entry
         waivers=waivers(before),
         withdrawn=[Withdrawn(w.model_sha256, None, w.reason) for w in withdrawn(before)],
         trained_on=_trained_on(given.training, case_set),
+        sites=given.sites,
     )
 
 

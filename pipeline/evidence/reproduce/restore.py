@@ -25,7 +25,7 @@ from components.records.files import sha256_file, sha256_tree, write_atomically
 from components.records.git import GitAnswer, run_git
 from components.records.ledger.ledger import line_of
 from components.records.ledger.records import withdrawn
-from components.records.run_files import DECISION, DIFF, SCORES, STATISTICS
+from components.records.run_files import DECISION, DIFF, SCORES, SITES, STATISTICS
 from components.records.text import last_line
 from components.records.yaml_lines import spell_yaml
 from components.release.serving import find_version
@@ -280,16 +280,28 @@ def lay_out(
     _judges(evidence, record, scratch / "baselines" / _JUDGED)
     settings["case_set"] |= {"directory": str(scratch / "baselines"), "baseline": _JUDGED}
     settings["case_set"]["source"] = _absolute(settings["case_set"]["source"])
-    notes = _champion(evidence, record, settings["serving"], workspace)
+    notes = [
+        *_champion(evidence, record, settings["serving"], workspace),
+        *_sites(evidence, record),
+    ]
     _ledger(evidence, record, workspace)
     settings["serving"]["directory"] = None
     if "metadata" in settings:
         settings["metadata"] = None
+    if "site_verdicts" in settings:
+        settings["site_verdicts"] |= {"ask": False}
     if "signing" in settings:
         settings["signing"] |= {"unsigned": True, "keys": None}
     config = scratch / "config.yaml"
     write_atomically(config, spell_yaml(settings).encode())
     return ScratchInputs(config, workspace, tuple(notes))
+
+
+def _sites(evidence: Evidence, record: RunRecord) -> list[str]:
+    """What to say of sites that judged then: a verdict answers one run's request alone."""
+    if SITES not in record.files:
+        return []
+    return ["No site is asked again, so its check is INCONCLUSIVE here, whatever it said then."]
 
 
 def _settings(evidence: Evidence, record: RunRecord) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from components.attestation.keys import load_trusted
+from components.attestation.site import load_answers
 from components.baselines.case_set import load_case_set
-from components.baselines.names import CASE_SET
+from components.baselines.names import CASE_SET, POLICY
 from components.baselines.scores import load_scores
 from components.decision import Decision, load_decision
+from components.gate.policy import load_policy
+from components.gate.sites import hear_sites, site_checks
 from components.lineage.record import RunInputs, RunRecord, load_record
 from components.lineage.training import check_manifest, manifest_path
 from components.lineage.types import (
@@ -36,6 +39,7 @@ from components.records.run_files import (
     LINEAGE,
     RUN_RECORD,
     SCORES,
+    SITES,
 )
 from components.scoring.served import probe
 from pipeline.evidence.answer import Answer, Table
@@ -184,12 +188,34 @@ class Verification:
             if sha256 != got:
                 yield Difference("decision", path, f"{short(sha256)} by {by}", short(got))
         yield from judged_exports(folder, decision, self.files)
+        if SITES in record.files:
+            yield from self._sites(record, decision, folder / SITES)
         for name, key in ((SCORES, "candidate_scores"), (CHAMPION_SCORES, "champion_scores")):
             if name in record.files and (recorded := decision.hashes.get(key)) is not None:
                 self.files["score files"] += 1
                 yield from unlike(
                     "scores", folder / name, recorded, lambda path: load_scores(path).scores_sha256
                 )
+
+    def _sites(self, record: RunRecord, decision: Decision, kept: Path) -> Differences:
+        """Whether every site still says, over its signature, what its check says of it."""
+        sites, policy = (
+            load_answers(kept),
+            self._evidence.kept(POLICY, str(decision.hashes["policy"])),
+        )
+        if policy is None:
+            return  # its absence is a difference of its own
+        rules, candidate = load_policy(policy), str(decision.hashes["candidate"])
+        heard = hear_sites(rules, sites, candidate=candidate, run_id=record.run_id)
+        recorded = {check.check: check.verdict.value for check in decision.checks}
+        recorded_sha256 = decision.hashes.get("sites")
+        if recorded_sha256 != sites.sha256:
+            yield Difference("site", str(kept), short(str(recorded_sha256)), short(sites.sha256))
+        for check in site_checks(rules, heard, asked=True):
+            self.files["checks of sites"] += 1
+            if recorded.get(check.check) != check.verdict.value:
+                wanted = str(recorded.get(check.check))
+                yield Difference("site", f"{kept}: {check.check}", wanted, check.verdict.value)
 
     def _served(self) -> Differences:
         """Models in the destinations that are not the ones that the ledger put there.

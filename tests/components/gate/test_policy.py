@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from components.gate.policy import AttentionMargin, ExportRule, StepTime, load_policy, slice_name
+from components.gate.policy import (
+    AttentionMargin,
+    ExportRule,
+    SiteRule,
+    StepTime,
+    load_policy,
+    slice_name,
+)
 from components.records.errors import PolicyError
 from tests.refusing import refused
 
@@ -238,3 +245,38 @@ def test_a_fault_in_exports_is_named(complete: Path, wrong: str, facts: tuple[st
     complete.write_text(f"{COMPLETE}exports:\n  {wrong}\n", encoding="utf-8")
     with refused(PolicyError, complete, *facts):
         load_policy(complete)
+
+
+KEY, OTHER = f"MCowBQYDK2VwAyEA{'A' * 43}=", f"MCowBQYDK2VwAyEA{'B' * 43}="
+
+
+def test_sites_are_read_with_their_keys(tmp_path: Path) -> None:
+    more = (
+        f"sites:\n  north: {{key: {KEY}, rationale: agreed on}}\n"
+        f"  south: {{key: {OTHER}, role: supporting, rationale: new}}\n"
+    )
+    assert policy_with(tmp_path, more).sites == {
+        "north": SiteRule(KEY, "agreed on"),
+        "south": SiteRule(OTHER, "new", "supporting"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("sites", "facts"),
+    [
+        (f"{{north: {{key: {KEY}}}}}", (f":{LINES + 1}:", "sites.north", "'rationale'")),
+        ("{north: {key: keys/north.pub.pem, rationale: x}}", ("sites.north.key", "60 characters")),
+        (f"{{../up: {{key: {KEY}, rationale: x}}}}", ("sites", '"../up"')),
+        (f"{{north: {{key: {KEY}, role: of, rationale: x}}}}", ("sites.north.role", "'of'")),
+        ("{}", ("sites",)),
+        (
+            f"{{north: {{key: {KEY}, rationale: x}}, south: {{key: {KEY}, rationale: x}}}}",
+            ("sites.south has the key of sites.north",),
+        ),
+    ],
+)
+def test_a_site_that_could_be_taken_for_another_is_refused(
+    tmp_path: Path, sites: str, facts: tuple[str, ...]
+) -> None:
+    with refused(PolicyError, *facts):
+        policy_with(tmp_path, f"sites: {sites}\n")

@@ -16,6 +16,7 @@ from components.gate.policy import (
     PrivacyLimit,
     Sentinels,
     Shortcuts,
+    SiteRule,
     StepTime,
 )
 from pipeline.ci import limits
@@ -152,8 +153,9 @@ def test_no_part_of_a_policy_goes_unwatched() -> None:
         step_time=StepTime(900, ""),
         privacy=PrivacyLimit(3, ""),
         disclosure=Disclosure(10, ""),
+        sites={"north": SiteRule("a key", "")},
     )
-    watched = {what.partition(".")[0] for what in limits._limits(full, set())}
+    watched = {what.partition(".")[0] for what in limits._limits(full, {"sites.north"})}
     assert watched | {"checks"} == {field.name for field in fields(Policy)} - judges_nothing
 
 
@@ -164,6 +166,16 @@ def test_a_weaker_promise_and_smaller_cells_are_loosened() -> None:
         ("privacy.epsilon_ceiling", "3", "8", "loosened"),
         ("privacy.unit", "patient", "image", "loosened"),
         ("disclosure.minimum_cell", "10", "5", "loosened"),
+    ]
+
+
+def test_a_site_that_no_longer_judges_is_loosened_and_another_key_is_seen() -> None:
+    before = replace(BASE, sites={"north": SiteRule("one", ""), "south": SiteRule("two", "")})
+    after = replace(BASE, sites={"south": SiteRule("three", "", role="supporting")})
+    assert rows(before, after) == [
+        ("sites.north", "asked for", "none", "loosened"),
+        ("sites.south.role", "gate", "supporting", "loosened"),
+        ("sites.south.key", "two", "three", "changed"),
     ]
 
 
