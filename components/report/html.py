@@ -42,7 +42,6 @@ KINDS = {
     "latency": ("Latency in milliseconds", "The value must not be above the limit."),
     "step_time": ("Step of training in milliseconds", "The value must not be above the limit."),
     "privacy": ("Epsilon of the training", "The value must not be above the limit."),
-    "site": ("Given by a site", "The site's own check decides."),
     "negative_flips": ("Cases turned wrong", "The share itself must not be above the limit."),
     "alike": (
         "Called as the candidate calls them",
@@ -142,6 +141,9 @@ def _kind(check: CheckResult) -> tuple[str, str]:
         note = f"The whole interval of the change must lie {side} the limit; 0 is no change."
         lower = "" if side == "above" else ", lower is better"
         return f"Change against {check.against}{lower}", note
+    if check.rule == "site":
+        change = f": change against {check.against}" if is_change(check) else ""
+        return f"Given by sites{change}", "Each site judges its own figures."
     return KINDS.get(check.rule, CEILINGS)
 
 
@@ -192,7 +194,9 @@ def _strip(check: CheckResult, scale: Scale, marks: Sequence[float], place: str)
 
 def _forbidden(check: CheckResult, limit: float) -> Markup:
     """The side of the limit on which a value must not lie."""
-    below = check.rule in ("floor", "alike") or (is_change(check) and (check.limit or 0) <= 0)
+    below = check.rule in ("floor", "alike", "site") or (
+        is_change(check) and (check.limit or 0) <= 0
+    )
     start, end = (0.0, limit) if below else (limit, float(WIDTH))
     return element("rect", x=start, y=0, width=end - start, height=HEIGHT, class_="forbidden")
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from components.decision import CheckResult, Decision, Verdict
 from components.records.text import spell
 from components.report.exports import COLUMNS, export_faults, export_rows
-from components.report.words import explain, standing
+from components.report.words import explain, site_name, standing
 
 MOST_ROWS = 50  # of cases; --format json has them all
 NAMED = 5
@@ -106,10 +106,13 @@ def check_name(check: CheckResult) -> str:
     """What a person calls the check: "sensitivity floor", "specificity vs golden"."""
     if check.metric is None:
         name = check.rule.replace("_", " ")
+        if check.rule == "site":
+            return f"site {site_name(check)}"
         if check.check.startswith("baseline."):
             return check.check.removeprefix("baseline.")
         return name if check.against == "none" else f"{name} vs {check.against}"
-    return f"{check.metric} " + (
+    about = f"{check.metric} at {site_name(check)} " if check.rule == "site" else f"{check.metric} "
+    return about + (
         f"vs {check.against}" if check.against != "none" else check.rule.replace("_", "-")
     )
 

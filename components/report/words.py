@@ -146,6 +146,7 @@ def title(check: CheckResult) -> str:
         "floor": ", floor",
         "ceiling": ", ceiling",
         "non_inferiority": f", change{against}",
+        "site": "",
     }
     return subject(check) + named.get(check.rule, against)
 
@@ -155,8 +156,17 @@ def subject(check: CheckResult) -> str:
     named = SUBJECTS.get(check.rule, check.rule.replace("_", " "))
     if check.rule == "export":
         named += check.check.removeprefix("exports").replace("[", " ").rstrip("]")
+    if check.rule == "site":
+        about = metric_name(check.metric) if check.metric else "Judged"
+        against = f", change against {check.against}" if check.against != "none" else ""
+        return f"{about} at {site_name(check)}{against}"
     where = "" if check.slice in (None, "overall") else f" in {check.slice}"
     return f"{metric_name(check.metric) if check.metric else named}{where}"
+
+
+def site_name(check: CheckResult) -> str:
+    """Which hospital a check of rule `site` is of."""
+    return check.check.partition("[")[2].partition("]")[0]
 
 
 def metric_name(metric: str) -> str:
@@ -185,7 +195,8 @@ def interval(check: CheckResult) -> str:
 
 def is_change(check: CheckResult) -> bool:
     """Whether its numbers are differences, which carry a sign."""
-    return check.rule in ("non_inferiority", "attention")
+    compared = check.rule == "site" and check.against != "none"
+    return compared or check.rule in ("non_inferiority", "attention")
 
 
 def difference(row: Comparison) -> float:

@@ -38,6 +38,8 @@ CHAINS = (
     ("case set verified", "evaluation started"),
     ("training ended", "scoring of the candidate started", "candidate scored", "look counted"),
     ("training ended", "evaluation started", "candidate evaluated", "look counted"),
+    ("candidate evaluated", "sites asked", "sites answered", "look counted"),
+    ("candidate scored", "sites asked"),
     ("look counted", "decided", "released", "record closed"),
     ("decided", "decision signed", "released"),
     ("released", "put back by a rollback"),
@@ -65,6 +67,7 @@ _BEGINS = {
     "Trainer": "training started",
     "CandidateScorer": "scoring of the candidate started",
     "Evaluator": "evaluation started",
+    "SiteVerdicts": "sites asked",
 }
 _ENDS = {
     "DataGate": "training data admitted",
@@ -72,6 +75,7 @@ _ENDS = {
     "Trainer": "training ended",
     "CandidateScorer": "candidate scored",
     "Evaluator": "candidate evaluated",
+    "SiteVerdicts": "sites answered",
 }
 
 

@@ -70,12 +70,13 @@ def test_the_candidate_lies_there_whole_while_it_is_judged_and_no_longer(model: 
 
 
 def test_who_is_late_is_left_out_and_the_others_count(model: Path) -> None:
-    write_atomically(place(model, "north"), b"its word")
-    found, lines = asked(model, "north", "south")
-    assert found.answers == {"north": "its word"}
+    for name in ("north", "south"):
+        write_atomically(place(model, name), name.encode())
+    found, lines = asked(model, "north", "south", "west")
+    assert found.answers == {"north": "north", "south": "south"}
     assert lines == [
-        "waits for the verdict of north, south",
-        "waits for the verdict of south",
+        "waits for the verdict of north, south, west",
+        "waits for the verdict of west",
     ]
 
 

@@ -17,6 +17,7 @@ from components.gate.conditions import EvaluatorFindings
 from components.gate.decide import decide
 from components.gate.policy import Policy, SiteRule
 from components.gate.waiving import WAIVABLE
+from components.statistics.random_effects import pool_effects
 from tests.components.planting import approved, check, locked, policy, scored, sha
 
 RUN = "20260101T000000.000000Z"
@@ -219,4 +220,6 @@ def test_figures_of_sites_are_shown_and_pooled_and_decide_nothing(keys: dict[str
     assert shown["site[south].sensitivity.golden"].estimate == -0.2
     assert shown["site[south].sensitivity.golden"].role == "supporting"
     (line,) = [line for line in found.findings if "over 2 sites" in line]
-    assert line.startswith("sensitivity over 2 sites changes by -0.08")
+    z = 1.959964
+    pooled = pool_effects((0.02, -0.2), (0.03 / z, 0.05 / z), alpha=0.025)
+    assert f"by {pooled.estimate:+.4f} ({pooled.lower:+.4f} to {pooled.upper:+.4f})" in line

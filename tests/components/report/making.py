@@ -95,6 +95,7 @@ SENTINEL = CheckResult(
     n=3,
 )
 EVALUATOR = CheckResult("evaluator", "evaluator", PASS, "the Evaluator blessed")
+AT_NORTH = CheckResult("site[north]", "site", Verdict.FAIL, "as it says")
 NO_GOLDEN = CheckResult(
     "baseline.golden", "baseline", INCONCLUSIVE, "no golden scores: bootstrap by name"
 )

@@ -70,6 +70,11 @@ def test_no_check_at_all_is_no_reason_to_release() -> None:
         (SENTINEL, "Never-miss cases against champion"),
         (BRIER, "Brier score, ceiling"),
         (making.NO_GOLDEN, "Baseline"),
+        (making.AT_NORTH, "Judged at north"),
+        (
+            replace(making.AT_NORTH, metric="auc", against="golden"),
+            "AUC at north, change against golden",
+        ),
     ],
 )
 def test_a_check_has_a_plain_name(check: making.CheckResult, wanted: str) -> None:
