@@ -9,8 +9,17 @@ import pytest
 
 from components.attestation.keys import new_key
 from components.attestation.signing import attest_release
+from components.attestation.site import signed_verdict
+from components.attestation.statements import MODEL, SITE_REQUEST_TYPE, Statement
 from tests.components.attestation.making import PlantedRun, person, planted_run
+from tests.components.planting import sha
 from tests.foreign import answer, complaint, needs
+
+SAID = {
+    **{"verdict": "PASS", "decided_at": "2026-01-01T00:00:00.000Z", "figures": []},
+    **{"decision_sha256": sha("decision"), "policy_sha256": sha("policy")},
+    "looks": {"used": 1, "planned": 5},
+}
 
 
 @pytest.fixture
@@ -26,6 +35,8 @@ def run(tmp_path: Path) -> PlantedRun:
     made.signed(ann)
     given = {"model_folder": made.model, "destination": "serving/chest", "version": 7}
     attest_release(made.folder, decision=made.check_releasable(), signers=[ann], **given)
+    request = Statement(SITE_REQUEST_TYPE, {MODEL: sha("model")}, {"nonce": "0" * 32})
+    (made.folder / "site.dsse.json").write_bytes(signed_verdict(request, sha("it"), SAID, ann))
     return made
 
 
@@ -48,7 +59,7 @@ def checking(run: PlantedRun, name: str, folder: Path, *, flipped: bool = False)
     return [*map(str, words), "-rawin", "-in", str(content), "-sigfile", str(sig)]
 
 
-@pytest.mark.parametrize("name", ["decision.dsse.json", "release.dsse.json"])
+@pytest.mark.parametrize("name", ["decision.dsse.json", "release.dsse.json", "site.dsse.json"])
 def test_openssl_verifies_a_signature_and_refuses_one_flipped_bit(
     openssl: str, run: PlantedRun, tmp_path: Path, name: str
 ) -> None:
