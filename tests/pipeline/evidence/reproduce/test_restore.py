@@ -240,7 +240,7 @@ def test_nothing_goes_back_to_where_the_run_came_from(recorded: Recorded, tmp_pa
     laid = recorded.laid(tmp_path / "scratch")
     config = load_config(laid.config)
     assert (config.metadata, config.serving.directory) == (None, None)
-    assert config.signing.unsigned
+    assert config.signing.unsigned and not config.site_verdicts.ask
     assert laid.workspace.root == tmp_path / "scratch" / "workspace"
 
 
