@@ -215,6 +215,8 @@ class GateRequest:
       images: a data source to score models on; None takes the one the lock names.
       workspace: where baselines are looked for.
       ledger: where looks are counted; None counts none.
+      vouched: whether a signature names the candidate's files, so that it is no mistake where they
+        are golden's or the champion's.
     """
 
     case_set: str
@@ -226,6 +228,7 @@ class GateRequest:
     ledger: Path | None = None
     run_id: str | None = None
     created: str | None = None
+    vouched: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +280,8 @@ def gate(request: GateRequest) -> Gated:
         images = locked_source(place, case_set, named=request.images)
     given = _read(models, points, place, case_set, images)
     scores = {name: one.scores for name, one in given.items()}
+    ours = scores["candidate"].model_sha256
+    same = {name for name, its in scores.items() if request.vouched and its.model_sha256 == ours}
     decision = judge(
         ledger,
         runs,
@@ -288,6 +293,7 @@ def gate(request: GateRequest) -> Gated:
         evaluator=None,
         scores_only=True,
         findings=describe_findings(given),
+        same_inputs=same - {"candidate"},
         run_id=run_id,
         created=created,
     )

@@ -74,7 +74,7 @@ def judge_request(
         ledger = own.workspace.ledger
         seen = _judged_before(ledger, request.subjects[MODEL])
         models = {**own.models, "candidate": model}
-        gated = gate(replace(own, models=models, ledger=ledger, run_id=run_id))
+        gated = gate(replace(own, models=models, ledger=ledger, run_id=run_id, vouched=True))
         write_atomically(folder / HTML_REPORT, rendered(gated, "html").encode())
         write_atomically(folder / REPORT, rendered(gated, "markdown").encode())
     said = disclose(load_policy(gated.policy_path), gated.case_set, gated.scores, gated.decision)

@@ -109,3 +109,18 @@ def test_a_request_is_judged_once(
     again = casegate(*arguments)
     assert (again.exit_code, "judged here already" in again.stderr) == (2, True)
     assert len(Ledger(hospital.workspace / "ledger.jsonl").entries()) == 2
+
+
+def test_the_first_model_waits_for_a_person_and_passes_when_it_comes_again(
+    hospital: Hospital, coordinator: Coordinator, models: dict[str, Path]
+) -> None:
+    (hospital.folder / "golden.json").unlink()
+    request = coordinator.ask(models["good"])
+    first = casegate(*hospital.arguments(request, coordinator.inbox, coordinator.public))
+    assert first.exit_code == 3, first.output
+    words = ("--by", "A. Radiologist", "--reason", "report read")
+    approved = casegate("baseline", "bootstrap", "--workspace", hospital.workspace, *words)
+    assert approved.exit_code == 0, approved.output
+    request = coordinator.ask(models["good"], "20260102T000000.000000Z")
+    again = casegate(*hospital.arguments(request, coordinator.inbox, coordinator.public))
+    assert again.exit_code == 0, again.output
