@@ -38,14 +38,19 @@ class Federation:
         config = {"model": {**MODEL, **model}, "site": settings}
         self._start(site, config, f"phantom:n=300,site={SITES[site]}", "site", "join")
 
-    def run(self, **settings: Any) -> None:
+    def run(self, more: Mapping[str, Any] | None = None, **settings: Any) -> None:
         keys = self.folder / "keys"
         known = {site: str(keys / f"{site}.pub") for site in SITES}
         given = {"address": self.address, "sites": known, "rounds": 3, "wait_minutes": 5}
         given |= {name: str(keys / f"coordinator.{end}") for name, end in _SERVED.items()}
         given |= {"ca": str(keys / "ca.pem"), **settings}
         training = {"strategy": "federated", "federation": given}
-        config = {"model": MODEL, "training": training, "signing": {"unsigned": True}}
+        config = {
+            "model": MODEL,
+            "training": training,
+            "signing": {"unsigned": True},
+            **(more or {}),
+        }
         self._start("run", config, "phantom:n=300", "run")
 
     def _start(self, name: str, config: Mapping[str, Any], data: str, *words: str) -> None:
