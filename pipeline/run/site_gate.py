@@ -3,8 +3,10 @@
 The decision, the scores and the report stay in the site's workspace, whose ledger counts the look.
 """
 
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,13 +56,14 @@ def judge_request(
     Raises:
       SignatureError: the request is not the coordinator's, or the model is not what it names.
       UsageError: it was to be answered before now, or was judged here already.
+      ConfigError: no answer can be put into the inbox.
     """
     request, request_sha256 = read_request(asked, coordinator)
     run_id = f"site-{request_sha256[:16]}"
     folder = own.workspace.runs / run_id
     sent = inbox / str(request.predicate["run_id"]) / f"{signer.name}{ANSWER_SUFFIX}"
-    _refuse_idle(asked, request, folder)
-    _refuse_unsendable(sent)
+    _refuse_idle(asked, request, folder, sent)
+    _refuse_unsendable(sent, inbox)
     with own.workspace.opened(), tempfile.TemporaryDirectory(dir=own.workspace.root) as room:
         model = Path(room) / MODEL_FOLDER
         # Whoever may write to the outbox must not change it between the check and the scoring.
@@ -83,28 +86,41 @@ def judge_request(
     content = signed_verdict(request, request_sha256, said, signer)
     assert len(content) < MOST_BYTES
     write_atomically(folder / VERDICT, content)
+    _refuse_unsendable(sent, inbox)  # again: judging takes as long as a link takes to make
     with writing_to(sent, f"; the signed verdict lies in {folder / VERDICT}"):
         write_atomically(sent, content)
     return SentVerdict(gated, folder, sent, len(said["figures"]))
 
 
-def _refuse_idle(asked: Path, request: Statement, folder: Path) -> None:
+def _refuse_idle(asked: Path, request: Statement, folder: Path, sent: Path) -> None:
     """Raises UsageError where a look at the cases would be of no use to anybody."""
+    if (folder / VERDICT).exists() and not sent.exists():
+        raise UsageError(
+            f"{asked}: was judged here already, and not answered; copy {folder / VERDICT} to {sent}"
+        )
     if folder.exists():
         raise UsageError(
             f"{asked}: was judged here already; {folder} has what came of it. A second look is "
             "counted again: ask the coordinator for a new request"
         )
     until = request.predicate["answer_by"]
-    if parse_time(until) < current_time():
-        raise UsageError(
-            f"{asked}: was to be answered by {until}; ask the coordinator for a new request"
-        )
+    with suppress(ValueError):  # a 13th month is no time to be in
+        if current_time() <= parse_time(until):
+            return
+    raise UsageError(
+        f"{asked}: was to be answered by {until}; ask the coordinator for a new request"
+    )
 
 
-def _refuse_unsendable(sent: Path) -> None:
+def _refuse_unsendable(sent: Path, inbox: Path) -> None:
+    """Raises ConfigError before a look is spent on an answer that cannot leave."""
+    if sent.is_symlink() or sent.parent.is_symlink():
+        raise ConfigError(f"{sent}: leads through a link; an answer lies in the inbox itself")
     if sent.exists():
         raise ConfigError(f"{sent}: an answer is there already; it is never written over")
+    there = next(path for path in (sent.parent, inbox, *inbox.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ConfigError(f"{inbox}: {there} cannot be written to; make it so, or say --inbox DIR")
 
 
 def _judged_before(ledger: Path, model_sha256: str) -> bool:

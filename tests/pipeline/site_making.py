@@ -121,13 +121,19 @@ class Coordinator:
         self.outbox, self.inbox = root / "outbox", root / "inbox"
         _, self.public, self.signer = new_key(root / "keys", "coordinator")
 
-    def ask(self, model: Path, run_id: str = RUN, *, signer: Signer | None = None) -> Path:
+    def ask(
+        self, model: Path, run_id: str = RUN, *, signer: Signer | None = None, **when: str
+    ) -> Path:
         folder = self.outbox / run_id
         for path in (p for p in model.rglob("*") if p.is_file()):
             name = path.relative_to(model)
             write_atomically(folder / MODEL_FOLDER / name, path.read_bytes())
         asked = signed_request(
-            sha256_tree(model), [signer or self.signer], run_id=run_id, policy="chest", **WHEN
+            sha256_tree(model),
+            [signer or self.signer],
+            run_id=run_id,
+            policy="chest",
+            **{**WHEN, **when},
         )
         write_atomically(folder / REQUEST_FILE, asked)
         return folder
