@@ -57,6 +57,9 @@ def beam_arguments(beam: BeamConfig, paths: list[Path]) -> tuple[str, ...]:
 def _portable(beam: BeamConfig) -> list[str]:
     endpoint = _needed("job_endpoint", beam.job_endpoint, "portable", "the job server's HOST:PORT")
     _refuse_unreachable("job_endpoint", endpoint, "a Beam job server")
+    host, _ = split_address(endpoint, "beam.job_endpoint")
+    if _is_here(host) and (unfit := unfound(socket.getfqdn())):
+        raise ConfigError(f"beam.job_endpoint: workers here {unfit}")
     return ["--runner=PortableRunner", f"--job_endpoint={endpoint}"]
 
 
@@ -171,6 +174,18 @@ def _refuse_unreachable(key: str, address: str, what: str) -> None:
             f"beam.{key}: {what} does not answer at {address}: {error.strerror or error}; "
             "start it, or correct the address"
         ) from None
+
+
+def unfound(host: str) -> str:
+    """Why workers here would wait for a job server on `host`; an empty text where they find it.
+
+    Beam's own sends them to the name of its machine, which need not have an address anywhere.
+    """
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return f"do not find {host}, where the job server sends them; add it to /etc/hosts"
+    return ""
 
 
 def _refuse_older_jar(path: Path) -> None:

@@ -24,7 +24,7 @@ from apache_beam.portability.api import (
 )
 
 from components.records.errors import ConfigError
-from pipeline.run.engine import IDENTITY, WANTED, split_address
+from pipeline.run.engine import IDENTITY, WANTED, split_address, unfound
 from pipeline.settings.config import REPOSITORY
 from pipeline.settings.deciding import deciding_sha256
 
@@ -45,7 +45,8 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         self._lock = threading.Lock()
 
     def StartWorker(self, request: Any, context: Any) -> Any:
-        unfit = refusal(request.params[WANTED])
+        host, _ = split_address(request.control_endpoint.url, "control endpoint")
+        unfit = refusal(request.params[WANTED]) or unfound(host)
         if unfit:
             error = f"the workers of {platform.node()} {unfit}"
             return beam_fn_api_pb2.StartWorkerResponse(error=error)

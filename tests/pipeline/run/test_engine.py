@@ -116,6 +116,14 @@ def test_a_job_server_is_named_with_who_does_the_work(listening: str) -> None:
     assert found[-2:] == ("--environment_type=LOOPBACK", "--x=1")
 
 
+def test_a_job_server_here_needs_a_host_name_that_workers_find(
+    listening: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: "ward.invalid")
+    with refused(ConfigError, "beam.job_endpoint", "ward.invalid", "/etc/hosts"):
+        beam_arguments(BeamConfig(engine="portable", job_endpoint=listening), [])
+
+
 def clustered(flink: Flink, named: str, **settings: Any) -> BeamConfig:
     settings = {"environment": "process", **settings}
     return BeamConfig(

@@ -73,9 +73,11 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[workers.WorkerPool, 
     server.stop(0)
 
 
-def start(channel: Any, worker_id: str, *wanted: str) -> str:
+def start(channel: Any, worker_id: str, *wanted: str, host: str = "127.0.0.1") -> str:
     request = beam_fn_api_pb2.StartWorkerRequest(
-        worker_id=worker_id, params={WANTED: json.dumps(wanted)}
+        worker_id=worker_id,
+        control_endpoint=endpoints_pb2.ApiServiceDescriptor(url=f"{host}:9"),
+        params={WANTED: json.dumps(wanted)},
     )
     stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
     return stub.StartWorker(request).error
@@ -105,4 +107,14 @@ def test_a_pool_starts_nothing_for_a_run_of_other_code_or_with_paths_that_it_doe
     with grpc.insecure_channel(address) as channel:
         assert "f" * 12 in start(channel, "1", "f" * 64)
         assert "/nowhere" in start(channel, "1", deciding_sha256(), "/nowhere")
+    assert started.started == 0
+
+
+def test_a_pool_starts_nothing_for_a_job_server_that_it_cannot_find(
+    pool: tuple[workers.WorkerPool, str],
+) -> None:
+    started, address = pool
+    with grpc.insecure_channel(address) as channel:
+        error = start(channel, "1", deciding_sha256(), host="ward.invalid")
+    assert "do not find ward.invalid, where the job server sends them" in error
     assert started.started == 0
