@@ -80,10 +80,10 @@ def choose_from_counts(counts: Sequence[TuningCounts], *, target_sensitivity: fl
     needed = needed_positives(int(positives[0]), target_sensitivity)
     last = int(np.flatnonzero(positives >= needed)[-1])
     both = positives + negatives
-    # The lowest threshold that the same cases reach lies one above the next lower step in use.
+    # The lowest threshold that the same cases reach lies one above the next lower step in use; it
+    # is 0 where none is lower.
     gap = int(np.flatnonzero(both == both[last])[0])
-    lower = GRID[gap] if both[last] < both[0] else 0.0
-    return (GRID[last] + lower) / 2.0
+    return (GRID[last] + GRID[gap]) / 2.0
 
 
 def _check(counts: TuningCounts) -> None:

@@ -85,8 +85,8 @@ class JoinedSite:
             "transform_sha256": hash_transform(str(self.transform)),
         }
         for name, own in here.items():
-            if request[name] != own:
-                raise ConfigError(_difference(name, request[name], own))
+            if (got := request.get(name)) != own:
+                raise ConfigError(_difference(name, got, own))
         if shared := self._count_locked(locked):
             raise ConfigError(
                 f"{shared} of the training images here are locked cases of the coordinator, "

@@ -35,6 +35,7 @@ FAULTS: Mapping[str, tuple[Callable[[], Update], list[object]]] = {
     "below none": (lambda: update(examples=-5, positives=None), ["examples: got -5"]),
     "half an example": (lambda: update(examples=4.5), ["examples: got 4.5"]),
     "positives": (lambda: update(positives=91), ["positives: got 91", "0 to its 90"]),
+    "half a positive": (lambda: update(positives=40.5), ["positives: got 40.5"]),
     "missing": (lambda: update(weights={"0.kernel": BEFORE["0.kernel"]}), ["1.bias", "all 2"]),
     "unknown": (lambda: update(weights=with_weights(spy_2=np.ones(1))), ["unknown", "2.spy"]),
     "order": (
@@ -74,6 +75,11 @@ def test_a_change_beyond_the_bound_is_refused_and_one_at_it_is_not() -> None:
     check(moved, bound=5.0)
     with refused(RefusedUpdate, "norm of the change: got 5, wanted at most 4.9"):
         check(moved, bound=4.9)
+
+
+def test_the_distance_of_weights_whose_squares_are_no_float32_is_known() -> None:
+    far = {"w": np.full(4, 1e30, np.float32)}
+    assert distance(far, {"w": np.zeros(4, np.float32)}) == pytest.approx(2e30)
 
 
 def test_the_hash_follows_names_values_shapes_and_types() -> None:

@@ -1,5 +1,6 @@
 """A round at a site: reproducible, of the site's images alone, and held back by FedProx."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 
 from components.federation.tuning import choose_from_counts
 from components.federation.updates import distance
-from components.records.errors import ConfigError
+from components.records.errors import ConfigError, NothingEvaluated
 from components.scoring.operating_point import choose_operating_point
 from pipeline.federation import local
 from pipeline.federation.local import Rounds, count_tuning_scores, train_round, weights_by_name
@@ -86,14 +87,40 @@ def test_fedprox_rests_where_loss_and_distance_pull_alike() -> None:
 def test_the_learning_rate_falls_over_all_rounds() -> None:
     """What the first of two rounds leaves at half is what the second begins with."""
     built, rates = network(), {}
+    model = replace(MODEL, batch_size=9)  # the last of 4 batches is not full
     for number in (1, 2):
         rounds = Rounds(rounds=2, epochs=3)
-        trained(built, built.model.get_weights(), rounds=rounds, number=number)
+        start = built.model.get_weights()
+        trained(built, start, model=model, rounds=rounds, number=number)
         schedule = built.model.optimizer._learning_rate
         rates[number] = [float(schedule(step)) for step in (0, 12)]  # 3 epochs of 4 steps
     (begin, half), (again, end) = rates[1], rates[2]
     assert (begin, end) == (pytest.approx(0.02), pytest.approx(0.0))
     assert half == again == pytest.approx(0.01)
+
+
+def test_both_classes_count_alike_at_a_site_with_few_positives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built = network()
+    few = replace(drawn(1), labels=(np.arange(32) % 4 == 3).astype(np.float32), positives=8)
+    start = built.model.get_weights()
+
+    def after() -> list[np.ndarray]:
+        return train_round(built, few, start, model=MODEL, rounds=ONE, number=1, seed=3)[0]
+
+    found = after()
+    monkeypatch.setattr(local, "class_weights", lambda share: {0: 2 / 3, 1: 2.0})
+    assert same(after(), found)
+    monkeypatch.setattr(local, "class_weights", lambda share: None)
+    assert not same(after(), found)
+
+
+def test_weights_that_no_loss_comes_of_are_refused() -> None:
+    built = network()
+    start = [np.full_like(each, np.nan) for each in built.model.get_weights()]
+    with refused(NothingEvaluated, "training, round 1, epoch 1", "loss nan"):
+        trained(built, start)
 
 
 def test_phases_share_the_rounds_as_they_share_epochs() -> None:

@@ -1,11 +1,13 @@
 """The file of finished rounds: only the very training that wrote it goes on with it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from components.records.errors import IntegrityError
+from pipeline.federation.carrier import pack, unpack
 from pipeline.federation.rounds import RoundsDone, find_rounds, keep_rounds
 
 BEFORE = {"000.kernel": np.zeros(3, np.float32)}
@@ -45,5 +47,30 @@ def test_altered_weights_are_refused(tmp_path: Path) -> None:
     kept(path)
     content = path.read_bytes()
     path.write_bytes(content.replace(AFTER["000.kernel"].tobytes(), BEFORE["000.kernel"].tobytes()))
-    with pytest.raises(IntegrityError, match="remove it"):
+    with pytest.raises(IntegrityError, match=r"cannot be read .*; remove it"):
+        find_rounds(path, "request", BEFORE)
+    altered = {**unpack(content), "weight.000.kernel": BEFORE["000.kernel"]}
+    path.write_bytes(pack(altered))  # with a checksum that fits
+    with pytest.raises(IntegrityError, match="or was altered; remove it"):
+        find_rounds(path, "request", BEFORE)
+
+
+RECORD = np.frombuffer(b'["no", "record"]', np.uint8)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no arrays",
+        pack(AFTER),
+        pack({"record": RECORD}),
+        pack({"record": RECORD[:5]}),
+        pack({"record": RECORD[:0]}),
+    ],
+    ids=["no arrays", "no record", "a list", "half a record", "nothing"],
+)
+def test_what_holds_no_rounds_is_one_line(tmp_path: Path, content: Any) -> None:
+    path = tmp_path / "rounds.npz"
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"it cannot be read \(.*; remove it, and the"):
         find_rounds(path, "request", BEFORE)
