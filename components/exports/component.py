@@ -1,4 +1,4 @@
-"""Exporters of a trained model, and the scorer of what they made, as components of the graph.
+"""The exporter of a trained model, and the scorer of what it made, as components of the graph.
 
 Where there is no artefact, or a runtime cannot be asked, `measured.json` says why: that is for the
 gate to judge, and no reason to end the run.
@@ -19,11 +19,11 @@ from components.artifacts import ExportArtifact, ExportScoresArtifact
 from components.baselines.export_scores import ARTEFACT, MEASURED, Measured, save_export_scores
 from components.baselines.scores import CaseScores
 from components.exports import tfjs, tflite
-from components.exports.exporting import Converter, export_artefact
+from components.exports.exporting import export_artefact
 from components.exports.running import MissingRuntime, ask
 from components.exports.source import TuningCases
 from components.records.errors import NothingEvaluated, Unservable
-from components.records.export import export_sha256, load_export_record
+from components.records.export import TFJS, export_sha256, load_export_record
 from components.records.problems import report_error
 from components.scoring.score import read_batches
 
@@ -31,7 +31,7 @@ IMPOSSIBLE = (MissingRuntime, Unservable, NothingEvaluated)
 
 
 @component
-def TfliteExporter(
+def ModelExporter(
     examples: InputArtifact[Examples],
     model: InputArtifact[Model],
     export: OutputArtifact[ExportArtifact],
@@ -40,24 +40,11 @@ def TfliteExporter(
     code_sha256: Parameter[str],
     problems: Parameter[str],
 ) -> None:
-    """Writes the model as a .tflite file of this kind, calibrated and tuned on the `tune` split."""
+    """Writes the model as an artefact of this kind, calibrated and tuned on the `tune` split."""
     with report_error(problems):
-        _export(examples, model, export, kind, target_sensitivity, partial(tflite.convert, kind))
-
-
-@component
-def TfjsExporter(
-    examples: InputArtifact[Examples],
-    model: InputArtifact[Model],
-    export: OutputArtifact[ExportArtifact],
-    kind: Parameter[str],
-    target_sensitivity: Parameter[float],
-    code_sha256: Parameter[str],
-    problems: Parameter[str],
-) -> None:
-    """Writes the model as a graph model of TensorFlow.js, tuned on the `tune` split."""
-    with report_error(problems):
-        _export(examples, model, export, kind, target_sensitivity, tfjs.convert)
+        saved_model = Path(path_utils.serving_model_path(model.uri))
+        cases = TuningCases.of_records(_records(examples, "tune"))
+        export_model(saved_model, cases, kind, target_sensitivity, Path(export.uri))
 
 
 @component
@@ -82,13 +69,36 @@ def ExportScorer(
         )
 
 
+def export_model(
+    saved_model: Path, cases: TuningCases, kind: str, target_sensitivity: float, folder: Path
+) -> None:
+    """Writes an artefact of this kind to `folder`, with its size; or why there is none."""
+    artefact = folder / ARTEFACT
+    artefact.mkdir(parents=True)
+    try:
+        record = export_artefact(
+            saved_model,
+            cases,
+            kind,
+            artefact,
+            target_sensitivity=target_sensitivity,
+            convert=tfjs.convert if kind == TFJS else partial(tflite.convert, kind),
+        )
+    except IMPOSSIBLE as error:
+        shutil.rmtree(artefact)
+        measured = Measured(missing={"export": str(error)})
+    else:
+        measured = Measured(sum((artefact / name).stat().st_size for name in record.files))
+    save_export_scores(folder, {}, measured)
+
+
 def score_export(
     export: Path, records: list[str], runtimes: list[str], case_set_root: str, folder: Path
 ) -> None:
     """Writes what `components.baselines.export_scores` describes to `folder`.
 
     Args:
-      export: as an exporter left it.
+      export: as `export_model` left it.
     """
     measured = Measured(**json.loads((export / MEASURED).read_bytes()))
     if not (export / ARTEFACT).exists():
@@ -116,34 +126,6 @@ def score_export(
             latency_ms=asked.latency_ms,
         )
     save_export_scores(folder, found, Measured(measured.size_bytes, missing, versions, peaks))
-
-
-def _export(
-    examples: Examples,
-    model: Model,
-    export: ExportArtifact,
-    kind: str,
-    target_sensitivity: float,
-    convert: Converter,
-) -> None:
-    folder, saved_model = Path(export.uri), Path(path_utils.serving_model_path(model.uri))
-    artefact = folder / ARTEFACT
-    artefact.mkdir(parents=True)
-    try:
-        record = export_artefact(
-            saved_model,
-            TuningCases.of_records(_records(examples, "tune")),
-            kind,
-            artefact,
-            target_sensitivity=target_sensitivity,
-            convert=convert,
-        )
-    except IMPOSSIBLE as error:
-        shutil.rmtree(artefact)
-        save_export_scores(folder, {}, Measured(missing={"export": str(error)}))
-        return
-    size = sum((artefact / name).stat().st_size for name in record.files)
-    save_export_scores(folder, {}, Measured(size))
 
 
 def _records(examples: Examples, split: str) -> list[str]:

@@ -1,5 +1,8 @@
 """An artefact of a model: converted, and with an operating point chosen in its own runtime."""
 
+import os
+import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +12,7 @@ import numpy.typing as npt
 
 from components.exports.running import ask
 from components.exports.source import TuningCases, input_side, labels_of, record_of
+from components.records.errors import Unservable
 from components.records.export import (
     LABELS,
     RUNTIMES,
@@ -19,6 +23,7 @@ from components.records.export import (
 )
 from components.records.files import sha256_file, sha256_tree, write_atomically
 from components.scoring.operating_point import choose_operating_point
+from components.scoring.served import ending_of
 
 UNKNOWN = "not asked yet"
 
@@ -41,6 +46,24 @@ class Converted:
 # Of a SavedModel, the side of its input in pixels, the folder to write into, and the prepared
 # pixels to calibrate on, (n, size, size, 1), where the kind wants some.
 Converter = Callable[[Path, int, Path, npt.NDArray[np.float32] | None], Converted]
+
+
+def run_converter(
+    kind: str, python: str, program: Path, saved_model: Path, *arguments: str, **environment: str
+) -> str:
+    """The last line that a converter's program prints; `environment` adds to this process' own.
+
+    Raises:
+      Unservable: it refuses the model, or its process ended.
+    """
+    command = [python, "-I", str(program), str(saved_model.resolve()), *arguments]
+    given = {**os.environ, **environment}
+    with tempfile.TemporaryFile() as words:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=words, env=given, check=False)
+        if done.returncode:
+            how = ending_of(done.returncode, words)
+            raise Unservable(f"{saved_model}: the process that converted it to {kind} {how}")
+    return done.stdout.decode().splitlines()[-1]
 
 
 def export_artefact(

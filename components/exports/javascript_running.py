@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from components.exports.conversing import converse
-from components.exports.running import NODE_WASM, Asked, MissingRuntime
-from components.records.export import TFJS_MODEL, load_export_record
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from components.exports.running import BROWSERS, Asked, MissingRuntime
+from components.records.export import NODE_WASM, TFJS_MODEL, load_export_record
 
 
 def built(part: str) -> Path:

@@ -10,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from components.records.errors import ConfigError
+from components.records.export import TFLITE
 
-TFLITE, NODE_WASM, CHROMIUM_WASM, CHROMIUM_WEBGL = (
-    *("tflite", "node_wasm"),
-    *("chromium_wasm", "chromium_webgl"),
-)
-PROGRAMS = ("node", "chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BATCH = 64  # pictures on their way at once
 
 
@@ -73,7 +70,7 @@ def presence() -> dict[str, str | None]:
     made = Path(__file__).parents[2] / "build" / "tfjs"
     litert = find_spec("ai_edge_litert")
     return {
-        **{name: shutil.which(name) for name in PROGRAMS},
+        **{name: shutil.which(name) for name in ("node", *BROWSERS)},
         "ai_edge_litert": litert.origin if litert else None,
         "tfjs": ",".join(sorted(path.name for path in made.iterdir())) if made.is_dir() else None,
     }

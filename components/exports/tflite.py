@@ -1,6 +1,5 @@
 """TensorFlow Lite files of a model, by TensorFlow's converter."""
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -8,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from components.exports.exporting import Converted
+from components.exports.exporting import Converted, run_converter
 from components.exports.tflite_metadata import with_metadata
-from components.records.errors import Unservable
 from components.records.export import LABELS, TFLITE_MODEL, ExportRecord
-from components.scoring.served import ending_of
 
 PROGRAM = Path(__file__).with_name("tflite_conversion.py")
 
@@ -34,17 +31,13 @@ def convert(
     Raises:
       Unservable: the converter refuses the model, or its process ended.
     """
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as words:
-        command = [sys.executable, "-I", str(PROGRAM), str(saved_model.resolve()), kind, str(size)]
-        command.append(str(folder / TFLITE_MODEL))
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = [kind, str(size), str(folder / TFLITE_MODEL)]
         if calibration is not None:
             np.save(Path(scratch) / "pixels.npy", calibration)
-            command.append(str(Path(scratch) / "pixels.npy"))
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=words, check=False)
-        if done.returncode or not (folder / TFLITE_MODEL).is_file():
-            how = ending_of(done.returncode, words)
-            raise Unservable(f"{saved_model}: the process that converted it to {kind} {how}")
-    return Converted(done.stdout.decode().splitlines()[-1], describe=describe)
+            arguments.append(str(Path(scratch) / "pixels.npy"))
+        converter = run_converter(kind, sys.executable, PROGRAM, saved_model, *arguments)
+    return Converted(converter, describe=describe)
 
 
 def describe(folder: Path, record: ExportRecord) -> None:

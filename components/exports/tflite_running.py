@@ -9,8 +9,8 @@ from typing import Any
 
 from components.exports.conversing import converse
 from components.exports.pixels import prepared_batch
-from components.exports.running import TFLITE, Asked, MissingRuntime
-from components.records.export import TFLITE_MODEL, load_export_record
+from components.exports.running import Asked, MissingRuntime
+from components.records.export import TFLITE, TFLITE_MODEL, load_export_record
 
 PROGRAM = Path(__file__).with_name("tflite_session.py")
 

@@ -18,12 +18,13 @@ TFLITE_INT8, TFLITE_FLOAT16, TFLITE_FLOAT, TFJS = (
     "tfjs",
 )
 KINDS = (TFLITE_INT8, TFLITE_FLOAT16, TFLITE_FLOAT, TFJS)
+TFLITE, NODE_WASM = "tflite", "node_wasm"
 # Where an artefact of each kind has to be scored before anything can be said of it.
 RUNTIMES: Mapping[str, tuple[str, ...]] = {
-    TFLITE_INT8: ("tflite",),
-    TFLITE_FLOAT16: ("tflite",),
-    TFLITE_FLOAT: ("tflite",),
-    TFJS: ("node_wasm", "chromium_wasm"),
+    TFLITE_INT8: (TFLITE,),
+    TFLITE_FLOAT16: (TFLITE,),
+    TFLITE_FLOAT: (TFLITE,),
+    TFJS: (NODE_WASM, "chromium_wasm"),
 }
 WEBGL = "chromium_webgl"  # where there is one, and somebody asks for it
 

@@ -16,6 +16,7 @@ from components.records.case import Source
 from components.records.errors import IntegrityError
 from components.records.export import (
     EXPORT_RECORD,
+    NODE_WASM,
     TFJS_MODEL,
     TFLITE_MODEL,
     ExportRecord,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # a gate on score files needs none of it
     from components.exports.running import Asked
 
 SUFFIX = ".tflite"
-NODE_WASM = "node_wasm"
 
 
 @dataclass(frozen=True)

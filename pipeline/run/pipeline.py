@@ -29,12 +29,11 @@ from components.admission.component import DataGate
 from components.attestation.component import DecisionAttestor
 from components.cases.component import CaseExampleGen
 from components.cases.example import QUALITY
-from components.exports.component import ExportScorer, TfjsExporter, TfliteExporter
+from components.exports.component import ExportScorer, ModelExporter
 from components.exports.running import presence
 from components.federation.component import SiteVerdicts
 from components.gate.component import RegressionGate
 from components.gate.evaluation import eval_config
-from components.records.export import TFJS
 from components.records.files import sha256_json
 from components.release.component import AtomicPusherExecutor, ChampionModel
 from components.scoring.component import CaseScorer, ReferenceScorer, SparedEvaluatorExecutor
@@ -252,7 +251,7 @@ def _exports(
     made_by = {**shared, "code_sha256": sha256_json([shared["code_sha256"], presence()])}
     for kind in inputs.config.exports:
         name = kind.title().replace("_", "")
-        exporter = (TfjsExporter if kind == TFJS else TfliteExporter)(
+        exporter = ModelExporter(
             examples=training.outputs["examples"],
             model=trainer.outputs["model"],
             kind=kind,

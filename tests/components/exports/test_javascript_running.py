@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.exports import conversing, javascript_running, running
+from components.exports import conversing, javascript_running
 from components.exports.javascript_running import ask_graph_model
 from components.exports.running import MissingRuntime
 from components.records.errors import SourceError, Unservable
+from components.records.export import NODE_WASM
 from components.scoring.served import EXPLAIN, ServedRequest
 from components.scoring.served import ask as ask_served
 from tests.components.exports.pictures import kinds
@@ -67,7 +68,7 @@ def graph_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runtime(request: pytest.FixtureRequest) -> str:
     needs_tfjs()
     needs("node", "nodejs")
-    if request.param != running.NODE_WASM:
+    if request.param != NODE_WASM:
         needs("chromium", "chromium")
     return request.param
 
@@ -189,10 +190,10 @@ def test_model_that_cannot_be_run_is_refused(
 def test_missing_program_is_named(
     runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if runtime != running.NODE_WASM:
+    if runtime != NODE_WASM:
         (tmp_path / "node").symlink_to(needs("node", "nodejs"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    named = "node" if runtime == running.NODE_WASM else "Chromium"
+    named = "node" if runtime == NODE_WASM else "Chromium"
     with refused(MissingRuntime, runtime, named):
         ask_graph_model(tmp_path, runtime, [])
 
@@ -216,4 +217,4 @@ def test_what_make_was_not_asked_for_is_missing(
     monkeypatch.setattr(javascript_running, "__file__", str(elsewhere))
     monkeypatch.setattr(shutil, "which", lambda program: sys.executable)
     with refused(MissingRuntime, "build/tfjs/ask.cjs", "make tfjs"):
-        ask_graph_model(tmp_path, running.NODE_WASM, [])
+        ask_graph_model(tmp_path, NODE_WASM, [])

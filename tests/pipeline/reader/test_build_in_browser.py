@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from components.dicom.pixels import read_pixels
-from components.exports.running import NODE_WASM, ask
+from components.exports.running import ask
 from components.pages.heat import overlay
+from components.records.export import NODE_WASM
 from pipeline.reader.build import load_artefact
 from tests.components.report.browser import CHROMIUM, SECONDS, Page, chromium
 from tests.components.report.test_html_in_browser import CONTRAST

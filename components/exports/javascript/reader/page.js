@@ -123,7 +123,6 @@ function describeModel() {
     ["Version", model.version],
     ["SHA-256 of the model", record.model_sha256],
     ["SHA-256 of its files in this page", model.export_sha256],
-    ["Released", model.released_at],
     ["Signed by", model.signers],
     ["Operating point", `${record.operating_point}, chosen in ${record.runtime}`],
     ["Its input", `${record.image_size} x ${record.image_size} pixels, grey`],
