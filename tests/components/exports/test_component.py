@@ -1,5 +1,6 @@
 """What exporter and scorer leave for the gate, also where there is nothing to judge."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from components.baselines.export_scores import (
     load_export_scores,
     save_export_scores,
 )
-from components.exports import component
-from components.exports.component import score_export
+from components.decision import EXIT_INCONCLUSIVE, Verdict
+from components.exports import component, javascript_running
+from components.exports.component import export_model, score_export
 from components.exports.running import MissingRuntime, ask
+from components.gate.policy import ExportRule
 from components.records.errors import Unservable
-from components.records.export import export_sha256, load_export_record
+from components.records.export import TFJS, export_sha256, load_export_record
 from tests.components.exports.making import tuning
+from tests.components.gate.test_decide import MARGIN, judged
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.process]
 ROOT = "f" * 64
@@ -75,6 +79,19 @@ def test_a_runtime_that_cannot_be_asked_is_named(
         "tflite": "no tflite here",
         "node_wasm": "no node_wasm here",
     }
+
+
+def test_a_run_that_requires_what_cannot_be_made_here_is_inconclusive(
+    model: Path, records: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(javascript_running, "__file__", str(tmp_path / "a/b/c.py"))
+    export_model(model, tuning(), TFJS, 0.9, tmp_path / "export")
+    score_export(tmp_path / "export", records, ["node_wasm"], ROOT, tmp_path / "scores")
+    rules = replace(MARGIN, exports={TFJS: ExportRule(("node_wasm",), required=True)})
+    found = {TFJS: load_export_scores(tmp_path / "scores", TFJS)}
+    (missing,) = (c for c in judged(rules=rules, exports=found).checks if c.rule == "export")
+    assert missing.verdict is Verdict.INCONCLUSIVE and "`make tfjs`" in missing.reason
+    assert judged(rules=rules, exports=found).exit_code == EXIT_INCONCLUSIVE
 
 
 def test_why_there_is_no_artefact_goes_on_to_the_gate(tmp_path: Path, records: list[str]) -> None:

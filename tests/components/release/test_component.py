@@ -13,9 +13,16 @@ from tfx.components.pusher import executor as pusher_executor
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils, path_utils, proto_utils
 
+from components.baselines.export_scores import load_export_scores
 from components.decision import Verdict, load_decision, save_decision
 from components.records.errors import IntegrityError, SignatureError, Unservable
-from components.records.export import TFJS, TFLITE_FLOAT, TFLITE_INT8, export_sha256
+from components.records.export import (
+    EXPORTS,
+    TFJS,
+    TFLITE_FLOAT,
+    TFLITE_INT8,
+    export_sha256,
+)
 from components.records.files import sha256_tree
 from components.records.ledger.ledger import Ledger
 from components.records.ledger.records import releases
@@ -24,6 +31,8 @@ from components.release.component import AtomicPusherExecutor
 from components.release.placing import discard_interrupted
 from components.release.serving import INCOMING, discard_incoming, versions
 from tests.components.exporting import exported
+from tests.components.gate.test_decide import judged
+from tests.components.planting import locked, scored
 from tests.components.release.test_serving import decide
 from tests.refusing import refused
 
@@ -251,6 +260,23 @@ def test_the_artefacts_that_passed_are_released_with_their_model(
     assert release.exports == judged_exports
     placed = destination.parents[1] / release.exports_folder
     assert {path.name: export_sha256(path) for path in placed.iterdir()} == judged_exports
+
+
+def test_an_artefact_that_lost_a_never_miss_case_is_not_released_and_its_model_is(
+    model: Model, destination: Path
+) -> None:
+    folder, never_miss = destination.parents[1] / "runs" / "run-1", locked(200, 200, sentinels=(3,))
+    sha256 = sha256_tree(Path(path_utils.serving_model_path(model.uri)))
+    for kind, wrong in ((TFLITE_INT8, [3]), (TFLITE_FLOAT, [])):
+        exported(folder, sha256, kind, scores=scored(never_miss, wrong=wrong))
+    given = {k: load_export_scores(folder / EXPORTS / k, k) for k in (TFLITE_INT8, TFLITE_FLOAT)}
+    ours = replace(scored(never_miss), model_sha256=sha256)
+    found = judged(ours, case_set=never_miss, exports=given)
+    decision = load_decision(folder / "decision.json")
+    save_decision(replace(decision, exports=found.exports), folder / "decision.json")
+    push(model, destination)
+    (release,) = releases(Ledger(destination.parents[1] / "ledger.jsonl").entries())
+    assert [*release.exports] == [TFLITE_FLOAT]
 
 
 def test_an_artefact_altered_since_it_was_judged_stops_the_push(
