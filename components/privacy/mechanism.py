@@ -4,6 +4,7 @@ The gate computes it anew from what the record says of the training, and believe
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 
 ADJACENCY = "one unit added or removed"
@@ -58,6 +59,7 @@ def epsilon(mechanism: Mechanism, delta: float) -> float:
     return float(accountant.get_epsilon(delta))
 
 
+@lru_cache(maxsize=8)
 def least_noise(*, rate: float, steps: int, wanted: float, delta: float) -> float:
     """The smallest noise multiplier whose epsilon is at most `wanted`.
 

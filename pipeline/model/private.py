@@ -23,6 +23,7 @@ import tensorflow as tf
 from components.privacy import mechanism
 from components.privacy.mechanism import Mechanism
 from pipeline.model.augmentation import augmented
+from pipeline.model.convolution import with_matrix_gradients
 from pipeline.model.epochs import run_epochs
 from pipeline.settings.training import PrivacyConfig
 
@@ -160,13 +161,13 @@ def unit_gradients(
     Returns:
       The gradients, and the loss of each image, shape (n,).
     """
-    variables = network.trainable_variables
+    variables = [each.value for each in network.trainable_variables]
 
     def of_image(image: tuple[tf.Tensor, tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
-        with tf.GradientTape() as tape:
+        with with_matrix_gradients():
             score = network(image[0][None], training=False)
-            loss = keras.losses.binary_crossentropy(image[1][None, None], score)[0]
-        return tape.gradient(loss, variables, unconnected_gradients="zero"), loss
+        loss = keras.losses.binary_crossentropy(image[1][None, None], score)[0]
+        return tf.gradients(loss, variables, unconnected_gradients="zero"), loss
 
     each, losses = tf.vectorized_map(of_image, (inputs, labels))
     return [tf.math.unsorted_segment_mean(one, units, count) for one in each], losses

@@ -53,8 +53,8 @@ MODULES = {
     """,
     "pipeline.federation": "answering carrier coordinator local rounds sites",
     "pipeline.model": """
-        augmentation batches board cluster epochs explanation export faults features member phases
-        preprocessing private ready_made replicated trainer
+        augmentation batches board cluster convolution epochs explanation export faults features
+        member phases preprocessing private ready_made replicated trainer
     """,
     "pipeline.model.networks": """
         backbones building contract efficientnet efficientnet_b0 small source state_dict
