@@ -11,6 +11,7 @@ from pipeline.model.networks.building import build
 from pipeline.model.networks.contract import Network
 from pipeline.model.trainer import fit
 from pipeline.settings.sections import ModelConfig
+from pipeline.settings.training import PrivacyConfig, TrainingConfig
 from tests.measure.training import HeldRecords, held
 from tests.pipeline.model.networks.test_building import OWN
 
@@ -33,11 +34,13 @@ def drawn(seed: int, count: int = 32) -> HeldRecords:
     return held(0.5 * pixels + 0.5 * labels[:, None, None, None].astype(np.float32), labels)
 
 
-def trained(**settings: Any) -> tuple[Network, dict[str, Any], list[str]]:
+def trained(
+    how: TrainingConfig | None = None, **settings: Any
+) -> tuple[Network, dict[str, Any], list[str]]:
     told: list[str] = []
     model = ModelConfig(**{**vars(MODEL), **settings})
     with events.listen(lambda event: told.append(event.detail)):
-        network, found = fit(model, drawn(1), drawn(2))
+        network, found = fit(model, drawn(1), drawn(2), how)
     return network, found, told
 
 
@@ -47,15 +50,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def changed(network: Network) -> set[str]:
+def changed(trained: Network, **settings: Any) -> set[str]:
     """The layers that do not have the weights any more that they begin with."""
     import keras
 
     keras.utils.set_random_seed(MODEL.seed)
-    new = build(MODEL).model
+    new = build(ModelConfig(**{**vars(MODEL), **settings})).model
     return {
         layer.name
-        for layer, other in zip(new.layers, network.model.layers)
+        for layer, other in zip(new.layers, trained.model.layers)
         for before, after in zip(layer.get_weights(), other.get_weights())
         if not np.array_equal(before, after)
     }
@@ -90,6 +93,18 @@ def test_the_features_of_the_head_are_computed_once_and_give_the_same_again(cach
     assert kept == {path: path.stat().st_ino for path in (cache / "features").iterdir()}
     for one, other in zip(first.model.get_weights(), again.model.get_weights()):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_head_alone_keeps_a_promise_on_features_that_are_computed_once(cache: Path) -> None:
+    promised = TrainingConfig(privacy=PrivacyConfig(epsilon=3.0))
+    alone = f"{OWN}:head_alone"
+    network, found, told = trained(promised, network=alone)
+    assert changed(network, network=alone) == {"probability"}
+    (phase,) = found["phases"]
+    assert (phase["layers"], phase["epochs"]) == (("probability",), 2)
+    assert (found["privacy"]["steps"], found["privacy"]["rate"]) == (2 * 4, 8 / 32)
+    assert len(list((cache / "features").iterdir())) == 2
+    assert any("epsilon 3" in line for line in told)
 
 
 def test_the_display_says_phase_epoch_and_learning_rate() -> None:

@@ -23,6 +23,10 @@ def right(model: ModelConfig, options: Options) -> Network:
     return Network(ended(pixels, maps), trained, explained="maps")
 
 
+def head_alone(model: ModelConfig) -> Network:
+    return Network(plain(model), (("probability",),))
+
+
 def begun(model: ModelConfig, width: int = 4, **how: Any) -> tuple[Any, Any]:
     pixels = keras.Input((model.image_size, model.image_size, 1), **how)
     return pixels, layers.Conv2D(width, 3, name="maps")(pixels)
