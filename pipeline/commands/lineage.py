@@ -258,8 +258,9 @@ def reproduce(
     """Runs the same code, packages, configuration and data once more, and compares the scores.
 
     In a scratch workspace, with the policy, case set, golden, champion and ledger as they were.
-    Exit code 0: identical, or within the tolerance; 1: not; 2: it cannot be repeated here; 4:
-    data, code or evidence is not what was recorded.
+    Exit code 0: identical, or within the tolerance; 1: not; 2: it cannot be repeated here; 3: it
+    was repeated, and another model had to come out, as noise of privacy is secret; 4: data, code or
+    evidence is not what was recorded.
     """
     from pipeline.evidence.reproduce.reproduce import reproduce
     from pipeline.settings.config import REPOSITORY

@@ -27,11 +27,34 @@ from pipeline.evidence.reproduce.restore import (
     recorded_code,
     watched,
 )
-from pipeline.evidence.reproduce.scores import DIFFERENT, SameScores, compare_scores
+from pipeline.evidence.reproduce.scores import (
+    DIFFERENT,
+    IDENTICAL,
+    SameScores,
+    compare_scores,
+)
 from pipeline.evidence.subject import Evidence, Subject
 
 TOLERANCE = 1e-6
 _SHOWN = 20
+# Of a training with a promise of privacy, by whether the same scores came out.
+NOISY = {
+    False: (
+        3,
+        [
+            "The training promised privacy: its draws and noise came of a secret that nobody kept, "
+            "so another model has to come out, and no repetition can tell whether the recorded one "
+            "was trained as its record says."
+        ],
+    ),
+    True: (
+        1,
+        [
+            "The training promised privacy, and yet the same scores came out: its noise cannot "
+            "have been secret, so the promise does not hold."
+        ],
+    ),
+}
 
 
 def reproduce(
@@ -153,6 +176,9 @@ def _answer(
         "code and environment": code.how,
     }
     same = scores.outcome != DIFFERENT and all(export.reproduced for export in exports)
+    exit_code, notes = 0 if same else 1, _notes(scores, decision, found.decision)
+    if found.laid.noisy:
+        exit_code, notes = NOISY[scores.outcome == IDENTICAL]
     differing = differing_environment(record.environment, found.record.environment)
     columns = ("check", "recorded", "again", "recorded_reason", "again_reason")
     what = ("what", "recorded", "again")
@@ -164,12 +190,12 @@ def _answer(
             Table("checks", "Checks with another verdict", columns, tuple(checks)),
             Table("environment", "What differs in the environment", what, tuple(differing)),
         ),
-        notes=(*found.laid.notes, *_notes(scores, decision, found.decision)),
+        notes=(*found.laid.notes, *notes),
         evidence=(
             f"runs/{record.run_id}/{SCORES}, SHA-256 of its scores "
             f"{decision.hashes['candidate_scores']}, named by decision {decision.decision_sha256}",
         ),
-        exit_code=0 if same else 1,
+        exit_code=exit_code,
     )
 
 

@@ -248,11 +248,16 @@ _JUDGED = "judged"
 
 @dataclass(frozen=True)
 class ScratchInputs:
-    """Where it was laid out; `notes` is what could not be as it was, in whole sentences."""
+    """Where it was laid out; `notes` is what could not be as it was, in whole sentences.
+
+    Attributes:
+      noisy: whether training draws on a secret that nobody kept, as a promise of privacy needs.
+    """
 
     config: Path
     workspace: Workspace
     notes: tuple[str, ...]
+    noisy: bool
 
 
 def lay_out(
@@ -294,7 +299,9 @@ def lay_out(
         settings["signing"] |= {"unsigned": True, "keys": None}
     config = scratch / "config.yaml"
     write_atomically(config, spell_yaml(settings).encode())
-    return ScratchInputs(config, workspace, tuple(notes))
+    promised = settings.get("training", {}).get("privacy", {}).get("epsilon") is not None
+    noisy = promised and settings["model"].get("saved_model") is None
+    return ScratchInputs(config, workspace, tuple(notes), noisy)
 
 
 def _sites(evidence: Evidence, record: RunRecord) -> list[str]:

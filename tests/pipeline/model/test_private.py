@@ -175,6 +175,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, secret: bytes) -> tuple[list[np.nda
     return built.model.get_weights(), found
 
 
+@pytest.mark.slow
 def test_a_training_keeps_its_promise_to_the_last_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     one, found = trained(monkeypatch, bytes(range(32)))
     same, _ = trained(monkeypatch, bytes(range(32)))

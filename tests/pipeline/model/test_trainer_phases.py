@@ -95,6 +95,7 @@ def test_the_features_of_the_head_are_computed_once_and_give_the_same_again(cach
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_head_alone_keeps_a_promise_on_features_that_are_computed_once(cache: Path) -> None:
     promised = TrainingConfig(privacy=PrivacyConfig(epsilon=3.0))
     alone = f"{OWN}:head_alone"
