@@ -1,7 +1,6 @@
 """A run with a promise of privacy: trained, judged, told of, and asked to come out again."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from components.decision import CheckResult, Decision, Verdict
-from components.lineage.record import RunRecord
 from pipeline.cli import main
-from pipeline.evidence.reproduce import reproduce
-from pipeline.evidence.reproduce.restore import ScratchInputs
-from pipeline.settings.workspace import Workspace
 from tests.e2e.making import SETTINGS, SmallData, make_small_data, watched_run
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
@@ -96,17 +91,3 @@ def test_another_model_comes_out_again_and_that_is_neither_passed_nor_failed(
     assert exit_code == 3, answer
     assert answer["facts"]["scores"] == "different"
     assert any("a secret that nobody kept" in note for note in answer["notes"])
-
-
-def test_the_same_scores_again_are_held_against_the_promise(
-    made: PrivateRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(code: Any, laid: ScratchInputs, record: RunRecord, say: Any) -> tuple[int, str]:
-        runs = Workspace(made.workspace).run_folder(record.run_id)
-        shutil.copytree(runs, laid.workspace.run_folder(record.run_id), dirs_exist_ok=True)
-        return 3, ""
-
-    monkeypatch.setattr(reproduce, "_run", run)
-    exit_code, answer = repeated(made)
-    assert (exit_code, answer["facts"]["scores"]) == (1, "identical")
-    assert any("cannot have been secret" in note for note in answer["notes"])

@@ -37,24 +37,16 @@ from pipeline.evidence.subject import Evidence, Subject
 
 TOLERANCE = 1e-6
 _SHOWN = 20
-# Of a training with a promise of privacy, by whether the same scores came out.
-NOISY = {
-    False: (
-        3,
-        [
-            "The training promised privacy: its draws and noise came of a secret that nobody kept, "
-            "so another model has to come out, and no repetition can tell whether the recorded one "
-            "was trained as its record says."
-        ],
-    ),
-    True: (
-        1,
-        [
-            "The training promised privacy, and yet the same scores came out: its noise cannot "
-            "have been secret, so the promise does not hold."
-        ],
-    ),
-}
+# Of a training that promised privacy.
+OTHER_AGAIN = (
+    "The training promised privacy: its draws and noise came of a secret that nobody kept, so "
+    "another model has to come out, and no repetition can tell whether the recorded one was "
+    "trained as its record says."
+)
+SAME_AGAIN = (
+    "The training promised privacy, and yet the same scores came out: its noise cannot have been "
+    "secret, so the promise does not hold."
+)
 
 
 def reproduce(
@@ -175,10 +167,8 @@ def _answer(
         **dict(fact for export in exports for fact in export.facts()),
         "code and environment": code.how,
     }
-    same = scores.outcome != DIFFERENT and all(export.reproduced for export in exports)
-    exit_code, notes = 0 if same else 1, _notes(scores, decision, found.decision)
-    if found.laid.noisy:
-        exit_code, notes = NOISY[scores.outcome == IDENTICAL]
+    same_exports = all(export.reproduced for export in exports)
+    exit_code, said = ending(scores.outcome, same_exports=same_exports, noisy=found.laid.noisy)
     differing = differing_environment(record.environment, found.record.environment)
     columns = ("check", "recorded", "again", "recorded_reason", "again_reason")
     what = ("what", "recorded", "again")
@@ -190,13 +180,25 @@ def _answer(
             Table("checks", "Checks with another verdict", columns, tuple(checks)),
             Table("environment", "What differs in the environment", what, tuple(differing)),
         ),
-        notes=(*found.laid.notes, *notes),
+        notes=(*found.laid.notes, *said, *_notes(scores, decision, found.decision)),
         evidence=(
             f"runs/{record.run_id}/{SCORES}, SHA-256 of its scores "
             f"{decision.hashes['candidate_scores']}, named by decision {decision.decision_sha256}",
         ),
         exit_code=exit_code,
     )
+
+
+def ending(outcome: str, *, same_exports: bool, noisy: bool) -> tuple[int, tuple[str, ...]]:
+    """The exit code, and what has to be said of it.
+
+    Args:
+      outcome: of the scores.
+      noisy: whether noise that nobody can make again is in them.
+    """
+    if noisy:
+        return (1, (SAME_AGAIN,)) if outcome == IDENTICAL else (3, (OTHER_AGAIN,))
+    return (0 if outcome != DIFFERENT and same_exports else 1), ()
 
 
 def differing_checks(

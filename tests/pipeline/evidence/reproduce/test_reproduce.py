@@ -138,3 +138,27 @@ def test_a_case_that_was_never_there_is_a_difference() -> None:
 
 def test_a_tolerance_that_is_no_number_tolerates_nothing() -> None:
     assert compared(math.nan, case_2=0.5000001).outcome == DIFFERENT
+
+
+@pytest.mark.parametrize("outcome", [WITHIN, DIFFERENT])
+def test_noise_that_nobody_kept_is_neither_reproduced_nor_held_against_the_run(
+    outcome: str,
+) -> None:
+    for same_exports in (True, False):
+        found = reproduce.ending(outcome, same_exports=same_exports, noisy=True)
+        assert found == (3, (reproduce.OTHER_AGAIN,))
+
+
+def test_secret_noise_that_comes_out_again_was_no_secret() -> None:
+    found = reproduce.ending(IDENTICAL, same_exports=True, noisy=True)
+    assert found == (1, (reproduce.SAME_AGAIN,))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "same_exports", "exit_code"),
+    [(IDENTICAL, True, 0), (WITHIN, True, 0), (WITHIN, False, 1), (DIFFERENT, True, 1)],
+)
+def test_without_noise_scores_and_exports_have_to_come_out(
+    outcome: str, same_exports: bool, exit_code: int
+) -> None:
+    assert reproduce.ending(outcome, same_exports=same_exports, noisy=False) == (exit_code, ())
