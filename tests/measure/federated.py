@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.federation.aggregating import Robust, aggregate
-from components.federation.tuning import choose_from_counts
+from components.federation.tuning import TuningCounts, choose_from_counts
 from components.federation.updates import Update, check_update, distance
 from components.metrics.auc import auc
 from components.metrics.calls import sensitivity, specificity
@@ -33,6 +33,7 @@ LEAST = {"train": 20, "tune": 5, "test": 5}  # of each class at each site
 EPOCHS, ROUNDS, PROXIMAL = 16, 8, 0.01
 BATCH, PHANTOM_SIZE = 32, 32  # small, so that three seeds take minutes
 METRICS = ("auc", "sensitivity", "specificity")
+WITHOUT = "point without "  # the network of fedavg, at the operating point of the other sites
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Federation:
         from tests.measure.training import held, model_config
 
         self.sites, self.seed = sites, seed
+        self.counts: list[TuningCounts] = []
         self.model = replace(
             model_config(config),
             image_size=sites[0].splits["train"][0].shape[1],
@@ -215,14 +217,23 @@ class Federation:
             weights = aggregate(updates, weights, robust=robust)
         tf.config.run_functions_eagerly(False)
         network.model.set_weights(weights)
-        counts = [
+        self.counts = [
             count_tuning_scores(
                 site.name, network.model, self.held[site.name, "tune"], batch_size=256
             )
             for site in self.sites
         ]
-        target = self.model.target_sensitivity
-        return network.model, choose_from_counts(counts, target_sensitivity=target)
+        return network.model, self.point(self.counts)
+
+    def point(self, counts: Sequence[TuningCounts]) -> float:
+        return choose_from_counts(counts, target_sensitivity=self.model.target_sensitivity)
+
+    def points_without(self) -> dict[str, float]:
+        """The points of the counts of all sites but one, after the last rounds."""
+        return {
+            f"{WITHOUT}{site.name}": self.point([c for c in self.counts if c.site != site.name])
+            for site in self.sites
+        }
 
     def judged(self, network: Any, point: float) -> dict[str, dict[str, float]]:
         """AUC, sensitivity and specificity on each site's test cases and on all."""
@@ -255,23 +266,26 @@ class Federation:
         yield "honest median", lambda: self.together(robust="median")
 
 
-def measure(data: str, seed: int, to: Path, *, with_liar: bool) -> None:
+def measure(data: str, seed: int, to: Path, *, with_liar: bool, only: Sequence[str] = ()) -> None:
     config = "phantom" if data == "phantom" else "pneumoniamnist.npz"
     sites = phantom_sites(PHANTOM_SIZE, seed) if data == "phantom" else cut_sites(Path(data), seed)
     federation = Federation(sites, config, seed)
+    sizes = {
+        site.name: [len(site.splits["train"][1]), float(site.splits["train"][1].mean())]
+        for site in sites
+    }
     done = {(row["data"], row["seed"], row["method"]) for row in read(to)}
     for method, train in federation.trainings(with_liar=with_liar):
-        if (config, seed, method) in done:
+        if (config, seed, method) in done or (only and method.split()[0] not in only):
             continue
-        row = {"data": config, "seed": seed, "method": method}
-        row["sizes"] = {
-            site.name: [len(site.splits["train"][1]), float(site.splits["train"][1].mean())]
-            for site in sites
-        }
-        row["judged"] = federation.judged(*train())
-        with to.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(data, seed, method, row["judged"]["all"], flush=True)
+        network, point = train()
+        points = {method: point} | (federation.points_without() if method == "fedavg" else {})
+        for name, at in points.items():
+            row = {"data": config, "seed": seed, "method": name, "sizes": sizes}
+            row["judged"] = federation.judged(network, at)
+            with to.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(data, seed, name, row["judged"]["all"], flush=True)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -310,6 +324,15 @@ def _of(data: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         gain = " ".join(f"{statistics.mean(each):+.3f}" for each in zip(*gains))
         better = f"{sum(each[0] > 0 for each in gains)} of {len(gains)}"
         yield f"| {site} | {count:.0f} | {share:.2f} | {' | '.join(cells)} | {gain} | {better} |"
+    without = [name for name in dict.fromkeys(m for m, _ in found) if name.startswith(WITHOUT)]
+    if without:
+        yield "\nBy fedavg, at the point of all sites' counts, and of all but one's:\n"
+        yield f"| site | all | {' | '.join(without)} |"
+        yield "|---" * (2 + len(without)) + "|"
+        for site in first["sizes"]:
+            each = [[found[m, s][site] for s in seeds if (m, s) in found] for m in without]
+            paired = [found["fedavg", s][site] for s in seeds if (without[0], s) in found]
+            yield f"| {site} | {' | '.join(_triple(rows) for rows in (paired, *each))} |"
     yield "\nOn the test cases of all sites:\n"
     yield "| method | AUC, sensitivity, specificity |"
     yield "|---|---|"
@@ -319,6 +342,8 @@ def _of(data: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _triple(judged: Sequence[Mapping[str, float]]) -> str:
+    if not judged:
+        return "-"
     return " ".join(f"{statistics.mean(each[name] for each in judged):.3f}" for name in METRICS)
 
 
@@ -328,13 +353,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--to", type=Path, default=Path("federated.jsonl"))
     parser.add_argument("--with-liar", action="store_true")
+    parser.add_argument("--only", nargs="+", default=[], metavar="METHOD", help="by its first word")
     parser.add_argument("--table", type=Path)
     given = parser.parse_args()
     if given.table:
         print(tables(read(given.table)))
         return
     for seed in given.seed:
-        measure(given.data, seed, given.to, with_liar=given.with_liar)
+        measure(given.data, seed, given.to, with_liar=given.with_liar, only=given.only)
 
 
 if __name__ == "__main__":

@@ -51,3 +51,25 @@ def test_the_table_says_what_a_site_gains_on_the_mean_of_the_seeds() -> None:
     assert "| A | 100 | 0.50 | 0.815 0.815 0.500 | 0.615 0.615 0.500 |" in text
     assert "| +0.100 +0.100 +0.000 | 2 of 2 |" in text
     assert "| fedprox (2 seeds) | 0.715 0.715 0.500 |" in text
+
+
+def test_the_table_has_what_a_site_s_counts_do_to_the_others() -> None:
+    rows = [
+        {
+            "data": "phantom",
+            "seed": seed,
+            "method": method,
+            "sizes": {"A": [100, 0.5], "D": [50, 0.5]},
+            "judged": {
+                site: {"auc": 0.9, "sensitivity": 0.95, "specificity": value + seed / 10}
+                for site in ("A", "D", "all")
+            },
+        }
+        for seed in (1, 2)
+        for method, value in (("fedavg", 0.4), ("point without D", 0.6))
+        if (method, seed) != ("point without D", 1)
+    ]
+    text = tables(rows)
+    assert "| site | all | point without D |" in text
+    # The same seeds on both sides.
+    assert "| A | 0.900 0.950 0.600 | 0.900 0.950 0.800 |" in text
