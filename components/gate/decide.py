@@ -5,11 +5,10 @@ Whatever cannot be judged is a check that is never PASS; a verdict is never an e
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.attestation.site import SiteAnswers
 from components.baselines.case_set import CaseSet
 from components.baselines.export_scores import ExportScores
 from components.baselines.golden import Golden
@@ -62,6 +61,9 @@ from components.gate.waiving import WaivedSubject, apply_waivers
 from components.records.errors import IntegrityError
 from components.records.ledger.records import Waiver
 
+if TYPE_CHECKING:
+    from components.attestation.site import SiteAnswers
+
 MODELS = ("candidate", "champion", "golden")
 EXIT_CODES = {
     Verdict.PASS: EXIT_PASS,
@@ -89,7 +91,7 @@ def decide(
     trained_on: TrainedOn | None = None,
     exports: Mapping[str, ExportScores | IntegrityError] | None = None,
     released_exports: Collection[str] = (),
-    sites: SiteAnswers | None = None,
+    sites: "SiteAnswers | None" = None,
 ) -> Decision:
     """The decision on a candidate; depends on nothing but its arguments.
 

@@ -7,15 +7,15 @@ model, nor one of an earlier run stands in for it. None of these checks can be w
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scipy.stats import norm
-
-from components.attestation.site import SiteAnswers, read_verdict
 from components.decision import CheckResult, Verdict
 from components.gate.policy import Policy
 from components.records.errors import IntegrityError
 from components.statistics.random_effects import pool_effects
+
+if TYPE_CHECKING:  # what verifies signatures takes as long to import as the rest of the gate
+    from components.attestation.site import SiteAnswers
 
 # By the site's name: what it said, why that does not count, or None where it said nothing.
 Heard = Mapping[str, Mapping[str, Any] | IntegrityError | None]
@@ -25,7 +25,9 @@ _ABSENT = "no verdict in time: it was not judged there"
 _UNASKED = "no verdict: nobody was asked; `casegate run` asks where site_verdicts says how"
 
 
-def hear_sites(policy: Policy, sites: SiteAnswers | None, *, candidate: str, run_id: str) -> Heard:
+def hear_sites(
+    policy: Policy, sites: "SiteAnswers | None", *, candidate: str, run_id: str
+) -> Heard:
     """What came of every site that the policy names, verified.
 
     Args:
@@ -36,6 +38,8 @@ def hear_sites(policy: Policy, sites: SiteAnswers | None, *, candidate: str, run
     for name, rule in policy.sites.items():
         heard[name] = None
         if sites is not None and name in sites.answers:
+            from components.attestation.site import read_verdict
+
             try:
                 heard[name] = read_verdict(
                     sites, name, key=rule.key, model_sha256=candidate, run_id=run_id
@@ -99,13 +103,15 @@ def describe_pooled(heard: Heard, *, alpha: float) -> Iterator[str]:
     Args:
       alpha: one-sided, of the pooled bounds.
     """
+    from scipy.special import ndtri
+
     given: defaultdict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for said in heard.values():
         for figure in said["figures"] if isinstance(said, Mapping) else ():
             if figure["against"] != "none":
                 # The standard error from the bounds: Cochrane Handbook (version 6), 6.3.
                 width = figure["upper"] - figure["lower"]
-                error = width / (2 * float(norm.isf(figure["alpha"])))
+                error = width / (-2 * float(ndtri(figure["alpha"])))
                 given[figure["metric"], figure["against"]].append((figure["estimate"], error))
     for (metric, against), rows in sorted(given.items()):
         if len(rows) > 1 and all(error > 0 for _, error in rows):

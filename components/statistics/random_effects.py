@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ def pool_effects(
       errors: their standard errors, above 0.
       alpha: one-sided error rate of each bound.
     """
+    from scipy.special import stdtrit
+
     y, variances = np.asarray(effects, np.float64), np.square(np.asarray(errors, np.float64))
     assert y.size > 1 and np.all(variances > 0)
     fixed = 1 / variances
@@ -46,6 +47,6 @@ def pool_effects(
     weights = 1 / (variances + tau2)
     mean = float(np.average(y, weights=weights))
     wider = max(1.0, float(np.sum(weights * (y - mean) ** 2)) / free)
-    half = float(t.isf(alpha, free)) * math.sqrt(wider / float(weights.sum()))
+    half = -float(stdtrit(free, alpha)) * math.sqrt(wider / float(weights.sum()))
     i2 = max(0.0, 1 - free / spread) if spread > 0 else 0.0
     return PooledEffect(mean, mean - half, mean + half, tau2, i2)
