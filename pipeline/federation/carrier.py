@@ -106,8 +106,8 @@ def start_carrier(kind: str, settings: Mapping[str, Any], log: Path) -> Iterator
 
 def pack(weights: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Arrays by name, as bytes."""
-    written = io.BytesIO()
-    np.savez(written, **weights)
+    written, arrays = io.BytesIO(), dict[str, Any](weights)
+    np.savez(written, **arrays)
     return written.getvalue()
 
 
